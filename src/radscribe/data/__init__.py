@@ -1,0 +1,1 @@
+"""Studies: the manifest, one module a dataset source, splits and the leak check."""

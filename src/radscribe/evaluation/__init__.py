@@ -1,0 +1,1 @@
+"""Scores beside their baselines: metrics, clinical scores, intervals and the report page."""

@@ -1,0 +1,1 @@
+"""Reports: sections, normalisation, tokenizers and the findings labeller; knows nothing of images."""
