@@ -15,7 +15,9 @@ class RadscribeError(Exception):
     remedy : what to do about it, without a full stop.
     """
 
-    def __init__(self, problem: str, *, subject: str | PathLike[str] | None = None, remedy: str | None = None):
+    def __init__(
+        self, problem: str, *, subject: str | PathLike[str] | None = None, remedy: str | None = None
+    ) -> None:
         self.problem = problem
         self.subject = None if subject is None else str(subject)
         self.remedy = remedy

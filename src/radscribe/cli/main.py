@@ -1,4 +1,4 @@
-"""`radscribe`: finds the command that was named and imports that one only, so that the first word is quick."""
+"""`radscribe`: imports the one command that was named and no other, so that the first word is quick."""
 
 from __future__ import annotations
 
