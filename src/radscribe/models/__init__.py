@@ -1,0 +1,14 @@
+"""Torch modules: backbones, the encoder, the decoders. One file each; `DECODERS` lists the decoders."""
+
+from __future__ import annotations
+
+from radscribe.models.captioner import Captioner
+from radscribe.models.decoder import Decoder, StudyFeatures
+from radscribe.models.encoder import BACKBONES, Encoder
+from radscribe.models.show_and_tell import ShowAndTell
+
+DECODERS: dict[str, type[Decoder]] = {
+    "show-and-tell": ShowAndTell,
+}
+
+__all__ = ["BACKBONES", "DECODERS", "Captioner", "Decoder", "Encoder", "ShowAndTell", "StudyFeatures"]

@@ -1,0 +1,79 @@
+"""The encoder: a radiograph to a feature grid, a pooled vector and calibrated finding probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from radscribe.errors import UsageError
+from radscribe.labels import CHESTXRAY14
+from radscribe.models.densenet import DenseNet121
+from radscribe.models.efficientnet_lite import EfficientNetLite0
+
+BACKBONES: dict[str, Callable[[], nn.Module]] = {
+    "densenet121": DenseNet121,
+    "efficientnet-lite0": EfficientNetLite0,
+}
+
+
+class EncoderOutput(NamedTuple):
+    """What the encoder says of N images."""
+
+    grid: Tensor  # [N, C, h, w]
+    pooled: Tensor  # [N, C]
+    logits: Tensor  # [N, F], as the head gives them
+    probabilities: Tensor  # [N, F], calibrated
+
+
+class Encoder(nn.Module):
+    """Backbone, global average pooling and one logit a finding (CheXNet's head).
+
+    Input normalisation, label order and calibration are part of the module, so that they travel with the
+    weights.
+
+    Parameters
+    ----------
+    backbone : a name in `BACKBONES`.
+    image_size : side of the square input in pixels, divisible by 32.
+    findings : label order of the head.
+    """
+
+    mean: Tensor
+    std: Tensor
+    calibration_scale: Tensor
+    calibration_shift: Tensor
+
+    def __init__(
+        self,
+        backbone: str = "densenet121",
+        image_size: int = 224,
+        findings: tuple[str, ...] = CHESTXRAY14,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if backbone not in BACKBONES:
+            raise UsageError(f"no backbone '{backbone}'", remedy=f"choose one of {', '.join(BACKBONES)}")
+        if image_size % 32:
+            raise UsageError(f"image size {image_size} is not divisible by 32", remedy="take 224, 256 or 320")
+        self.backbone_name, self.image_size, self.findings = backbone, image_size, findings
+        self.backbone = BACKBONES[backbone]()
+        self.channels = cast(int, self.backbone.channels)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(self.channels, len(findings))
+        self.register_buffer("mean", torch.tensor(self.backbone.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(self.backbone.std).view(1, 3, 1, 1))
+        # Platt scaling, fitted on validation data: probability = sigmoid(scale * logit + shift).
+        self.register_buffer("calibration_scale", torch.ones(len(findings)))
+        self.register_buffer("calibration_shift", torch.zeros(len(findings)))
+
+    def forward(self, images: Tensor) -> EncoderOutput:
+        """`images` is float32 `[N, 1, S, S]` in 0..1, bright is dense."""
+        x = (images - self.mean) / self.std  # [N, 3, S, S]: grey repeated on three channels by broadcasting
+        grid = self.backbone(x)  # [N, C, S/32, S/32]
+        pooled = grid.mean(dim=(2, 3))  # [N, C]
+        logits = self.classifier(self.dropout(pooled))  # [N, F]
+        probabilities = torch.sigmoid(logits * self.calibration_scale + self.calibration_shift)
+        return EncoderOutput(grid, pooled, logits, probabilities)

@@ -1,0 +1,85 @@
+"""Show and Tell: the image enters an LSTM once, before the first word.
+
+Vinyals et al., Show and Tell: A Neural Image Caption Generator, CVPR 2015, equations 10 to 12.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from radscribe.errors import UsageError
+from radscribe.models.decoder import Decoder, State, Step, StudyFeatures
+
+IMAGE_INPUTS = ("probabilities", "pooled", "both")
+
+
+class ShowAndTell(Decoder):
+    """LSTM decoder.
+
+    Parameters
+    ----------
+    vocabulary_size : V, specials included.
+    findings : F, the finding probabilities of a study.
+    channels : C, the pooled vector of a study; unused when `image_input` is "probabilities".
+    image_input : which of the encoder's outputs the image embedding is made of.
+    embedding, hidden : widths of the word embedding E and of the LSTM's state H.
+    tie_weights : the output layer reuses the word embedding (Press & Wolf, 2017); needs E = H.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        findings: int = 14,
+        channels: int = 0,
+        image_input: str = "probabilities",
+        embedding: int = 256,
+        hidden: int = 256,
+        dropout: float = 0.3,
+        tie_weights: bool = True,
+    ) -> None:
+        super().__init__()
+        if image_input not in IMAGE_INPUTS:
+            raise UsageError(f"no image input '{image_input}'", remedy=f"choose {', '.join(IMAGE_INPUTS)}")
+        if tie_weights and embedding != hidden:
+            raise UsageError("tied weights need embedding and hidden of one width", remedy="set both alike")
+        self.vocabulary_size, self.image_input = vocabulary_size, image_input
+        inputs = {"probabilities": findings, "pooled": channels, "both": findings + channels}[image_input]
+        self.image_embedding = nn.Sequential(nn.Linear(inputs, embedding), nn.LayerNorm(embedding))
+        self.word_embedding = nn.Embedding(vocabulary_size, embedding)
+        self.lstm = nn.LSTM(embedding, hidden, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden, vocabulary_size)
+        nn.init.normal_(self.word_embedding.weight, std=embedding**-0.5)
+        if tie_weights:
+            self.output.weight = self.word_embedding.weight
+
+    def _image(self, features: StudyFeatures) -> Tensor:
+        """The image as the LSTM's word before the first: `[N, E]`."""
+        parts: list[Tensor] = []
+        if self.image_input != "pooled":
+            parts.append(torch.logit(features.probabilities, eps=1e-4))  # differences near 0 and 1 count too
+        if self.image_input != "probabilities":
+            if features.pooled is None:
+                raise UsageError("this decoder needs the pooled vector, which the features do not have")
+            parts.append(features.pooled)
+        embedded: Tensor = self.image_embedding(torch.cat(parts, dim=1))
+        return embedded
+
+    def init_state(self, features: StudyFeatures) -> State:
+        _, (h, c) = self.lstm(self._image(features).unsqueeze(1))  # each [1, N, H]
+        return h[0], c[0]
+
+    def step(self, token: Tensor, state: State) -> Step:
+        h, c = state  # each [N, H]
+        word = self.word_embedding(token).unsqueeze(1)  # [N, 1, E]
+        y, (h1, c1) = self.lstm(word, (h.unsqueeze(0), c.unsqueeze(0)))  # y [N, 1, H]
+        logits = self.output(self.dropout(y[:, 0]))  # [N, V]
+        return Step(torch.log_softmax(logits, dim=-1), (h1[0], c1[0]), None)
+
+    def forward(self, features: StudyFeatures, tokens: Tensor) -> Tensor:
+        words = self.word_embedding(tokens)  # [N, T, E]
+        image = self._image(features).unsqueeze(1)  # [N, 1, E]
+        y, _ = self.lstm(self.dropout(torch.cat([image, words], dim=1)))  # [N, 1 + T, H]
+        logits = self.output(self.dropout(y[:, 1:]))  # [N, T, V]: what follows the image alone is not a word
+        return torch.log_softmax(logits, dim=-1)
