@@ -1,0 +1,142 @@
+"""`bundle.json`: what a bundle holds, and the check that every file is the one that was written.
+
+A bundle is a folder that captions with onnxruntime alone:
+
+| file | what |
+|---|---|
+| `bundle.json` | this description, with the SHA-256 of every other file |
+| `encoder.onnx` | `images` `[N, 1, S, S]` → `grid` `[N, C, h, w]`, `pooled` `[N, C]`, `probabilities` |
+| `decoder_init.onnx` | the study's features → the decoder's first state |
+| `decoder.onnx` | `token` `[N]`, `state_*` → `log_probabilities` `[N, V]`, `next_state_*`, `attention` |
+| `tokenizer.json` | the vocabulary, as the `tokenizers` library writes it |
+| `MODEL_CARD.md` | data, terms, recipe and held-out figures |
+| `weights.safetensors` | optional: for going on with training |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from radscribe.errors import BundleError
+
+FORMAT = 1
+DESCRIPTION = "bundle.json"
+EMBEDDED = Path(__file__).parent / "embedded"
+DEFAULT = "nih-iu-1"  # the name of the bundle that ships with the package
+
+
+class EncoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an image becomes the encoder's input, and what its outputs mean."""
+
+    backbone: str
+    image_size: int
+    findings: tuple[str, ...]
+    views: tuple[str, ...]  # views that it was trained on: "frontal", "lateral"
+    file: str = "encoder.onnx"
+
+
+class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which features the decoder reads, and how long a caption may become."""
+
+    kind: str
+    inputs: tuple[str, ...]  # of "probabilities", "pooled", "grid"
+    states: tuple[str, ...]  # names of the state tensors, e.g. "h", "c"
+    max_length: int
+    init_file: str = "decoder_init.onnx"
+    step_file: str = "decoder.onnx"
+
+
+class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of `bundle.json`."""
+
+    format: int
+    name: str
+    version: str  # of the radscribe that wrote it
+    encoder: EncoderSpec
+    decoder: DecoderSpec
+    files: dict[str, str]  # file name → SHA-256
+    tokenizer: str = "tokenizer.json"
+    training: dict[str, Any] = {}
+
+    @property
+    def id(self) -> str:
+        """Name and a digest of all files: two bundles with one id caption alike."""
+        digest = hashlib.sha256("".join(f"{k}:{v};" for k, v in sorted(self.files.items())).encode())
+        return f"{self.name}@{digest.hexdigest()[:12]}"
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def locate(bundle: str | Path | None) -> Path:
+    """The folder of a bundle: a path, the name of an embedded one, or None for the default.
+
+    Raises
+    ------
+    BundleError : there is no such folder or name.
+    """
+    if bundle is None:
+        return EMBEDDED / DEFAULT
+    if Path(bundle).is_dir():
+        return Path(bundle)
+    if str(bundle) == Path(bundle).name and (EMBEDDED / str(bundle)).is_dir():
+        return EMBEDDED / str(bundle)
+    names = ", ".join(sorted(p.name for p in EMBEDDED.iterdir() if p.is_dir())) if EMBEDDED.is_dir() else ""
+    raise BundleError(
+        "no such bundle", subject=bundle, remedy=f"give a folder with {DESCRIPTION}, or one of: {names}"
+    )
+
+
+def read(folder: Path) -> BundleSpec:
+    """Read `bundle.json` and check the hash of every file that it lists.
+
+    Raises
+    ------
+    BundleError : a file is missing or altered, or the description is of another format.
+    """
+    description = folder / DESCRIPTION
+    try:
+        spec = msgspec.json.decode(description.read_bytes(), type=BundleSpec)
+    except FileNotFoundError:
+        raise BundleError(
+            "is not a bundle: bundle.json is missing", subject=folder, remedy="export one"
+        ) from None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BundleError(f"cannot be read: {error}", subject=description, remedy="export it anew") from error
+    if spec.format != FORMAT:
+        raise BundleError(
+            f"has format {spec.format}, and this radscribe reads format {FORMAT}",
+            subject=description,
+            remedy="update radscribe or export it anew",
+        )
+    needed = {spec.encoder.file, spec.decoder.init_file, spec.decoder.step_file, spec.tokenizer}
+    if missing := sorted(needed - spec.files.keys()):
+        raise BundleError(
+            f"gives no hash for {', '.join(missing)}", subject=description, remedy="export it anew"
+        )
+    for name, expected in spec.files.items():
+        path = folder / name
+        if Path(name).name != name:
+            raise BundleError(f"lists '{name}', which is not a plain file name", subject=description)
+        if not path.is_file():
+            raise BundleError("is missing from the bundle", subject=path, remedy="fetch or export it again")
+        if sha256(path) != expected:
+            raise BundleError(
+                "is not the file that was exported: its SHA-256 differs",
+                subject=path,
+                remedy="fetch or export it again",
+            )
+    return spec
+
+
+def write(folder: Path, spec: BundleSpec) -> None:
+    """Write `bundle.json`, last, so that an unfinished bundle is never taken for a whole one."""
+    text = msgspec.json.format(msgspec.json.encode(spec), indent=2)
+    (folder / DESCRIPTION).write_bytes(text + b"\n")

@@ -1,0 +1,214 @@
+"""A DICOM object of one frame to a `Radiograph`, by PS3.3 and PS3.5.
+
+The order is the standard's: stored values → Modality LUT or rescale (C.11.1) → VOI LUT or window (C.11.2) →
+inversion of MONOCHROME1 (C.7.6.3.1.2). Decoders come with pydicom's plugins.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radscribe.errors import ImageError
+from radscribe.imaging.dicom_view import view_of
+from radscribe.imaging.radiograph import Provenance, Radiograph
+from radscribe.imaging.reader import check_size
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+
+
+def read_dicom(path: Path) -> Radiograph:
+    """Read a single-frame image object of any transfer syntax that a decoder is installed for.
+
+    Raises
+    ------
+    ImageError : damaged, without an image, of several frames, or compressed in a way that is not supported.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom warns of every value that bends the standard
+            return _read(path)
+    except ImageError:
+        raise
+    except Exception as error:  # the boundary to pydicom and its decoders, which raise many kinds
+        reason = (" ".join(str(error).split()) or type(error).__name__)[:160]
+        raise ImageError(
+            f"is a DICOM file that cannot be read ({reason})", subject=path, remedy="export it again"
+        ) from error
+
+
+def _read(path: Path) -> Radiograph:
+    from pydicom import dcmread
+    from pydicom.uid import ImplicitVRLittleEndian
+
+    dataset = dcmread(path, force=True)
+    _refuse_what_is_no_single_image(dataset, path)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # PS3.5 10.1: the default
+    photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
+    stored = _stored_pixels(dataset, path)
+    steps: list[str] = []
+    if photometric == "PALETTE COLOR":
+        from pydicom.pixels.processing import apply_color_lut
+
+        stored = apply_color_lut(stored, dataset)
+        steps.append("palette")
+    if stored.ndim == 3:
+        pixels = _luminance(stored)
+        steps.append("luminance")
+    else:
+        pixels = _monochrome(stored, dataset, steps)
+        if photometric == "MONOCHROME1":
+            pixels = 1.0 - pixels
+            steps.append("invert")
+    _blacken_padding(pixels, stored, dataset, steps)
+    return Radiograph(
+        np.ascontiguousarray(pixels, dtype=np.float32),
+        view=view_of(dataset),
+        provenance=Provenance(
+            path=str(path),
+            format="DICOM",
+            bits=_bits(dataset),
+            photometric=photometric,
+            transfer_syntax=str(dataset.file_meta.TransferSyntaxUID),
+            study_uid=str(dataset.get("StudyInstanceUID", "")) or None,
+            instance_uid=str(dataset.get("SOPInstanceUID", "")) or None,
+            steps=tuple(steps),
+        ),
+    )
+
+
+def _refuse_what_is_no_single_image(dataset: Dataset, path: Path) -> None:
+    sop_class = dataset.get("SOPClassUID")
+    name = getattr(sop_class, "name", None) or str(sop_class)
+    if not any(keyword in dataset for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        if sop_class is None:
+            raise ImageError("is not a DICOM image", subject=path, remedy="give the image object")
+        raise ImageError(
+            f"is a DICOM object without an image: {name}", subject=path, remedy="give the image object"
+        )
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise ImageError(
+            f"holds {frames} frames: {name}", subject=path, remedy="give single-frame radiographs"
+        )
+    check_size(int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0), path)
+
+
+def _stored_pixels(dataset: Dataset, path: Path) -> Array:
+    """`[H, W]`, or `[H, W, 3]` with the colour spaces YBR_* as RGB."""
+    from pydicom.uid import JPEGExtended12Bit
+
+    if dataset.file_meta.TransferSyntaxUID == JPEGExtended12Bit and _bits(dataset) > 8:
+        from radscribe.imaging.jpeg_extended import decode_jpeg_extended
+
+        return decode_jpeg_extended(path, int(dataset.Rows), int(dataset.Columns))
+    stored: Array = dataset.pixel_array
+    return stored
+
+
+def _bits(dataset: Dataset) -> int:
+    return int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 32)
+
+
+def stored_values(raw: Array, dataset: Dataset) -> Array:
+    """Only the `BitsStored` low bits count (PS3.5 8.1.1): what else a cell holds is overlay or rubbish."""
+    bits, allocated = _bits(dataset), raw.dtype.itemsize * 8
+    if raw.dtype.kind not in "iu" or bits >= allocated:
+        return raw
+    unused = allocated - bits
+    return np.right_shift(np.left_shift(raw, unused), unused)  # an arithmetic shift extends the sign
+
+
+def _monochrome(raw: Array, dataset: Dataset, steps: list[str]) -> Floats:
+    """Stored values to 0..1 through the Modality and the VOI transformation."""
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi
+
+    values = stored_values(raw, dataset)
+    if "ModalityLUTSequence" in dataset or "RescaleSlope" in dataset:
+        values = apply_modality_lut(values, dataset)
+        steps.append("modality")
+    if dataset.get("VOILUTSequence"):
+        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+        steps.append("voi-lut")
+        return _over_range(apply_voi(values.astype(np.int64), dataset), 0, 2**bits - 1)
+    window = _window(dataset)
+    if window:
+        steps.append("window")
+        return windowed(values, *window)
+    if raw.dtype.kind in "iu" and _bits(dataset) <= 8 and "modality" not in steps:
+        low = -(2 ** (_bits(dataset) - 1)) if raw.dtype.kind == "i" else 0
+        return _over_range(values, low, low + 2 ** _bits(dataset) - 1)
+    steps.append("range")
+    valid = values[~_padding(raw, dataset)]
+    if not valid.size:
+        return np.zeros(values.shape, np.float32)
+    return _over_range(values, float(valid.min()), float(valid.max()))
+
+
+def _window(dataset: Dataset) -> tuple[float, float, str] | None:
+    """The first window: centre, width and function; None where there is none that the standard allows."""
+    centre, width = dataset.get("WindowCenter"), dataset.get("WindowWidth")
+    if centre is None or width is None:
+        return None
+    first_centre, first_width = (
+        float(v if np.isscalar(v) or not hasattr(v, "__len__") else v[0]) for v in (centre, width)
+    )
+    function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
+    smallest = 1.0 if function == "LINEAR" else np.nextafter(0.0, 1.0)
+    if not (np.isfinite(first_centre) and np.isfinite(first_width)) or first_width < smallest:
+        return None
+    return first_centre, first_width, function
+
+
+def windowed(values: Array, centre: float, width: float, function: str = "LINEAR") -> Floats:
+    """PS3.3 C.11.2.1.2 (LINEAR), C.11.2.1.3.1 (SIGMOID) and C.11.2.1.3.2 (LINEAR_EXACT), to 0..1."""
+    x = values.astype(np.float64)
+    if function == "SIGMOID":
+        y = 1 / (1 + np.exp(np.clip(-4 * (x - centre) / width, -700, 700)))
+    elif function == "LINEAR_EXACT":
+        y = (x - centre) / width + 0.5
+    elif width == 1:
+        y = (x > centre - 0.5).astype(np.float64)
+    else:
+        y = (x - (centre - 0.5)) / (width - 1) + 0.5
+    return np.clip(y, 0, 1).astype(np.float32)
+
+
+def _over_range(values: Array, low: float, high: float) -> Floats:
+    span = max(high - low, np.finfo(np.float32).tiny)
+    return np.clip((values.astype(np.float64) - low) / span, 0, 1).astype(np.float32)
+
+
+def _luminance(rgb: Array) -> Floats:
+    full = float(np.iinfo(rgb.dtype).max) if rgb.dtype.kind in "iu" else 1.0
+    grey: Floats = np.asarray(rgb[..., :3], dtype=np.float32) @ (LUMA / np.float32(full))
+    return np.clip(grey, 0, 1)
+
+
+def _padding(raw: Array, dataset: Dataset) -> npt.NDArray[np.bool_]:
+    """Pixels outside the image: Pixel Padding Value to Pixel Padding Range Limit (PS3.3 C.7.5.1.1.2)."""
+    value = dataset.get("PixelPaddingValue")
+    if not isinstance(value, int) or raw.ndim != 2:
+        return np.zeros(raw.shape[:2], dtype=np.bool_)
+    limit = dataset.get("PixelPaddingRangeLimit")
+    low, high = sorted((value, limit if isinstance(limit, int) else value))
+    stored = stored_values(raw, dataset)
+    return (stored >= low) & (stored <= high)
+
+
+def _blacken_padding(pixels: Floats, raw: Array, dataset: Dataset, steps: list[str]) -> None:
+    """Padding is not part of the patient: black, whatever the photometric interpretation."""
+    mask = _padding(raw, dataset)
+    if mask.any():
+        pixels[mask] = 0.0
+        steps.append("padding")

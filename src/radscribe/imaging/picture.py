@@ -1,0 +1,72 @@
+"""PNG, JPEG, BMP, TIFF and WebP to a `Radiograph`."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from radscribe.errors import ImageError
+from radscribe.imaging.radiograph import Provenance, Radiograph
+from radscribe.imaging.reader import check_size
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+WITHOUT_RANGE = {"I": "32-bit", "F": "floating-point"}
+
+
+def read_picture(path: Path) -> Radiograph:
+    """Pixels by the file's own full range: 8 bits over 255, 16 bits over 65535; EXIF orientation applied.
+
+    Raises
+    ------
+    ImageError : damaged, too large, of several frames, or of samples whose range nothing defines.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # Pillow warns of odd metadata and of large pictures; we check size
+            with Image.open(path, formats=FORMATS) as image:
+                check_size(*image.size, path)
+                # MPO is a JPEG with a second picture behind it, as phones write: the first one counts.
+                if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+                    raise ImageError(
+                        f"holds {image.n_frames} pictures", subject=path, remedy="save the one that is meant"
+                    )
+                kind = str(image.format)
+                upright = ImageOps.exif_transpose(image)
+                pixels, bits = _grey(upright, path)
+    except ImageError:
+        raise
+    except Exception as error:  # the boundary to decoders, which raise a dozen kinds on damaged files
+        raise ImageError(
+            f"is damaged or cut short ({_one_line(error)})", subject=path, remedy="copy or export it again"
+        ) from error
+    steps = ("orientation",) if upright.size != image.size else ()
+    return Radiograph(pixels, provenance=Provenance(path=str(path), format=kind, bits=bits, steps=steps))
+
+
+def _grey(image: Image.Image, path: Path) -> tuple[npt.NDArray[np.float32], int]:
+    """Float32 `[H, W]` in 0..1, and the bits of a sample."""
+    if image.mode in SIXTEEN_BITS:
+        return np.asarray(image).astype(np.float32) / np.float32(65535), 16
+    if image.mode == "I" and image.format == "PNG":  # how Pillow before 11.3 gives a 16-bit PNG
+        return np.asarray(image).astype(np.float32) / np.float32(65535), 16
+    if image.mode in WITHOUT_RANGE:
+        raise ImageError(
+            f"has {WITHOUT_RANGE[image.mode]} samples, whose black and white nothing defines",
+            subject=path,
+            remedy="save it with 8 or 16 bits",
+        )
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return np.asarray(image.convert("L")).astype(np.float32) / np.float32(255), 8
+
+
+def _one_line(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:120]

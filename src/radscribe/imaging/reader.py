@@ -1,0 +1,110 @@
+"""`read`: any file that may hold a radiograph, to a `Radiograph`; what it is, its first bytes decide."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from radscribe.errors import ImageError
+from radscribe.imaging.radiograph import Radiograph
+
+MIN_SIDE = 64  # pixels; below that no finding can be seen
+MAX_PIXELS = 1 << 26  # 67 megapixels: beyond any detector, and 270 MB as float32
+
+# First bytes of each kind of picture; WebP's name stands at byte 8.
+PICTURE_SIGNATURES: tuple[bytes, ...] = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",  # JPEG
+    b"BM",  # BMP
+    b"II*\x00",  # TIFF, little endian
+    b"MM\x00*",  # TIFF, big endian
+)
+# A DICOM file without the preamble starts with an element of group 0002 or 0008.
+DICOM_WITHOUT_PREAMBLE: tuple[bytes, ...] = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
+
+
+def read(path: str | PathLike[str]) -> Radiograph:
+    """Read a DICOM, PNG, JPEG, BMP, TIFF or WebP file.
+
+    Returns
+    -------
+    pixels are float32 `[H, W]` in 0..1, bright is dense.
+
+    Raises
+    ------
+    ImageError : the file is missing, empty, damaged, too large, smaller than 64 pixels, of one constant
+        value, or not an image of a single frame.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(132)
+    except FileNotFoundError:
+        raise ImageError("there is no such file", subject=path, remedy="check the path") from None
+    except IsADirectoryError:
+        raise ImageError("is a directory", subject=path, remedy="name the files in it") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"cannot be opened: {reason}", subject=path, remedy="check the path") from error
+    if not head:
+        raise ImageError("is empty (0 bytes)", subject=path, remedy="copy or export it again")
+    radiograph = decode(path, head)
+    check_pixels(radiograph.pixels, path)
+    return radiograph
+
+
+def decode(path: Path, head: bytes) -> Radiograph:
+    """The pixels of a file that starts with `head`, whatever their number; raises `ImageError`."""
+    # DICOM first: the 128 bytes before its mark may be those of a TIFF (PS3.10 7.1).
+    if head[128:132] == b"DICM" or head.startswith(DICOM_WITHOUT_PREAMBLE):
+        from radscribe.imaging.dicom import read_dicom
+
+        return read_dicom(path)
+    if head.startswith(PICTURE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        from radscribe.imaging.picture import read_picture
+
+        return read_picture(path)
+    raise ImageError(
+        "is not an image that radscribe reads",
+        subject=path,
+        remedy="give a DICOM, PNG, JPEG, BMP, TIFF or WebP file",
+    )
+
+
+def check_pixels(pixels: npt.NDArray[np.float32], subject: str | PathLike[str]) -> None:
+    """Refuse what cannot be a radiograph whatever the format.
+
+    Raises
+    ------
+    ImageError : a side under 64 pixels, one constant value, or values that are not numbers.
+    """
+    height, width = pixels.shape
+    if min(height, width) < MIN_SIDE:
+        raise ImageError(
+            f"is {width}x{height} pixels", subject=subject, remedy=f"give an image of at least {MIN_SIDE} px"
+        )
+    low, high = float(pixels.min()), float(pixels.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImageError("holds values that are not numbers", subject=subject, remedy="export it again")
+    if low == high:
+        raise ImageError(
+            "holds nothing: all pixels have one value", subject=subject, remedy="give another image"
+        )
+
+
+def check_size(width: int, height: int, subject: str | PathLike[str]) -> None:
+    """Refuse a decompression bomb before its pixels are decoded.
+
+    Raises
+    ------
+    ImageError : more than `MAX_PIXELS`.
+    """
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"claims {width}x{height} pixels, more than any radiograph has",
+            subject=subject,
+            remedy=f"give an image of at most {MAX_PIXELS // 1_000_000} megapixels",
+        )

@@ -1,0 +1,1 @@
+"""Captioning with onnxruntime and numpy alone: sessions, search and the `Captioner`."""

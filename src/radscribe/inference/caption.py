@@ -1,0 +1,70 @@
+"""`Caption`: what radscribe says of a study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+DISCLAIMER = "Draft by a research model: not verified, not for diagnosis."
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word or sign of the caption, and how likely the model held it."""
+
+    text: str
+    log_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another caption of the search, by falling rank."""
+
+    text: str
+    log_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """The draft for one study.
+
+    Exactly one of `text`, `refused` and `error` is set: a caption, the reason why the study is not one to
+    caption, or why its files could not be read.
+
+    Parameters
+    ----------
+    findings : ChestX-ray14 name → calibrated probability; empty when there is no caption.
+    log_probability : of the whole text, the end of the caption included.
+    warnings : what a reader must know; the first says that this is a draft.
+    bundle : id of the model that wrote it.
+    """
+
+    study: str
+    files: tuple[str, ...]
+    bundle: str
+    text: str | None = None
+    tokens: tuple[Token, ...] = ()
+    log_probability: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    findings: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    refused: str | None = None
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        return {
+            "study": self.study,
+            "files": list(self.files),
+            "text": self.text,
+            "tokens": [{"text": t.text, "log_probability": round(t.log_probability, 5)} for t in self.tokens],
+            "log_probability": None if self.log_probability is None else round(self.log_probability, 5),
+            "alternatives": [
+                {"text": a.text, "log_probability": round(a.log_probability, 5)} for a in self.alternatives
+            ],
+            "findings": {name: round(p, 5) for name, p in self.findings.items()},
+            "warnings": list(self.warnings),
+            "refused": self.refused,
+            "error": self.error,
+            "bundle": self.bundle,
+        }
