@@ -185,14 +185,15 @@ def windowed(values: Array, centre: float, width: float, function: str = "LINEAR
 
 
 def _over_range(values: Array, low: float, high: float) -> Floats:
-    span = max(high - low, np.finfo(np.float32).tiny)
-    return np.clip((values.astype(np.float64) - low) / span, 0, 1).astype(np.float32)
+    scaled = (values.astype(np.float64) - low) / max(high - low, float(np.finfo(np.float32).tiny))
+    return np.clip(scaled, 0, 1).astype(np.float32)
 
 
 def _luminance(rgb: Array) -> Floats:
     full = float(np.iinfo(rgb.dtype).max) if rgb.dtype.kind in "iu" else 1.0
-    grey: Floats = np.asarray(rgb[..., :3], dtype=np.float32) @ (LUMA / np.float32(full))
-    return np.clip(grey, 0, 1)
+    grey: Floats = np.asarray(rgb[..., :3], dtype=np.float32) @ LUMA
+    unit: Floats = np.clip(grey / full, 0, 1).astype(np.float32)
+    return unit
 
 
 def _padding(raw: Array, dataset: Dataset) -> npt.NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 def decode_jpeg_extended(path: Path, rows: int, columns: int) -> npt.NDArray[Any]:
     """Stored values `[rows, columns]` of a single-frame file; raises ValueError when GDCM cannot."""
-    import gdcm  # type: ignore[import-untyped]
+    import gdcm
 
     for quiet in (gdcm.Trace.WarningOff, gdcm.Trace.ErrorOff, gdcm.Trace.DebugOff):
         quiet()

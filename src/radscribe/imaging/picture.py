@@ -27,15 +27,14 @@ def read_picture(path: Path) -> Radiograph:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # Pillow warns of odd metadata and of large pictures; we check size
+            warnings.simplefilter("ignore")  # odd metadata; check_size judges sizes
             with Image.open(path, formats=FORMATS) as image:
                 check_size(*image.size, path)
                 # MPO is a JPEG with a second picture behind it, as phones write: the first one counts.
-                if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+                frames = int(getattr(image, "n_frames", 1))
+                if frames > 1 and image.format != "MPO":
                     raise ImageError(
-                        f"holds {image.n_frames} pictures", subject=path, remedy="save the one that is meant"
+                        f"holds {frames} pictures", subject=path, remedy="save the one that is meant"
                     )
                 kind = str(image.format)
                 upright = ImageOps.exif_transpose(image)

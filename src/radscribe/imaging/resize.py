@@ -10,7 +10,7 @@ from PIL import Image
 def resize(pixels: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:
     """Bilinear with antialiasing: float32 `[H, W]` → float32 `[height, width]`.
 
-    The aspect ratio is not kept: ChestX-ray14 was published squeezed to a square, and CheXNet trained on it so.
+    The aspect ratio is not kept: CheXNet was trained on radiographs squeezed to a square.
     """
     if pixels.shape == (height, width):
         return pixels

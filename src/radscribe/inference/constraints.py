@@ -30,7 +30,7 @@ class Forbid:
 
 
 class NoRepeatedTrigram:
-    """A hypothesis says no three tokens twice (Paulus et al., ICLR 2018); `allowed` tokens may always come."""
+    """No hypothesis says three tokens twice (Paulus et al., ICLR 2018); `allowed` tokens may always come."""
 
     def __init__(self, allowed: Sequence[int]) -> None:
         self._allowed = frozenset(allowed)

@@ -57,7 +57,7 @@ def wu(alpha: float = 0.7) -> Ranker:
     """Length penalty of Wu et al., Google's Neural Machine Translation System, 2016, equation 14."""
 
     def rank(log_probability: float, length: int) -> float:
-        return log_probability / ((5 + length) / 6) ** alpha
+        return float(log_probability / ((5 + length) / 6) ** alpha)
 
     return rank
 

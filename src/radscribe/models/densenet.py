@@ -28,8 +28,8 @@ class DenseLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1(F.relu(self.norm1(x)))
-        x = self.conv2(F.relu(self.norm2(x)))
-        return x
+        new: Tensor = self.conv2(F.relu(self.norm2(x)))
+        return new
 
 
 class DenseBlock(nn.Module):

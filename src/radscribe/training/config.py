@@ -1,0 +1,88 @@
+"""What a run is made with: defaults, a YAML file over them, `--set key=value` over that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from radscribe.errors import UsageError
+from radscribe.labels import CHESTXRAY14
+
+
+class EncoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`radscribe train-encoder`."""
+
+    backbone: str = "efficientnet-lite0"
+    pretrained: bool = True  # ImageNet weights, where the backbone has some
+    image_size: int = 320
+    findings: tuple[str, ...] = CHESTXRAY14
+    epochs: int = 14
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-2
+    dropout: float = 0.2
+    average_decay: float = 0.99  # of the exponential moving average of weights
+    teacher: str | None = None  # CSV of a teacher's probabilities, by image name
+    teacher_weight: float = 0.5
+    seed: int = 0
+
+
+class DecoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`radscribe train`."""
+
+    decoder: str = "show-and-tell"
+    options: dict[str, int | float | bool | str] = {}  # of the decoder's class
+    target: str = "findings"  # the report's section that is learned
+    vocabulary_size: int = 4000
+    min_frequency: int = 3
+    max_length: int = 80  # tokens
+    epochs: int = 40
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.0
+    patience: int = 8  # epochs without a better validation loss
+    seed: int = 0
+
+
+Config = TypeVar("Config", EncoderConfig, DecoderConfig)
+
+
+def load(kind: type[Config], file: Path | None = None, settings: Sequence[str] = ()) -> Config:
+    """Read a configuration.
+
+    Parameters
+    ----------
+    settings : `key=value`; a dot enters a table: `options.hidden=512`.
+
+    Raises
+    ------
+    UsageError : a file that is not YAML, an unknown key, a value of the wrong kind.
+    """
+    import yaml
+
+    try:
+        table = (yaml.safe_load(file.read_text(encoding="utf-8")) if file else None) or {}
+        for setting in settings:
+            key, equals, value = setting.partition("=")
+            if not equals:
+                raise UsageError(f"--set {setting}: is not key=value")
+            *outer, last = key.split(".")
+            place = table
+            for name in outer:
+                place = place.setdefault(name, {})
+            place[last] = yaml.safe_load(value)
+        return msgspec.convert(table, kind, strict=False)
+    except (OSError, yaml.YAMLError, msgspec.MsgspecError, AttributeError, TypeError) as error:
+        keys = ", ".join(kind.__struct_fields__)
+        raise UsageError(
+            f"the configuration is wrong: {error}", subject=file, remedy=f"the keys are {keys}"
+        ) from error
+
+
+def save(config: EncoderConfig | DecoderConfig, path: Path) -> None:
+    """Write what a run was made with."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")

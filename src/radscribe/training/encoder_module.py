@@ -1,0 +1,93 @@
+"""CheXNet's training: one sigmoid a finding, binary cross-entropy, AUROC by epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from radscribe.evaluation.auroc import auroc
+from radscribe.models.efficientnet_lite import imagenet_state
+from radscribe.models.encoder import Encoder
+from radscribe.training.augment import augment
+from radscribe.training.config import EncoderConfig
+
+WARM_UP = 0.1  # share of the steps
+
+
+class EncoderModule(L.LightningModule):
+    """Trains an `Encoder` on batches of `ImageData`."""
+
+    def __init__(self, config: EncoderConfig, prevalence: Tensor | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config.backbone, config.image_size, config.findings, config.dropout)
+        if config.pretrained and config.backbone == "efficientnet-lite0":
+            self.encoder.backbone.load_state_dict(imagenet_state())
+        with torch.no_grad():
+            self.encoder.classifier.weight.mul_(0.1)
+            if prevalence is not None:  # start from how often each finding is met
+                self.encoder.classifier.bias.copy_(torch.logit(prevalence.clamp(1e-3, 1 - 1e-3)))
+        self._validation: list[tuple[Tensor, Tensor]] = []
+        self.last_auroc: dict[str, float] = {}
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
+        pixels, _, targets = batch
+        images = augment(pixels.float() / 255, self.config.image_size)
+        logits = self.encoder(images.contiguous(memory_format=torch.channels_last)).logits
+        loss = masked_loss(logits, targets)
+        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(pixels))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
+        pixels, labels, _ = batch
+        logits = self.encoder(as_input(pixels, self.config.image_size)).logits
+        self._validation.append((logits.cpu(), labels.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        logits, labels = (torch.cat(parts) for parts in zip(*self._validation, strict=True))
+        self._validation.clear()
+        values = [auroc(logits[:, f].numpy(), labels[:, f].numpy()) for f in range(labels.shape[1])]
+        self.last_auroc = dict(zip(self.config.findings, values, strict=True))
+        known = [value for value in values if not np.isnan(value)]
+        self.log("val_auroc", float(np.mean(known)) if known else 0.5, prog_bar=True)
+        self.log("val_loss", masked_loss(logits, labels), prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        matrices = [p for p in self.encoder.parameters() if p.ndim > 1]
+        vectors = [p for p in self.encoder.parameters() if p.ndim <= 1]  # biases and norms do not decay
+        optimiser = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": self.config.weight_decay},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
+            lr=self.config.learning_rate,
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser,
+            self.config.learning_rate,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            pct_start=WARM_UP,
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def as_input(pixels: Tensor, size: int) -> Tensor:
+    """Decoded images `[N, 1, H, W]` uint8 → the encoder's `[N, 1, size, size]` in 0..1."""
+    x = pixels.float() / 255
+    if x.shape[-1] != size:
+        x = F.interpolate(x, size, mode="bilinear", antialias=True)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def masked_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy summed over the findings that are known, a mean over images."""
+    known = ~targets.isnan()
+    loss = F.binary_cross_entropy_with_logits(
+        logits, targets.nan_to_num(), weight=known.to(logits.dtype), reduction="sum"
+    )
+    return loss / len(logits)

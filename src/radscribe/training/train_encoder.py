@@ -1,0 +1,124 @@
+"""One encoder run: data, training, calibration, and what is left in the run's folder.
+
+`config.json`, `last.ckpt` (to resume), `encoder.pt` (weights as a plain state dict, calibrated) and
+`validation.json` (AUROC by finding, calibration error before and after).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from radscribe.data.manifest import Manifest
+from radscribe.errors import DataError
+from radscribe.models.encoder import Encoder, EncoderOutput
+from radscribe.training.calibration import expected_calibration_error, fit_platt
+from radscribe.training.config import EncoderConfig, load, save
+from radscribe.training.encoder_module import EncoderModule, as_input
+from radscribe.training.image_data import ImageData, read_soft_labels
+
+
+def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = False) -> Path:
+    """Train on the manifest in `data`; returns the path of the weights.
+
+    Raises
+    ------
+    DataError : the manifest has no training or validation studies, or an image cannot be read.
+    """
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    torch.set_float32_matmul_precision("high")
+    out.mkdir(parents=True, exist_ok=True)
+    save(config, out / "config.json")
+    manifest = Manifest(data)
+    teacher = read_soft_labels(Path(config.teacher), config.findings) if config.teacher else None
+    # A margin around the input lets the augmentation turn an image without black corners.
+    stored = config.image_size * 9 // 8
+    training = ImageData(manifest, "train", config.findings, stored, teacher, config.teacher_weight)
+    validation = ImageData(manifest, "val", config.findings, stored)
+    module = EncoderModule(config, training.labels.nanmean(0).nan_to_num(0.01))
+    trainer = L.Trainer(
+        max_epochs=config.epochs,
+        gradient_clip_val=5.0,
+        accelerator="auto",
+        devices=1,
+        logger=CSVLogger(out, name="", version="log"),
+        callbacks=[
+            EMAWeightAveraging(decay=config.average_decay),
+            ModelCheckpoint(out, filename="last", save_last=False, enable_version_counter=False),
+        ],
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    checkpoint = out / "last.ckpt"
+    trainer.fit(
+        module,
+        DataLoader(training, config.batch_size, shuffle=True, drop_last=len(training) > config.batch_size),
+        DataLoader(validation, config.batch_size),
+        ckpt_path=str(checkpoint) if resume and checkpoint.exists() else None,
+        weights_only=False,
+    )
+    encoder = module.encoder.eval()
+    logits = infer(encoder, validation).logits
+    scale, shift = fit_platt(logits, validation.labels)
+    encoder.calibration_scale.copy_(scale)
+    encoder.calibration_shift.copy_(shift)
+    report = {
+        "auroc": module.last_auroc,
+        "images": len(validation),
+        "calibration_error": {
+            "raw": expected_calibration_error(torch.sigmoid(logits), validation.labels),
+            "platt_on_the_same_images": expected_calibration_error(
+                torch.sigmoid(logits * scale + shift), validation.labels
+            ),
+        },
+    }
+    (out / "validation.json").write_text(json.dumps(report, indent=2) + "\n")
+    path = out / "encoder.pt"
+    torch.save(encoder.state_dict(), path)
+    return path
+
+
+@torch.no_grad()
+def infer(encoder: Encoder, data: ImageData, batch_size: int = 32) -> EncoderOutput:
+    """The encoder's outputs for every image, in order; the grid is left out (it would fill the memory)."""
+    encoder.eval()
+    pooled: list[Tensor] = []
+    logits: list[Tensor] = []
+    probabilities: list[Tensor] = []
+    for pixels, _, _ in DataLoader(data, batch_size):
+        output = encoder(as_input(pixels, encoder.image_size))
+        pooled.append(output.pooled)
+        logits.append(output.logits)
+        probabilities.append(output.probabilities)
+    return EncoderOutput(torch.empty(0), torch.cat(pooled), torch.cat(logits), torch.cat(probabilities))
+
+
+def load_encoder(run: Path) -> Encoder:
+    """The encoder that a run left.
+
+    Raises
+    ------
+    DataError : the run is not finished, or its weights do not fit its configuration.
+    """
+    config = load(EncoderConfig, run / "config.json")
+    encoder = Encoder(config.backbone, config.image_size, config.findings, config.dropout)
+    try:
+        encoder.load_state_dict(torch.load(run / "encoder.pt", map_location="cpu", weights_only=True))
+    except FileNotFoundError:
+        raise DataError(
+            "has no encoder.pt: the run is not finished", subject=run, remedy="go on with --resume"
+        ) from None
+    except RuntimeError as error:
+        raise DataError(
+            f"weights do not fit config.json: {error}", subject=run, remedy="train anew"
+        ) from error
+    return encoder.eval()
