@@ -1,0 +1,114 @@
+"""Weak pairs: images that have labels but no report, with reports that say just those labels.
+
+A pair starts from a real report whose findings are nearest to the image's labels. Whole sentences are left
+out where they say what the labels do not (another finding, or that a labelled one is absent), and whole
+sentences of other reports are put in where a labelled finding is not spoken of. No sentence is changed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from radscribe.errors import DataError
+from radscribe.labels import CHESTXRAY14
+from radscribe.text.findings import label
+from radscribe.text.sentences import sayable
+
+SIDES = frozenset({"left", "right", "lingula", "lingular"})
+# Findings that an "opacity" may be a word for.
+OPAQUE = frozenset(
+    {"Atelectasis", "Infiltration", "Mass", "Nodule", "Pneumonia", "Consolidation", "Edema", "Fibrosis"}
+)
+NEAREST = 40  # reports that are near enough to start from
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a report, and what it says."""
+
+    text: str
+    present: frozenset[str]
+    absent: frozenset[str]
+    is_normal: bool
+    names_side: bool
+
+
+def parse(text: str) -> Sentence:
+    """What a sentence says; doubt counts as presence, so that a doubted finding is not slipped in."""
+    found = label(text)
+    words = set(text.lower().replace(",", " ").replace(".", " ").split())
+    return Sentence(
+        text,
+        frozenset(f for f, status in found.items() if status != "absent" and f != "Normal"),
+        frozenset(f for f, status in found.items() if status == "absent"),
+        "Normal" in found,
+        bool(words & SIDES),
+    )
+
+
+class WeakPairs:
+    """Reports, ready to be paired.
+
+    Parameters
+    ----------
+    reports : findings sections as written, of the training part alone.
+
+    Raises
+    ------
+    DataError : no report has a sentence that may be learned.
+    """
+
+    def __init__(self, reports: Iterable[str], findings: Sequence[str] = CHESTXRAY14) -> None:
+        self._findings = frozenset(findings)
+        parsed = ([parse(sentence) for sentence in sayable(text)] for text in reports)
+        self._reports = [sentences for sentences in parsed if len(sentences) >= 2]
+        if not self._reports:
+            raise DataError(
+                "no report has two sentences that a caption may learn", remedy="give other reports"
+            )
+        self._asserting: dict[str, list[Sentence]] = {finding: [] for finding in findings}
+        for sentence in (s for report in self._reports for s in report):
+            for finding in sentence.present & self._findings:
+                self._asserting[finding].append(sentence)
+        self._nearest: dict[frozenset[str], list[int]] = {}
+
+    def sample(self, labels: Iterable[str], generator: random.Random) -> str:
+        """A report for an image with these findings; another one each time."""
+        wanted = frozenset(labels) & self._findings
+        base = self._reports[generator.choice(self._near(wanted))]
+        kept = [sentence for sentence in base if self._fits(sentence, wanted)]
+        spoken = frozenset().union(*(sentence.present for sentence in kept))
+        added: list[Sentence] = []
+        for finding in sorted(wanted - spoken, key=lambda _: generator.random()):
+            if finding in spoken:
+                continue
+            if sentence := self._assertion(finding, wanted, generator):
+                added.append(sentence)
+                spoken |= sentence.present
+        return " ".join(sentence.text for sentence in (*added, *kept))
+
+    def _fits(self, sentence: Sentence, wanted: frozenset[str]) -> bool:
+        allowed = wanted | ({"Opacity"} if wanted & OPAQUE else frozenset())
+        speaks = sentence.present or sentence.absent or sentence.is_normal
+        return bool(speaks) and sentence.present <= allowed and not (sentence.absent & allowed)
+
+    def _assertion(self, finding: str, wanted: frozenset[str], generator: random.Random) -> Sentence | None:
+        fitting = [s for s in self._asserting[finding] if self._fits(s, wanted)]
+        # Labels know no side: a sentence that names none is preferred.
+        choice = [s for s in fitting if not s.names_side] or fitting
+        return generator.choice(choice) if choice else None
+
+    def _near(self, wanted: frozenset[str]) -> list[int]:
+        """Reports by falling Jaccard index of their findings and the wanted ones."""
+        if wanted not in self._nearest:
+            distances: list[tuple[float, int]] = []
+            for index, report in enumerate(self._reports):
+                said = frozenset().union(*(s.present for s in report)) & self._findings
+                union = said | wanted
+                distances.append((-len(said & wanted) / len(union) if union else -1.0, index))
+            distances.sort()
+            edge = distances[min(NEAREST, len(distances)) - 1][0]
+            self._nearest[wanted] = [index for distance, index in distances if distance <= edge]
+        return self._nearest[wanted]
