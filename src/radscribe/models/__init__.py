@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from radscribe.models.captioner import Captioner
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import BACKBONES, Encoder
 from radscribe.models.show_and_tell import ShowAndTell
 
-DECODERS: dict[str, type[Decoder]] = {
+DECODERS: dict[str, Callable[..., Decoder]] = {
     "show-and-tell": ShowAndTell,
 }
 

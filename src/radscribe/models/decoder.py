@@ -35,6 +35,8 @@ class Decoder(nn.Module, ABC):
     """A language model of captions, conditioned on a study."""
 
     vocabulary_size: int
+    inputs: tuple[str, ...]  # fields of `StudyFeatures` that it reads
+    states: tuple[str, ...]  # names of the state's tensors
 
     @abstractmethod
     def init_state(self, features: StudyFeatures) -> State:

@@ -11,7 +11,11 @@ from torch import Tensor, nn
 from radscribe.errors import UsageError
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures
 
-IMAGE_INPUTS = ("probabilities", "pooled", "both")
+IMAGE_INPUTS: dict[str, tuple[str, ...]] = {
+    "probabilities": ("probabilities",),
+    "pooled": ("pooled",),
+    "both": ("probabilities", "pooled"),
+}
 
 
 class ShowAndTell(Decoder):
@@ -26,6 +30,8 @@ class ShowAndTell(Decoder):
     embedding, hidden : widths of the word embedding E and of the LSTM's state H.
     tie_weights : the output layer reuses the word embedding (Press & Wolf, 2017); needs E = H.
     """
+
+    states = ("h", "c")
 
     def __init__(
         self,
@@ -43,8 +49,8 @@ class ShowAndTell(Decoder):
             raise UsageError(f"no image input '{image_input}'", remedy=f"choose {', '.join(IMAGE_INPUTS)}")
         if tie_weights and embedding != hidden:
             raise UsageError("tied weights need embedding and hidden of one width", remedy="set both alike")
-        self.vocabulary_size, self.image_input = vocabulary_size, image_input
-        inputs = {"probabilities": findings, "pooled": channels, "both": findings + channels}[image_input]
+        self.vocabulary_size, self.inputs = vocabulary_size, IMAGE_INPUTS[image_input]
+        inputs = sum({"probabilities": findings, "pooled": channels}[name] for name in self.inputs)
         self.image_embedding = nn.Sequential(nn.Linear(inputs, embedding), nn.LayerNorm(embedding))
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
         self.lstm = nn.LSTM(embedding, hidden, batch_first=True)
@@ -57,9 +63,9 @@ class ShowAndTell(Decoder):
     def _image(self, features: StudyFeatures) -> Tensor:
         """The image as the LSTM's word before the first: `[N, E]`."""
         parts: list[Tensor] = []
-        if self.image_input != "pooled":
+        if "probabilities" in self.inputs:
             parts.append(torch.logit(features.probabilities, eps=1e-4))  # differences near 0 and 1 count too
-        if self.image_input != "probabilities":
+        if "pooled" in self.inputs:
             if features.pooled is None:
                 raise UsageError("this decoder needs the pooled vector, which the features do not have")
             parts.append(features.pooled)

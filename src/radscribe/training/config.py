@@ -33,6 +33,8 @@ class EncoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DecoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`radscribe train`."""
 
+    encoder: str = ""  # folder of the encoder's run; it goes into the bundle with the decoder
+    weak_reports: str | None = None  # R2Gen annotation.json: pair labels with its training reports
     decoder: str = "show-and-tell"
     options: dict[str, int | float | bool | str] = {}  # of the decoder's class
     target: str = "findings"  # the report's section that is learned
@@ -43,7 +45,6 @@ class DecoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
-    label_smoothing: float = 0.0
     patience: int = 8  # epochs without a better validation loss
     seed: int = 0
 

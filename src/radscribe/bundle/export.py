@@ -1,0 +1,199 @@
+"""A captioner's run → a bundle: graphs, tokenizer, card; each graph is tried against torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from radscribe import __version__
+from radscribe.bundle.format import BundleSpec, DecoderSpec, EncoderSpec, sha256, write
+from radscribe.errors import BundleError
+from radscribe.models.decoder import Decoder, StudyFeatures
+from radscribe.models.encoder import Encoder
+from radscribe.training.train_decoder import load_captioner
+
+TOLERANCE = 1e-4  # of every output, onnxruntime against torch
+CARD = "MODEL_CARD.md"
+OPSET = 18
+
+
+class _EncoderGraph(nn.Module):
+    """The encoder's outputs without the raw logits."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output = self.encoder(images)
+        return output.grid, output.pooled, output.probabilities
+
+
+class _InitGraph(nn.Module):
+    """Features → the first state."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, *features: Tensor) -> tuple[Tensor, ...]:
+        return self.decoder.init_state(named_features(self.decoder.inputs, features))
+
+
+class _StepGraph(nn.Module):
+    """Token and state → log-probabilities, the next state, and attention where there is one."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        log_probabilities, following, attention = self.decoder.step(token, tuple(state))
+        return (log_probabilities, *following, *([] if attention is None else [attention]))
+
+
+def named_features(names: Sequence[str], values: Sequence[Tensor]) -> StudyFeatures:
+    """Features by name; probabilities that the decoder does not read are left empty."""
+    given = dict(zip(names, values, strict=True))
+    given.setdefault("probabilities", values[0].new_zeros((values[0].shape[0], 0)))
+    return StudyFeatures(**given)
+
+
+def export(
+    run: Path, out: Path, name: str | None = None, card: Path | None = None, weights: bool = True
+) -> BundleSpec:
+    """Write the bundle of a run.
+
+    Parameters
+    ----------
+    card : the model card; without one, a card that says that nothing was measured.
+    weights : add `weights.safetensors`, for going on with training.
+
+    Raises
+    ------
+    DataError : the run is not finished.
+    BundleError : a graph does not compute what torch computes.
+    """
+    encoder, decoder, tokenizer, config = load_captioner(run)
+    out.mkdir(parents=True, exist_ok=True)
+    spec_encoder = EncoderSpec(
+        backbone=encoder.backbone_name,
+        image_size=encoder.image_size,
+        findings=tuple(encoder.findings),
+        views=("frontal",),
+    )
+    spec_decoder = DecoderSpec(
+        kind=config.decoder, inputs=decoder.inputs, states=decoder.states, max_length=config.max_length
+    )
+    _export_encoder(encoder, out / spec_encoder.file)
+    _export_decoder(decoder, encoder, out, spec_decoder)
+    tokenizer.save(out / "tokenizer.json")
+    if card is None:
+        (out / CARD).write_text(_bare_card(name or out.name, run), encoding="utf-8")
+    elif card.resolve() != (out / CARD).resolve():
+        shutil.copyfile(card, out / CARD)
+    files = [spec_encoder.file, spec_decoder.init_file, spec_decoder.step_file, "tokenizer.json", CARD]
+    if weights:
+        from safetensors.torch import save_model
+
+        both = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
+        save_model(both, str(out / "weights.safetensors"))
+        files.append("weights.safetensors")
+    spec = BundleSpec(
+        format=1,
+        name=name or out.name,
+        version=__version__,
+        encoder=spec_encoder,
+        decoder=spec_decoder,
+        files={file: sha256(out / file) for file in files},
+        training={
+            stage: json.loads((folder / "config.json").read_text())
+            for stage, folder in (("encoder", run / "encoder"), ("decoder", run))
+        },
+    )
+    write(out, spec)
+    return spec
+
+
+def _export_encoder(encoder: Encoder, path: Path) -> None:
+    size = encoder.image_size
+    images = torch.rand(2, 1, size, size)
+    _to_onnx(_EncoderGraph(encoder.eval()), (images,), path, ["images"], ["grid", "pooled", "probabilities"])
+
+
+def _export_decoder(decoder: Decoder, encoder: Encoder, out: Path, spec: DecoderSpec) -> None:
+    decoder.eval()
+    cells = (encoder.image_size // 32) ** 2
+    shapes = {
+        "probabilities": (len(encoder.findings),),
+        "pooled": (encoder.channels,),
+        "grid": (cells, encoder.channels),
+    }
+    features = tuple(torch.rand(2, *shapes[name]) for name in spec.inputs)
+    states = [f"state_{name}" for name in spec.states]
+    _to_onnx(_InitGraph(decoder), features, out / spec.init_file, list(spec.inputs), states)
+    with torch.no_grad():
+        state = decoder.init_state(named_features(spec.inputs, features))
+        attends = decoder.step(torch.zeros(2, dtype=torch.long), state).attention is not None
+    outputs = ["log_probabilities", *(f"next_{name}" for name in states), *(["attention"] if attends else [])]
+    token = torch.tensor([1, 5])
+    _to_onnx(_StepGraph(decoder), (token, *state), out / spec.step_file, ["token", *states], outputs)
+
+
+def _to_onnx(
+    module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], outputs: list[str]
+) -> None:
+    """Export with a free batch dimension, and compare on another batch size than the one traced."""
+    batch = torch.export.Dim("batch")
+    star = isinstance(module, _InitGraph)
+    shapes: Any = tuple({0: batch} for _ in inputs)
+    if star:
+        shapes = (shapes,)
+    elif isinstance(module, _StepGraph):
+        shapes = (shapes[0], shapes[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            inputs,
+            input_names=names,
+            output_names=outputs,
+            dynamic_shapes=shapes,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(str(path), external_data=False)
+    _compare(module, tuple(torch.cat([x, x[:1]]) for x in inputs), path, names)
+
+
+@torch.no_grad()
+def _compare(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str]) -> None:
+    import onnxruntime as ort
+
+    expected = module(*inputs)
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    got = session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})
+    for a, b in zip(expected, got, strict=True):
+        worst = float(np.abs(a.numpy() - b).max())
+        if not worst <= TOLERANCE:
+            raise BundleError(f"differs from torch by {worst:.1e}", subject=path, remedy="report this")
+
+
+def _bare_card(name: str, run: Path) -> str:
+    validation = json.loads((run / "encoder" / "validation.json").read_text())
+    rows = "\n".join(f"| {finding} | {value:.3f} |" for finding, value in validation["auroc"].items())
+    return (
+        f"# {name}\n\nDrafts for research: not verified, not for diagnosis. "
+        "**Nothing was measured on held-out data.**"
+        f"\n\nValidation AUROC, {validation['images']} images:\n\n| finding | AUROC |\n|---|---|\n{rows}\n"
+    )

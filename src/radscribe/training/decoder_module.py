@@ -1,0 +1,56 @@
+"""Training of a decoder on features: cross-entropy of the next word; validation also decodes freely."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from radscribe.models.captioner import greedy
+from radscribe.models.decoder import Decoder, StudyFeatures
+from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training.config import DecoderConfig
+
+
+class DecoderModule(L.LightningModule):
+    """Trains a `Decoder` on batches of `CaptionData`."""
+
+    def __init__(self, config: DecoderConfig, decoder: Decoder, tokenizer: ReportTokenizer) -> None:
+        super().__init__()
+        self.config, self.decoder, self.tokenizer = config, decoder, tokenizer
+        self._captions: Counter[tuple[int, ...]] = Counter()
+
+    def training_step(self, batch: tuple[StudyFeatures, Tensor], index: int) -> Tensor:
+        loss = self._loss(batch)
+        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[1]))
+        return loss
+
+    def validation_step(self, batch: tuple[StudyFeatures, Tensor], index: int) -> None:
+        self.log("val_loss", self._loss(batch), batch_size=len(batch[1]))
+        eos = self.tokenizer.eos
+        for row in greedy(self.decoder, batch[0], self.tokenizer.bos, eos, self.config.max_length).tolist():
+            self._captions[tuple(token for token in row if token != eos)] += 1
+
+    def on_validation_epoch_end(self) -> None:
+        total = sum(self._captions.values())
+        self.log("val_distinct", float(len(self._captions)))
+        self.log("val_most_frequent", max(self._captions.values()) / total)
+        self._captions.clear()
+
+    def _loss(self, batch: tuple[StudyFeatures, Tensor]) -> Tensor:
+        features, tokens = batch
+        log_probabilities = self.decoder(features, tokens[:, :-1])  # [N, T - 1, V]
+        return F.nll_loss(
+            log_probabilities.flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=self.tokenizer.pad
+        )
+
+    def configure_optimizers(self) -> Any:
+        optimiser = torch.optim.AdamW(
+            self.decoder.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=2)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "monitor": "val_loss"}}

@@ -1,0 +1,193 @@
+"""One captioner run: a decoder on the features of an encoder, and what is left in the run's folder.
+
+`config.json`, `tokenizer.json`, `best.ckpt` and `last.ckpt`, `decoder.pt` (the best weights), and `encoder/`,
+a copy of the encoder's run: all that `radscribe export` needs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader
+
+from radscribe.data import features as feature_file
+from radscribe.data.features import FeatureTable
+from radscribe.data.manifest import Manifest
+from radscribe.data.splits import unit_hash
+from radscribe.data.study import Split
+from radscribe.data.weak_pairs import WeakPairs
+from radscribe.errors import DataError, UsageError
+from radscribe.models import DECODERS, Decoder, Encoder
+from radscribe.text.sentences import sayable
+from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training.caption_data import CaptionData, TextSource, collate, reports_as_written, weak_reports
+from radscribe.training.config import DecoderConfig, load, save
+from radscribe.training.decoder_module import DecoderModule
+from radscribe.training.image_data import ImageData
+from radscribe.training.train_encoder import infer, load_encoder
+
+HELD_OUT_REPORTS = 0.1  # share of the weakly paired reports that validation is paired with
+
+
+def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = False) -> Path:
+    """Train on the manifest and, where there is one, the `features.npz` in `data`.
+
+    Raises
+    ------
+    DataError : no reports or features, or they do not fit the manifest.
+    UsageError : the configuration names no encoder or no known decoder.
+    """
+    if config.decoder not in DECODERS:
+        raise UsageError(f"no decoder '{config.decoder}'", remedy=f"choose one of {', '.join(DECODERS)}")
+    if not config.encoder:
+        raise UsageError("no encoder is named", remedy="give --set encoder=RUN, a run of train-encoder")
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    out.mkdir(parents=True, exist_ok=True)
+    save(config, out / "config.json")
+    encoder = load_encoder(Path(config.encoder))
+    _copy_encoder(Path(config.encoder), out / "encoder")
+    manifest = Manifest(data)
+    table = _features(manifest, data, out, encoder)
+    texts, sources = _texts(manifest, config)
+    tokenizer = ReportTokenizer.train(texts, config.vocabulary_size, config.min_frequency)
+    tokenizer.save(out / "tokenizer.json")
+    decoder = build_decoder(config, len(tokenizer), encoder)
+    loaders: dict[Split, DataLoader[object]] = {}
+    for split in ("train", "val"):
+        part = CaptionData(
+            manifest.split(split), table, decoder.inputs, sources[split], tokenizer, config.max_length
+        )
+        loaders[split] = DataLoader(part, config.batch_size, shuffle=split == "train", collate_fn=collate)
+    trainer = L.Trainer(
+        max_epochs=config.epochs,
+        gradient_clip_val=5.0,
+        accelerator="auto",
+        devices=1,
+        logger=CSVLogger(out, name="", version="log"),
+        callbacks=[
+            EarlyStopping("val_loss", patience=config.patience),
+            ModelCheckpoint(
+                out, filename="best", monitor="val_loss", save_last=True, enable_version_counter=False
+            ),
+        ],
+        num_sanity_val_steps=0,
+        log_every_n_steps=5,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    last = out / "last.ckpt"
+    module = DecoderModule(config, decoder, tokenizer)
+    trainer.fit(
+        module,
+        loaders["train"],
+        loaders["val"],
+        ckpt_path=str(last) if resume and last.exists() else None,
+        weights_only=False,
+    )
+    best = torch.load(out / "best.ckpt", map_location="cpu", weights_only=False)
+    module.load_state_dict(best["state_dict"])
+    path = out / "decoder.pt"
+    torch.save(decoder.state_dict(), path)
+    return path
+
+
+def build_decoder(config: DecoderConfig, vocabulary_size: int, encoder: Encoder) -> Decoder:
+    """The decoder of a configuration.
+
+    Raises
+    ------
+    UsageError : an option that this decoder does not have.
+    """
+    try:
+        return DECODERS[config.decoder](
+            vocabulary_size,
+            findings=len(encoder.findings),
+            channels=encoder.channels,
+            **config.options,
+        )
+    except TypeError as error:
+        raise UsageError(f"options of {config.decoder}: {error}", remedy="see docs/training.md") from error
+
+
+def load_captioner(run: Path) -> tuple[Encoder, Decoder, ReportTokenizer, DecoderConfig]:
+    """What a captioner's run left.
+
+    Raises
+    ------
+    DataError : the run is not finished.
+    """
+    config = load(DecoderConfig, run / "config.json")
+    if not (run / "decoder.pt").is_file():
+        raise DataError(
+            "has no decoder.pt: the run is not finished", subject=run, remedy="go on with --resume"
+        )
+    encoder = load_encoder(run / "encoder")
+    tokenizer = ReportTokenizer.load(run / "tokenizer.json")
+    decoder = build_decoder(config, len(tokenizer), encoder)
+    decoder.load_state_dict(torch.load(run / "decoder.pt", map_location="cpu", weights_only=True))
+    return encoder, decoder.eval(), tokenizer, config
+
+
+def _copy_encoder(source: Path, target: Path) -> None:
+    target.mkdir(exist_ok=True)
+    for name in ("config.json", "encoder.pt", "validation.json"):
+        if (source / name).resolve() != (target / name).resolve():
+            shutil.copyfile(source / name, target / name)
+
+
+def _features(manifest: Manifest, data: Path, out: Path, encoder: Encoder) -> FeatureTable:
+    """The dataset's own features, else those of the encoder, computed once and kept in the run."""
+    for path in (data / feature_file.FILE, out / feature_file.FILE):
+        if path.is_file():
+            return FeatureTable.load(path)
+    names: list[str] = []
+    parts: dict[str, list[torch.Tensor]] = {"probabilities": [], "pooled": []}
+    splits: tuple[Split, ...] = ("train", "val")
+    for split in splits:
+        images = ImageData(manifest, split, encoder.findings, encoder.image_size)
+        output = infer(encoder, images)
+        names += images.names
+        parts["probabilities"].append(output.probabilities)
+        parts["pooled"].append(output.pooled)
+    table = FeatureTable(names, {kind: torch.cat(values).numpy() for kind, values in parts.items()})
+    table.save(out / feature_file.FILE)
+    return table
+
+
+def _texts(manifest: Manifest, config: DecoderConfig) -> tuple[list[str], dict[Split, TextSource]]:
+    """The texts of the vocabulary (of the training part alone), and where each part's texts come from."""
+    if config.weak_reports:
+        reports = _training_reports(Path(config.weak_reports))
+        parts: dict[Split, list[str]] = {"train": [], "val": []}
+        for name, text in reports:
+            parts["val" if unit_hash(name) < HELD_OUT_REPORTS else "train"].append(text)
+        sources: dict[Split, TextSource] = {
+            split: weak_reports(WeakPairs(texts), config.seed) for split, texts in parts.items()
+        }
+        return [" ".join(sayable(text)) for text in parts["train"]], sources
+    source = reports_as_written(config.target)
+    texts = [source(study) for study in manifest.split("train")]
+    if not any(texts):
+        raise DataError(
+            f"no training study has a text in '{config.target}'",
+            subject=manifest.path,
+            remedy="set target to a section that it has, or set weak_reports",
+        )
+    return texts, {"train": source, "val": source}
+
+
+def _training_reports(path: Path) -> list[tuple[str, str]]:
+    """Ids and reports of the training part of an R2Gen `annotation.json`; no other part is looked at."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["train"]
+        return [(str(row["id"]), str(row["report"])) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"is no annotation.json in the R2Gen layout ({error})", subject=path, remedy="check weak_reports"
+        ) from error
