@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.bundle.format import BundleSpec
-from radscribe.errors import BundleError
+from radscribe.imaging.onnx_session import open_session
 
 Array = npt.NDArray[Any]
 State = tuple[Array, ...]
-
-
-def open_session(path: Path, threads: int | None = None) -> Any:
-    """An `InferenceSession` on the CPU; `threads` None takes every core this process may use.
-
-    Raises
-    ------
-    BundleError : the file is not a graph that onnxruntime can run.
-    """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
-    options.log_severity_level = 3  # warnings of the optimiser are not for users
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise BundleError(
-            f"is not a graph that onnxruntime runs: {error}", subject=path, remedy="export it again"
-        ) from error
 
 
 class EncoderSession:

@@ -1,0 +1,29 @@
+"""An onnxruntime session on the CPU, opened the one way that radscribe opens them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from radscribe.errors import BundleError
+
+
+def open_session(path: Path, threads: int | None = None) -> Any:
+    """An `InferenceSession`; `threads` None takes every core that this process may use.
+
+    Raises
+    ------
+    BundleError : the file is not a graph that onnxruntime can run.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.log_severity_level = 3  # warnings of the optimiser are not for users
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a class of its own for each status code
+        raise BundleError(
+            f"is not a graph that onnxruntime runs: {error}", subject=path, remedy="export it again"
+        ) from error
