@@ -1,3 +1,51 @@
-"""radscribe captions chest radiographs. Research output: not verified, not for diagnosis."""
+"""radscribe writes the first draft of a chest radiograph's report. Research output: not for diagnosis.
+
+>>> import radscribe
+>>> captioner = radscribe.load()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from radscribe.data.study import Study
+    from radscribe.imaging.radiograph import Radiograph
+    from radscribe.inference.caption import Caption
+    from radscribe.inference.captioner import Captioner
 
 __version__ = "0.1.0"
+__all__ = ["Caption", "Captioner", "Radiograph", "Study", "load"]
+
+# Imported when they are asked for: `import radscribe` itself must cost nothing.
+_HOMES = {
+    "Caption": "radscribe.inference.caption",
+    "Captioner": "radscribe.inference.captioner",
+    "Radiograph": "radscribe.imaging.radiograph",
+    "Study": "radscribe.data.study",
+}
+
+
+def load(bundle: str | Path | None = None, *, threads: int | None = None) -> Captioner:
+    """Load a bundle for captioning; no torch is imported.
+
+    Parameters
+    ----------
+    bundle : a bundle's folder, the name of an embedded one, or None for the one in the package.
+    threads : of the encoder; None takes every core.
+
+    Raises
+    ------
+    BundleError : there is no such bundle, or a file of it is not the one that was exported.
+    """
+    from radscribe.inference.captioner import Captioner
+
+    return Captioner(bundle, threads=threads)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'radscribe' has no attribute '{name}'")

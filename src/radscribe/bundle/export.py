@@ -68,13 +68,19 @@ def named_features(names: Sequence[str], values: Sequence[Tensor]) -> StudyFeatu
 
 
 def export(
-    run: Path, out: Path, name: str | None = None, card: Path | None = None, weights: bool = True
+    run: Path,
+    out: Path,
+    name: str | None = None,
+    card: Path | None = None,
+    weights: bool = True,
+    cautions: Sequence[str] = (),
 ) -> BundleSpec:
     """Write the bundle of a run.
 
     Parameters
     ----------
     card : the model card; without one, a card that says that nothing was measured.
+    cautions : what every caption of this bundle must be read with.
     weights : add `weights.safetensors`, for going on with training.
 
     Raises
@@ -113,6 +119,7 @@ def export(
         version=__version__,
         encoder=spec_encoder,
         decoder=spec_decoder,
+        cautions=tuple(cautions),
         files={file: sha256(out / file) for file in files},
         training={
             stage: json.loads((folder / "config.json").read_text())

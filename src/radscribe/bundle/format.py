@@ -43,7 +43,7 @@ class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which features the decoder reads, and how long a caption may become."""
 
     kind: str
-    inputs: tuple[str, ...]  # of "probabilities", "pooled", "grid"
+    inputs: tuple[str, ...]  # of "probabilities" and "pooled"
     states: tuple[str, ...]  # names of the state tensors, e.g. "h", "c"
     max_length: int
     init_file: str = "decoder_init.onnx"
@@ -60,6 +60,7 @@ class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decoder: DecoderSpec
     files: dict[str, str]  # file name → SHA-256
     tokenizer: str = "tokenizer.json"
+    cautions: tuple[str, ...] = ()  # what every caption of this bundle must be read with
     training: dict[str, Any] = {}
 
     @property

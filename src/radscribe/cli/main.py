@@ -13,12 +13,9 @@ from radscribe.errors import RadscribeError, UsageError
 # name -> (module, one line for the overview). The module's `command` is imported when it is called.
 COMMANDS: dict[str, tuple[str, str]] = {
     "caption": ("radscribe.cli.caption", "Write a draft caption for each study."),
-    "prepare": ("radscribe.cli.prepare", "Turn a dataset's download into a manifest."),
     "train-encoder": ("radscribe.cli.train_encoder", "Train an image encoder on findings."),
     "train": ("radscribe.cli.train", "Train a captioner."),
     "export": ("radscribe.cli.export", "Export a run to a bundle that captions without torch."),
-    "evaluate": ("radscribe.cli.evaluate", "Score captions beside their baselines."),
-    "label": ("radscribe.cli.label", "Find the findings in each report."),
 }
 
 
@@ -59,6 +56,9 @@ def main(arguments: list[str] | None = None) -> None:
     except click.Abort:
         click.echo("radscribe: stopped", err=True)
         sys.exit(130)
+    except BrokenPipeError:  # whoever read our output has gone: nothing more to say
+        sys.stderr.close()
+        sys.exit(141)
     except RadscribeError as error:
         click.echo(f"radscribe: {error}", err=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)

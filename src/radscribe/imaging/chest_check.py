@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from radscribe.imaging.radiograph import Radiograph, View
 from radscribe.imaging.resize import resize
@@ -75,9 +76,9 @@ class ChestChecker:
         return ChestCheck(refused, view, probabilities)
 
 
-def stretch(images: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+def stretch(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Each image's own 1st to 99th percentile to 0..1: exposure says nothing about the body part."""
     flat = images.reshape(len(images), -1)
     low, high = np.percentile(flat, (1, 99), axis=1).astype(np.float32)[:, :, None, None, None]
-    scaled = (images - low) / np.maximum(high - low, np.float32(1e-3))
-    return np.clip(scaled, 0, 1).astype(np.float32)
+    scaled: npt.NDArray[np.float32] = (images - low) / np.maximum(high - low, np.float32(1e-3))
+    return np.clip(scaled, 0, 1)

@@ -87,6 +87,19 @@ def _read(path: Path) -> Radiograph:
     )
 
 
+def read_study_uid(path: Path) -> str | None:
+    """StudyInstanceUID (0020,000D) of a file, or None: what is wrong with it, `read_dicom` will say."""
+    from pydicom import dcmread
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            header = dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID"], force=True)
+            return str(header.get("StudyInstanceUID") or "") or None
+        except Exception:  # noqa: BLE001  damaged files raise many kinds; here they only stay ungrouped
+            return None
+
+
 def _refuse_what_is_no_single_image(dataset: Dataset, path: Path) -> None:
     sop_class = dataset.get("SOPClassUID")
     name = getattr(sop_class, "name", None) or str(sop_class)

@@ -59,7 +59,7 @@ def read(path: str | PathLike[str]) -> Radiograph:
 def decode(path: Path, head: bytes) -> Radiograph:
     """The pixels of a file that starts with `head`, whatever their number; raises `ImageError`."""
     # DICOM first: the 128 bytes before its mark may be those of a TIFF (PS3.10 7.1).
-    if head[128:132] == b"DICM" or head.startswith(DICOM_WITHOUT_PREAMBLE):
+    if head_is_dicom(head):
         from radscribe.imaging.dicom import read_dicom
 
         return read_dicom(path)
@@ -72,6 +72,30 @@ def decode(path: Path, head: bytes) -> Radiograph:
         subject=path,
         remedy="give a DICOM, PNG, JPEG, BMP, TIFF or WebP file",
     )
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether the file says that it is DICOM (or looks like one without the preamble); no error is raised."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(132)
+    except (OSError, ValueError):
+        return False
+    return head_is_dicom(head)
+
+
+def head_is_dicom(head: bytes) -> bool:
+    """Whether the first 132 bytes of a file are those of a DICOM file."""
+    return head[128:132] == b"DICM" or head.startswith(DICOM_WITHOUT_PREAMBLE)
+
+
+def study_uid(path: Path) -> str | None:
+    """The StudyInstanceUID of a DICOM file, without reading its pixels; None where there is none."""
+    if not is_dicom(path):
+        return None
+    from radscribe.imaging.dicom import read_study_uid
+
+    return read_study_uid(path)
 
 
 def check_pixels(pixels: npt.NDArray[np.float32], subject: str | PathLike[str]) -> None:

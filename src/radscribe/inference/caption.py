@@ -37,6 +37,8 @@ class Caption:
     log_probability : of the whole text, the end of the caption included.
     warnings : what a reader must know; the first says that this is a draft.
     bundle : id of the model that wrote it.
+    left_out : file → why it had no part in the caption.
+    failed : there is no caption, or one of the files could not be read.
     """
 
     study: str
@@ -50,6 +52,8 @@ class Caption:
     warnings: tuple[str, ...] = ()
     refused: str | None = None
     error: str | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+    failed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -66,5 +70,6 @@ class Caption:
             "warnings": list(self.warnings),
             "refused": self.refused,
             "error": self.error,
+            "left_out": self.left_out,
             "bundle": self.bundle,
         }

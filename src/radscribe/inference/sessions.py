@@ -18,8 +18,8 @@ State = tuple[Array, ...]
 class EncoderSession:
     """Images `[N, 1, S, S]` → the encoder's outputs by name."""
 
-    def __init__(self, folder: Path, spec: BundleSpec) -> None:
-        self._session = open_session(folder / spec.encoder.file)
+    def __init__(self, folder: Path, spec: BundleSpec, threads: int | None = None) -> None:
+        self._session = open_session(folder / spec.encoder.file, threads)
         # Fetch only what the decoder reads: the grid is large.
         self.outputs = tuple(sorted({"probabilities", *spec.decoder.inputs}))
 

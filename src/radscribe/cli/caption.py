@@ -1,0 +1,102 @@
+"""`radscribe caption`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from radscribe.inference.caption import Caption
+
+BAR = 24  # characters of a full bar
+MANY = 4  # studies from which on progress is shown
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.option("--bundle", help="A bundle's folder, or the name of an embedded one.")
+@click.option("--beam", type=click.IntRange(min=1), default=3, show_default=True, help="1 is greedy.")
+@click.option("--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Captions a study.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a study, a line each.")
+@click.option("--force", is_flag=True, help="Caption also what the chest check refuses, under a warning.")
+@click.option("--one-study", is_flag=True, help="Take all PATHs as one study.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of the encoder; all cores unless given.")
+def command(
+    paths: tuple[Path, ...],
+    bundle: str | None,
+    beam: int,
+    n_best: int,
+    as_json: bool,
+    force: bool,
+    one_study: bool,
+    threads: int | None,
+) -> int:
+    """Write a draft caption for each study: not verified, not for diagnosis.
+
+    DICOM, PNG, JPEG, BMP, TIFF and WebP are read. DICOM files with one StudyInstanceUID are one study, a
+    folder is one study (unless it holds more than eight pictures), other pictures are studies of their own
+    unless their names say that they belong together.
+
+    \b
+    radscribe caption chest.dcm
+    radscribe caption scans/ --json | jq -r '.study + ": " + .text'
+
+    Exit code 0: all done. 1: some inputs could not be read or were refused; the others are done. 2: wrong use.
+    """
+    import radscribe
+    from radscribe.errors import UsageError
+    from radscribe.inference.inputs import group
+
+    if n_best > beam:
+        raise UsageError(f"--n-best {n_best} is more than --beam {beam}", remedy="raise --beam")
+    captioner = radscribe.load(bundle, threads=threads)
+    studies = group(paths, together=one_study)
+    failed = False
+    with _progress(len(studies)) as advance:
+        for caption in captioner.stream(studies, beam=beam, n_best=n_best, force=force):
+            click.echo(json.dumps(caption.to_dict(), ensure_ascii=False) if as_json else render(caption))
+            failed |= caption.failed
+            if as_json and caption.text is None:
+                click.echo(f"radscribe: {caption.study}: {caption.refused or caption.error}", err=True)
+            advance()
+    return int(failed)
+
+
+def render(caption: Caption) -> str:
+    """A caption for the terminal."""
+    import textwrap
+
+    lines = [f"── {caption.study}"]
+    if caption.text is None:
+        lines.append(f"refused: {caption.refused}" if caption.refused else f"error: {caption.error}")
+    else:
+        lines += textwrap.wrap(caption.text, 100)
+        lines += [f"or: {alternative.text}" for alternative in caption.alternatives]
+        for finding, probability in sorted(caption.findings.items(), key=lambda item: -item[1]):
+            filled = round(probability * BAR)
+            bar = "█" * filled + "·" * (BAR - filled)
+            lines.append(f"  {finding.replace('_', ' '):20} {bar} {probability:4.0%}")
+    lines += [f"! {warning}" for warning in caption.warnings]
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], object]]:
+    """A progress bar on standard error, when somebody looks and there is something to wait for."""
+    if total < MANY or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("captioning", total=total)
+        yield lambda: progress.advance(task)

@@ -1,0 +1,69 @@
+"""From files to the encoder's input: read, check, leave out what is not to be captioned, and say why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from radscribe.errors import ImageError
+from radscribe.imaging.chest_check import ChestChecker
+from radscribe.imaging.radiograph import Radiograph
+from radscribe.imaging.reader import check_pixels, read
+from radscribe.imaging.resize import resize
+from radscribe.inference.inputs import StudyInput
+
+LATERAL = "this is a lateral view, which the model has not learned to read"
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A study on its way: images `[1, S, S]` that the encoder shall see, and what happened to the others."""
+
+    study: StudyInput
+    images: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)  # file → why it could not be read
+    refusals: dict[str, str] = field(default_factory=dict)  # file → why it is not to be captioned
+
+
+class Preparer:
+    """Reads and checks the images of studies; may be used from several threads."""
+
+    def __init__(self, size: int, views: tuple[str, ...]) -> None:
+        self._check = ChestChecker()
+        self._size, self._lateral = size, "lateral" in views
+
+    def __call__(self, study: StudyInput, force: bool = False) -> Prepared:
+        """Prepare a study; with `force` what would be refused is kept, under a warning."""
+        prepared = Prepared(study)
+        for image, file in zip(study.images, study.files, strict=True):
+            try:
+                radiograph = read(image) if isinstance(image, Path) else _checked(image)
+            except ImageError as error:
+                prepared.errors[file] = str(error)
+                continue
+            reason = self._refusal(radiograph)
+            if reason and not force:
+                prepared.refusals[file] = reason
+                continue
+            if reason:
+                prepared.warnings.append(f"captioned by force: {reason} ({file})")
+            prepared.images.append(resize(radiograph.pixels, self._size, self._size)[None])
+        if prepared.images:  # what is left out of a study that gets a caption is told beside it
+            prepared.warnings += [f"left out: {error}" for error in prepared.errors.values()]
+            prepared.warnings += [f"left out: {file}: {why}" for file, why in prepared.refusals.items()]
+        return prepared
+
+    def _refusal(self, radiograph: Radiograph) -> str | None:
+        (check,) = self._check([radiograph])
+        if check.refused:
+            return check.refused
+        return LATERAL if check.view == "lateral" and not self._lateral else None
+
+
+def _checked(radiograph: Radiograph) -> Radiograph:
+    check_pixels(radiograph.pixels, radiograph.provenance.path or "array")
+    return radiograph
