@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from radscribe.inference.captioner import Captioner
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -15,3 +19,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the real data in ../shared/data, which is not on this machine")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def captioner() -> Captioner:
+    """The embedded bundle, loaded once."""
+    import radscribe
+
+    return radscribe.load()

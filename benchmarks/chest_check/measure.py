@@ -1,6 +1,6 @@
 """The chest check on the test part: which share of each source passes or is refused.
 
-python benchmarks/chest_check/measure.py ../shared/data
+python -m benchmarks.chest_check.measure ../shared/data
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from images import others, radiographs
+from benchmarks.chest_check.images import others, radiographs
 
 from radscribe.imaging.chest_check import ChestChecker
 from radscribe.imaging.radiograph import Radiograph

@@ -1,6 +1,6 @@
 """Train the chest check and write its graph and threshold into the package.
 
-    python benchmarks/chest_check/train.py ../shared/data
+    python -m benchmarks.chest_check.train ../shared/data
 
 Training and choice of the threshold use the train and val parts; `measure.py` measures on the test part.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from images import Example, others, radiographs
+from benchmarks.chest_check.images import Example, others, radiographs
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -1,6 +1,6 @@
 """The NIH part of the embedded bundle's data as manifests: whole, and in folds for cross-fitting.
 
-    python benchmarks/edition_one/nih.py ../shared/data/nih OUT
+    python -m benchmarks.edition_one.nih ../shared/data/nih OUT
 
 Writes OUT/all (train .65, val .10, test .25 of the patients) and OUT/fold0, OUT/fold1, ... where the
 training patients of OUT/all are parted again: a fold is held out as `val`, the other folds are `train`.

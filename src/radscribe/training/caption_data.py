@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from radscribe.data.weak_pairs import WeakPairs
 from radscribe.models.decoder import StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 
+NOTHING = "no finding"
 TextSource = Callable[[Study], str]
 Item = tuple[dict[str, Tensor], Tensor]
 
@@ -26,15 +28,29 @@ def reports_as_written(section: str) -> TextSource:
     return lambda study: str(getattr(study.report, section)) if study.report else ""
 
 
-def weak_reports(pairs: WeakPairs, seed: int) -> TextSource:
-    """A report that says the study's labels, another one at each call."""
-    generator = random.Random(seed)
+def weak_reports(pairs: WeakPairs, seed: int, fresh: bool) -> TextSource:
+    """A report that says the study's labels: `fresh` another one at each call, else always the same one."""
+    shared = random.Random(seed)
 
     def text(study: Study) -> str:
         present = [finding for finding, value in study.labels.items() if value == 1.0]
-        return pairs.sample(present, generator)
+        return pairs.sample(present, shared if fresh else random.Random(f"{seed}:{study.id}"))
 
     return text
+
+
+def balancing_weights(studies: Sequence[Study], exponent: float) -> Tensor:
+    """How often each study is drawn, `[N]`: the rarest of its findings' prevalence to the power -`exponent`.
+
+    At 0 all studies come alike; at 1 every finding comes about as often as none. A caption asserts what is
+    likelier than not, so that without balancing rare findings are never said.
+    """
+    present = [
+        [finding for finding, value in study.labels.items() if value == 1.0] or [NOTHING] for study in studies
+    ]
+    count = Counter(finding for findings in present for finding in findings)
+    rarest = torch.tensor([min(count[finding] for finding in findings) for findings in present])
+    return (rarest / len(studies)).double() ** -exponent
 
 
 class CaptionData(Dataset[Item]):

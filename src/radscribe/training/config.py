@@ -37,6 +37,7 @@ class DecoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weak_reports: str | None = None  # R2Gen annotation.json: pair labels with its training reports
     decoder: str = "show-and-tell"
     options: dict[str, int | float | bool | str] = {}  # of the decoder's class
+    balance: float = 0.0  # 0 draws every study alike, 1 every finding about as often as none
     target: str = "findings"  # the report's section that is learned
     vocabulary_size: int = 4000
     min_frequency: int = 3

@@ -14,7 +14,13 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from torch.utils.data import DataLoader
+from torch.utils.data import (
+    DataLoader,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    WeightedRandomSampler,
+)
 
 from radscribe.data import features as feature_file
 from radscribe.data.features import FeatureTable
@@ -26,7 +32,14 @@ from radscribe.errors import DataError, UsageError
 from radscribe.models import DECODERS, Decoder, Encoder
 from radscribe.text.sentences import sayable
 from radscribe.text.tokenizer import ReportTokenizer
-from radscribe.training.caption_data import CaptionData, TextSource, collate, reports_as_written, weak_reports
+from radscribe.training.caption_data import (
+    CaptionData,
+    TextSource,
+    balancing_weights,
+    collate,
+    reports_as_written,
+    weak_reports,
+)
 from radscribe.training.config import DecoderConfig, load, save
 from radscribe.training.decoder_module import DecoderModule
 from radscribe.training.image_data import ImageData
@@ -63,7 +76,14 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
         part = CaptionData(
             manifest.split(split), table, decoder.inputs, sources[split], tokenizer, config.max_length
         )
-        loaders[split] = DataLoader(part, config.batch_size, shuffle=split == "train", collate_fn=collate)
+        sampler: Sampler[int] = SequentialSampler(part)
+        if split == "train":
+            weights = balancing_weights(part.studies, config.balance)
+            # With replacement only where weights differ: otherwise every study comes once an epoch.
+            sampler = (
+                WeightedRandomSampler(weights.tolist(), len(part)) if config.balance else RandomSampler(part)
+            )
+        loaders[split] = DataLoader(part, config.batch_size, sampler=sampler, collate_fn=collate)
     trainer = L.Trainer(
         max_epochs=config.epochs,
         gradient_clip_val=5.0,
@@ -163,12 +183,13 @@ def _features(manifest: Manifest, data: Path, out: Path, encoder: Encoder) -> Fe
 def _texts(manifest: Manifest, config: DecoderConfig) -> tuple[list[str], dict[Split, TextSource]]:
     """The texts of the vocabulary (of the training part alone), and where each part's texts come from."""
     if config.weak_reports:
-        reports = _training_reports(Path(config.weak_reports))
+        reports = training_reports(Path(config.weak_reports))
         parts: dict[Split, list[str]] = {"train": [], "val": []}
         for name, text in reports:
             parts["val" if unit_hash(name) < HELD_OUT_REPORTS else "train"].append(text)
         sources: dict[Split, TextSource] = {
-            split: weak_reports(WeakPairs(texts), config.seed) for split, texts in parts.items()
+            split: weak_reports(WeakPairs(texts), config.seed, fresh=split == "train")
+            for split, texts in parts.items()
         }
         return [" ".join(sayable(text)) for text in parts["train"]], sources
     source = reports_as_written(config.target)
@@ -182,7 +203,7 @@ def _texts(manifest: Manifest, config: DecoderConfig) -> tuple[list[str], dict[S
     return texts, {"train": source, "val": source}
 
 
-def _training_reports(path: Path) -> list[tuple[str, str]]:
+def training_reports(path: Path) -> list[tuple[str, str]]:
     """Ids and reports of the training part of an R2Gen `annotation.json`; no other part is looked at."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["train"]

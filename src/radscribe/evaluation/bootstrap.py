@@ -1,0 +1,38 @@
+"""Resampling whole groups: images of one patient are not independent (Efron & Tibshirani, 1993)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+
+
+def resamples(groups: Sequence[str], rounds: int = 1000, seed: int = 0) -> Iterator[Rows]:
+    """Row numbers of `rounds` samples of groups (patients), drawn with replacement, each group whole.
+
+    Parameters
+    ----------
+    groups : the group of each row.
+    """
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    members = [np.flatnonzero(index == group) for group in range(len(names))]
+    generator = np.random.default_rng(seed)
+    for _ in range(rounds):
+        yield np.concatenate([members[g] for g in generator.integers(0, len(names), len(names))])
+
+
+def interval(
+    statistic: Callable[[Rows], float],
+    groups: Sequence[str],
+    rounds: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile interval of a statistic of rows; resamples where it is NaN are left out."""
+    values = np.array([statistic(rows) for rows in resamples(groups, rounds, seed)])
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(values, (tail, 1 - tail))
+    return float(low), float(high)

@@ -1,0 +1,78 @@
+"""Calibration, the masked loss, augmentation and balancing, each by its definition."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from radscribe.data.study import ImageRef, Study
+from radscribe.training.augment import augment
+from radscribe.training.calibration import expected_calibration_error, fit_platt
+from radscribe.training.caption_data import balancing_weights
+from radscribe.training.encoder_module import as_input, masked_loss
+
+
+def test_platt_scaling_undoes_a_known_distortion() -> None:
+    generator = torch.Generator().manual_seed(0)
+    true = torch.randn(20_000, 1, generator=generator) * 2 - 1
+    labels = (torch.rand(20_000, 1, generator=generator) < torch.sigmoid(true)).float()
+    scale, shift = fit_platt(true * 3 + 2, labels)  # overconfident and biased
+    assert float(scale) == pytest.approx(1 / 3, rel=0.08)
+    assert float(shift) == pytest.approx(-2 / 3, abs=0.08)
+    before = expected_calibration_error(torch.sigmoid(true * 3 + 2), labels)
+    after = expected_calibration_error(torch.sigmoid((true * 3 + 2) * scale + shift), labels)
+    assert after < 0.02 < before
+
+
+def test_few_positives_do_not_move_the_calibration_far() -> None:
+    logits = torch.tensor([[-3.0], [-3.0], [-3.0], [5.0]])
+    labels = torch.tensor([[0.0], [0.0], [0.0], [1.0]])
+    scale, _ = fit_platt(logits, labels)
+    assert 0.5 < float(scale) < 2
+
+
+def test_unknown_labels_cost_nothing() -> None:
+    logits = torch.tensor([[2.0, -1.0], [0.5, 3.0]], requires_grad=True)
+    targets = torch.tensor([[1.0, math.nan], [math.nan, 0.0]])
+    loss = masked_loss(logits, targets)
+    expected = (F.softplus(torch.tensor(-2.0)) + F.softplus(torch.tensor(3.0))) / 2
+    assert loss.item() == pytest.approx(expected.item())
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert logits.grad[0, 1] == 0
+    assert logits.grad[1, 0] == 0
+
+
+def test_augmentation_moves_a_little_and_never_mirrors() -> None:
+    torch.manual_seed(0)
+    x = torch.zeros(64, 1, 72, 72)
+    x[:, :, 20:52, 46:66] = 0.8  # on the right of the image
+    out = augment(x, 64)
+    assert out.shape == (64, 1, 64, 64)
+    assert 0 <= float(out.min()) <= float(out.max()) <= 1
+    left, right = out[..., :32].sum((1, 2, 3)), out[..., 32:].sum((1, 2, 3))
+    assert bool((right > left).all())
+    assert len({round(float(v), 4) for v in out.mean((1, 2, 3))}) > 60  # each image differently
+
+
+def test_the_encoders_input_is_scaled_and_resized() -> None:
+    pixels = torch.full((2, 1, 72, 72), 255, dtype=torch.uint8)
+    x = as_input(pixels, 64)
+    assert x.shape == (2, 1, 64, 64)
+    assert torch.allclose(x, torch.ones_like(x))
+
+
+def test_balancing_draws_rare_findings_more_often() -> None:
+    def study(*findings: str) -> Study:
+        labels: dict[str, float | None] = dict.fromkeys(("Mass", "Hernia"), 0.0)
+        labels |= dict.fromkeys(findings, 1.0)
+        return Study("s", (ImageRef("i.png"),), labels=labels)
+
+    studies = [*[study()] * 6, *[study("Mass")] * 3, study("Mass", "Hernia")]
+    assert np.allclose(balancing_weights(studies, 0.0), 1)
+    even = balancing_weights(studies, 1.0)
+    assert even.tolist() == pytest.approx([10 / 6] * 6 + [10 / 4] * 3 + [10.0])

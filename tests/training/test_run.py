@@ -1,0 +1,127 @@
+"""Images and reports to a bundle that captions: the whole way once, small."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+import radscribe
+from radscribe.bundle.export import export
+from radscribe.cli.main import radscribe as command_line
+from radscribe.data.manifest import Header, write
+from radscribe.data.study import ImageRef, Split, Study
+from radscribe.errors import DataError, UsageError
+from radscribe.imaging.radiograph import Radiograph
+from radscribe.text.report import Report
+from radscribe.training.train_decoder import load_captioner
+from radscribe.training.train_encoder import load_encoder
+
+SIZE = 64
+REPORTS = {
+    True: "There is a large mass. The heart is normal in size.",
+    False: "The lungs are clear. The heart is normal in size.",
+}
+
+
+def picture(seed: int, mass: bool) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[0:SIZE, 0:SIZE]
+    pixels = 0.3 + 0.05 * generator.normal(size=(SIZE, SIZE))
+    if mass:
+        pixels[(x - 40) ** 2 + (y - 24) ** 2 < 120] += 0.5
+    return (pixels.clip(0, 1) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest of 48 pictures, half of them with a mass, and their reports."""
+    folder = tmp_path_factory.mktemp("data")
+    studies = []
+    for index in range(48):
+        mass, part = index % 2 == 0, ("val" if index % 4 == 3 or index % 8 == 0 else "train")
+        Image.fromarray(picture(index, mass)).save(folder / f"{index}.png")
+        split: Split = "val" if part == "val" else "train"
+        studies.append(
+            Study(
+                f"s{index:02}",
+                (ImageRef(f"{index}.png", "PA"),),
+                patient_id=f"p{index}",
+                report=Report(findings=REPORTS[mass]),
+                labels={"Mass": float(mass), "Nodule": None},
+                split=split,
+            )
+        )
+    write(folder, Header(radscribe_manifest=1, source="made for a test"), studies)
+    return folder
+
+
+def run(*arguments: str | Path) -> None:
+    result = CliRunner().invoke(command_line, [str(a) for a in arguments], standalone_mode=False)
+    if result.exception:
+        raise result.exception
+
+
+@pytest.fixture(scope="module")
+def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both runs, by the command line."""
+    out = tmp_path_factory.mktemp("runs")
+    common = ["--data", data, "--set", "batch_size=8"]
+    sizes = ["--set", f"image_size={SIZE}", "--set", "findings=[Mass,Nodule]", "--set", "epochs=6"]
+    sizes += ["--set", "average_decay=0.5", "--set", "learning_rate=0.001"]
+    run("train-encoder", *common, "--out", out / "encoder", *sizes)
+    run(
+        *("train", *common, "--out", out / "captioner", "--set", f"encoder={out / 'encoder'}"),
+        *("--set", "epochs=60", "--set", "min_frequency=1", "--set", "options.dropout=0.0"),
+        *("--set", "learning_rate=0.01", "--set", "options.embedding=32", "--set", "options.hidden=32"),
+    )
+    return out
+
+
+def test_the_encoder_tells_a_mass_and_reports_its_validation(runs: Path) -> None:
+    report = json.loads((runs / "encoder" / "validation.json").read_text())
+    assert report["auroc"]["Mass"] > 0.9
+    assert np.isnan(report["auroc"]["Nodule"])  # never known: masked, and no figure is made up
+    error = report["calibration_error"]
+    assert 0 <= error["platt_on_the_same_images"] <= 1
+    encoder = load_encoder(runs / "encoder")
+    assert encoder.findings == ("Mass", "Nodule")
+    assert not torch.equal(encoder.calibration_shift, torch.zeros(2))
+
+
+def test_a_bundle_says_what_the_run_learned(runs: Path, tmp_path: Path) -> None:
+    spec = export(runs / "captioner", tmp_path / "bundle", cautions=("made for a test",))
+    assert set(spec.files) >= {"encoder.onnx", "decoder.onnx", "weights.safetensors", "MODEL_CARD.md"}
+    captioner = radscribe.load(tmp_path / "bundle")
+    for mass in (True, False):
+        pixels = picture(1000 + mass, mass).astype(np.float32) / 255
+        caption = captioner.caption(Radiograph(pixels, view="PA"), beam=1, force=True)
+        assert caption.text == REPORTS[mass]
+        assert (caption.findings["Mass"] > 0.5) == mass
+        assert "made for a test" in caption.warnings
+        assert any(w.startswith("captioned by force") for w in caption.warnings)
+
+
+def test_a_run_resumes_from_its_last_epoch(data: Path, runs: Path, tmp_path: Path) -> None:
+    settings = ["--set", f"encoder={runs / 'encoder'}", "--set", "min_frequency=1", "--set", "batch_size=8"]
+    run("train", "--data", data, "--out", tmp_path, *settings, "--set", "epochs=2")
+    first = torch.load(tmp_path / "last.ckpt", weights_only=False)["epoch"]
+    run("train", "--data", data, "--out", tmp_path, *settings, "--set", "epochs=4", "--resume")
+    log = (tmp_path / "log" / "metrics.csv").read_text()
+    assert first == 1
+    assert torch.load(tmp_path / "last.ckpt", weights_only=False)["epoch"] == 3
+    assert "val_loss" in log
+
+
+def test_unfinished_runs_and_wrong_names_are_told(data: Path, tmp_path: Path) -> None:
+    with pytest.raises((DataError, UsageError)):
+        load_captioner(tmp_path)
+    with pytest.raises(UsageError, match="no decoder 'poet'"):
+        run("train", "--data", data, "--out", tmp_path, "--set", "decoder=poet", "--set", "encoder=x")
+    with pytest.raises(UsageError, match="no encoder is named"):
+        run("train", "--data", data, "--out", tmp_path)
