@@ -10,8 +10,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from benchmarks.chest_check.images import others, radiographs
 
+from benchmarks.chest_check.images import others, radiographs
 from radscribe.imaging.chest_check import ChestChecker
 from radscribe.imaging.radiograph import Radiograph
 

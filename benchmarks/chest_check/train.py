@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmarks.chest_check.images import Example, others, radiographs
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.chest_check.images import Example, others, radiographs
 from radscribe.imaging.chest_check import CLASSES, GRAPH, SETTINGS, SIZE
 
 EPOCHS = 30
@@ -56,7 +56,8 @@ def stretch(x: Tensor) -> Tensor:
     """`radscribe.imaging.chest_check.stretch`, in torch."""
     flat = x.flatten(1)
     low, high = torch.quantile(flat, torch.tensor([0.01, 0.99]), dim=1)[:, :, None, None, None]
-    return ((x - low) / (high - low).clamp_min(1e-3)).clamp(0, 1)
+    stretched: Tensor = ((x - low) / (high - low).clamp_min(1e-3)).clamp(0, 1)
+    return stretched
 
 
 def draw(pixels: Tensor, kinds: Tensor, augment: bool) -> tuple[Tensor, Tensor]:
@@ -116,11 +117,11 @@ def main() -> None:
     for epoch in range(EPOCHS):
         network.train()
         total = 0.0
-        for rows in torch.multinomial(weight, steps * BATCH, replacement=True).split(BATCH):
+        for rows in torch.multinomial(weight, steps * BATCH, replacement=True).view(steps, BATCH):
             images, kinds = draw(x[rows], y[rows], augment=True)
             loss = F.cross_entropy(network(images), kinds, label_smoothing=0.02)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             total += float(loss.detach())

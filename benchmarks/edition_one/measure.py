@@ -113,14 +113,14 @@ def shuffled_row(said: Booleans, true: Booleans) -> str:
     )
 
 
-def main() -> None:
+def main(arguments_given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("annotation", type=Path)
     parser.add_argument("--bundle")
     parser.add_argument("--part", choices=("val", "test"), default="test")
     parser.add_argument("--beam", type=int, default=3)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(arguments_given)
     part: Split = arguments.part
     captioner = radscribe.load(arguments.bundle)
     findings = captioner.findings
@@ -129,13 +129,14 @@ def main() -> None:
     def captions_of(split: Split) -> tuple[list[Study], list[Caption]]:
         studies = manifest.split(split)
         paths = [manifest.root / study.images[0].path for study in studies]
-        return studies, list(captioner.stream(paths, beam=arguments.beam, force=True))
+        return list(studies), list(captioner.stream(paths, beam=arguments.beam, force=True))
 
     studies, captions = captions_of(part)
     true, groups = truth(studies, findings), patients(studies)
     scores = np.array([[caption.findings[f] for f in findings] for caption in captions])
     print(
-        f"{captioner.bundle}, {part} part: {len(studies)} images of {len(set(groups))} patients.\n\n### Encoder\n"
+        f"{captioner.bundle}, {part} part: {len(studies)} images of {len(set(groups))} patients.\n\n"
+        "### Encoder\n"
     )
     print_auroc(findings, scores, true, groups)
 
@@ -165,8 +166,9 @@ def main() -> None:
     print(f'The constant: "{constant}"')
     healthy = ~true.any(1)
     print(
-        f"Of {healthy.sum()} images without a finding, {(~said[healthy].any(1)).mean():.0%} get a caption that "
-        f"asserts none; of {(~healthy).sum()} with one, {said[~healthy].any(1).mean():.0%} get one that does."
+        f"Of {healthy.sum()} images without a finding, {(~said[healthy].any(1)).mean():.0%} get a caption "
+        f"that asserts none; of {(~healthy).sum()} with one, {said[~healthy].any(1).mean():.0%} get one that "
+        "does."
     )
     often, count = Counter(texts).most_common(1)[0]
     print(f'{len(set(texts))} distinct captions; the most frequent, {count / len(texts):.0%}: "{often}"')

@@ -87,12 +87,12 @@ def test_a_path_out_of_the_folder_is_refused(folder: Path) -> None:
 def test_a_needed_file_without_a_hash_is_refused(folder: Path) -> None:
     files = {name: digest for name, digest in spec_of(folder).files.items() if name != "decoder.onnx"}
     edited(folder, files=files)
-    with pytest.raises(BundleError, match="gives no hash for decoder.onnx"):
+    with pytest.raises(BundleError, match=r"gives no hash for decoder\.onnx"):
         read(folder)
 
 
 def test_no_bundle_there(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="bundle.json is missing"):
+    with pytest.raises(BundleError, match=r"bundle\.json is missing"):
         read(tmp_path)
     with pytest.raises(BundleError, match="no such bundle"):
         locate("no-such-name")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ def enumerate_best(logp: npt.NDArray[np.float32], rank: Ranker) -> tuple[tuple[i
     for length in range(1, LONGEST + 1):
         for words in product(range(2, V), repeat=length):
             path = (BOS, *words, EOS)
-            score = sum(float(logp[a, b]) for a, b in zip(path, path[1:], strict=False))
+            score = sum(float(logp[a, b]) for a, b in pairwise(path))
             ranked = rank(score, length + 1)
             if ranked > best[1]:
                 best = (words, ranked)
@@ -101,7 +101,7 @@ def test_log_probabilities_are_the_models_and_sum_to_the_captions() -> None:
     assert len(found) == 4
     for hypothesis in found:
         path = (BOS, *hypothesis.tokens, EOS)
-        expected = [float(step.tables[0][a, b]) for a, b in zip(path, path[1:], strict=False)]
+        expected = [float(step.tables[0][a, b]) for a, b in pairwise(path)]
         assert hypothesis.log_probabilities == pytest.approx(expected)
         assert hypothesis.log_probability == pytest.approx(sum(expected))
     ranks = [mean(h.log_probability, len(h.log_probabilities)) for h in found]

@@ -8,7 +8,7 @@ from torch import nn
 
 from radscribe.errors import UsageError
 from radscribe.models import BACKBONES, Encoder
-from radscribe.models.densenet import DenseNet121
+from radscribe.models.densenet import DenseBlock, DenseNet121
 from radscribe.models.efficientnet_lite import EfficientNetLite0, SameConv2d, imagenet_state
 
 
@@ -35,7 +35,7 @@ def test_densenet_has_the_published_parameters() -> None:
 
 def test_a_dense_block_hands_its_input_through() -> None:
     torch.manual_seed(0)
-    block = DenseNet121().features.denseblock1.eval()
+    block = DenseBlock(64, 6).eval()
     x = torch.rand(1, 64, 8, 8)
     y = block(x)
     assert y.shape == (1, 64 + 6 * 32, 8, 8)

@@ -23,7 +23,7 @@ def features(n: int) -> StudyFeatures:
     return StudyFeatures(torch.rand(n, F), torch.rand(n, C), torch.rand(n, 9, C))
 
 
-CASES = [(kind, {}) for kind in DECODERS] + [
+CASES: list[tuple[str, dict[str, object]]] = [(kind, {}) for kind in DECODERS] + [
     ("show-and-tell", {"image_input": "pooled"}),
     ("show-and-tell", {"image_input": "both", "tie_weights": False, "hidden": 48}),
 ]

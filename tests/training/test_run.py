@@ -61,7 +61,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(*arguments: str | Path) -> None:
+def run(*arguments: object) -> None:
     result = CliRunner().invoke(command_line, [str(a) for a in arguments], standalone_mode=False)
     if result.exception:
         raise result.exception
@@ -99,7 +99,7 @@ def test_a_bundle_says_what_the_run_learned(runs: Path, tmp_path: Path) -> None:
     assert set(spec.files) >= {"encoder.onnx", "decoder.onnx", "weights.safetensors", "MODEL_CARD.md"}
     captioner = radscribe.load(tmp_path / "bundle")
     for mass in (True, False):
-        pixels = picture(1000 + mass, mass).astype(np.float32) / 255
+        pixels = picture(1000 + mass, mass).astype(np.float32) / np.float32(255)
         caption = captioner.caption(Radiograph(pixels, view="PA"), beam=1, force=True)
         assert caption.text == REPORTS[mass]
         assert (caption.findings["Mass"] > 0.5) == mass

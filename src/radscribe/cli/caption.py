@@ -28,7 +28,7 @@ MANY = 4  # studies from which on progress is shown
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a study, a line each.")
 @click.option("--force", is_flag=True, help="Caption also what the chest check refuses, under a warning.")
 @click.option("--one-study", is_flag=True, help="Take all PATHs as one study.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of the encoder; all cores unless given.")
+@click.option("--threads", type=click.IntRange(min=1), help="Of the encoder; else all cores.")
 def command(
     paths: tuple[Path, ...],
     bundle: str | None,
@@ -49,7 +49,8 @@ def command(
     radscribe caption chest.dcm
     radscribe caption scans/ --json | jq -r '.study + ": " + .text'
 
-    Exit code 0: all done. 1: some inputs could not be read or were refused; the others are done. 2: wrong use.
+    Exit code 0: all done. 1: some inputs could not be read or were refused; the others are done.
+    2: wrong use.
     """
     import radscribe
     from radscribe.errors import UsageError
