@@ -1,0 +1,159 @@
+"""`radscribe caption` as a user meets it: what goes to which stream, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from radscribe.imaging import phantom
+from radscribe.labels import CHESTXRAY14
+
+KEYS = {
+    *("study", "files", "text", "tokens", "log_probability", "alternatives", "findings", "warnings"),
+    *("refused", "error", "left_out", "bundle"),
+}
+DRAFT = "not verified, not for diagnosis"
+
+
+@pytest.fixture(scope="module")
+def chests(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two frontal phantoms, a study of two views, a lateral alone, and what is not a chest."""
+    folder = tmp_path_factory.mktemp("chests")
+    (folder / "study").mkdir()
+    phantom.save(phantom.draw(1, ()), folder / "a.png")
+    phantom.save(phantom.draw(2, ("Cardiomegaly",)), folder / "b.png", bits=16)
+    both = phantom.draw_study(3)
+    phantom.save(both.frontal, folder / "study" / "frontal.png")
+    phantom.save(both.lateral, folder / "study" / "lateral.png")
+    phantom.save(both.lateral, folder / "side.png")
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "noise.png")
+    (folder / "text.png").write_text("this is not a picture")
+    return folder
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "radscribe.cli.main", "caption", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def objects(*arguments: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run("--json", *arguments).stdout.splitlines()]
+
+
+def test_a_caption_for_a_reader(chests: Path) -> None:
+    result = run(chests / "a.png")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert "a.png" in result.stdout
+    assert DRAFT in result.stdout
+    for finding in CHESTXRAY14:
+        assert finding.replace("_", " ") in result.stdout
+
+
+def test_json_lines_have_every_key(chests: Path) -> None:
+    first, second = objects(chests / "a.png", chests / "b.png")
+    for value, name in ((first, "a.png"), (second, "b.png")):
+        assert set(value) == KEYS
+        assert value["files"] == [str(chests / name)]
+        assert value["text"]
+        assert value["refused"] is None
+        assert value["error"] is None
+        assert tuple(value["findings"]) == CHESTXRAY14
+        assert all(0 <= p <= 1 for p in value["findings"].values())
+        assert all(token["log_probability"] <= 0 for token in value["tokens"])
+        assert value["log_probability"] <= sum(t["log_probability"] for t in value["tokens"]) + 1e-3
+        assert DRAFT in value["warnings"][0]
+    assert first["findings"] != second["findings"]
+    assert first["bundle"] == second["bundle"]
+
+
+def test_a_study_is_captioned_the_same_alone_and_among_others(chests: Path) -> None:
+    together = objects(chests / "a.png", chests / "b.png", chests / "study")
+    for value, path in zip(together, ("a.png", "b.png", "study"), strict=True):
+        (alone,) = objects(chests / path)
+        assert alone["text"] == value["text"]
+        assert alone["findings"] == pytest.approx(value["findings"], abs=1e-4)
+
+
+def test_a_folder_of_two_views_is_one_study_and_its_lateral_is_left_out(chests: Path) -> None:
+    (value,) = objects(chests / "study")
+    assert value["study"] == str(chests / "study")
+    assert len(value["files"]) == 2
+    assert list(value["left_out"]) == [str(chests / "study" / "lateral.png")]
+    assert any("lateral" in warning for warning in value["warnings"][1:])
+    assert run(chests / "study").returncode == 0
+
+
+def test_what_is_not_to_be_captioned_is_refused_or_forced(chests: Path) -> None:
+    for name in ("noise.png", "side.png"):
+        (value,) = objects(chests / name)
+        assert value["text"] is None
+        assert value["refused"]
+        assert value["error"] is None
+        assert value["findings"] == {}
+        assert run(chests / name).returncode == 1
+        (forced,) = objects(chests / name, "--force")
+        assert forced["text"]
+        assert any(value["refused"] in warning for warning in forced["warnings"])
+
+
+def test_a_bad_file_does_not_stop_the_others(chests: Path) -> None:
+    result = run(chests / "text.png", chests / "missing.png", chests / "a.png", "--json")
+    values = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 1
+    assert [value["text"] is None for value in values] == [True, True, False]
+    assert "is not an image that radscribe reads" in values[0]["error"]
+    assert "there is no such file" in values[1]["error"]
+    assert len(result.stderr.splitlines()) == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_all_paths_as_one_study(chests: Path) -> None:
+    (value,) = objects(chests / "a.png", chests / "b.png", "--one-study")
+    assert len(value["files"]) == 2
+
+
+def test_the_beam_gives_its_best_captions(chests: Path) -> None:
+    (value,) = objects(chests / "a.png", "--beam", "4", "--n-best", "3")
+    assert len(value["alternatives"]) == 2
+    texts = [value["text"], *(a["text"] for a in value["alternatives"])]
+    assert len(set(texts)) == 3
+    (greedy,) = objects(chests / "a.png", "--beam", "1")
+    assert greedy["alternatives"] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--beam", "0", "x.png"], ["--n-best", "4", "--beam", "2", "x.png"], ["--nonsense", "x.png"]],
+)
+def test_wrong_use_is_two(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_a_bundle_that_is_not_there_is_one_line(chests: Path) -> None:
+    result = run("--bundle", "no-such", chests / "a.png")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "no such bundle" in result.stderr
+
+
+def test_output_that_nobody_reads_is_no_traceback(chests: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "radscribe.cli.main", "caption", str(chests / "a.png")]
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert "Traceback" not in result.stderr
+    assert result.returncode != 0
