@@ -17,7 +17,7 @@ for run in encoder fold0 fold1; do
   [ -f "$out/runs/$run/encoder.pt" ] || fast "$bin/radscribe" train-encoder --resume \
     --data "$out/nih/$manifest" --out "$out/runs/$run" \
     --config benchmarks/edition_one/encoder.yaml \
-    $([ $run = encoder ] || echo --set epochs=12) --set teacher="$data/nih/teacher_probabilities.csv"
+    $([ $run = encoder ] || echo --set epochs=10 --set image_size=256) --set teacher="$data/nih/teacher_probabilities.csv"
 done
 [ -f "$out/nih/all/features.npz" ] ||
   fast "$bin/python" -m benchmarks.edition_one.crossfit "$out/nih" "$out/runs"

@@ -157,3 +157,12 @@ def test_output_that_nobody_reads_is_no_traceback(chests: Path) -> None:
     os.close(writer)
     assert "Traceback" not in result.stderr
     assert result.returncode != 0
+
+
+def test_an_error_names_the_file_once_on_standard_error(chests: Path) -> None:
+    result = run(chests / "text.png", chests / "a.png")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("radscribe: ")
+    assert line.count("text.png") == 1
+    assert "text.png" not in result.stdout
+    assert result.returncode == 1

@@ -63,10 +63,15 @@ def command(
     failed = False
     with _progress(len(studies)) as advance:
         for caption in captioner.stream(studies, beam=beam, n_best=n_best, force=force):
-            click.echo(json.dumps(caption.to_dict(), ensure_ascii=False) if as_json else render(caption))
             failed |= caption.failed
-            if as_json and caption.text is None:
-                click.echo(f"radscribe: {caption.study}: {caption.refused or caption.error}", err=True)
+            if as_json:
+                click.echo(json.dumps(caption.to_dict(), ensure_ascii=False))
+            elif not caption.error:
+                click.echo(render(caption))
+            if caption.error:  # it names the file
+                click.echo(f"radscribe: {caption.error}", err=True)
+            elif caption.refused and as_json:
+                click.echo(f"radscribe: {caption.study}: refused: {caption.refused}", err=True)
             advance()
     return int(failed)
 
@@ -77,7 +82,7 @@ def render(caption: Caption) -> str:
 
     lines = [f"── {caption.study}"]
     if caption.text is None:
-        lines.append(f"refused: {caption.refused}" if caption.refused else f"error: {caption.error}")
+        lines.append(f"refused: {caption.refused}")
     else:
         lines += textwrap.wrap(caption.text, 100)
         lines += [f"or: {alternative.text}" for alternative in caption.alternatives]

@@ -26,21 +26,23 @@ NEAREST = 40  # reports that are near enough to start from
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of a report, and what it says."""
+    """A sentence of a report, and what it says; `raised` is what it asserts or doubts."""
 
     text: str
-    present: frozenset[str]
+    asserted: frozenset[str]
+    raised: frozenset[str]
     absent: frozenset[str]
     is_normal: bool
     names_side: bool
 
 
 def parse(text: str) -> Sentence:
-    """What a sentence says; doubt counts as presence, so that a doubted finding is not slipped in."""
+    """What a sentence says."""
     found = label(text)
     words = set(text.lower().replace(",", " ").replace(".", " ").split())
     return Sentence(
         text,
+        frozenset(f for f, status in found.items() if status == "present" and f != "Normal"),
         frozenset(f for f, status in found.items() if status != "absent" and f != "Normal"),
         frozenset(f for f, status in found.items() if status == "absent"),
         "Normal" in found,
@@ -70,7 +72,7 @@ class WeakPairs:
             )
         self._asserting: dict[str, list[Sentence]] = {finding: [] for finding in findings}
         for sentence in (s for report in self._reports for s in report):
-            for finding in sentence.present & self._findings:
+            for finding in sentence.asserted & self._findings:
                 self._asserting[finding].append(sentence)
         self._nearest: dict[frozenset[str], list[int]] = {}
 
@@ -79,20 +81,20 @@ class WeakPairs:
         wanted = frozenset(labels) & self._findings
         base = self._reports[generator.choice(self._near(wanted))]
         kept = [sentence for sentence in base if self._fits(sentence, wanted)]
-        spoken = frozenset().union(*(sentence.present for sentence in kept))
+        spoken = frozenset().union(*(sentence.asserted for sentence in kept))
         added: list[Sentence] = []
         for finding in sorted(wanted - spoken, key=lambda _: generator.random()):
             if finding in spoken:
                 continue
             if sentence := self._assertion(finding, wanted, generator):
                 added.append(sentence)
-                spoken |= sentence.present
+                spoken |= sentence.asserted
         return " ".join(sentence.text for sentence in (*added, *kept))
 
     def _fits(self, sentence: Sentence, wanted: frozenset[str]) -> bool:
         allowed = wanted | ({"Opacity"} if wanted & OPAQUE else frozenset())
-        speaks = sentence.present or sentence.absent or sentence.is_normal
-        return bool(speaks) and sentence.present <= allowed and not (sentence.absent & allowed)
+        speaks = sentence.raised or sentence.absent or sentence.is_normal
+        return bool(speaks) and sentence.raised <= allowed and not (sentence.absent & allowed)
 
     def _assertion(self, finding: str, wanted: frozenset[str], generator: random.Random) -> Sentence | None:
         fitting = [s for s in self._asserting[finding] if self._fits(s, wanted)]
@@ -105,7 +107,7 @@ class WeakPairs:
         if wanted not in self._nearest:
             distances: list[tuple[float, int]] = []
             for index, report in enumerate(self._reports):
-                said = frozenset().union(*(s.present for s in report)) & self._findings
+                said = frozenset().union(*(s.asserted for s in report)) & self._findings
                 union = said | wanted
                 distances.append((-len(said & wanted) / len(union) if union else -1.0, index))
             distances.sort()

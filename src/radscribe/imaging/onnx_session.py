@@ -9,6 +9,13 @@ from typing import Any
 from radscribe.errors import BundleError
 
 
+def available_cores() -> int:
+    """Cores that this process may use, where the system tells; else those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def open_session(path: Path, threads: int | None = None) -> Any:
     """An `InferenceSession`; `threads` None takes every core that this process may use.
 
@@ -19,7 +26,7 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = threads or available_cores()
     options.log_severity_level = 3  # warnings of the optimiser are not for users
     try:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ import numpy as np
 
 from radscribe.bundle import format as bundle_format
 from radscribe.errors import UsageError
+from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.caption import DISCLAIMER, Alternative, Caption, Token
 from radscribe.inference.constraints import Constraint, Forbid, NoRepeatedTrigram, NotEmpty
 from radscribe.inference.inputs import Source, StudyInput, as_study
@@ -113,7 +113,7 @@ class Captioner:
         self, sources: Iterator[Source | StudyInput], beam: int, n_best: int, force: bool
     ) -> Iterator[Caption]:
         waiting: deque[Future[Prepared]] = deque()
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(available_cores()) as pool:
             exhausted = False
             while True:
                 while not exhausted and len(waiting) < 2 * BATCH:

@@ -1,4 +1,4 @@
-"""Sentences of a report, and which of them a caption of one frontal image must not say.
+"""Sentences of a report, where they stand, and which of them a caption of one frontal image must not say.
 
 A model that is given one image and no history cannot know of a prior, of another view, or of what
 de-identification took out.
@@ -13,31 +13,91 @@ def _any(*words: str) -> re.Pattern[str]:
     return re.compile(r"\b(?:" + "|".join(words) + r")\b", re.I)
 
 
-# A full stop ends a sentence unless it stands in a number; an enumeration's "1." is no sentence.
-_END = re.compile(r"(?<=[.!?])(?<!\d\.)\s+|(?<=[.!?])\s+(?=[A-Z])")
-_ENUMERATION = re.compile(r"(?:^|\s)\d{1,2}[.)]\s+(?=[A-Z])")
+# Where a sentence may end: punctuation, a paragraph, a list's next line, or a list's next number.
+_BREAK = re.compile(
+    r"""[.!?]+['")\]]*(?:\s+|$)"""
+    r"|(?<=[a-z])\.(?=[A-Z][a-z])"
+    r"|\n[ \t]*\n\s*"
+    r"|\n[ \t]*(?=(?:[-*•]|\d{1,2}[.)])\s)"
+    r"|\s(?P<number>\d{1,2})[.)]\s+(?=[A-Z])"
+)
+_ENUMERATION = re.compile(r"\s*(?:[-*•]\s+|\(?(?P<number>\d{1,2})\s?[.)]\s+)?")
+_ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|prof|approx|vs|e\.g|i\.e|cf|fig|st)$", re.I)
+
+
 _REDACTED = re.compile(r"x{3,}", re.I)
+# What names an event that left its traces, and no earlier picture.
+_PAST = (
+    r"granulom\w+|inflamm\w+|infect\w+|trauma\w*|injur\w+|fractur\w+|tb|tubercul\w+|histoplasm\w+|surg\w+"
+    r"|\w+(?:ectomy|otomy)|cabg|replacement|repair"
+)
 _PRIOR = _any(
-    r"unchanged|unaltered|stable|again|re-?demonstrat\w+|previous(?:ly)?|prior|compar\w+|interval(?:ly)?",
-    r"increas\w+|decreas\w+|improv\w+|worsen\w+|new(?:ly)?|progress\w+|persist\w+|resol(?:ved|ution|ving)",
-    r"since|still|remain\w*|no longer|no change|(?:has|have) (?:been|developed|cleared)|developing",
-    r"chronic(?:ally)?|follow-?\s?up|earlier|last|remov(?:ed|al)|re-?expan\w+|larger|smaller than",
+    r"unchanged|unaltered|stable|stability|again|re-?demonstrat\w+|compar\w+|interval(?:ly)?",
+    rf"(?:previous(?:ly)?|priors?)(?! (?:\w+ ){{0,2}}(?:{_PAST})\b)",
+    # "Increased markings" is a look; "increased since", "has increased" is a change.
+    r"(?:in|de)creas(?:ed?|ing) (?:in|since|from|compared)|(?:has|have) (?:\w+ )?(?:in|de)creased",
+    r"(?:nodules?|mass|effusions?|opacit\w+|consolidation)[^.;,]{0,80} (?:is|are) (?:\w+ )?"
+    r"(?:\w+ )?(?:in|de)creased",
+    r"(?:in|de)creasing|(?:increase|decrease) of",
+    r"improv\w+|worsen\w+|new(?:ly)?|progress\w*|persist\w*|resol(?:ved|ving)|resolution of",
+    r"since|still|remains?|remained|no longer|no change|not (?:\w+ )?changed|residual|recurren\w+|today",
+    r"(?:has|have) (?:been|developed|cleared)|developing|clearing of|earlier|last|remov(?:ed|al)",
+    r"re-?expan\w+|(?:larger|smaller|(?:more|less) prominent) than (?:on|in|before|the|prior|previous\w*)",
+    r"as before|old (?:films?|ct|studies|study|images?)",
 )
 _OTHER_VIEW = _any(
-    r"laterals?|views?|retrosternal|(?:on|in) the (?:PA|AP|frontal)|chest (?:x-?rays?|radiographs?)",
-    r"CT|scan|tomograph\w*|ultrasound|examinations?|stud(?:y|ies)",
+    r"(?:PA|AP|frontal) and lateral|(?:on|in) (?:the )?laterals?|decubitus|lordotic|views?|projections?",
+    r"laterals? (?:\w+ )?(?:views?|films?|images?|exam\w*|radiographs?)|films?|images?|technique",
+    r"retrosternal|AP (?:\w+ )?(?:diameter|dimension)|anterior(?:ly)? wedg\w+|in the (?:PA|AP|frontal)",
+    r"on the (?:PA|AP|frontal)",
+    r"posterior(?:ly)? (?:\w+ )?(?:costophrenic|cp|sulc\w+|gutters?|diaphragm\w*)",
+    r"CT|MRI|PET|scan|tomograph\w*|ultrasound|sonogra\w+|fluorosc\w+|exam(?:ination)?s?",
+    r"chest (?:x-?rays?|radiographs?)|stud(?:y|ies)",
+)
+_OTHER_BODY = _any(
+    r"knees?|hips?|ankles?|foot|feet|hands?(?! side)|wrists?|elbows?|forearms?|pelvi[cs]|sacr\w+|lumb\w+",
+    r"femor\w+|femur|skull|sinus(?:es)?|soft tissue neck|acetabul\w+|tibia\w*|fibula\w*|kidneys?|bowel",
+    r"rectum|colon|(?:supra)?patell\w+|malleol\w+",
 )
 _HISTORY = _any(
-    r"patient|history|years?[- ]old|male|female|symptom\w*|clinical(?:ly)?|correlat\w+|recommend\w*",
-    r"physician|dr|discussed|telephone\w*|called|report(?:ed)?|dictat\w+",
-    r"(?:post)?surg(?:ery|ical)|postoperative|status post",
+    r"patient(?:'?s)?|history|years?[- ]old|for (?:\w+ )?age|male|female|m[ae]n|wom[ae]n|symptom\w*|known",
+    r"clinical(?:ly)?|correlat\w+|recommend\w*|consider(?:ed)?|further (?:evaluat\w+|imaging|characteri\w+)",
+    r"follow-?\s?up|physician|dr|discussed|telephone\w*|called|report(?:ed)?|dictat\w+|ordered",
+    r"(?:post-?)?surg(?:ery|ical)(?! (?:clips?|sutures?|staples?|hardware|wires?|material))",
+    r"post-?operative|status post|s/p",
 )
+# "This may represent a vessel on end": of what, when its neighbour is left out?
+_REFERS_BACK = re.compile(r"^(?:this|these|those|it|they)\b", re.I)
+# "Chest.", "Thoracic spine:" in a report of several examinations.
+_TITLE = re.compile(r"^(?:chest|abdomen|(?:\w+ )?spine|(?:left |right )?(?:shoulder|ribs?)|neck)\W*$", re.I)
+
+
+def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """Where each sentence of `text[start:end]` stands in `text`, without its list number.
+
+    What holds no letter is left out.
+    """
+    stop = len(text) if end is None else end
+    spans: list[tuple[int, int]] = []
+    start, item = _after_number(text, start, 0)
+    for match in _BREAK.finditer(text, start, stop):
+        if match.start() < start:
+            continue
+        if number := match["number"]:
+            # "2. Mild edema 3. Scarring" goes on with its list; "at rib 9. No effusion" ends a sentence.
+            follows = int(number) == item + 1
+            _add(spans, text, start, match.start() if follows else match.end())
+            start, item = match.end(), item + follows
+        elif not _within(text, match):
+            _add(spans, text, start, match.end())
+            start, item = _after_number(text, match.end(), item)
+    _add(spans, text, start, stop)
+    return spans
 
 
 def split_sentences(text: str) -> list[str]:
-    """Sentences as written, without enumeration numbers; empty ones are left out."""
-    flat = _ENUMERATION.sub(" ", " ".join(text.split()))
-    return [sentence.strip() for sentence in _END.split(flat) if re.search(r"\w", sentence)]
+    """Sentences as written, white space collapsed, without list numbers; empty ones are left out."""
+    return [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
 
 
 def compares_with_prior(sentence: str) -> bool:
@@ -46,8 +106,8 @@ def compares_with_prior(sentence: str) -> bool:
 
 
 def knows_more_than_a_frontal(sentence: str) -> bool:
-    """Whether the sentence speaks of another view, another examination, the patient or the reader."""
-    return bool(_OTHER_VIEW.search(sentence) or _HISTORY.search(sentence))
+    """Whether the sentence speaks of another view or examination, another part, the patient or the reader."""
+    return any(pattern.search(sentence) for pattern in (_OTHER_VIEW, _OTHER_BODY, _HISTORY, _TITLE))
 
 
 def is_redacted(sentence: str) -> bool:
@@ -60,15 +120,51 @@ def measures(sentence: str) -> bool:
     return bool(re.search(r"\d", sentence))
 
 
-def sayable(text: str) -> list[str]:
-    """The sentences that a caption of one frontal image without history may learn."""
+def refers_back(sentence: str) -> bool:
+    """Whether the sentence needs the one before it."""
+    return bool(_REFERS_BACK.search(sentence))
+
+
+def sayable(text: str, *, prior: bool = False) -> list[str]:
+    """The sentences that a caption of one frontal image without history may learn.
+
+    Parameters
+    ----------
+    prior : an earlier study is given too, so that comparisons may stay.
+    """
     return [
         sentence
         for sentence in split_sentences(text)
         if not (
             is_redacted(sentence)
-            or compares_with_prior(sentence)
+            or (compares_with_prior(sentence) and not prior)
             or knows_more_than_a_frontal(sentence)
             or measures(sentence)
+            or refers_back(sentence)
         )
     ]
+
+
+def _within(text: str, match: re.Match[str]) -> bool:
+    """Whether a full stop belongs to an abbreviation or a number."""
+    if match[0][0] != "." or match[0][:2] == "..":
+        return False
+    before = text[max(0, match.start() - 6) : match.start()]
+    following = text[match.end() : match.end() + 1]
+    return bool(
+        _ABBREVIATION.search(before)
+        or (before[-1:].isdigit() and following.isalnum() and not following.isupper())
+    )
+
+
+def _after_number(text: str, start: int, item: int) -> tuple[int, int]:
+    """Where the sentence's words begin, and the list's item that they are."""
+    match = _ENUMERATION.match(text, start)
+    assert match is not None
+    return match.end(), int(match["number"] or item)
+
+
+def _add(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
+    piece = text[start:end]
+    if any(character.isalpha() for character in piece):
+        spans.append((start, start + len(piece.rstrip())))

@@ -1,53 +1,105 @@
-"""`ReportTokenizer`: words of a report to ids and back, on the `tokenizers` library."""
+"""`ReportTokenizer`: words or word pieces of a report to ids and back, on the `tokenizers` library."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from radscribe.errors import BundleError
+from radscribe.errors import BundleError, UsageError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from tokenizers.models import Model
+    from tokenizers.trainers import Trainer
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIALS = (PAD, BOS, EOS, UNK)  # ids 0 to 3, in this order
-_SPACE_BEFORE = re.compile(r"\s+([.,;:!?%)\]])")
+CONTINUES = "##"  # a piece that goes on with the word before it
+# A decimal number, a word, the end of a contraction, or one sign.
+_WORDS = r"\d+(?:\.\d+)+|\w+|'\w+|[^\w\s]"
+
+_SPACE_BEFORE = re.compile(r"\s+([.,;:!?%)\]]|'(?:s|t|re|ve|ll)\b)")
 _SPACE_AFTER = re.compile(r"([(\[])\s+")
 _TIGHT = re.compile(r"(?<=\w)\s*([-/'])\s*(?=\w)")
 _SENTENCE_START = re.compile(r"(^|[.!?]\s+)([a-z])")
+_CAPITALS = re.compile(
+    r"\b(?:[tlc]\d{1,2}|svc|ivc|picc|copd|chf|cabg|icd|aicd|ct|ap|pa|tb|tips|ng|og|cp|lv|rv|la|ra|vp)\b"
+)
+
+
+def _word_level(vocabulary_size: int, min_frequency: int) -> tuple[Model, Trainer]:
+    """Every word that is frequent enough is a token; others are `<unk>`."""
+    from tokenizers import models, trainers
+
+    trainer = trainers.WordLevelTrainer(
+        vocab_size=vocabulary_size,
+        min_frequency=min_frequency,
+        special_tokens=list(SPECIALS),
+        show_progress=False,
+    )
+    return models.WordLevel(unk_token=UNK), trainer
+
+
+def _bpe(vocabulary_size: int, min_frequency: int) -> tuple[Model, Trainer]:
+    """Byte-pair encoding (Sennrich et al., ACL 2016): rare words in pieces; only unseen signs are `<unk>`."""
+    from tokenizers import models, trainers
+
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary_size,
+        min_frequency=min_frequency,
+        special_tokens=list(SPECIALS),
+        continuing_subword_prefix=CONTINUES,
+        show_progress=False,
+    )
+    return models.BPE(unk_token=UNK, continuing_subword_prefix=CONTINUES), trainer
+
+
+KINDS: dict[str, Callable[[int, int], tuple[Model, Trainer]]] = {"word": _word_level, "bpe": _bpe}
 
 
 class ReportTokenizer:
-    """A word-level vocabulary of lower-cased reports; a caption is cased and spaced again on the way out."""
+    """A vocabulary of lower-cased reports; a caption is cased and spaced again on the way out."""
 
-    def __init__(self, tokenizer: object) -> None:
-        from tokenizers import Tokenizer
-
-        assert isinstance(tokenizer, Tokenizer)
+    def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self.pad, self.bos, self.eos, self.unk = range(len(SPECIALS))
 
     @classmethod
     def train(
-        cls, texts: Iterable[str], vocabulary_size: int = 4000, min_frequency: int = 3
+        cls,
+        texts: Iterable[str],
+        vocabulary_size: int = 4000,
+        min_frequency: int = 3,
+        kind: str = "word",
     ) -> ReportTokenizer:
-        """A vocabulary of the words that stand in `texts` at least `min_frequency` times."""
-        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+        """A vocabulary from `texts`, which are of the training part alone.
 
-        tokenizer = Tokenizer(models.WordLevel(unk_token=UNK))
+        Parameters
+        ----------
+        vocabulary_size : at most so many tokens, the four specials among them.
+        min_frequency : of a word (`word`) or of a pair that is merged (`bpe`).
+        kind : `word` or `bpe`.
+
+        Raises
+        ------
+        UsageError : there is no such kind.
+        """
+        from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+
+        if kind not in KINDS:
+            raise UsageError(f"no tokenizer '{kind}'", remedy=f"choose one of {', '.join(KINDS)}")
+        model, trainer = KINDS[kind](vocabulary_size, min_frequency)
+        tokenizer = Tokenizer(model)
         tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-        trainer = trainers.WordLevelTrainer(
-            vocab_size=vocabulary_size,
-            min_frequency=min_frequency,
-            special_tokens=list(SPECIALS),
-            show_progress=False,
-        )
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True)
         tokenizer.train_from_iterator(texts, trainer)
         return cls(tokenizer)
 
     @classmethod
     def load(cls, path: Path) -> ReportTokenizer:
-        """Read `tokenizer.json`.
+        """Read `tokenizer.json`, of either kind.
 
         Raises
         ------
@@ -85,7 +137,8 @@ class ReportTokenizer:
         return ids[:max_length]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids: no space before a full stop, a capital after it; specials are left out."""
-        words = " ".join(self.token(i) for i in ids if i >= len(SPECIALS))
+        """The text of ids: pieces joined, no space before a full stop, a capital after it; no specials."""
+        words = " ".join(self.token(i) for i in ids if i >= len(SPECIALS)).replace(f" {CONTINUES}", "")
         text = _TIGHT.sub(r"\1", _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", words)))
-        return _SENTENCE_START.sub(lambda m: m.group(1) + m.group(2).upper(), text)
+        text = _CAPITALS.sub(lambda match: match[0].upper(), text)
+        return _SENTENCE_START.sub(lambda match: match[1] + match[2].upper(), text)

@@ -16,6 +16,7 @@ from radscribe.data.features import FeatureTable
 from radscribe.data.study import Study
 from radscribe.data.weak_pairs import WeakPairs
 from radscribe.models.decoder import StudyFeatures
+from radscribe.text.rules import normalise
 from radscribe.text.tokenizer import ReportTokenizer
 
 NOTHING = "no finding"
@@ -24,8 +25,8 @@ Item = tuple[dict[str, Tensor], Tensor]
 
 
 def reports_as_written(section: str) -> TextSource:
-    """Each study's own report."""
-    return lambda study: str(getattr(study.report, section)) if study.report else ""
+    """Each study's own report, without what a caption of its images cannot know (`text.rules.TARGET_RULES`)."""
+    return lambda study: str(getattr(normalise(study.report), section)) if study.report else ""
 
 
 def weak_reports(pairs: WeakPairs, seed: int, fresh: bool) -> TextSource:

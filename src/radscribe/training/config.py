@@ -39,6 +39,7 @@ class DecoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, int | float | bool | str] = {}  # of the decoder's class
     balance: float = 0.0  # 0 draws every study alike, 1 every finding about as often as none
     target: str = "findings"  # the report's section that is learned
+    tokenizer: str = "word"  # or "bpe"
     vocabulary_size: int = 4000
     min_frequency: int = 3
     max_length: int = 80  # tokens

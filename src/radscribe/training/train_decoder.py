@@ -68,7 +68,9 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     manifest = Manifest(data)
     table = _features(manifest, data, out, encoder)
     texts, sources = _texts(manifest, config)
-    tokenizer = ReportTokenizer.train(texts, config.vocabulary_size, config.min_frequency)
+    tokenizer = ReportTokenizer.train(
+        texts, config.vocabulary_size, config.min_frequency, kind=config.tokenizer
+    )
     tokenizer.save(out / "tokenizer.json")
     decoder = build_decoder(config, len(tokenizer), encoder)
     loaders: dict[Split, DataLoader[object]] = {}

@@ -1,0 +1,111 @@
+"""`radscribe prepare`: help that is a manual, exit codes, one line an error, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from radscribe.cli.main import main
+from radscribe.data.sources import SOURCES
+
+
+def radscribe(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
+    """Exit code and standard error of a command; standard output must stay empty unless it is help."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return int(caught.value.code or 0), out + err
+
+
+def test_help_lists_the_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = radscribe(capsys, "prepare", "--help")
+    assert code == 0
+    assert all(name in text for name in SOURCES)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_each_source_says_where_it_comes_from_and_how_it_is_parted(
+    capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    code, text = radscribe(capsys, "prepare", source, "--help")
+    assert code == 0
+    for word in ("Licence", "Parts", "--allow-missing"):
+        assert word in text
+    assert max(map(len, text.splitlines())) <= 114
+
+
+def test_a_table_becomes_a_manifest_with_a_summary(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("image,text,who\na.png,Clear.,p1\nb.png,,p2\nc.png,Mass.,p2\n")
+    code, text = radscribe(
+        capsys, "prepare", "table", tmp_path, "--out", tmp_path / "out", "--allow-missing",
+        "--set", "patient=who", "--fractions", "1,0,0", "--seed", "3",
+    )  # fmt: skip
+    assert code == 0
+    assert [line.split() for line in text.splitlines()[:5]] == [
+        ["train", "all"], ["studies", "3", "3"], ["patients", "2", "2"], ["images", "3", "3"],
+        ["reports", "2", "2"],
+    ]  # fmt: skip
+    assert "missing or unreadable: 3 images (a.png, b.png, c.png); all in missing.txt" in text
+    lines = (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()
+    assert json.loads(lines[0]) == {"radscribe_manifest": 1, "source": "table t.csv", "root": ".."}
+
+
+WRONG = [
+    (2, ["prepare", "nonsense", "x", "--out", "y"], "No such command 'nonsense'"),
+    (2, ["prepare", "table", "SRC"], "Missing option '--out'"),
+    (2, ["prepare", "table", "--out", "OUT"], "Missing argument 'SRC'"),
+    (2, ["prepare", "table", "SRC", "--out", "OUT", "--set", "image"], "--set image: is not key=value"),
+    (2, ["prepare", "table", "SRC", "--out", "OUT", "--fractions", "1,1,1"], "do not sum to 1"),
+    (1, ["prepare", "table", "SRC", "--out", "OUT"], "3 of 3 images are missing or unreadable"),
+    (1, ["prepare", "table", "SRC/nothing", "--out", "OUT"], "is no folder with one table"),
+    (1, ["prepare", "nih-cxr14", "SRC", "--out", "OUT"], "Data_Entry_2017_v2020.csv"),
+    (1, ["prepare", "iu-openi", "SRC/nothing", "--out", "OUT"], "which does not exist"),
+    (1, ["prepare", "manifest", "SRC", "--out", "OUT"], "cannot be opened: No such file"),
+    (1, ["prepare", "table", "SRC", "--out", "OUT", "--features", "SRC/f.npz"], "there is no such file"),
+    (1, ["prepare", "table", "SRC", "--out", "OUT", "--features", "SRC/f.pkl"], "is a pickle"),
+]
+
+
+@pytest.mark.parametrize(("code", "arguments", "message"), WRONG)
+def test_an_error_is_one_line_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, code: int, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "t.csv").write_text("image,text\na.png,x\nb.png,y\nc.png,z\n")
+    given = [a.replace("SRC", str(tmp_path / "src")).replace("OUT", str(tmp_path / "out")) for a in arguments]
+    found, text = radscribe(capsys, *given)
+    assert found == code
+    assert message in text.splitlines()[-1]
+    assert "Traceback" not in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_leak_is_an_error_that_names_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image,who,part\na.png,p1,train\nb.png,p1,test\nc.png,p2,val\n")
+    given = ("prepare", "table", tmp_path, "--out", tmp_path / "out", "--allow-missing")
+    settings = ("--set", "patient=who", "--set", "split=part")
+    code, text = radscribe(capsys, *given, *settings)
+    assert code == 1
+    assert (
+        "parts overlap: 1 patient (patient p1: train a, test b); prepare it again with --drop-leaks" in text
+    )
+    assert (tmp_path / "out" / "leaks.txt").read_text() == "patient p1: train a, test b\n"
+    code, text = radscribe(capsys, *given, *settings, "--drop-leaks")
+    assert code == 0
+    assert "leaks: 1 taken out of training or validation" in text
+
+
+def test_a_source_imports_no_torch_and_no_other_source(tmp_path: Path) -> None:
+    code = (
+        "import sys; from radscribe.cli.main import main\n"
+        "try: main(['prepare', 'table', '--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'onnxruntime', 'radscribe.data.sources.iu_openi'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=tmp_path)
