@@ -23,7 +23,8 @@ class RadscribeError(Exception):
         self.remedy = remedy
         line = problem if self.subject is None else f"{self.subject}: {problem}"
         line = line if remedy is None else f"{line}; {remedy}"
-        super().__init__(" ".join(line.split()))
+        printable = (c if c.isprintable() else "?" for c in " ".join(line.split()))
+        super().__init__("".join(printable))
 
 
 class ImageError(RadscribeError):

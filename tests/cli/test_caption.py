@@ -166,3 +166,14 @@ def test_an_error_names_the_file_once_on_standard_error(chests: Path) -> None:
     assert line.count("text.png") == 1
     assert "text.png" not in result.stdout
     assert result.returncode == 1
+
+
+def test_a_name_that_is_no_utf_8_is_printed_all_the_same(chests: Path) -> None:
+    odd = os.fsencode(chests) + b"/odd\xff\n.png"
+    Path(os.fsdecode(odd)).write_bytes((chests / "a.png").read_bytes())
+    command = [sys.executable, "-m", "radscribe.cli.main", "caption", "--json", odd, odd + b"missing"]
+    result = subprocess.run(command, capture_output=True, check=False)
+    first, second = (json.loads(line) for line in result.stdout.splitlines())
+    assert os.fsencode(first["files"][0]) == odd
+    assert "no such file" in second["error"]
+    assert len(result.stderr.splitlines()) == 1

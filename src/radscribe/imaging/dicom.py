@@ -1,28 +1,60 @@
 """A DICOM object of one frame to a `Radiograph`, by PS3.3 and PS3.5.
 
 The order is the standard's: stored values → Modality LUT or rescale (C.11.1) → VOI LUT or window (C.11.2) →
-inversion of MONOCHROME1 (C.7.6.3.1.2). Decoders come with pydicom's plugins.
+inversion of MONOCHROME1 (C.7.6.3.1.2).
 """
 
 from __future__ import annotations
 
 import warnings
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydicom import Dataset, dcmread
+from pydicom.encaps import get_frame
+from pydicom.filereader import _read_file_meta_info, read_preamble
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import (
+    JPEG2000,
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from radscribe.errors import ImageError
+from radscribe.imaging.charls_decoder import register as register_charls
 from radscribe.imaging.dicom_view import view_of
+from radscribe.imaging.gdcm_decoder import decode_with_gdcm
+from radscribe.imaging.limits import MAX_PIXELS, check_size, one_line
+from radscribe.imaging.lut import apply_lut, lut_bits
+from radscribe.imaging.openjpeg_decoder import register as register_openjpeg
 from radscribe.imaging.radiograph import Provenance, Radiograph
-from radscribe.imaging.reader import check_size
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
+from radscribe.imaging.stream_size import stream_size
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
+CHARLS, OPENJPEG = register_charls(), register_openjpeg()
+DECODERS = {
+    JPEGBaseline8Bit: "pillow",
+    JPEGExtended12Bit: "pillow",  # of 8 bits
+    JPEG2000Lossless: OPENJPEG,
+    JPEG2000: OPENJPEG,
+    JPEGLSLossless: CHARLS,
+    JPEGLSNearLossless: CHARLS,
+    RLELossless: "pydicom",
+}
+MAX_INFLATED = 8 * MAX_PIXELS  # bytes: colour of 16 bits, and room for what else an object holds
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
@@ -40,30 +72,25 @@ def read_dicom(path: Path) -> Radiograph:
     except ImageError:
         raise
     except Exception as error:  # the boundary to pydicom and its decoders, which raise many kinds
-        reason = (" ".join(str(error).split()) or type(error).__name__)[:160]
         raise ImageError(
-            f"is a DICOM file that cannot be read ({reason})", subject=path, remedy="export it again"
+            f"is a DICOM file that cannot be read ({one_line(error)})", subject=path, remedy="export it again"
         ) from error
 
 
 def _read(path: Path) -> Radiograph:
-    from pydicom import dcmread
-    from pydicom.uid import ImplicitVRLittleEndian
-
+    _check_inflated_size(path)
     dataset = dcmread(path, force=True)
     _refuse_what_is_no_single_image(dataset, path)
     if "TransferSyntaxUID" not in dataset.file_meta:
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # PS3.5 10.1: the default
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
-    stored = _stored_pixels(dataset, path)
+    stored = _stored_pixels(dataset)
     steps: list[str] = []
     if photometric == "PALETTE COLOR":
-        from pydicom.pixels.processing import apply_color_lut
-
         stored = apply_color_lut(stored, dataset)
         steps.append("palette")
     if stored.ndim == 3:
-        pixels = _luminance(stored)
+        pixels = _luminance(stored, 8 * stored.itemsize if steps else _bits(dataset))
         steps.append("luminance")
     else:
         pixels = _monochrome(stored, dataset, steps)
@@ -89,20 +116,33 @@ def _read(path: Path) -> Radiograph:
 
 def read_study_uid(path: Path) -> str | None:
     """StudyInstanceUID (0020,000D) of a file, or None: what is wrong with it, `read_dicom` will say."""
-    from pydicom import dcmread
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            _check_inflated_size(path)
             header = dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID"], force=True)
             return str(header.get("StudyInstanceUID") or "") or None
         except Exception:  # noqa: BLE001  damaged files raise many kinds; here they only stay ungrouped
             return None
 
 
+def _check_inflated_size(path: Path) -> None:
+    """A deflated data set (PS3.5 A.5) is inflated as a whole, a thousand times its size at worst."""
+    with path.open("rb") as file:
+        read_preamble(file, force=True)
+        if _read_file_meta_info(file).get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+            return
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflater.decompress(file.read(), MAX_INFLATED)
+    if inflater.unconsumed_tail:
+        raise ImageError(
+            f"inflates to more than {MAX_INFLATED >> 20} MB", subject=path, remedy="give a single radiograph"
+        )
+
+
 def _refuse_what_is_no_single_image(dataset: Dataset, path: Path) -> None:
     sop_class = dataset.get("SOPClassUID")
-    name = getattr(sop_class, "name", None) or str(sop_class)
+    name = one_line(getattr(sop_class, "name", None) or str(sop_class))
     if not any(keyword in dataset for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         if sop_class is None:
             raise ImageError("is not a DICOM image", subject=path, remedy="give the image object")
@@ -117,16 +157,46 @@ def _refuse_what_is_no_single_image(dataset: Dataset, path: Path) -> None:
     check_size(int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0), path)
 
 
-def _stored_pixels(dataset: Dataset, path: Path) -> Array:
+def _stored_pixels(dataset: Dataset) -> Array:
     """`[H, W]`, or `[H, W, 3]` with the colour spaces YBR_* as RGB."""
-    from pydicom.uid import JPEGExtended12Bit
-
-    if dataset.file_meta.TransferSyntaxUID == JPEGExtended12Bit and _bits(dataset) > 8:
-        from radscribe.imaging.jpeg_extended import decode_jpeg_extended
-
-        return decode_jpeg_extended(path, int(dataset.Rows), int(dataset.Columns))
-    stored: Array = dataset.pixel_array
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax in (JPEGLossless, JPEGLosslessSV1) or (syntax == JPEGExtended12Bit and _bits(dataset) > 8):
+        return _decoded_with_gdcm(dataset)
+    if syntax in DECODERS and syntax != RLELossless:
+        _check_stream_size(dataset)
+    # The decoder is named so that pydicom never falls back on GDCM, which damaged files crash.
+    stored: Array = pixel_array(dataset, decoding_plugin=DECODERS.get(syntax, ""))
     return stored
+
+
+def _frame(dataset: Dataset) -> bytes:
+    return get_frame(dataset.PixelData, 0, number_of_frames=1)
+
+
+def _decoded_with_gdcm(dataset: Dataset) -> Array:
+    samples = int(dataset.SamplesPerPixel)
+    decoded = decode_with_gdcm(
+        _frame(dataset),
+        str(dataset.file_meta.TransferSyntaxUID),
+        int(dataset.Rows),
+        int(dataset.Columns),
+        samples,
+        int(dataset.BitsStored),
+    )
+    if dataset.PixelRepresentation == 1:
+        return decoded.view(f"i{decoded.itemsize}")
+    if samples == 3 and str(dataset.PhotometricInterpretation).startswith("YBR_FULL"):
+        return convert_color_space(decoded, "YBR_FULL", "RGB")
+    return decoded
+
+
+def _check_stream_size(dataset: Dataset) -> None:
+    """A stream that claims another size than the header is damaged, or a decompression bomb."""
+    width, height = stream_size(_frame(dataset))
+    if (height, width) != (dataset.Rows, dataset.Columns):
+        raise ValueError(
+            f"{dataset.Columns}x{dataset.Rows} pixels by the header, {width}x{height} by the stream"
+        )
 
 
 def _bits(dataset: Dataset) -> int:
@@ -144,16 +214,18 @@ def stored_values(raw: Array, dataset: Dataset) -> Array:
 
 def _monochrome(raw: Array, dataset: Dataset, steps: list[str]) -> Floats:
     """Stored values to 0..1 through the Modality and the VOI transformation."""
-    from pydicom.pixels.processing import apply_modality_lut, apply_voi
-
     values = stored_values(raw, dataset)
-    if "ModalityLUTSequence" in dataset or "RescaleSlope" in dataset:
-        values = apply_modality_lut(values, dataset)
+    little_endian = bool(dataset.file_meta.TransferSyntaxUID.is_little_endian)
+    if dataset.get("ModalityLUTSequence"):
+        values = apply_lut(values, dataset.ModalityLUTSequence[0], little_endian)
+        steps.append("modality")
+    elif dataset.get("RescaleSlope") is not None:
+        values = values * float(dataset.RescaleSlope) + float(dataset.get("RescaleIntercept") or 0)
         steps.append("modality")
     if dataset.get("VOILUTSequence"):
-        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+        item = dataset.VOILUTSequence[0]
         steps.append("voi-lut")
-        return _over_range(apply_voi(values.astype(np.int64), dataset), 0, 2**bits - 1)
+        return _over_range(apply_lut(values, item, little_endian), 0, 2 ** lut_bits(item) - 1)
     window = _window(dataset)
     if window:
         steps.append("window")
@@ -202,8 +274,8 @@ def _over_range(values: Array, low: float, high: float) -> Floats:
     return np.clip(scaled, 0, 1).astype(np.float32)
 
 
-def _luminance(rgb: Array) -> Floats:
-    full = float(np.iinfo(rgb.dtype).max) if rgb.dtype.kind in "iu" else 1.0
+def _luminance(rgb: Array, bits: int) -> Floats:
+    full = np.float32(2**bits - 1 if rgb.dtype.kind in "iu" else 1)
     grey: Floats = np.asarray(rgb[..., :3], dtype=np.float32) @ LUMA
     unit: Floats = np.clip(grey / full, 0, 1).astype(np.float32)
     return unit

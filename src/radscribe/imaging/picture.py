@@ -10,10 +10,11 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from radscribe.errors import ImageError
+from radscribe.imaging.limits import MAX_PIXELS, check_size, one_line
 from radscribe.imaging.radiograph import Provenance, Radiograph
-from radscribe.imaging.reader import check_size
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+ORIENTATION = 0x0112  # of EXIF; 1 is upright
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 WITHOUT_RANGE = {"I": "32-bit", "F": "floating-point"}
 
@@ -28,7 +29,8 @@ def read_picture(path: Path) -> Radiograph:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata; check_size judges sizes
-            with Image.open(path, formats=FORMATS) as image:
+            # Opened here, as Pillow 13 maps a TIFF that it opens itself, and scrambles one turned by 90°.
+            with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
                 check_size(*image.size, path)
                 # MPO is a JPEG with a second picture behind it, as phones write: the first one counts.
                 frames = int(getattr(image, "n_frames", 1))
@@ -37,15 +39,23 @@ def read_picture(path: Path) -> Radiograph:
                         f"holds {frames} pictures", subject=path, remedy="save the one that is meant"
                     )
                 kind = str(image.format)
+                turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
+                image.load()  # turns a TIFF by itself, once
                 upright = ImageOps.exif_transpose(image)
                 pixels, bits = _grey(upright, path)
     except ImageError:
         raise
+    except Image.DecompressionBombError as error:  # Pillow refuses the largest before `check_size` can
+        raise ImageError(
+            "claims more pixels than any radiograph has",
+            subject=path,
+            remedy=f"give an image of at most {MAX_PIXELS // 1_000_000} megapixels",
+        ) from error
     except Exception as error:  # the boundary to decoders, which raise a dozen kinds on damaged files
         raise ImageError(
-            f"is damaged or cut short ({_one_line(error)})", subject=path, remedy="copy or export it again"
+            f"is damaged or cut short ({one_line(error)})", subject=path, remedy="copy or export it again"
         ) from error
-    steps = ("orientation",) if upright.size != image.size else ()
+    steps = ("orientation",) if turned else ()
     return Radiograph(pixels, provenance=Provenance(path=str(path), format=kind, bits=bits, steps=steps))
 
 
@@ -65,7 +75,3 @@ def _grey(image: Image.Image, path: Path) -> tuple[npt.NDArray[np.float32], int]
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     return np.asarray(image.convert("L")).astype(np.float32) / np.float32(255), 8
-
-
-def _one_line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:120]
