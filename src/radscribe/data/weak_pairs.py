@@ -2,7 +2,8 @@
 
 A pair starts from a real report whose findings are nearest to the image's labels. Whole sentences are left
 out where they say what the labels do not (another finding, or that a labelled one is absent), and whole
-sentences of other reports are put in where a labelled finding is not spoken of. No sentence is changed.
+sentences of other reports are put in where a labelled finding is not spoken of. The one change to a sentence:
+labels know no side, so a sentence that raises a finding loses the side that it names.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from radscribe.errors import DataError
 from radscribe.labels import CHESTXRAY14
 from radscribe.text.findings import label
+from radscribe.text.laterality import names_side, without_side
 from radscribe.text.sentences import sayable
 
-SIDES = frozenset({"left", "right", "lingula", "lingular"})
 # Findings that an "opacity" may be a word for.
 OPAQUE = frozenset(
     {"Atelectasis", "Infiltration", "Mass", "Nodule", "Pneumonia", "Consolidation", "Edema", "Fibrosis"}
@@ -33,21 +34,28 @@ class Sentence:
     raised: frozenset[str]
     absent: frozenset[str]
     is_normal: bool
-    names_side: bool
 
 
 def parse(text: str) -> Sentence:
     """What a sentence says."""
     found = label(text)
-    words = set(text.lower().replace(",", " ").replace(".", " ").split())
     return Sentence(
         text,
         frozenset(f for f, status in found.items() if status == "present" and f != "Normal"),
         frozenset(f for f, status in found.items() if status != "absent" and f != "Normal"),
         frozenset(f for f, status in found.items() if status == "absent"),
         "Normal" in found,
-        bool(words & SIDES),
     )
+
+
+def parse_without_side(text: str) -> Sentence | None:
+    """What a sentence says without its side; None where it says something else then."""
+    sentence = parse(text)
+    if not (sentence.raised and names_side(text)):
+        return sentence
+    bare = parse(without_side(text))
+    same = (bare.asserted, bare.raised, bare.absent) == (sentence.asserted, sentence.raised, sentence.absent)
+    return bare if same and not names_side(bare.text) else None
 
 
 class WeakPairs:
@@ -64,7 +72,10 @@ class WeakPairs:
 
     def __init__(self, reports: Iterable[str], findings: Sequence[str] = CHESTXRAY14) -> None:
         self._findings = frozenset(findings)
-        parsed = ([parse(sentence) for sentence in sayable(text)] for text in reports)
+        parsed = (
+            [sentence for spoken in sayable(text) if (sentence := parse_without_side(spoken))]
+            for text in reports
+        )
         self._reports = [sentences for sentences in parsed if len(sentences) >= 2]
         if not self._reports:
             raise DataError(
@@ -98,9 +109,7 @@ class WeakPairs:
 
     def _assertion(self, finding: str, wanted: frozenset[str], generator: random.Random) -> Sentence | None:
         fitting = [s for s in self._asserting[finding] if self._fits(s, wanted)]
-        # Labels know no side: a sentence that names none is preferred.
-        choice = [s for s in fitting if not s.names_side] or fitting
-        return generator.choice(choice) if choice else None
+        return generator.choice(fitting) if fitting else None
 
     def _near(self, wanted: frozenset[str]) -> list[int]:
         """Reports by falling Jaccard index of their findings and the wanted ones."""

@@ -1,0 +1,50 @@
+"""Sides in a sentence: whether it names one, and the same statement without it.
+
+A label says what is there and not where: a caption learned from labels must not name a side.
+"""
+
+from __future__ import annotations
+
+import re
+
+from radscribe.text.redaction import mend_articles
+
+_SIDE = r"(?:right|left|bilateral(?:ly)?|unilateral(?:ly)?|bi-?(?:apical|basilar|basal)|lingula\w*)"
+_SIDED = rf"{_SIDE}(?:[- ]sided)?"
+_PLACE = (
+    r"(?:upper|middle|mid|lower|lobes?|lungs?|midlung|zones?|bases?|basal|basilar|apex|apices|apical|apicies"
+    r"|chest|hemithorax|hemithoraces|lateral|medial|inferior|superior|perihilar|hilar|hilum|hila|suprahilar"
+    r"|infrahilar|retrocardiac|costophrenic|angles?|sulc(?:us|i)|regions?|areas?|side)"
+)
+_COMPARED = re.compile(
+    r",?\s*\(?(?:right|left) (?:greater|more|larger|worse) than (?:the )?(?:right|left)\)?", re.I
+)
+# "in the right lower lobe", "of right apex", "within the left chest"; with "in both lungs".
+_WHERE = re.compile(
+    rf",?\s*\b(?:in|at|of|within|along|on|over|overlying|throughout|involving|to)\s+(?:the\s+|both\s+|normal\s+)*"
+    rf"(?:{_PLACE}\s+)*{_SIDED}\b(?:\s+(?:and\s+)?{_PLACE}\b)*(?:\s+and\s+{_SIDED}\b(?:\s+{_PLACE}\b)*)*",
+    re.I,
+)
+# "right lower lobe pneumonia", "left-sided effusion", "bibasilar infiltrates".
+_ADJECTIVE = re.compile(rf"\b{_SIDED}\b(?:\s+{_PLACE}\b)*\s*", re.I)
+_DANGLES = re.compile(r"\b(?:through(?:out)?|in|of|at|with|and|within|along|to|the|an?)\W*$", re.I)
+_NAMES = re.compile(rf"\b{_SIDE}\b|\b(?:right|left)-", re.I)
+
+
+def names_side(sentence: str) -> bool:
+    """Whether the sentence says right, left or both."""
+    return bool(_NAMES.search(sentence))
+
+
+def without_side(sentence: str) -> str:
+    """The sentence without sides and the places that they belong to; empty where it is none without them.
+
+    >>> without_side("There is a small right pleural effusion.")
+    'There is a small pleural effusion.'
+    >>> without_side("In the left lower lobe there is airspace disease, right greater than left.")
+    'There is airspace disease.'
+    """
+    bare = _ADJECTIVE.sub("", _WHERE.sub("", _COMPARED.sub("", sentence)))
+    bare = re.sub(r"\s+([.,;])", r"\1", " ".join(bare.split())).lstrip(" ,;")
+    bare = mend_articles(bare)
+    return "" if _DANGLES.search(bare) else bare[:1].upper() + bare[1:]
