@@ -13,7 +13,7 @@ from radscribe.data.study import ImageRef, Study
 from radscribe.training.augment import augment
 from radscribe.training.calibration import expected_calibration_error, fit_platt
 from radscribe.training.caption_data import balancing_weights
-from radscribe.training.encoder_module import as_input, masked_loss
+from radscribe.training.encoder_module import as_input, masked_loss, mix
 
 
 def test_platt_scaling_undoes_a_known_distortion() -> None:
@@ -76,3 +76,15 @@ def test_balancing_draws_rare_findings_more_often() -> None:
     assert np.allclose(balancing_weights(studies, 0.0), 1)
     even = balancing_weights(studies, 1.0)
     assert even.tolist() == pytest.approx([10 / 6] * 6 + [10 / 4] * 3 + [10.0])
+
+
+def test_mixing_keeps_an_image_and_its_targets_together() -> None:
+    torch.manual_seed(0)
+    values = torch.arange(32.0)
+    images = values.view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+    targets = torch.stack([values, torch.full((32,), math.nan)], dim=1)
+    mixed, of = mix(images, targets, 0.4)
+    assert torch.allclose(mixed[:, 0, 0, 0], of[:, 0])
+    assert bool(of[:, 1].isnan().all())
+    assert not torch.equal(mixed, images)
+    assert float((mixed[:, 0, 0, 0] - values).abs().max()) <= 31 / 2 + 1e-4  # the image itself weighs most

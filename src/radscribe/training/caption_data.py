@@ -25,7 +25,7 @@ Item = tuple[dict[str, Tensor], Tensor]
 
 
 def reports_as_written(section: str) -> TextSource:
-    """Each study's own report, without what a caption of its images cannot know (`text.rules.TARGET_RULES`)."""
+    """Each study's own report, without what its images cannot show (`text.rules.TARGET_RULES`)."""
     return lambda study: str(getattr(normalise(study.report), section)) if study.report else ""
 
 

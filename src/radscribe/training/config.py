@@ -24,6 +24,7 @@ class EncoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learning_rate: float = 3e-4
     weight_decay: float = 1e-2
     dropout: float = 0.2
+    mixup: float = 0.0  # parameter of the Beta distribution that two images are mixed by; 0 mixes none
     average_decay: float = 0.99  # of the exponential moving average of weights
     teacher: str | None = None  # CSV of a teacher's probabilities, by image name
     teacher_weight: float = 0.5
