@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 
 
@@ -40,8 +39,16 @@ def charls_samples(stream: bytes) -> bytes:
     return bytes(_CharLS._decode(stream))
 
 
+def limit_memory(size: int) -> None:
+    """No more than `size` bytes of address space, where the system has such a limit (Windows has none)."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
 def main(memory: str, codec: str, *arguments: str) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
+    limit_memory(int(memory))
     stream = sys.stdin.buffer.read()
     if codec == "charls":
         decoded = charls_samples(stream)
