@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 
 import click
@@ -13,9 +14,11 @@ from radscribe.errors import RadscribeError, UsageError
 # name -> (module, one line for the overview). The module's `command` is imported when it is called.
 COMMANDS: dict[str, tuple[str, str]] = {
     "caption": ("radscribe.cli.caption", "Write a draft caption for each study."),
+    "prepare": ("radscribe.cli.prepare", "Turn a dataset's download into a manifest."),
     "train-encoder": ("radscribe.cli.train_encoder", "Train an image encoder on findings."),
     "train": ("radscribe.cli.train", "Train a captioner."),
     "export": ("radscribe.cli.export", "Export a run to a bundle that captions without torch."),
+    "label": ("radscribe.cli.label", "Find the findings in each report."),
 }
 
 
@@ -48,6 +51,9 @@ def radscribe() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit 0 all done, 1 some inputs failed, 2 wrong use."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name need not be UTF-8
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = radscribe.main(args=arguments, standalone_mode=False)
     except click.ClickException as error:

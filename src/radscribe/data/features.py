@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ class FeatureTable:
                 remedy="write name and probabilities with numpy.savez",
             ) from error
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | IO[bytes]) -> None:
         """Write `features.npz`."""
         arrays: dict[str, Any] = {NAME: np.array(list(self._row)), **self.arrays}
         np.savez_compressed(path, **arrays)
@@ -60,6 +60,8 @@ class FeatureTable:
         ------
         DataError : the table has no such feature, or none for one of the study's images.
         """
+        if not study.images:
+            raise DataError("has no image, and so no features", subject=study.id)
         if kind not in self.arrays:
             raise DataError(f"the features have no '{kind}', only {', '.join(self.arrays)}")
         missing = [image.path for image in study.images if image.path not in self._row]

@@ -24,6 +24,7 @@ from torch.utils.data import (
 
 from radscribe.data import features as feature_file
 from radscribe.data.features import FeatureTable
+from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
 from radscribe.data.splits import unit_hash
 from radscribe.data.study import Split
@@ -54,6 +55,7 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     Raises
     ------
     DataError : no reports or features, or they do not fit the manifest.
+    LeakError : a patient, a study or an image stands in two parts.
     UsageError : the configuration names no encoder or no known decoder.
     """
     if config.decoder not in DECODERS:
@@ -66,6 +68,7 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     encoder = load_encoder(Path(config.encoder))
     _copy_encoder(Path(config.encoder), out / "encoder")
     manifest = Manifest(data)
+    check_leaks(manifest).require_none()
     table = _features(manifest, data, out, encoder)
     texts, sources = _texts(manifest, config)
     tokenizer = ReportTokenizer.train(

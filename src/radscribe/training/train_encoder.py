@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
 from radscribe.errors import DataError
 from radscribe.models.encoder import Encoder, EncoderOutput
@@ -31,12 +32,14 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
     Raises
     ------
     DataError : the manifest has no training or validation studies, or an image cannot be read.
+    LeakError : a patient, a study or an image stands in two parts.
     """
     L.seed_everything(config.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
     out.mkdir(parents=True, exist_ok=True)
     save(config, out / "config.json")
     manifest = Manifest(data)
+    check_leaks(manifest).require_none()
     teacher = read_soft_labels(Path(config.teacher), config.findings) if config.teacher else None
     # A margin around the input lets the augmentation turn an image without black corners.
     stored = config.image_size * 9 // 8

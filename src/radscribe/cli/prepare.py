@@ -1,0 +1,204 @@
+"""`radscribe prepare`: a subcommand a source."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from radscribe.data.prepare import Outcome
+
+SHOWN = 3  # names of a list that is too long for the screen
+
+OPTIONS: list[Callable[[Any], Any]] = [
+    click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the manifest."),
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of this source."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of the split, where it is drawn."),
+    click.option("--fractions", metavar="T,V,T", help="Of train, val and test.  [default: 0.7,0.1,0.2]"),
+    click.option("--allow-missing", is_flag=True, help="Go on where images are missing; lists them."),
+    click.option(
+        "--features", type=click.Path(path_type=Path), help="Features to attach by image name (.npz)."
+    ),
+    click.option("--check", is_flag=True, help="Also look for one image in several parts, by its content."),
+    click.option("--drop-leaks", is_flag=True, help="Take what leaks out of training (or validation)."),
+    click.option("--also", multiple=True, type=click.Choice(["r2gen", "imagefolder"]), help="Export too."),
+]
+
+
+class Sources(click.Group):
+    """A subcommand a source; its module is imported when it is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from radscribe.data.sources import SOURCES
+
+        return list(SOURCES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from radscribe.data import sources
+
+        return _command(cmd_name) if cmd_name in sources.SOURCES else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from radscribe.data.sources import SOURCES
+
+        with formatter.section("Sources"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in SOURCES.items()])
+
+
+@click.group(cls=Sources, subcommand_metavar="SOURCE SRC --out DIR [OPTIONS]")
+def command() -> None:
+    """Turn a dataset's download into a manifest.
+
+    SRC is the download's folder. DIR gets manifest.jsonl: ids, images, reports, labels and parts. It is
+    written whole or not at all. Patients and studies that stand in two parts are an error.
+
+    \b
+    radscribe prepare iu-kaggle downloads/iu --out data/iu --check
+    radscribe prepare table captions.csv --out data/mine --set image=file --set text=report
+    radscribe prepare nih-cxr14 --help
+
+    Exit code 0: done. 1: something is missing, broken or leaks. 2: wrong use.
+    """
+
+
+def _command(source: str) -> click.Command:
+    from radscribe.data import sources
+
+    module = sources.load(source)
+    needs_src = source not in sources.WITHOUT_SRC
+
+    def run(src: Path | None = None, **options: Any) -> None:
+        _prepare(source, src, **options)
+
+    argument = click.argument("src", required=needs_src, type=click.Path(path_type=Path))
+    for decorate in reversed([argument, *OPTIONS]):
+        run = decorate(run)
+    return click.command(source, cls=_SourceCommand, help=_help(module))(run)
+
+
+class _SourceCommand(click.Command):
+    """Shows the settings of the source below the options."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from radscribe.data import sources
+
+        if described := _described(sources.load(str(self.name)).Settings):
+            with formatter.section("Settings (--set KEY=VALUE)"):
+                formatter.write_dl(described)
+
+
+def _described(settings: Any) -> list[tuple[str, str]]:
+    import msgspec
+
+    rows: list[tuple[str, str]] = []
+    for item in msgspec.structs.fields(settings):
+        meta = next((m for m in getattr(item.type, "__metadata__", ()) if isinstance(m, msgspec.Meta)), None)
+        default = {True: "yes", False: "no", None: ""}.get(item.default, item.default)
+        told = f"  [default: {default}]" if default != "" else ""
+        rows.append((item.name, f"{meta.description if meta else ''}{told}"))
+    return rows
+
+
+def _help(module: Any) -> str:
+    """A module's docstring, its paragraphs as they are set."""
+    paragraphs = str(module.__doc__).strip().split("\n\n")
+    return "\n\n".join([paragraphs[0], *(f"\b\n{paragraph}" for paragraph in paragraphs[1:])])
+
+
+def _prepare(
+    source: str,
+    src: Path | None,
+    out: Path,
+    settings: tuple[str, ...],
+    seed: int,
+    fractions: str | None,
+    allow_missing: bool,
+    features: Path | None,
+    check: bool,
+    drop_leaks: bool,
+    also: tuple[str, ...],
+) -> None:
+    from radscribe.data.prepare import Request, prepare
+    from radscribe.data.splits import FRACTIONS, Parts, parse_fractions
+
+    request = Request(
+        source,
+        src,
+        out,
+        dict(_setting(setting) for setting in settings),
+        Parts(seed, parse_fractions(fractions) if fractions else dict(FRACTIONS)),
+        allow_missing,
+        features,
+        check,
+        drop_leaks,
+        also,
+    )
+    with _progress() as advance:
+        outcome = prepare(request, advance)
+    click.echo(render(outcome), err=True)
+
+
+def _setting(setting: str) -> tuple[str, str]:
+    from radscribe.errors import UsageError
+
+    key, equals, value = setting.partition("=")
+    if not equals:
+        raise UsageError(f"--set {setting}: is not key=value")
+    return key, value
+
+
+def render(outcome: Outcome) -> str:
+    """The table and the remarks at the end."""
+    lines = [outcome.summary.text(), ""]
+    lines += [f"note: {note}" for note in outcome.notes]
+    if outcome.missing:
+        told = _some(outcome.missing)
+        lines.append(f"missing or unreadable: {len(outcome.missing):,} images{told}; all in missing.txt")
+    if found := outcome.attached:
+        kinds = ", ".join(f"{kind} [{length}]" for kind, length in found.kinds.items())
+        lines.append(
+            f"features: {kinds} attached to {found.images:,} images, to all of {found.studies:,} studies"
+        )
+        if found.lacking:
+            told = f"{len(found.missing):,} images of {len(found.lacking):,} studies"
+            lines.append(f"  without features: {told}{_some(found.lacking)}")
+        if found.unused:
+            lines.append(f"  of the file not used: {len(found.unused):,}{_some(found.unused)}")
+    if outcome.dropped:
+        lines.append(f"leaks: {outcome.dropped:,} taken out of training or validation")
+    if outcome.leaks is not None:
+        compared = f", {outcome.leaks.images:,} images compared" if outcome.leaks.images else ""
+        unread = f" ({outcome.leaks.unread:,} missing or unreadable)" if outcome.leaks.unread else ""
+        lines.append(f"leak check: no overlap{compared}{unread}")
+    lines.append(f"wrote {outcome.manifest}")
+    return "\n".join(lines)
+
+
+def _some(names: list[str]) -> str:
+    return f" ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int | None], object]]:
+    """A bar a step on standard error, when somebody looks."""
+    if not sys.stderr.isatty():
+        yield lambda step, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks: dict[str, Any] = {}
+
+        def advance(step: str, total: int | None) -> None:
+            if step not in tasks:
+                tasks[step] = progress.add_task(step, total=total)
+            progress.advance(tasks[step])
+
+        yield advance

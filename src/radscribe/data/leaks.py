@@ -1,0 +1,185 @@
+"""The leak check: no patient, study or image stands in more than one part of a split."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from radscribe.data import image_hash
+from radscribe.data.manifest import Manifest
+from radscribe.data.near_duplicates import pairs_across
+from radscribe.data.study import Split, Study
+from radscribe.errors import DataError, LeakError
+
+PARTS: tuple[Split, ...] = ("train", "val", "test")
+LISTED = 3  # leaks of a kind that an error's line names
+FILE = "leaks.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A study in its part; for an image that two studies share, also its path there."""
+
+    part: Split
+    study: str
+    image: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.study}" + (f" ({self.image})" if self.image else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Something that stands in several parts.
+
+    Parameters
+    ----------
+    what : the patient, the study, or the first of the images.
+    where : the studies that have it, in more than one part.
+    """
+
+    kind: str  # "patient", "study" or "image"
+    what: str
+    where: tuple[Place, ...]
+
+    def __str__(self) -> str:
+        named = "" if all(place.image for place in self.where) else f" {self.what}"
+        return f"{self.kind}{named}: {', '.join(map(str, self.where))}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeakReport:
+    """What a leak check found and how far it looked."""
+
+    manifest: Path
+    leaks: tuple[Leak, ...]
+    images: int = 0  # compared by content
+    unread: int = 0  # of the manifest's images, missing or not readable
+
+    def of(self, kind: str) -> list[Leak]:
+        """The leaks of one kind."""
+        return [leak for leak in self.leaks if leak.kind == kind]
+
+    def require_none(self) -> None:
+        """Raises `LeakError`, which counts the leaks and names the first of each kind."""
+        if not self.leaks:
+            return
+        told: list[str] = []
+        for kind, plural in (("patient", "patients"), ("study", "studies"), ("image", "images")):
+            if found := self.of(kind):
+                names = "; ".join(str(leak) for leak in found[:LISTED])
+                more = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
+                told.append(f"{len(found)} {kind if len(found) == 1 else plural} ({names}{more})")
+        raise LeakError(
+            f"parts overlap: {', '.join(told)}",
+            subject=self.manifest,
+            remedy="prepare it again with --drop-leaks, or mend the split",
+        )
+
+
+@dataclass(slots=True)
+class _Occurrences:
+    """In which parts each key stands: 9 bytes an occurrence, by the key's 64-bit hash."""
+
+    keys: array[int] = field(default_factory=lambda: array("q"))
+    parts: array[int] = field(default_factory=lambda: array("b"))
+
+    def add(self, key: str, part: int) -> None:
+        self.keys.append(hash(key))
+        self.parts.append(part)
+
+    def crossing(self) -> frozenset[int]:
+        """Hashes of the keys that stand in several parts."""
+        keys, parts = np.array(self.keys, dtype=np.int64), np.array(self.parts, dtype=np.int8)
+        order = np.lexsort((parts, keys))
+        keys, parts = keys[order], parts[order]
+        return frozenset(keys[1:][(keys[1:] == keys[:-1]) & (parts[1:] != parts[:-1])].tolist())
+
+
+Kind = tuple[str, Callable[[Study], Iterable[str]]]
+KINDS: tuple[Kind, ...] = (
+    ("patient", lambda study: [] if study.patient_id is None else [study.patient_id]),
+    ("study", lambda study: [study.id]),
+    ("image", lambda study: [image.path for image in study.images]),
+)
+
+
+def check_leaks(
+    manifest: Manifest, images: bool = True, advance: Callable[[], object] = lambda: None
+) -> LeakReport:
+    """Look for patients, studies and images that stand in several parts; `require_none` makes it an error.
+
+    Parameters
+    ----------
+    images : also compare the content of the images that are there. Their hashes are kept beside the
+        manifest in `hashes.npz`, so that only the first check of a dataset reads its images.
+    advance : called once an image.
+
+    Raises
+    ------
+    DataError : a line breaks a rule of the manifest, or two lines of one part share an id.
+    """
+    occurrences = {kind: _Occurrences() for kind, _ in KINDS}
+    for study in manifest:
+        if study.split is None:
+            continue
+        part = PARTS.index(study.split)
+        for kind, keys in KINDS:
+            for key in keys(study):
+                occurrences[kind].add(key, part)
+    _require_distinct_ids(manifest, occurrences["study"])
+    leaks = list(_named(manifest, {kind: found.crossing() for kind, found in occurrences.items()}))
+    if not images:
+        return LeakReport(manifest.path, tuple(leaks))
+    paths, owners, parts = _images(manifest)
+    store = manifest.path.parent / image_hash.FILE
+    hashes, readable = image_hash.image_hashes(manifest.root, paths, store, advance)
+    places = np.flatnonzero(readable)
+    known = {leak.what for leak in leaks if leak.kind == "image"}
+    for one, other, _ in pairs_across(hashes[places], np.array(parts, dtype=np.int8)[places]):
+        i, j = int(places[one]), int(places[other])
+        if paths[i] == paths[j] and paths[i] in known:
+            continue  # told already, by its path
+        where = tuple(Place(PARTS[parts[k]], manifest[owners[k]].id, paths[k]) for k in (i, j))
+        leaks.append(Leak("image", paths[i], where))
+    return LeakReport(manifest.path, tuple(leaks), len(places), len(paths) - len(places))
+
+
+def _named(manifest: Manifest, crossing: dict[str, frozenset[int]]) -> Iterator[Leak]:
+    """A second pass that gives names to the hashes which the first one found in several parts."""
+    if not any(crossing.values()):
+        return
+    found: dict[tuple[str, str], list[Place]] = {}
+    for study in manifest:
+        if study.split is None:
+            continue
+        for kind, keys in KINDS:
+            for key in keys(study):
+                if hash(key) in crossing[kind]:
+                    found.setdefault((kind, key), []).append(Place(study.split, study.id))
+    for (kind, key), where in found.items():
+        yield Leak(kind, key, tuple(where))
+
+
+def _require_distinct_ids(manifest: Manifest, studies: _Occurrences) -> None:
+    pairs = np.stack([np.array(studies.keys, dtype=np.int64), np.array(studies.parts, dtype=np.int64)])
+    if len(np.unique(pairs, axis=1).T) < len(studies.keys):
+        manifest.validate()  # raises, with the line
+        raise DataError("two studies of one part share an id", subject=manifest.path)
+
+
+def _images(manifest: Manifest) -> tuple[Sequence[str], array[int], array[int]]:
+    """Paths of the images of all parts, the place of each one's study, and its part."""
+    paths: list[str] = []
+    owners, parts = array("L"), array("b")
+    for place, study in enumerate(manifest):
+        if study.split is not None:
+            for image in study.images:
+                paths.append(image.path)
+                owners.append(place)
+                parts.append(PARTS.index(study.split))
+    return paths, owners, parts

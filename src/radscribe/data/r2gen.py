@@ -1,0 +1,97 @@
+"""R2Gen's `annotation.json`: `{"train": [...], "val": [...], "test": [...]}`, a study (MIMIC: an image) each.
+
+Chen et al., Generating Radiology Reports via Memory-driven Transformer, EMNLP 2020.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from radscribe.data.atomic import replacing
+from radscribe.data.manifest import Manifest
+from radscribe.data.study import ImageRef, Split, Study
+from radscribe.errors import DataError
+from radscribe.text.report import Report
+
+FILE = "annotation.json"
+PARTS: tuple[Split, ...] = ("train", "val", "test")
+
+
+class Row(msgspec.Struct):
+    """One entry; MIMIC's have `subject_id`, and one entry an image."""
+
+    id: str | int
+    report: str
+    image_path: list[str]
+    subject_id: str | int | None = None
+
+
+def read(path: Path) -> dict[str, list[Row]]:
+    """The rows of each part.
+
+    Raises
+    ------
+    DataError : the file is missing or of another layout.
+    """
+    try:
+        table = msgspec.json.decode(path.read_bytes(), type=dict[str, list[Row]])
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"is no annotation.json in the R2Gen layout ({error})",
+            subject=path,
+            remedy="get it from https://github.com/cuhksz-nlp/R2Gen",
+        ) from error
+    if unknown := table.keys() - set(PARTS):
+        raise DataError(
+            f"has a part '{min(unknown)}'", subject=path, remedy="call its parts train, val and test"
+        )
+    return table
+
+
+def studies(table: dict[str, list[Row]]) -> Iterator[Study]:
+    """The studies; `id` is the study's id."""
+    for part in PARTS:
+        for row in table.get(part, ()):
+            yield Study(
+                str(row.id),
+                tuple(ImageRef(path) for path in row.image_path),
+                patient_id=None if row.subject_id is None else str(row.subject_id),
+                report=Report(findings=row.report),
+                split=part if row.image_path else None,
+            )
+
+
+def export(manifest: Manifest, out: Path, section: str = "findings") -> tuple[int, int]:
+    """Write `annotation.json`, whose image paths start from the manifest's root.
+
+    Returns
+    -------
+    how many studies were written, and how many were left out: those in no part or without the section.
+    """
+    left = len(manifest)
+    with replacing(out / FILE) as file:
+        file.write(b"{")
+        for place, part in enumerate(PARTS):
+            file.write(b", " * (place > 0) + json.dumps(part).encode() + b": [")
+            separator = b""
+            for study in manifest:
+                text = getattr(study.report, section, "")
+                if study.split == part and text:
+                    row = {
+                        "id": study.id,
+                        "report": text,
+                        "image_path": [image.path for image in study.images],
+                        "split": part,
+                    }
+                    if study.patient_id is not None:
+                        row["subject_id"] = study.patient_id
+                    file.write(separator + b"\n" + json.dumps(row, ensure_ascii=False).encode())
+                    separator = b","
+                    left -= 1
+            file.write(b"]")
+        file.write(b"}\n")
+    return len(manifest) - left, left

@@ -1,0 +1,168 @@
+"""MIMIC-CXR-JPG: 377,110 images of 227,835 studies, with the reports of MIMIC-CXR.
+
+SRC      mimic-cxr-2.0.0-split.csv.gz, -metadata.csv.gz, -chexpert.csv.gz (or -negbio.csv.gz), the images as
+         files/p10/p10000032/s50414267/*.jpg, and the reports of mimic-cxr-reports.zip, unpacked:
+         files/p10/p10000032/s50414267.txt (in SRC or in SRC/mimic-cxr-reports)
+From     https://physionet.org/content/mimic-cxr-jpg/ and https://physionet.org/content/mimic-cxr/ (reports),
+         after PhysioNet's training and agreement
+Licence  PhysioNet Credentialed Health Data License 1.5.0: data and what identifies it may not be passed on
+Cite     Johnson et al., MIMIC-CXR-JPG, arXiv:1901.07042; Johnson et al., Scientific Data 6:317, 2019
+Labels   CheXpert's of the report: 1 present, 0 denied, null uncertain (-1), and no key where the report is
+         silent. `Pleural Effusion` is `Effusion` and `Lung Opacity` is `Opacity`, as radscribe's labeller
+         says; other names keep CheXpert's words. `No Finding` is not kept: it is no finding.
+Parts    official: train, validate (`val`) and test, by patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from radscribe.data.sources.collection import Collection, Job
+from radscribe.data.sources.files import numbered_rows, require, rows, text
+from radscribe.data.study import ImageRef, Split, Study
+from radscribe.errors import DataError
+from radscribe.imaging.radiograph import View
+from radscribe.text.report import Report
+from radscribe.text.sections import sections
+
+ORIGIN = "https://physionet.org/content/mimic-cxr-jpg/"
+REPORT_ORIGIN = "https://physionet.org/content/mimic-cxr/ (mimic-cxr-reports.zip)"
+PARTS: dict[str, Split] = {"train": "train", "validate": "val", "test": "test"}
+VIEWS: dict[str, View] = {"PA": "PA", "AP": "AP", "LATERAL": "lateral", "LL": "lateral"}
+RENAMED = {"Pleural Effusion": "Effusion", "Lung Opacity": "Opacity"}
+VALUES: dict[str, float | None] = {"1.0": 1.0, "0.0": 0.0, "-1.0": None, "1": 1.0, "0": 0.0, "-1": None}
+Labels = dict[str, float | None]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `--set` may say."""
+
+    reports: Annotated[bool, msgspec.Meta(description="read the reports; no: labels alone")] = True
+
+
+def collect(job: Job, settings: Settings) -> Collection:
+    """The studies of the three tables, with their reports."""
+    tables = {
+        kind: require(
+            job.src, *(f"mimic-cxr-2.0.0-{kind}{end}" for end in (".csv.gz", ".csv")), origin=ORIGIN
+        )
+        for kind in ("split", "metadata")
+    }
+    labels = require(
+        job.src,
+        *(f"mimic-cxr-2.0.0-{kind}{end}" for kind in ("chexpert", "negbio") for end in (".csv.gz", ".csv")),
+        origin=ORIGIN,
+    )
+    require(job.src, "files", origin=ORIGIN)
+    notes: list[str] = []
+    images = _images(tables["metadata"])
+    return Collection(
+        "MIMIC-CXR-JPG 2.0.0",
+        job.src,
+        _studies(
+            images, _splits(tables["split"]), _labels(labels), _Reports(job.src, settings.reports, notes)
+        ),
+        "PhysioNet Credentialed Health Data License 1.5.0",
+        "Johnson et al., arXiv:1901.07042; Johnson et al., Scientific Data 6:317, 2019",
+        total=len(images),
+        notes=notes,
+    )
+
+
+class _Reports:
+    """The text files of the reports, wherever they were unpacked."""
+
+    def __init__(self, src: Path, wanted: bool, notes: list[str]) -> None:
+        self._places = [src / "files", src / "mimic-cxr-reports" / "files", src / "reports" / "files"]
+        self._places = [place for place in self._places if place.is_dir()] if wanted else []
+        self._src, self._notes, self._missing, self._found = src, notes, 0, False
+
+    def read(self, subject: str, study: str) -> Report | None:
+        name = f"p{subject[:2]}/p{subject}/s{study}.txt"
+        for place in self._places:
+            if (place / name).is_file():
+                self._found = True
+                return sections(text(place / name))
+        self._missing += bool(self._places)
+        return None
+
+    def close(self) -> None:
+        """Raises `DataError` where no report was found at all; some missing ones are only told."""
+        if self._missing and not self._found:
+            raise DataError(
+                "the reports are missing from the download: files/p10/p.../s....txt",
+                subject=self._src,
+                remedy=f"unpack those of {REPORT_ORIGIN}, or give --set reports=no",
+            )
+        if self._missing:
+            self._notes.append(f"studies without a report file: {self._missing:,}")
+
+
+def _studies(
+    images: dict[tuple[str, str], list[ImageRef]],
+    splits: dict[str, Split],
+    labels: dict[str, Labels],
+    reports: _Reports,
+) -> Iterator[Study]:
+    for (subject, study), pictures in images.items():
+        report = reports.read(subject, study)
+        yield Study(
+            f"s{study}", tuple(pictures), f"p{subject}", report, labels.get(study, {}), splits.get(study)
+        )
+    reports.close()
+
+
+def _images(path: Path) -> dict[tuple[str, str], list[ImageRef]]:
+    """Images by patient and study."""
+    images: dict[tuple[str, str], list[ImageRef]] = {}
+    for row in rows(path, ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")):
+        subject, study = row["subject_id"], row["study_id"]
+        width, height = _number(row["Columns"]), _number(row["Rows"])
+        images.setdefault((subject, study), []).append(
+            ImageRef(
+                f"files/p{subject[:2]}/p{subject}/s{study}/{row['dicom_id']}.jpg",
+                VIEWS.get(row["ViewPosition"], "unknown"),
+                width if height else None,
+                height if width else None,
+            )
+        )
+    return images
+
+
+def _number(cell: str) -> int | None:
+    return int(cell) if cell.isdecimal() and int(cell) else None
+
+
+def _splits(path: Path) -> dict[str, Split]:
+    splits: dict[str, Split] = {}
+    for line, row in numbered_rows(path, ("study_id", "split")):
+        if row["split"] not in PARTS:
+            raise DataError(
+                f"line {line}: '{row['split']}' is no part",
+                subject=path,
+                remedy=f"get it again from {ORIGIN}",
+            )
+        splits[row["study_id"]] = PARTS[row["split"]]
+    return splits
+
+
+def _labels(path: Path) -> dict[str, Labels]:
+    labels: dict[str, Labels] = {}
+    for line, row in numbered_rows(path, ("subject_id", "study_id")):
+        study: Labels = {}
+        for name, cell in row.items():
+            if name in ("subject_id", "study_id", "No Finding") or not cell:
+                continue
+            if cell not in VALUES:
+                raise DataError(
+                    f"line {line}: {name} is '{cell}', not 1, 0 or -1",
+                    subject=path,
+                    remedy=f"get it again from {ORIGIN}",
+                )
+            study[RENAMED.get(name, name).replace(" ", "_")] = VALUES[cell]
+        labels[row["study_id"]] = study
+    return labels

@@ -1,0 +1,72 @@
+"""Images with labels and no report, each paired with sentences of real reports that say just its labels.
+
+SRC      a manifest with labels, e.g. of nih-cxr14
+Set      reports=annotation.json (R2Gen's layout), of which the training part alone is read
+Licence  that of both: the text is that of the reports
+Labels   those of SRC
+Parts    those of SRC. A tenth of the reports is kept for the validation part, the others are for the training
+         part: no report serves both. Test studies get no report: a weak pair is something to learn from, not
+         something to be measured by.
+
+The pairing is drawn from the seed and the study's id: the same for everyone, and adding studies changes no
+other's. `normalised` of each report says `weakly paired`. Training can also draw a new pair each time it
+meets an image (`weak_reports` of `radscribe train`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from radscribe.data import r2gen
+from radscribe.data.manifest import Manifest
+from radscribe.data.sources.collection import Collection, Job
+from radscribe.data.splits import unit_hash
+from radscribe.data.study import Split, Study
+from radscribe.data.weak_pairs import WeakPairs
+from radscribe.errors import UsageError
+from radscribe.text.report import Report
+
+HELD_OUT = 0.1  # share of the reports that the validation part is paired with
+MARK = "weakly paired"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `--set` may say."""
+
+    reports: Annotated[str, msgspec.Meta(description="annotation.json in the R2Gen layout (needed)")] = ""
+
+
+def collect(job: Job, settings: Settings) -> Collection:
+    """The studies of a manifest with reports."""
+    if not settings.reports:
+        raise UsageError("no reports are named", remedy="give --set reports=annotation.json")
+    manifest = Manifest(job.src)
+    texts: dict[Split, list[str]] = {"train": [], "val": []}
+    for row in r2gen.read(Path(settings.reports)).get("train", ()):
+        texts["val" if unit_hash(str(row.id)) < HELD_OUT else "train"].append(row.report)
+    pairs = {part: WeakPairs(reports) for part, reports in texts.items()}
+    return Collection(
+        f"{manifest.header.source}, weakly paired with {Path(settings.reports).name}",
+        manifest.root,
+        _studies(manifest, pairs, job.parts.seed),
+        f"{manifest.header.licence}; the reports' own for the text",
+        manifest.header.citation,
+        total=len(manifest),
+        notes=["test studies and studies without labels have no report"],
+    )
+
+
+def _studies(manifest: Manifest, pairs: dict[Split, WeakPairs], seed: int) -> Iterator[Study]:
+    for study in manifest:
+        report = None
+        if study.split in pairs and study.labels:
+            present = [finding for finding, value in study.labels.items() if value == 1.0]
+            text = pairs[study.split].sample(present, random.Random(f"{seed}:{study.id}"))
+            report = Report(findings=text, normalised=(MARK,)) if text else None
+        yield replace(study, report=report)

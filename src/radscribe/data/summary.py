@@ -1,0 +1,73 @@
+"""What stands in a manifest, counted: the table at the end of `radscribe prepare`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from radscribe.data.study import Study
+
+PARTS = ("train", "val", "test", "none")
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts by part; `none` is for studies in no part."""
+
+    studies: Counter[str] = field(default_factory=Counter)
+    patients: dict[str, set[int]] = field(default_factory=dict)
+    images: Counter[str] = field(default_factory=Counter)
+    reports: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, Counter[str]] = field(default_factory=dict)  # finding -> how often it is present
+
+    @classmethod
+    def of(cls, studies: Iterable[Study]) -> Summary:
+        """The counts of studies."""
+        summary = cls()
+        for study in studies:
+            summary.add(study)
+        return summary
+
+    def add(self, study: Study) -> None:
+        """Count a study."""
+        part = study.split or "none"
+        self.studies[part] += 1
+        if study.patient_id is not None:
+            self.patients.setdefault(part, set()).add(hash(study.patient_id))
+        self.images[part] += len(study.images)
+        report = study.report
+        self.reports[part] += report is not None and bool(report.findings or report.impression)
+        for finding, value in study.labels.items():
+            count = self.labels.setdefault(finding, Counter())
+            if value == 1.0:
+                count[part] += 1
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """A heading, and a row each for studies, patients, images, reports and findings."""
+        parts = [part for part in PARTS if self.studies[part]]
+        patients = Counter({part: len(members) for part, members in self.patients.items()})
+        counts = [("studies", self.studies), ("images", self.images), ("reports", self.reports)]
+        if patients:
+            counts.insert(1, ("patients", patients))
+        present = sorted(self.labels.items(), key=lambda item: (-item[1].total(), item[0]))
+        counts += [(finding.replace("_", " "), count) for finding, count in present if count]
+        table: list[tuple[str, ...]] = [
+            ("", *("no part" if part == "none" else part for part in parts), "all")
+        ]
+        for name, count in counts:
+            # The same patient may be in two parts: only the leak check says how many there are in all.
+            total = len(set().union(*self.patients.values())) if name == "patients" else count.total()
+            table.append((name, *(f"{count[part]:,}" for part in parts), f"{total:,}"))
+        return table
+
+    def text(self) -> str:
+        """The table, columns flush."""
+        rows = self.rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(
+                [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
+            )
+            for row in rows
+        )
