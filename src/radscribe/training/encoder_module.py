@@ -33,9 +33,8 @@ class EncoderModule(L.LightningModule):
             if prevalence is not None:  # start from how often each finding is met
                 self.encoder.classifier.bias.copy_(torch.logit(prevalence.clamp(1e-3, 1 - 1e-3)))
         # Convolutions on CPUs are faster with the channels innermost (1.4 times on EfficientNet-Lite0).
-        self.encoder.to(memory_format=torch.channels_last)
+        self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._validation: list[tuple[Tensor, Tensor]] = []
-        self.last_auroc: dict[str, float] = {}
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
         pixels, _, targets = batch
@@ -56,7 +55,6 @@ class EncoderModule(L.LightningModule):
         logits, labels = (torch.cat(parts) for parts in zip(*self._validation, strict=True))
         self._validation.clear()
         values = [auroc(logits[:, f].numpy(), labels[:, f].numpy()) for f in range(labels.shape[1])]
-        self.last_auroc = dict(zip(self.config.findings, values, strict=True))
         known = [value for value in values if not np.isnan(value)]
         self.log("val_auroc", float(np.mean(known)) if known else 0.5, prog_bar=True)
         self.log("val_loss", masked_loss(logits, labels), prog_bar=True)

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
 from radscribe.errors import DataError
+from radscribe.evaluation.auroc import auroc
 from radscribe.models.encoder import Encoder, EncoderOutput
 from radscribe.training.calibration import expected_calibration_error, fit_platt
 from radscribe.training.config import EncoderConfig, load, save
@@ -69,13 +70,18 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
         ckpt_path=str(checkpoint) if resume and checkpoint.exists() else None,
         weights_only=False,
     )
-    encoder = module.encoder.eval()
+    return finish(module.encoder, validation, out)
+
+
+def finish(encoder: Encoder, validation: ImageData, out: Path) -> Path:
+    """Calibrate on validation images; write `validation.json` and `encoder.pt`, whose path is returned."""
     logits = infer(encoder, validation).logits
     scale, shift = fit_platt(logits, validation.labels)
     encoder.calibration_scale.copy_(scale)
     encoder.calibration_shift.copy_(shift)
+    values = [auroc(logits[:, f].numpy(), validation.labels[:, f].numpy()) for f in range(logits.shape[1])]
     report = {
-        "auroc": module.last_auroc,
+        "auroc": dict(zip(encoder.findings, values, strict=True)),
         "images": len(validation),
         "calibration_error": {
             "raw": expected_calibration_error(torch.sigmoid(logits), validation.labels),
