@@ -23,14 +23,13 @@ import torch
 import radscribe
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split, Study
-from radscribe.data.weak_pairs import WeakPairs
+from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.evaluation.agreement import Agreement, agreement, macro_f1
 from radscribe.evaluation.auroc import auroc
 from radscribe.evaluation.bootstrap import Rows, interval
 from radscribe.inference.caption import Caption
 from radscribe.text.findings import label
 from radscribe.training.calibration import expected_calibration_error
-from radscribe.training.train_decoder import training_reports
 
 FEWEST = 20  # positives of a finding that a mean is taken over
 SHUFFLES = 200
@@ -141,7 +140,7 @@ def main(arguments_given: Sequence[str] | None = None) -> None:
     print_auroc(findings, scores, true, groups)
 
     validation, its_captions = (studies, captions) if part == "val" else captions_of("val")
-    pairs = WeakPairs(text for _, text in training_reports(arguments.annotation))
+    pairs = WeakPairs(reports_to_pair(arguments.annotation)["train"])
     generator = random.Random(0)
     training = manifest.split("train")
     candidates = [caption.text or "" for caption in its_captions]

@@ -11,7 +11,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from radscribe.data import r2gen
+from radscribe.data.splits import unit_hash
+from radscribe.data.study import Split
 from radscribe.errors import DataError
 from radscribe.labels import CHESTXRAY14
 from radscribe.text.findings import label
@@ -23,6 +27,22 @@ OPAQUE = frozenset(
     {"Atelectasis", "Infiltration", "Mass", "Nodule", "Pneumonia", "Consolidation", "Edema", "Fibrosis"}
 )
 NEAREST = 40  # reports that are near enough to start from
+HELD_OUT = 0.1  # share of the reports that the validation part is paired with
+
+
+def reports_to_pair(annotation: Path) -> dict[Split, list[str]]:
+    """The training reports of an R2Gen `annotation.json`, for the training and the validation images.
+
+    A tenth of them, by a hash of the id, serves validation images alone; no other part is looked at.
+
+    Raises
+    ------
+    DataError : the file is missing or of another layout.
+    """
+    parts: dict[Split, list[str]] = {"train": [], "val": []}
+    for row in r2gen.read(annotation).get("train", ()):
+        parts["val" if unit_hash(str(row.id)) < HELD_OUT else "train"].append(row.report)
+    return parts
 
 
 @dataclass(frozen=True, slots=True)

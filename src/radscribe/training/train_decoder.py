@@ -6,7 +6,6 @@ a copy of the encoder's run: all that `radscribe export` needs.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -26,9 +25,8 @@ from radscribe.data import features as feature_file
 from radscribe.data.features import FeatureTable
 from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
-from radscribe.data.splits import unit_hash
 from radscribe.data.study import Split
-from radscribe.data.weak_pairs import WeakPairs
+from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.errors import DataError, UsageError
 from radscribe.models import DECODERS, Decoder, Encoder
 from radscribe.text.sentences import sayable
@@ -45,8 +43,6 @@ from radscribe.training.config import DecoderConfig, load, save
 from radscribe.training.decoder_module import DecoderModule
 from radscribe.training.image_data import ImageData
 from radscribe.training.train_encoder import infer, load_encoder
-
-HELD_OUT_REPORTS = 0.1  # share of the weakly paired reports that validation is paired with
 
 
 def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = False) -> Path:
@@ -188,10 +184,7 @@ def _features(manifest: Manifest, data: Path, out: Path, encoder: Encoder) -> Fe
 def _texts(manifest: Manifest, config: DecoderConfig) -> tuple[list[str], dict[Split, TextSource]]:
     """The texts of the vocabulary (of the training part alone), and where each part's texts come from."""
     if config.weak_reports:
-        reports = training_reports(Path(config.weak_reports))
-        parts: dict[Split, list[str]] = {"train": [], "val": []}
-        for name, text in reports:
-            parts["val" if unit_hash(name) < HELD_OUT_REPORTS else "train"].append(text)
+        parts = reports_to_pair(Path(config.weak_reports))
         sources: dict[Split, TextSource] = {
             split: weak_reports(WeakPairs(texts), config.seed, fresh=split == "train")
             for split, texts in parts.items()
@@ -206,14 +199,3 @@ def _texts(manifest: Manifest, config: DecoderConfig) -> tuple[list[str], dict[S
             remedy="set target to a section that it has, or set weak_reports",
         )
     return texts, {"train": source, "val": source}
-
-
-def training_reports(path: Path) -> list[tuple[str, str]]:
-    """Ids and reports of the training part of an R2Gen `annotation.json`; no other part is looked at."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["train"]
-        return [(str(row["id"]), str(row["report"])) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"is no annotation.json in the R2Gen layout ({error})", subject=path, remedy="check weak_reports"
-        ) from error

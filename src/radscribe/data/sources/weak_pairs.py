@@ -23,16 +23,13 @@ from typing import Annotated
 
 import msgspec
 
-from radscribe.data import r2gen
 from radscribe.data.manifest import Manifest
 from radscribe.data.sources.collection import Collection, Job
-from radscribe.data.splits import unit_hash
 from radscribe.data.study import Split, Study
-from radscribe.data.weak_pairs import WeakPairs
+from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.errors import UsageError
 from radscribe.text.report import Report
 
-HELD_OUT = 0.1  # share of the reports that the validation part is paired with
 MARK = "weakly paired"
 
 
@@ -47,9 +44,7 @@ def collect(job: Job, settings: Settings) -> Collection:
     if not settings.reports:
         raise UsageError("no reports are named", remedy="give --set reports=annotation.json")
     manifest = Manifest(job.src)
-    texts: dict[Split, list[str]] = {"train": [], "val": []}
-    for row in r2gen.read(Path(settings.reports)).get("train", ()):
-        texts["val" if unit_hash(str(row.id)) < HELD_OUT else "train"].append(row.report)
+    texts = reports_to_pair(Path(settings.reports))
     pairs = {part: WeakPairs(reports) for part, reports in texts.items()}
     return Collection(
         f"{manifest.header.source}, weakly paired with {Path(settings.reports).name}",
