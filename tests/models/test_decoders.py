@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -90,3 +92,16 @@ def test_wrong_options_are_told() -> None:
         make("show-and-tell", image_input="sound")
     with pytest.raises(UsageError, match="tied weights"):
         make("show-and-tell", hidden=32)
+
+
+@torch.no_grad()
+def test_the_operating_point_shifts_what_counts_as_seen() -> None:
+    tokens = torch.randint(0, V, (3, 5))
+    logits = torch.randn(3, F)
+    at_half = make("show-and-tell")(StudyFeatures(torch.sigmoid(logits)), tokens)
+    at_fifth = make("show-and-tell", operating_point=0.2)(
+        StudyFeatures(torch.sigmoid(logits + math.log(0.2 / 0.8))), tokens
+    )
+    assert torch.allclose(at_half, at_fifth, atol=1e-4)
+    with pytest.raises(UsageError, match="operating point"):
+        make("show-and-tell", operating_point=0.0)

@@ -14,6 +14,7 @@ from radscribe.training.augment import augment
 from radscribe.training.calibration import expected_calibration_error, fit_platt
 from radscribe.training.caption_data import balancing_weights
 from radscribe.training.encoder_module import as_input, masked_loss, mix
+from radscribe.training.evidence import label_evidence
 
 
 def test_platt_scaling_undoes_a_known_distortion() -> None:
@@ -88,3 +89,17 @@ def test_mixing_keeps_an_image_and_its_targets_together() -> None:
     assert bool(of[:, 1].isnan().all())
     assert not torch.equal(mixed, images)
     assert float((mixed[:, 0, 0, 0] - values).abs().max()) <= 31 / 2 + 1e-4  # the image itself weighs most
+
+
+@pytest.mark.parametrize("point", [0.2, 0.5, 0.9])
+def test_evidence_of_labels_lies_on_their_side_of_the_operating_point(point: float) -> None:
+    study = Study("s", (ImageRef("i.png"),), labels={"Mass": 1.0, "Nodule": 0.0, "Hernia": None})
+    findings = ("Mass", "Nodule", "Hernia", "Edema")
+    fresh = label_evidence(findings, point, seed=0, fresh=True)
+    drawn = torch.stack([fresh(study)["probabilities"] for _ in range(200)])
+    assert bool((drawn[:, 0] >= point - 1e-6).all())
+    assert bool((drawn[:, 1:] <= point + 1e-6).all())
+    assert float((torch.logit(drawn) - math.log(point / (1 - point))).abs().max()) <= 3 + 1e-3
+    assert len(set(drawn[:, 0].tolist())) > 190
+    fixed = label_evidence(findings, point, seed=0, fresh=False)
+    assert torch.equal(fixed(study)["probabilities"], fixed(study)["probabilities"])

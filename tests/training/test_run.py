@@ -18,6 +18,8 @@ from radscribe.data.manifest import Header, write
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError, UsageError
 from radscribe.imaging.radiograph import Radiograph
+from radscribe.models import StudyFeatures
+from radscribe.models.captioner import greedy
 from radscribe.text.report import Report
 from radscribe.training.train_decoder import load_captioner
 from radscribe.training.train_encoder import load_encoder
@@ -125,3 +127,27 @@ def test_unfinished_runs_and_wrong_names_are_told(data: Path, tmp_path: Path) ->
         run("train", "--data", data, "--out", tmp_path, "--set", "decoder=poet", "--set", "encoder=x")
     with pytest.raises(UsageError, match="no encoder is named"):
         run("train", "--data", data, "--out", tmp_path)
+
+
+def test_a_captioner_learns_from_labels_and_unpaired_reports(data: Path, runs: Path, tmp_path: Path) -> None:
+    rows = [{"id": f"r{i}", "report": REPORTS[i % 2 == 0], "image_path": []} for i in range(60)]
+    annotation = tmp_path / "annotation.json"
+    annotation.write_text(json.dumps({"train": rows}))
+    run(
+        *("train", "--data", data, "--out", tmp_path / "run", "--set", f"encoder={runs / 'encoder'}"),
+        *("--set", f"weak_reports={annotation}", "--set", "evidence=labels", "--set", "min_frequency=1"),
+        *("--set", "epochs=60", "--set", "learning_rate=0.01", "--set", "options.dropout=0.0"),
+        *("--set", "options.embedding=32", "--set", "options.hidden=32", "--set", "batch_size=8"),
+    )
+    _, decoder, tokenizer, _ = load_captioner(tmp_path / "run")
+    seen = StudyFeatures(torch.tensor([[0.9, 0.1], [0.1, 0.1]]))
+    words = greedy(decoder, seen, tokenizer.bos, tokenizer.eos).tolist()
+    said = [set(tokenizer.decode(row).lower().rstrip(".").split(". ")) for row in words]
+    assert "there is a large mass" in said[0]
+    assert "there is a large mass" not in said[1]
+    with pytest.raises(UsageError, match="evidence from labels has no pooled"):
+        run(
+            *("train", "--data", data, "--out", tmp_path / "x", "--set", f"encoder={runs / 'encoder'}"),
+            *("--set", f"weak_reports={annotation}", "--set", "evidence=labels"),
+            *("--set", "min_frequency=1", "--set", "options.image_input=both"),
+        )

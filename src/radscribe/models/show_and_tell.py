@@ -5,6 +5,8 @@ Vinyals et al., Show and Tell: A Neural Image Caption Generator, CVPR 2015, equa
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +29,7 @@ class ShowAndTell(Decoder):
     findings : F, the finding probabilities of a study.
     channels : C, the pooled vector of a study; unused when `image_input` is "probabilities".
     image_input : which of the encoder's outputs the image embedding is made of.
+    operating_point : the probability from which on a finding counts as seen.
     embedding, hidden : widths of the word embedding E and of the LSTM's state H.
     tie_weights : the output layer reuses the word embedding (Press & Wolf, 2017); needs E = H.
     """
@@ -39,6 +42,7 @@ class ShowAndTell(Decoder):
         findings: int = 14,
         channels: int = 0,
         image_input: str = "probabilities",
+        operating_point: float = 0.5,
         embedding: int = 256,
         hidden: int = 256,
         dropout: float = 0.3,
@@ -49,9 +53,15 @@ class ShowAndTell(Decoder):
             raise UsageError(f"no image input '{image_input}'", remedy=f"choose {', '.join(IMAGE_INPUTS)}")
         if tie_weights and embedding != hidden:
             raise UsageError("tied weights need embedding and hidden of one width", remedy="set both alike")
+        if not 0 < operating_point < 1:
+            raise UsageError(f"operating point {operating_point} is not within 0 to 1", remedy="take 0.5")
         self.vocabulary_size, self.inputs = vocabulary_size, IMAGE_INPUTS[image_input]
+        self.threshold = math.log(operating_point / (1 - operating_point))
         inputs = sum({"probabilities": findings, "pooled": channels}[name] for name in self.inputs)
-        self.image_embedding = nn.Sequential(nn.Linear(inputs, embedding), nn.LayerNorm(embedding))
+        # Standardised first: what tells two images apart is small beside what all images share.
+        self.image_embedding = nn.Sequential(
+            nn.BatchNorm1d(inputs, affine=False), nn.Linear(inputs, embedding), nn.LayerNorm(embedding)
+        )
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
         self.lstm = nn.LSTM(embedding, hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
@@ -64,7 +74,8 @@ class ShowAndTell(Decoder):
         """The image as the LSTM's word before the first: `[N, E]`."""
         parts: list[Tensor] = []
         if "probabilities" in self.inputs:
-            parts.append(torch.logit(features.probabilities, eps=1e-4))  # differences near 0 and 1 count too
+            # Logits: differences near 0 and 1 count too. Above the operating point they are positive.
+            parts.append(torch.logit(features.probabilities, eps=1e-4) - self.threshold)
         if "pooled" in self.inputs:
             if features.pooled is None:
                 raise UsageError("this decoder needs the pooled vector, which the features do not have")

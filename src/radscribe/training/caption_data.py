@@ -6,18 +6,17 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from radscribe.data.features import FeatureTable
 from radscribe.data.study import Study
 from radscribe.data.weak_pairs import WeakPairs
 from radscribe.models.decoder import StudyFeatures
 from radscribe.text.rules import normalise
 from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training.evidence import FeatureSource
 
 NOTHING = "no finding"
 TextSource = Callable[[Study], str]
@@ -60,26 +59,22 @@ class CaptionData(Dataset[Item]):
     def __init__(
         self,
         studies: Sequence[Study],
-        features: FeatureTable,
-        kinds: Sequence[str],
+        features: FeatureSource,
         text: TextSource,
         tokenizer: ReportTokenizer,
         max_length: int,
     ) -> None:
         self.studies = list(studies)
-        self._text, self._tokenizer, self._max_length = text, tokenizer, max_length
-        self._features = {
-            kind: torch.from_numpy(np.stack([features.study(study, kind) for study in self.studies]))
-            for kind in kinds
-        }
+        self._features, self._text = features, text
+        self._tokenizer, self._max_length = tokenizer, max_length
 
     def __len__(self) -> int:
         return len(self.studies)
 
     def __getitem__(self, index: int) -> Item:
-        ids = self._tokenizer.encode(self._text(self.studies[index]), self._max_length)
-        tokens = torch.tensor([self._tokenizer.bos, *ids, self._tokenizer.eos])
-        return {kind: values[index] for kind, values in self._features.items()}, tokens
+        study = self.studies[index]
+        ids = self._tokenizer.encode(self._text(study), self._max_length)
+        return self._features(study), torch.tensor([self._tokenizer.bos, *ids, self._tokenizer.eos])
 
 
 def collate(items: Sequence[Item]) -> tuple[StudyFeatures, Tensor]:

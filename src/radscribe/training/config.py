@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -36,6 +36,7 @@ class DecoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     encoder: str = ""  # folder of the encoder's run; it goes into the bundle with the decoder
     weak_reports: str | None = None  # R2Gen annotation.json: pair labels with its training reports
+    evidence: Literal["encoder", "labels"] = "encoder"  # what the decoder is told in training
     decoder: str = "show-and-tell"
     options: dict[str, int | float | bool | str] = {}  # of the decoder's class
     balance: float = 0.0  # 0 draws every study alike, 1 every finding about as often as none

@@ -41,6 +41,7 @@ from radscribe.training.caption_data import (
 )
 from radscribe.training.config import DecoderConfig, load, save
 from radscribe.training.decoder_module import DecoderModule
+from radscribe.training.evidence import FeatureSource, encoder_features, label_evidence
 from radscribe.training.image_data import ImageData
 from radscribe.training.train_encoder import infer, load_encoder
 
@@ -65,17 +66,17 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     _copy_encoder(Path(config.encoder), out / "encoder")
     manifest = Manifest(data)
     check_leaks(manifest).require_none()
-    table = _features(manifest, data, out, encoder)
     texts, sources = _texts(manifest, config)
     tokenizer = ReportTokenizer.train(
         texts, config.vocabulary_size, config.min_frequency, kind=config.tokenizer
     )
     tokenizer.save(out / "tokenizer.json")
     decoder = build_decoder(config, len(tokenizer), encoder)
+    features = _features(manifest, data, out, encoder, decoder, config)
     loaders: dict[Split, DataLoader[object]] = {}
     for split in ("train", "val"):
         part = CaptionData(
-            manifest.split(split), table, decoder.inputs, sources[split], tokenizer, config.max_length
+            manifest.split(split), features[split], sources[split], tokenizer, config.max_length
         )
         sampler: Sampler[int] = SequentialSampler(part)
         if split == "train":
@@ -162,7 +163,26 @@ def _copy_encoder(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-def _features(manifest: Manifest, data: Path, out: Path, encoder: Encoder) -> FeatureTable:
+def _features(
+    manifest: Manifest, data: Path, out: Path, encoder: Encoder, decoder: Decoder, config: DecoderConfig
+) -> dict[Split, FeatureSource]:
+    """Where each part's features come from."""
+    if config.evidence == "encoder":
+        source = encoder_features(_table(manifest, data, out, encoder), decoder.inputs)
+        return {"train": source, "val": source}
+    if decoder.inputs != ("probabilities",):
+        raise UsageError(
+            f"evidence from labels has no {', '.join(set(decoder.inputs) - {'probabilities'})}",
+            remedy="set evidence=encoder, or options.image_input=probabilities",
+        )
+    point = float(config.options.get("operating_point", 0.5))
+    return {
+        "train": label_evidence(encoder.findings, point, config.seed, fresh=True),
+        "val": label_evidence(encoder.findings, point, config.seed, fresh=False),
+    }
+
+
+def _table(manifest: Manifest, data: Path, out: Path, encoder: Encoder) -> FeatureTable:
     """The dataset's own features, else those of the encoder, computed once and kept in the run."""
     for path in (data / feature_file.FILE, out / feature_file.FILE):
         if path.is_file():
