@@ -1,4 +1,4 @@
-"""The arrows of docs/architecture.md: which room may import which, and that nothing goes round in a circle."""
+"""The arrows of docs/architecture.md: which room may import which, and that nothing goes in a circle."""
 
 from __future__ import annotations
 
@@ -28,17 +28,24 @@ NEEDS_TORCH = {"models", "training"}
 
 
 def imports(path: Path) -> set[str]:
-    """Modules of radscribe that a file imports, as `room.module`; `from radscribe import x` is the face."""
+    """Modules of radscribe that a file imports, as `room.module`."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names: list[str] = []
         if isinstance(node, ast.ImportFrom):
             module = node.module or ""
-            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+            inner = [f"{module}.{alias.name}" for alias in node.names]
+            # A name is a module of the package, or else something that the package itself defines.
+            names = [name if is_module(name) else module for name in inner]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         found |= {name.removeprefix("radscribe.") for name in names if name.startswith("radscribe.")}
     return found
+
+
+def is_module(name: str) -> bool:
+    place = SOURCE.joinpath(*name.split(".")[1:])
+    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
 
 
 def files(room: str) -> list[Path]:

@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -106,12 +107,12 @@ def others(data: Path) -> Iterator[Example]:
                     f"{package} is not installed; run: pip install scikit-image scikit-learn matplotlib"
                 )
             with Image.open(Path(spec.origin).parent / inside) as image:
-                grey = np.asarray(image.convert("L"), dtype=np.float32) / 255
+                grey = np.asarray(image.convert("L"), dtype=np.float32) / np.float32(255)
             for crop in _crops(grey, 12, seed=len(name)):
                 yield Example(resize(crop, 2 * SIZE, 2 * SIZE), "not_chest", "photograph", part)
     for part, seed in (("train", 0), ("val", 1), ("test", 2)):
         for pixels in made_up(np.random.default_rng(seed), 240 if part == "train" else 60):
-            yield Example(pixels, "not_chest", "made up", part)  # type: ignore[arg-type]
+            yield Example(pixels, "not_chest", "made up", part)
 
 
 def _crops(image: Pixels, count: int, seed: int) -> Iterator[Pixels]:
@@ -132,6 +133,7 @@ def made_up(generator: np.random.Generator, count: int) -> Iterator[Pixels]:
     side = 2 * SIZE
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side
     for index in range(count):
+        picture: npt.NDArray[Any]
         kind = index % 6
         if kind == 0:
             picture = generator.random((side, side))

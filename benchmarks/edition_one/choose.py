@@ -19,7 +19,7 @@ from radscribe.data.manifest import Manifest
 from radscribe.evaluation.agreement import agreement, macro_f1
 from radscribe.inference.constraints import Forbid, NoRepeatedTrigram, NotEmpty
 from radscribe.inference.search import State, search
-from radscribe.models.decoder import Decoder, StudyFeatures
+from radscribe.models import Decoder, ShowAndTell, StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import DecoderConfig, load
 from radscribe.training.image_data import ImageData
@@ -100,6 +100,7 @@ def main() -> None:
         if not (run / "decoder.pt").exists():
             train_decoder(arguments.data, run, config, resume=True)
         _, decoder, tokenizer, _ = load_captioner(run)
+        assert isinstance(decoder, ShowAndTell)
         for point in OPERATING_POINTS:
             decoder.threshold = float(np.log(point / (1 - point)))
             for beam in BEAMS:

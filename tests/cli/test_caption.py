@@ -171,8 +171,8 @@ def test_an_error_names_the_file_once_on_standard_error(chests: Path) -> None:
 def test_a_name_that_is_no_utf_8_is_printed_all_the_same(chests: Path) -> None:
     odd = os.fsencode(chests) + b"/odd\xff\n.png"
     Path(os.fsdecode(odd)).write_bytes((chests / "a.png").read_bytes())
-    command = [sys.executable, "-m", "radscribe.cli.main", "caption", "--json", odd, odd + b"missing"]
-    result = subprocess.run(command, capture_output=True, check=False)
+    command = [os.fsencode(sys.executable), b"-m", b"radscribe.cli.main", b"caption", b"--json"]
+    result = subprocess.run([*command, odd, odd + b"missing"], capture_output=True, check=False)
     first, second = (json.loads(line) for line in result.stdout.splitlines())
     assert os.fsencode(first["files"][0]) == odd
     assert "no such file" in second["error"]

@@ -19,7 +19,8 @@ State = tuple[npt.NDArray[np.float32], ...]
 def table(seed: int) -> npt.NDArray[np.float32]:
     """Log-probabilities `[V, V]` of the next token after each token."""
     logits = np.random.default_rng(seed).normal(size=(V, V)) * 2
-    return (logits - np.log(np.exp(logits).sum(1, keepdims=True))).astype(np.float32)
+    log_probabilities: npt.NDArray[np.float32] = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    return log_probabilities.astype(np.float32)
 
 
 class Bigrams:
@@ -82,7 +83,7 @@ def test_a_study_gets_the_same_captions_alone_and_in_a_batch(beam: int) -> None:
 def test_greedy_takes_the_likeliest_word_each_time() -> None:
     step = Bigrams([table(3)])
     (found,) = run(step, [0], beam=1)
-    token, words = BOS, []
+    token, words = BOS, list[int]()
     while True:
         scores = step.tables[0][token].copy()
         scores[BOS] = -np.inf

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from radscribe.cli.options import progress
 
+if TYPE_CHECKING:
     from radscribe.inference.caption import Caption
 
 BAR = 24  # characters of a full bar
-MANY = 4  # studies from which on progress is shown
 
 
 @click.command()
@@ -61,7 +57,7 @@ def command(
     captioner = radscribe.load(bundle, threads=threads)
     studies = group(paths, together=one_study)
     failed = False
-    with _progress(len(studies)) as advance:
+    with progress(len(studies)) as advance:
         for caption in captioner.stream(studies, beam=beam, n_best=n_best, force=force):
             failed |= caption.failed
             if as_json:
@@ -92,17 +88,3 @@ def render(caption: Caption) -> str:
             lines.append(f"  {finding.replace('_', ' '):20} {bar} {probability:4.0%}")
     lines += [f"! {warning}" for warning in caption.warnings]
     return "\n".join(lines) + "\n"
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], object]]:
-    """A progress bar on standard error, when somebody looks and there is something to wait for."""
-    if total < MANY or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("captioning", total=total)
-        yield lambda: progress.advance(task)

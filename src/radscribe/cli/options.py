@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -16,6 +19,7 @@ set_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="One setting over the configuration."
 )
 
+MANY = 4  # studies from which on progress is shown
 EXTRA_MODULES = {"train": ("torch", "lightning", "yaml")}
 
 
@@ -31,3 +35,17 @@ def require_extra(extra: str) -> None:
         raise RadscribeError(
             f"this command needs {', '.join(missing)}", remedy=f'run: pip install "radscribe[{extra}]"'
         )
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[], object]]:
+    """A progress bar on standard error, when somebody looks and there is something to wait for."""
+    if total < MANY or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("captioning", total=total)
+        yield lambda: bar.advance(task)

@@ -36,3 +36,31 @@ def interval(
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(values, (tail, 1 - tail))
     return float(low), float(high)
+
+
+def multiplicities(groups: Sequence[str], rounds: int = 1000, seed: int = 0) -> npt.NDArray[np.float64]:
+    """How often each row stands in each of `rounds` resamples of whole groups, `[rounds, N]`.
+
+    For a statistic of sums, `multiplicities(...) @ numbers` are the sums of all resamples at once.
+    """
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    generator = np.random.default_rng(seed)
+    counts = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=rounds)
+    return np.asarray(counts[:, index], dtype=np.float64)
+
+
+def percentiles(values: npt.NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of resampled values `[rounds]`."""
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(values, (tail, 1 - tail))
+    return float(low), float(high)
+
+
+def paired_p_value(differences: npt.NDArray[np.float64], observed: float) -> float:
+    """Two-sided p-value of a difference by the paired bootstrap, its resamples shifted to no difference.
+
+    Koehn (EMNLP 2004) in the form of Riezler & Maxwell (2005), as sacrebleu computes it; at least
+    1 / (rounds + 1), and 1 where nothing differs.
+    """
+    shifted = np.abs(differences - differences.mean())
+    return float((np.sum(shifted >= abs(observed)) + 1) / (len(differences) + 1))

@@ -1,0 +1,55 @@
+"""Corpus BLEU-1 to BLEU-4 (Papineni et al., ACL 2002), as `pycocoevalcap` computes it.
+
+Clipped counts and lengths are summed over studies; the brevity penalty takes the closest reference's
+length, the shorter of two that are as close. Equal to `pycocoevalcap.bleu`, its constants against division by
+zero included.
+
+`bleu_4_add_1` is smoothed: one is added to matches and guesses of the orders above the first (Lin & Och,
+COLING 2004), so that a small set without a common 4-gram does not score zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from radscribe.evaluation.metric import Corpus, Floats, Metric
+from radscribe.evaluation.ngrams import ORDERS, look_up
+
+_SMALL, _TINY = 1e-9, 1e-15  # pycocoevalcap's
+
+
+def statistics(corpus: Corpus) -> Floats:
+    """`[N, 10]`: matches of order 1 to 4, guesses of order 1 to 4, words of caption, words of reference."""
+    n = len(corpus)
+    out = np.zeros((n, 2 * ORDERS + 2))
+    for order, (said, written) in enumerate(corpus.grams):
+        key = corpus.study[written.doc] * written.kinds + written.gram
+        keys, place = np.unique(key, return_inverse=True)
+        most = np.zeros(len(keys), dtype=np.int64)
+        np.maximum.at(most, place, written.count)
+        matches = np.minimum(said.count, look_up(keys, most, said.key))
+        out[:, order] = np.bincount(said.doc, matches, n)
+        out[:, ORDERS + order] = np.bincount(said.doc, said.count, n)
+    out[:, -2] = [len(words) for words in corpus.captions]
+    out[:, -1] = [
+        min((abs(len(text) - len(words)), len(text)) for text in texts)[1]
+        for words, texts in zip(corpus.captions, corpus.references, strict=True)
+    ]
+    return out
+
+
+def value(sums: Floats) -> Floats:
+    """Sums `[..., 10]` → BLEU-1 to BLEU-4 and smoothed BLEU-4, `[..., 5]`."""
+    matches, guesses = sums[..., :ORDERS], sums[..., ORDERS : 2 * ORDERS]
+    orders = np.arange(1, ORDERS + 1)
+    precision = (matches + _TINY) / (guesses + _SMALL)
+    plain = np.exp(np.cumsum(np.log(precision), -1) / orders)
+    one = (orders > 1).astype(np.float64)
+    smooth = np.exp(np.mean(np.log((matches + one + _TINY) / (guesses + one + _SMALL)), -1, keepdims=True))
+    lengths = (sums[..., -2:-1] + _TINY) / (sums[..., -1:] + _SMALL)
+    penalty = np.exp(np.minimum(0.0, 1 - 1 / lengths))
+    scores: Floats = np.concatenate([plain, smooth], -1) * penalty
+    return scores
+
+
+BLEU = Metric(("bleu_1", "bleu_2", "bleu_3", "bleu_4", "bleu_4_add_1"), statistics, value, "reflen:closest")

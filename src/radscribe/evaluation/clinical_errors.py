@@ -1,0 +1,146 @@
+"""Errors that a reader of the draft would have to catch: invented, missed, negated, on the wrong side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from radscribe.evaluation.clinical import ABSENT, FINDINGS, PRESENT, UNCERTAIN, Booleans, Codes, Labelled
+from radscribe.text.findings import Mention
+from radscribe.text.sentences import sentence_spans
+
+Sides = npt.NDArray[np.int8]
+LEFT, RIGHT = 1, 2
+BOTH = LEFT | RIGHT
+# Findings with a side; a heart, a hernia or a tube's tip "in the right atrium" has none in this sense.
+SIDED: Booleans = np.array(
+    [
+        name
+        in {
+            "Atelectasis",
+            "Effusion",
+            "Infiltration",
+            "Mass",
+            "Nodule",
+            "Pneumonia",
+            "Pneumothorax",
+            "Consolidation",
+            "Fibrosis",
+            "Pleural_Thickening",
+            "Fracture",
+            "Granuloma_or_Calcification",
+            "Opacity",
+        }
+        for name in FINDINGS
+    ]
+)
+_SIDE = re.compile(
+    r"\b(?:(?P<both>bilateral\w*|biapical|bibasilar|both|left and right|right and left)"
+    r"|(?P<left>left)|(?P<right>right))\b(?! (?:ventric|atri|heart))",
+    re.I,
+)
+_CLAUSE = re.compile(r"[,;:]|\b(?:but|while|with)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportErrors:
+    """Errors over N studies.
+
+    Parameters
+    ----------
+    hallucinated : findings a caption asserts and its reference neither asserts nor doubts, a report.
+    missed : findings a reference asserts and its caption neither asserts nor doubts, a report.
+    negated : findings that one of the two asserts and the other denies in words, a report.
+    sides_compared : pairs of study and finding where both assert it and both name a side.
+    sides_wrong : those of them whose sides have nothing in common.
+    """
+
+    hallucinated: float
+    missed: float
+    negated: float
+    sides_compared: int
+    sides_wrong: int
+
+
+def hallucinated(said: Codes, written: Codes) -> Booleans:
+    """`[N, F]`: asserted by the caption, neither asserted nor doubted by the reference."""
+    return np.asarray((said == PRESENT) & (written != PRESENT) & (written != UNCERTAIN))
+
+
+def missed(said: Codes, written: Codes) -> Booleans:
+    """`[N, F]`: asserted by the reference, neither asserted nor doubted by the caption."""
+    return hallucinated(written, said)
+
+
+def negated(said: Codes, written: Codes) -> Booleans:
+    """`[N, F]`: asserted by one, denied in words by the other."""
+    return np.asarray(((said == PRESENT) & (written == ABSENT)) | ((said == ABSENT) & (written == PRESENT)))
+
+
+def wrong_side(said: Sides, written: Sides) -> Booleans:
+    """`[N, F]`: both name a side and have none in common."""
+    return np.asarray((said > 0) & (written > 0) & (said & written == 0))
+
+
+def sides(text: str, mentions: Sequence[Mention]) -> Sides:
+    """`[F]`: the sides on which a text asserts each finding, as bits; 0 where it names none.
+
+    The side of a mention is the nearest side that its clause names.
+    """
+    found = np.zeros(len(FINDINGS), dtype=np.int8)
+    named = [(match, _bits(match)) for match in _SIDE.finditer(text)]
+    if not named:
+        return found
+    spans = sentence_spans(text)
+    for mention in mentions:
+        if mention.status != "present" or mention.finding not in FINDINGS:
+            continue
+        place = FINDINGS.index(mention.finding)
+        if SIDED[place]:
+            start, end = _clause(text, spans, mention)
+            near = [
+                (min(abs(mention.start - match.end()), abs(match.start() - mention.end)), bits)
+                for match, bits in named
+                if start <= match.start() and match.end() <= end
+            ]
+            if near:
+                found[place] |= min(near)[1]
+    return found
+
+
+def count(captions: Sequence[str], references: Sequence[str], labelled: Labelled) -> ReportErrors:
+    """The errors of captions beside their references."""
+    said, written = labelled.codes(captions), labelled.codes(references)
+    left = all_sides(captions, labelled)
+    right = all_sides(references, labelled)
+    return ReportErrors(
+        hallucinated=float(hallucinated(said, written).sum(1).mean()),
+        missed=float(missed(said, written).sum(1).mean()),
+        negated=float(negated(said, written).sum(1).mean()),
+        sides_compared=int(((left > 0) & (right > 0)).sum()),
+        sides_wrong=int(wrong_side(left, right).sum()),
+    )
+
+
+def all_sides(texts: Sequence[str], labelled: Labelled) -> Sides:
+    """`sides` of each text, `[N, F]`."""
+    known = {text: sides(text, labelled.mentions(text)) for text in set(texts)}
+    return np.stack([known[text] for text in texts])
+
+
+def _bits(match: re.Match[str]) -> int:
+    return BOTH if match["both"] else LEFT if match["left"] else RIGHT
+
+
+def _clause(text: str, spans: Sequence[tuple[int, int]], mention: Mention) -> tuple[int, int]:
+    start, end = next(((s, e) for s, e in spans if s <= mention.start < e), (mention.start, mention.end))
+    for match in _CLAUSE.finditer(text, start, end):
+        if match.end() <= mention.start:
+            start = match.end()
+        elif match.start() >= mention.end:
+            return start, match.start()
+    return start, end

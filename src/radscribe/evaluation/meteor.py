@@ -1,0 +1,90 @@
+"""METEOR 1.5 (Denkowski & Lavie, WMT 2014) by its own jar; without Java or the jar there is no such score.
+
+The jar comes with `pip install pycocoevalcap`, or `RADSCRIBE_METEOR_JAR` names it. Its language is English,
+it normalises, as coco-caption runs it; the score is the corpus's, from statistics summed over studies.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from radscribe.evaluation.metric import Corpus
+
+VARIABLE = "RADSCRIBE_METEOR_JAR"
+_SEPARATOR = " ||| "
+
+
+@dataclass(frozen=True, slots=True)
+class Meteor:
+    """A score, or the reason why there is none."""
+
+    score: float | None
+    reason: str | None = None
+
+
+def jar() -> Path | None:
+    """The jar, where there is one."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    found = importlib.util.find_spec("pycocoevalcap")
+    for folder in (found.submodule_search_locations or []) if found else []:
+        path = Path(folder) / "meteor" / "meteor-1.5.jar"
+        if path.is_file():
+            return path
+    return None
+
+
+def meteor(corpora: Sequence[Corpus]) -> list[Meteor]:
+    """METEOR of each corpus; one Java process serves them all."""
+    java, path = shutil.which("java"), jar()
+    if java is None:
+        return [Meteor(None, "no Java on this machine")] * len(corpora)
+    if path is None or not path.is_file():
+        return [Meteor(None, "no meteor-1.5.jar: pip install pycocoevalcap")] * len(corpora)
+    command = [java, "-Xmx2G", "-jar", path.name, "-", "-", "-stdio", "-l", "en", "-norm"]
+    try:
+        with subprocess.Popen(
+            command,
+            cwd=path.resolve().parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+        ) as process:
+            return [Meteor(_score(process, corpus)) for corpus in corpora]
+    except (OSError, ValueError) as error:
+        return [Meteor(None, f"the jar failed ({error})")] * len(corpora)
+
+
+def _score(process: subprocess.Popen[str], corpus: Corpus) -> float:
+    """The jar's dialogue: statistics of each study, then the score of all."""
+    statistics: list[str] = []
+    for caption, references in zip(corpus.captions, corpus.references, strict=True):
+        texts = [" ".join(words) for words in (*references, caption)]
+        statistics.append(_ask(process, _SEPARATOR.join(("SCORE", *texts))))
+    assert process.stdin is not None
+    process.stdin.write(_SEPARATOR.join(("EVAL", *statistics)) + "\n")
+    process.stdin.flush()
+    for _ in statistics:
+        _read(process)  # of each study
+    return float(_read(process))
+
+
+def _ask(process: subprocess.Popen[str], line: str) -> str:
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+    return _read(process)
+
+
+def _read(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    if not (line := process.stdout.readline()):
+        raise ValueError("it ended early")
+    return line.strip()

@@ -1,0 +1,91 @@
+"""What a metric is: numbers of each study that add up, and a score from their sums.
+
+The sums of a resample are one matrix product, which is what makes a thousand bootstrap rounds cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from radscribe.errors import DataError
+from radscribe.evaluation.ngrams import Grams, Ints, count_ngrams, split_at
+from radscribe.evaluation.tokenization import Tokens
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """N captions and their references, as words.
+
+    Parameters
+    ----------
+    captions : words of each study's caption; none where it is empty.
+    references : of each study, the words of one or more references.
+
+    Raises
+    ------
+    DataError : not one list of references a caption, or a study without a reference.
+    """
+
+    captions: Sequence[Tokens]
+    references: Sequence[Sequence[Tokens]]
+
+    def __post_init__(self) -> None:
+        if len(self.captions) != len(self.references) or not all(self.references):
+            raise DataError(
+                f"{len(self.captions)} captions and {len(self.references)} studies with references",
+                remedy="give every caption at least one reference",
+            )
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    @cached_property
+    def study(self) -> Ints:
+        """The study of each reference, `[R]`."""
+        return np.repeat(np.arange(len(self)), [len(texts) for texts in self.references])
+
+    @cached_property
+    def grams(self) -> list[tuple[Grams, Grams]]:
+        """N-grams of the captions and of the references, by order."""
+        texts = [*self.captions, *(words for references in self.references for words in references)]
+        return [split_at(grams, len(self)) for grams in count_ngrams(texts)]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One or more scores from the same numbers.
+
+    Parameters
+    ----------
+    names : of the scores, as in `scores.json`.
+    statistics : `[N, K]` numbers of N studies, which add up.
+    value : sums `[..., K]` → scores `[..., len(names)]`.
+    parameters : what the signature adds.
+    """
+
+    names: tuple[str, ...]
+    statistics: Callable[[Corpus], Floats]
+    value: Callable[[Floats], Floats]
+    parameters: str = ""
+
+
+def mean_of(name: str, per_study: Callable[[Corpus], Floats], parameters: str = "") -> Metric:
+    """A metric that is the mean of one score `[N]` a study."""
+
+    def statistics(corpus: Corpus) -> Floats:
+        return np.stack([per_study(corpus), np.ones(len(corpus))], axis=1)
+
+    return Metric((name,), statistics, lambda sums: ratio(sums[..., :1], sums[..., 1:]), parameters)
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """`above / below`, 0 where both are nothing."""
+    out: Floats = np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below != 0)
+    return out

@@ -1,0 +1,88 @@
+"""The registry of metrics, and the scores of a corpus with their signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from radscribe import __version__
+from radscribe.evaluation import bleu, cider, rouge, surface
+from radscribe.evaluation.metric import Corpus, Floats, Metric
+from radscribe.evaluation.tokenization import Tokenization
+
+METRICS: tuple[Metric, ...] = (
+    bleu.BLEU,
+    rouge.ROUGE_L,
+    cider.CIDER,
+    cider.CIDER_D,
+    surface.EXACT_MATCH,
+    surface.LENGTH_RATIO,
+)
+NAMES: tuple[str, ...] = tuple(name for metric in METRICS for name in metric.names)
+# Names as people write them; others are printed as they are.
+TITLES: Mapping[str, str] = {
+    "bleu_1": "BLEU-1",
+    "bleu_2": "BLEU-2",
+    "bleu_3": "BLEU-3",
+    "bleu_4": "BLEU-4",
+    "bleu_4_add_1": "BLEU-4, smoothed",
+    "rouge_l": "ROUGE-L",
+    "cider": "CIDEr",
+    "cider_d": "CIDEr-D",
+    "meteor": "METEOR",
+    "exact_match": "exact match",
+    "length_ratio": "length ratio",
+    "micro_f1": "findings, micro-F1",
+    "macro_f1": "findings, macro-F1",
+}
+
+Statistics = list[Floats]  # of each metric of the registry, [N, K]
+
+
+def statistics(corpus: Corpus) -> Statistics:
+    """The numbers of each study, for each metric of the registry."""
+    return [metric.statistics(corpus) for metric in METRICS]
+
+
+def values(found: Statistics, weights: Floats) -> dict[str, Floats]:
+    """Scores by name for each row of weights.
+
+    Parameters
+    ----------
+    weights : `[B, N]`, how often each study stands in each of B samples.
+    """
+    scores: dict[str, Floats] = {}
+    for metric, numbers in zip(METRICS, found, strict=True):
+        scored = metric.value(weights @ numbers)
+        scores |= {name: scored[:, place] for place, name in enumerate(metric.names)}
+    return scores
+
+
+def score(corpus: Corpus) -> dict[str, float]:
+    """The scores of a corpus by name.
+
+    >>> corpus = Corpus([("no", "effusion")], [[("no", "effusion")]])
+    >>> round(score(corpus)["bleu_2"], 6)
+    1.0
+    """
+    found = values(statistics(corpus), np.ones((1, len(corpus))))
+    return {name: float(row[0]) for name, row in found.items()}
+
+
+def finding_signature(name: str, findings: int, uncertain: str, n: int) -> str:
+    """The same for a score of findings; `findings` is how many the labeller knows."""
+    labeller = f"labeller:radscribe|findings:{findings}|uncertain:{uncertain}"
+    return f"{name}|radscribe:{__version__}|{labeller}|refs:1|n:{n}"
+
+
+def signature(name: str, tokenization: Tokenization, references: int, n: int, parameters: str = "") -> str:
+    """All that a score depends on, in the manner of sacrebleu (Post, WMT 2018).
+
+    >>> from radscribe.evaluation.tokenization import TOKENIZATIONS
+    >>> signature("bleu_4", TOKENIZATIONS["plain"], 1, 590).replace(__version__, "V")
+    'bleu_4|radscribe:V|tok:plain|case:lower|refs:1|n:590|reflen:closest'
+    """
+    own = parameters or next((m.parameters for m in METRICS if name in m.names), "")
+    parts = [name, f"radscribe:{__version__}", tokenization.signature, f"refs:{references}", f"n:{n}"]
+    return "|".join([*parts, *([own] if own else [])])

@@ -1,0 +1,93 @@
+"""Single studies: the best, the worst and some at random, with what each text says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from radscribe.evaluation.clinical_errors import hallucinated, missed, negated
+from radscribe.evaluation.evaluate import Evaluation
+from radscribe.evaluation.page import pictures
+from radscribe.evaluation.page.diff import KINDS, WORDS, compare, verdicts
+from radscribe.evaluation.page.markup import Markup, join, tag
+from radscribe.evaluation.page.plots import figure, image
+
+EACH = 3
+
+
+def examples(evaluation: Evaluation, image_root: Path, evidence: Path | None) -> Markup:
+    """The sections of examples."""
+    legend = tag(
+        "p",
+        *join_spaced([tag("mark", WORDS[kind], class_=kind) for kind in KINDS if kind]),
+        class_="legend",
+    )
+    return join(
+        [
+            tag("h2", "Single studies"),
+            tag(
+                "p",
+                "Words that mention a finding, as the labeller reads them. Best: highest CIDEr-D of a study "
+                "with a finding, where there is one. Worst: most findings invented, missed or contradicted. "
+                "Random: drawn with a fixed seed.",
+                class_="note",
+            ),
+            legend,
+            *(
+                join([tag("h3", title), *(_card(evaluation, row, image_root, evidence) for row in rows)])
+                for title, rows in choose(evaluation).items()
+            ),
+        ]
+    )
+
+
+def choose(evaluation: Evaluation, each: int = EACH) -> dict[str, list[int]]:
+    """Rows of the studies to show; those with pictures first among equals, none twice."""
+    said, written = evaluation.system.codes, evaluation.scorer.codes
+    wrong = (hallucinated(said, written) | missed(said, written) | negated(said, written)).sum(1)
+    close = evaluation.system.per_study["cider_d"]
+    order = np.arange(evaluation.n)
+    best = sorted(order, key=lambda row: (not evaluation.scorer.abnormal[row], wrong[row] > 0, -close[row]))
+    worst = sorted(order, key=lambda row: (-wrong[row], close[row]))
+    random = np.random.default_rng(evaluation.settings.seed).permutation(evaluation.n)
+    taken: set[int] = set()
+    chosen: dict[str, list[int]] = {}
+    for title, rows in (("Best", best), ("Worst", worst), ("Random", random)):
+        kept = [int(row) for row in rows if int(row) not in taken][:each]
+        taken |= set(kept)
+        if kept:
+            chosen[title] = kept
+    return chosen
+
+
+def join_spaced(parts: list[Markup]) -> list[object]:
+    """Parts with spaces between them."""
+    return [piece for part in parts for piece in (part, "  ")]
+
+
+def _card(evaluation: Evaluation, row: int, image_root: Path, evidence: Path | None) -> Markup:
+    study = evaluation.task.references.studies[row]
+    caption, reference = evaluation.system.captions[row], evaluation.scorer.texts[row]
+    compared = compare(caption, reference, evaluation.scorer.labelled)
+    shown = [
+        figure(image(uri, f"Radiograph of {study.id}"))
+        for uri in pictures.of_study([ref.path for ref in study.images], image_root)
+    ]
+    if uri := pictures.overlay(study.id, evidence):
+        shown.append(figure(image(uri, f"Where the model looked, {study.id}"), "where the model looked"))
+    score = evaluation.system.per_study["cider_d"][row]
+    texts = tag(
+        "div",
+        tag("div", tag("h4", "Reference"), tag("p", compared.reference)),
+        tag("div", tag("h4", "Caption"), tag("p", compared.caption or tag("i", "no caption"))),
+        class_="texts",
+    )
+    return tag(
+        "article",
+        tag("header", tag("b", study.id), tag("span", f"CIDEr-D {score:.2f}", class_="note")),
+        *([tag("div", *shown, class_="pictures")] if shown else []),
+        texts,
+        verdicts(compared),
+        class_="card example" + ("" if shown else " bare"),
+    )

@@ -1,0 +1,49 @@
+"""HTML from text: nothing gets in that was not escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+
+class Markup(str):
+    """A string that is HTML already; any other is text."""
+
+    __slots__ = ()
+
+
+def escape(text: object) -> Markup:
+    """Text as HTML; `Markup` as it is."""
+    return text if isinstance(text, Markup) else Markup(html.escape(str(text), quote=True))
+
+
+def join(parts: Iterable[object], between: str = "") -> Markup:
+    """Parts one after the other, text escaped."""
+    return Markup(between.join(escape(part) for part in parts))
+
+
+def tag(name: str, /, *content: object, **attributes: object) -> Markup:
+    """An element; `class_` is `class`, other underscores are hyphens, None leaves an attribute out.
+
+    >>> tag("p", "a < b", class_="note")
+    '<p class="note">a &lt; b</p>'
+    """
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value), quote=True)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{written}>{join(content)}</{name}>")
+
+
+def void(name: str, /, **attributes: object) -> Markup:
+    """An element without content, as `img`."""
+    return Markup(str(tag(name, **attributes)).removesuffix(f"</{name}>"))
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]], class_: str = "") -> Markup:
+    """A table that scrolls sideways on a narrow screen; the first cell of a row is its heading."""
+    top = tag("tr", *(tag("th", cell, scope="col") for cell in head))
+    body = [tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows]
+    whole = tag("table", tag("thead", top), tag("tbody", *body), class_=class_ or None)
+    return tag("div", whole, class_="scroll", tabindex="0")

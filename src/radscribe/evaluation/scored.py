@@ -1,0 +1,185 @@
+"""One set of captions, scored: values, and the same values in every bootstrap resample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from radscribe.evaluation import clinical, metrics, surface
+from radscribe.evaluation.bootstrap import multiplicities, paired_p_value, percentiles
+from radscribe.evaluation.clinical import Booleans, Codes, Labelled, Uncertain
+from radscribe.evaluation.meteor import Meteor
+from radscribe.evaluation.metric import Corpus, Floats
+from radscribe.evaluation.tokenization import Tokenization, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How captions are scored; all of it stands in the signature or in `scores.json`."""
+
+    tokenization: Tokenization
+    uncertain: Uncertain = "absent"
+    rounds: int = 1000
+    confidence: float = 0.95
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Captions of one system or baseline with their scores.
+
+    Parameters
+    ----------
+    values : every metric and every `micro_` and `macro_` score of findings, by name.
+    samples : the same in each resample, `[rounds]`.
+    codes : what the captions say of each finding, `[N, F]`.
+    finding_sums : hits, false alarms and misses of each finding over all studies, `[3 F]`.
+    subsets : `abnormal` and `normal` studies (by the reference) → number and values.
+    """
+
+    name: str
+    description: str
+    captions: list[str]
+    tokens: list[Tokens]
+    values: dict[str, float]
+    samples: dict[str, Floats]
+    codes: Codes
+    finding_sums: Floats
+    subsets: dict[str, tuple[int, dict[str, float]]]
+    constant: str | None = None
+    meteor: Meteor = field(default_factory=lambda: Meteor(None, "not asked for: see --meteor"))
+    per_study: dict[str, Floats] = field(default_factory=dict)
+
+    @property
+    def distinct(self) -> int:
+        """How many different captions there are."""
+        return surface.distinct(self.tokens)
+
+    def interval(self, name: str, confidence: float) -> tuple[float, float] | None:
+        """The bootstrap interval of a score; None where there was no resample."""
+        samples = self.samples[name]
+        return percentiles(samples, confidence) if len(samples) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A system's score less another's, on the same resamples."""
+
+    difference: float
+    interval: tuple[float, float] | None
+    p_value: float | None
+
+
+class Scorer:
+    """Scores captions of the same studies, all on the same resamples, so that they can be paired.
+
+    Parameters
+    ----------
+    references : of each study, one or more texts. Findings are those of the first.
+    groups : what is resampled whole, of each study.
+    """
+
+    def __init__(
+        self,
+        references: Sequence[Sequence[str]],
+        groups: Sequence[str],
+        settings: Settings,
+        labelled: Labelled | None = None,
+    ) -> None:
+        self.settings = settings
+        self.labelled = Labelled() if labelled is None else labelled
+        self.references = [settings.tokenization.all(texts) for texts in references]
+        self.texts = [texts[0] for texts in references]
+        self.codes = self.labelled.codes(self.texts)
+        self.kept: Booleans = np.asarray(clinical.asserted(self.codes, settings.uncertain).any(0))
+        self.abnormal = clinical.abnormal(self.codes, settings.uncertain)
+        self._weights = multiplicities(groups, settings.rounds, settings.seed) if settings.rounds else None
+
+    def corpus(self, captions: Sequence[str]) -> Corpus:
+        """Captions and references as words."""
+        return Corpus(self.settings.tokenization.all(captions), self.references)
+
+    def score(
+        self, name: str, description: str, captions: Sequence[str], constant: str | None = None
+    ) -> Scored:
+        """Score one set of captions."""
+        corpus = self.corpus(captions)
+        numbers = metrics.statistics(corpus)
+        codes = self.labelled.codes(captions)
+        found = clinical.statistics(codes, self.codes, self.settings.uncertain)
+        whole = self._values(numbers, found, np.ones((1, len(corpus))))
+        empty: Floats = np.zeros(0)
+        samples = dict.fromkeys(whole, empty)
+        if self._weights is not None:
+            samples = self._values(numbers, found, self._weights)
+        return Scored(
+            name=name,
+            description=description,
+            captions=list(captions),
+            tokens=list(corpus.captions),
+            values=_first(whole),
+            samples=samples,
+            codes=codes,
+            finding_sums=found.sum(0),
+            subsets={
+                part: (int(rows.sum()), _first(self._values(numbers, found, rows[None].astype(np.float64))))
+                for part, rows in (("abnormal", self.abnormal), ("normal", ~self.abnormal))
+            },
+            constant=constant,
+            per_study=self._per_study(numbers),
+        )
+
+    def _values(self, numbers: metrics.Statistics, found: Floats, weights: Floats) -> dict[str, Floats]:
+        return metrics.values(numbers, weights) | clinical.value(weights @ found, self.kept)
+
+    def _per_study(self, numbers: metrics.Statistics) -> dict[str, Floats]:
+        """Each study's own scores, to find the best and the worst."""
+        return {
+            name: metric.value(values)[:, place]
+            for metric, values in zip(metrics.METRICS, numbers, strict=True)
+            for place, name in enumerate(metric.names)
+        }
+
+
+def difference(one: Scored, other: Scored, confidence: float) -> dict[str, Difference]:
+    """Paired bootstrap of `one` less `other` for every score that both have."""
+    out: dict[str, Difference] = {}
+    for name in one.values:
+        observed = one.values[name] - other.values[name]
+        samples = one.samples[name] - other.samples[name]
+        out[name] = (
+            Difference(observed, percentiles(samples, confidence), paired_p_value(samples, observed))
+            if len(samples)
+            else Difference(observed, None, None)
+        )
+    return out
+
+
+def mean_of_seeds(seeds: Sequence[Scored], name: str) -> Scored:
+    """One system of several seeds: mean scores, and resamples of the mean; captions are the first seed's."""
+    first = seeds[0]
+    if len(seeds) == 1:
+        return first
+    return replace(
+        first,
+        name=name,
+        description=f"mean of {len(seeds)} seeds; captions shown are those of the first",
+        values=_means([seed.values for seed in seeds]),
+        samples={key: np.mean([seed.samples[key] for seed in seeds], axis=0) for key in first.samples},
+        finding_sums=np.mean([seed.finding_sums for seed in seeds], axis=0),
+        subsets={
+            part: (n, _means([seed.subsets[part][1] for seed in seeds]))
+            for part, (n, _) in first.subsets.items()
+        },
+    )
+
+
+def _first(values: Mapping[str, npt.NDArray[np.float64]]) -> dict[str, float]:
+    return {name: float(row[0]) for name, row in values.items()}
+
+
+def _means(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in values])) for name in values[0]}

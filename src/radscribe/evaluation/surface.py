@@ -1,0 +1,46 @@
+"""What captions look like without asking whether they are right: exact matches, lengths, variety."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from radscribe.evaluation.metric import Corpus, Floats, Metric, mean_of, ratio
+from radscribe.evaluation.tokenization import Tokens
+
+
+def exact(corpus: Corpus) -> Floats:
+    """1 where a caption's words are those of a reference, `[N]`."""
+    pairs = zip(corpus.captions, corpus.references, strict=True)
+    return np.array([float(caption in references) for caption, references in pairs])
+
+
+def lengths(corpus: Corpus) -> Floats:
+    """Words of the caption and, in the mean, of its references, `[N, 2]`."""
+    return np.array(
+        [
+            [len(caption), sum(map(len, references)) / len(references)]
+            for caption, references in zip(corpus.captions, corpus.references, strict=True)
+        ]
+    ).reshape(-1, 2)
+
+
+def distinct(captions: Sequence[Tokens]) -> int:
+    """How many different captions there are."""
+    return len(set(captions))
+
+
+def vocabulary_used(captions: Sequence[Tokens]) -> int:
+    """How many different words the captions use."""
+    return len({word for words in set(captions) for word in words})
+
+
+def most_frequent(captions: Sequence[str], most: int = 10) -> list[tuple[str, int]]:
+    """The captions that are said most often, and how often."""
+    return Counter(" ".join(caption.split()) for caption in captions).most_common(most)
+
+
+EXACT_MATCH = mean_of("exact_match", exact)
+LENGTH_RATIO = Metric(("length_ratio",), lengths, lambda sums: ratio(sums[..., :1], sums[..., 1:]))
