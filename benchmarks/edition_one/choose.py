@@ -12,54 +12,22 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from benchmarks.edition_one.measure import asserted, truth
+from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.agreement import agreement, macro_f1
-from radscribe.inference.constraints import Forbid, NoRepeatedTrigram, NotEmpty
-from radscribe.inference.search import State, search
-from radscribe.models import Decoder, ShowAndTell, StudyFeatures
-from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.models import ShowAndTell
 from radscribe.training.config import DecoderConfig, load
+from radscribe.training.decoder_run import load_captioner
 from radscribe.training.image_data import ImageData
-from radscribe.training.train_decoder import load_captioner, train_decoder
+from radscribe.training.train_decoder import train_decoder
 from radscribe.training.train_encoder import infer, load_encoder
 
 CONFIG = Path(__file__).with_name("decoder.yaml")
 BALANCES = (0.0, 0.5, 1.0)
 OPERATING_POINTS = (0.12, 0.15, 0.18, 0.2, 0.22, 0.25, 0.3)
 BEAMS = (1, 3)
-
-
-def captions(
-    decoder: Decoder, tokenizer: ReportTokenizer, probabilities: torch.Tensor, beam: int, longest: int
-) -> list[str]:
-    """What the decoder says, searched as in serving."""
-
-    def step(token: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        with torch.no_grad():
-            log_probabilities, following, _ = decoder.step(
-                torch.from_numpy(token), tuple(torch.from_numpy(part) for part in state)
-            )
-        return log_probabilities.numpy(), tuple(part.numpy() for part in following)
-
-    with torch.no_grad():
-        state = decoder.init_state(StudyFeatures(probabilities))
-    found = search(
-        step,
-        tuple(part.numpy() for part in state),
-        bos=tokenizer.bos,
-        eos=tokenizer.eos,
-        max_length=longest,
-        beam=beam,
-        constraints=(
-            Forbid([tokenizer.pad, tokenizer.bos, tokenizer.unk]),
-            NoRepeatedTrigram(()),
-            NotEmpty(tokenizer.eos),
-        ),
-    )
-    return [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
 
 
 def main() -> None:

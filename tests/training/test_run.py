@@ -14,14 +14,15 @@ from PIL import Image
 import radscribe
 from radscribe.bundle.export import export
 from radscribe.cli.main import radscribe as command_line
-from radscribe.data.manifest import Header, write
+from radscribe.data.features import FeatureTable
+from radscribe.data.manifest import Header, Manifest, write
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError, UsageError
 from radscribe.imaging.radiograph import Radiograph
 from radscribe.models import StudyFeatures
 from radscribe.models.captioner import greedy
 from radscribe.text.report import Report
-from radscribe.training.train_decoder import load_captioner
+from radscribe.training.decoder_run import load_captioner, load_decoder
 from radscribe.training.train_encoder import load_encoder
 
 SIZE = 64
@@ -151,3 +152,22 @@ def test_a_captioner_learns_from_labels_and_unpaired_reports(data: Path, runs: P
             *("--set", f"weak_reports={annotation}", "--set", "evidence=labels"),
             *("--set", "min_frequency=1", "--set", "options.image_input=both"),
         )
+
+
+def test_a_decoder_trains_on_features_without_pixels(data: Path, tmp_path: Path) -> None:
+    studies = list(Manifest(data))
+    seen = np.array([[0.9 if study.labels["Mass"] else 0.1, 0.5, 0.5] for study in studies])
+    write(tmp_path, Header(radscribe_manifest=1, source="features alone"), studies)
+    names = [study.images[0].path for study in studies]
+    FeatureTable(names, {"probabilities": seen}).save(tmp_path / "features.npz")
+    settings = ["epochs=60", "min_frequency=1", "options.dropout=0.0", "learning_rate=0.01", "batch_size=8"]
+    settings += ["options.embedding=32", "options.hidden=32"]
+    sets = [part for setting in settings for part in ("--set", setting)]
+    run("train", "--data", tmp_path, "--out", tmp_path / "run", *sets)
+    decoder, tokenizer, _ = load_decoder(tmp_path / "run")
+    words = greedy(
+        decoder, StudyFeatures(torch.tensor([[0.9, 0.5, 0.5], [0.1, 0.5, 0.5]])), tokenizer.bos, tokenizer.eos
+    )
+    assert [tokenizer.decode(row) for row in words.tolist()] == [REPORTS[True], REPORTS[False]]
+    with pytest.raises(DataError, match="features alone"):
+        export(tmp_path / "run", tmp_path / "bundle")

@@ -18,7 +18,7 @@ from radscribe.bundle.format import BundleSpec, DecoderSpec, EncoderSpec, sha256
 from radscribe.errors import BundleError
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import Encoder
-from radscribe.training.train_decoder import load_captioner
+from radscribe.training.decoder_run import load_captioner
 
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
 CARD = "MODEL_CARD.md"

@@ -1,15 +1,11 @@
-"""One captioner run: a decoder on the features of an encoder, and what is left in the run's folder.
-
-`config.json`, `tokenizer.json`, `best.ckpt` and `last.ckpt`, `decoder.pt` (the best weights), and `encoder/`,
-a copy of the encoder's run: all that `radscribe export` needs.
-"""
+"""One captioner run: a decoder on an encoder's features, on features of a file, or on evidence of labels."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import lightning as L
+import msgspec
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
@@ -28,7 +24,7 @@ from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
 from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.errors import DataError, UsageError
-from radscribe.models import DECODERS, Decoder, Encoder
+from radscribe.models import Decoder, Encoder
 from radscribe.text.sentences import sayable
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import (
@@ -39,8 +35,16 @@ from radscribe.training.caption_data import (
     reports_as_written,
     weak_reports,
 )
-from radscribe.training.config import DecoderConfig, load, save
+from radscribe.training.config import DecoderConfig, save
 from radscribe.training.decoder_module import DecoderModule
+from radscribe.training.decoder_run import (
+    SHAPES,
+    WEIGHTS,
+    Shapes,
+    build_decoder,
+    keep_encoder,
+    require_decoder,
+)
 from radscribe.training.evidence import FeatureSource, encoder_features, label_evidence
 from radscribe.training.image_data import ImageData
 from radscribe.training.train_encoder import infer, load_encoder
@@ -55,24 +59,27 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     LeakError : a patient, a study or an image stands in two parts.
     UsageError : the configuration names no encoder or no known decoder.
     """
-    if config.decoder not in DECODERS:
-        raise UsageError(f"no decoder '{config.decoder}'", remedy=f"choose one of {', '.join(DECODERS)}")
-    if not config.encoder:
-        raise UsageError("no encoder is named", remedy="give --set encoder=RUN, a run of train-encoder")
+    require_decoder(config.decoder)
+    if config.evidence == "labels" and not config.encoder:
+        raise UsageError("evidence=labels needs an encoder's findings", remedy="give --set encoder=RUN")
     L.seed_everything(config.seed, workers=True, verbose=False)
     out.mkdir(parents=True, exist_ok=True)
     save(config, out / "config.json")
-    encoder = load_encoder(Path(config.encoder))
-    _copy_encoder(Path(config.encoder), out / "encoder")
+    encoder = load_encoder(Path(config.encoder)) if config.encoder else None
+    if encoder is not None:
+        keep_encoder(Path(config.encoder), out)
     manifest = Manifest(data)
     check_leaks(manifest).require_none()
+    table = _table(manifest, data, out, encoder) if config.evidence == "encoder" else None
     texts, sources = _texts(manifest, config)
     tokenizer = ReportTokenizer.train(
         texts, config.vocabulary_size, config.min_frequency, kind=config.tokenizer
     )
     tokenizer.save(out / "tokenizer.json")
-    decoder = build_decoder(config, len(tokenizer), encoder)
-    features = _features(manifest, data, out, encoder, decoder, config)
+    shapes = _shapes(encoder, table)
+    (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
+    decoder = build_decoder(config, len(tokenizer), shapes)
+    features = _features(config, decoder, encoder, table)
     loaders: dict[Split, DataLoader[object]] = {}
     for split in ("train", "val"):
         part = CaptionData(
@@ -114,62 +121,19 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     )
     best = torch.load(out / "best.ckpt", map_location="cpu", weights_only=False)
     module.load_state_dict(best["state_dict"])
-    path = out / "decoder.pt"
+    path = out / WEIGHTS
     torch.save(decoder.state_dict(), path)
     return path
 
 
-def build_decoder(config: DecoderConfig, vocabulary_size: int, encoder: Encoder) -> Decoder:
-    """The decoder of a configuration.
-
-    Raises
-    ------
-    UsageError : an option that this decoder does not have.
-    """
-    try:
-        return DECODERS[config.decoder](
-            vocabulary_size,
-            findings=len(encoder.findings),
-            channels=encoder.channels,
-            **config.options,
-        )
-    except TypeError as error:
-        raise UsageError(f"options of {config.decoder}: {error}", remedy="see docs/training.md") from error
-
-
-def load_captioner(run: Path) -> tuple[Encoder, Decoder, ReportTokenizer, DecoderConfig]:
-    """What a captioner's run left.
-
-    Raises
-    ------
-    DataError : the run is not finished.
-    """
-    config = load(DecoderConfig, run / "config.json")
-    if not (run / "decoder.pt").is_file():
-        raise DataError(
-            "has no decoder.pt: the run is not finished", subject=run, remedy="go on with --resume"
-        )
-    encoder = load_encoder(run / "encoder")
-    tokenizer = ReportTokenizer.load(run / "tokenizer.json")
-    decoder = build_decoder(config, len(tokenizer), encoder)
-    decoder.load_state_dict(torch.load(run / "decoder.pt", map_location="cpu", weights_only=True))
-    return encoder, decoder.eval(), tokenizer, config
-
-
-def _copy_encoder(source: Path, target: Path) -> None:
-    target.mkdir(exist_ok=True)
-    for name in ("config.json", "encoder.pt", "validation.json"):
-        if (source / name).resolve() != (target / name).resolve():
-            shutil.copyfile(source / name, target / name)
-
-
 def _features(
-    manifest: Manifest, data: Path, out: Path, encoder: Encoder, decoder: Decoder, config: DecoderConfig
+    config: DecoderConfig, decoder: Decoder, encoder: Encoder | None, table: FeatureTable | None
 ) -> dict[Split, FeatureSource]:
     """Where each part's features come from."""
-    if config.evidence == "encoder":
-        source = encoder_features(_table(manifest, data, out, encoder), decoder.inputs)
+    if table is not None:
+        source = encoder_features(table, decoder.inputs)
         return {"train": source, "val": source}
+    assert encoder is not None
     if decoder.inputs != ("probabilities",):
         raise UsageError(
             f"evidence from labels has no {', '.join(set(decoder.inputs) - {'probabilities'})}",
@@ -182,11 +146,24 @@ def _features(
     }
 
 
-def _table(manifest: Manifest, data: Path, out: Path, encoder: Encoder) -> FeatureTable:
+def _shapes(encoder: Encoder | None, table: FeatureTable | None) -> Shapes:
+    if encoder is not None:
+        return Shapes(len(encoder.findings), encoder.channels)
+    assert table is not None
+    lengths = {kind: values.shape[1] for kind, values in table.arrays.items()}
+    return Shapes(lengths.get("probabilities", 0), lengths.get("pooled", 0))
+
+
+def _table(manifest: Manifest, data: Path, out: Path, encoder: Encoder | None) -> FeatureTable:
     """The dataset's own features, else those of the encoder, computed once and kept in the run."""
     for path in (data / feature_file.FILE, out / feature_file.FILE):
         if path.is_file():
             return FeatureTable.load(path)
+    if encoder is None:
+        raise UsageError(
+            f"no encoder is named, and there is no {feature_file.FILE} in {data}",
+            remedy="give --set encoder=RUN, a run of train-encoder, or prepare with --features",
+        )
     names: list[str] = []
     parts: dict[str, list[torch.Tensor]] = {"probabilities": [], "pooled": []}
     splits: tuple[Split, ...] = ("train", "val")

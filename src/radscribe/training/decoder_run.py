@@ -1,0 +1,97 @@
+"""What a captioner's run leaves, and how it is taken up again.
+
+`config.json`, `shapes.json`, `tokenizer.json`, `best.ckpt` and `last.ckpt`, `decoder.pt` (the best weights),
+and, where the run has an encoder, `encoder/`, a copy of the encoder's run: all that `radscribe export` needs.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import torch
+
+from radscribe.errors import DataError, UsageError
+from radscribe.models import DECODERS, Decoder, Encoder
+from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training.config import DecoderConfig, load
+from radscribe.training.train_encoder import load_encoder
+
+WEIGHTS = "decoder.pt"
+SHAPES = "shapes.json"
+ENCODER = "encoder"
+
+
+class Shapes(msgspec.Struct, frozen=True):
+    """Lengths of the features that a decoder reads; 0 where there is no pooled vector."""
+
+    findings: int
+    channels: int
+
+
+def require_decoder(name: str) -> None:
+    """Raises `UsageError` where there is no such decoder."""
+    if name not in DECODERS:
+        raise UsageError(f"no decoder '{name}'", remedy=f"choose one of {', '.join(DECODERS)}")
+
+
+def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -> Decoder:
+    """The decoder of a configuration.
+
+    Raises
+    ------
+    UsageError : there is no such decoder, or it does not have an option.
+    """
+    require_decoder(config.decoder)
+    try:
+        return DECODERS[config.decoder](
+            vocabulary_size, findings=shapes.findings, channels=shapes.channels, **config.options
+        )
+    except TypeError as error:
+        raise UsageError(f"options of {config.decoder}: {error}", remedy="see docs/training.md") from error
+
+
+def load_decoder(run: Path) -> tuple[Decoder, ReportTokenizer, DecoderConfig]:
+    """The decoder of a run, with the encoder or without.
+
+    Raises
+    ------
+    DataError : the run is not finished.
+    """
+    config = load(DecoderConfig, run / "config.json")
+    if not (run / WEIGHTS).is_file():
+        raise DataError(
+            f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
+        )
+    shapes = msgspec.json.decode((run / SHAPES).read_bytes(), type=Shapes)
+    tokenizer = ReportTokenizer.load(run / "tokenizer.json")
+    decoder = build_decoder(config, len(tokenizer), shapes)
+    decoder.load_state_dict(torch.load(run / WEIGHTS, map_location="cpu", weights_only=True))
+    return decoder.eval(), tokenizer, config
+
+
+def load_captioner(run: Path) -> tuple[Encoder, Decoder, ReportTokenizer, DecoderConfig]:
+    """Encoder and decoder of a run.
+
+    Raises
+    ------
+    DataError : the run is not finished, or was trained on features alone.
+    """
+    decoder, tokenizer, config = load_decoder(run)
+    if not (run / ENCODER).is_dir():
+        raise DataError(
+            "was trained on features alone and has no encoder, so that it cannot caption pixels",
+            subject=run,
+            remedy="train with --set encoder=RUN",
+        )
+    return load_encoder(run / ENCODER), decoder, tokenizer, config
+
+
+def keep_encoder(source: Path, run: Path) -> None:
+    """Copy what an encoder's run left into a captioner's."""
+    target = run / ENCODER
+    target.mkdir(exist_ok=True)
+    for name in ("config.json", "encoder.pt", "validation.json"):
+        if (source / name).resolve() != (target / name).resolve():
+            shutil.copyfile(source / name, target / name)
