@@ -1,6 +1,6 @@
 """Export the embedded bundle: measure it on held-out data, and put the tables into its card.
 
-python -m benchmarks.edition_one.bundle RUN OUT MANIFESTS/all ANNOTATION
+python -m benchmarks.edition_one.bundle RUN OUT DATA ANNOTATION
 """
 
 from __future__ import annotations

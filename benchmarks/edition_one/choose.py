@@ -1,6 +1,6 @@
 """Train decoders with several settings, and print how far their captions agree with the validation labels.
 
-    python -m benchmarks.edition_one.choose MANIFESTS/all ENCODER ANNOTATION OUT
+    python -m benchmarks.edition_one.choose DATA ENCODER ANNOTATION OUT
 
 The figures are for choosing `decoder.yaml`; nothing here looks at the test part. The operating point changes
 nothing in training, so that one training serves all of them.
@@ -25,8 +25,8 @@ from radscribe.training.train_decoder import train_decoder
 from radscribe.training.train_encoder import infer, load_encoder
 
 CONFIG = Path(__file__).with_name("decoder.yaml")
-BALANCES = (0.0, 0.5, 1.0)
-OPERATING_POINTS = (0.12, 0.15, 0.18, 0.2, 0.22, 0.25, 0.3)
+BALANCES = (0.0, 0.5)
+OPERATING_POINTS = (0.12, 0.15, 0.18, 0.2, 0.22, 0.25)
 BEAMS = (1, 3)
 
 
