@@ -20,7 +20,7 @@ REPORTS = [
     "The lungs are clear. The heart is normal in size. No pleural effusion or pneumothorax.",
     "There is a right lower lobe pneumonia. The heart is normal in size.",
     "A 2 cm nodule is unchanged from the prior study. The lungs are hyperexpanded. Heart size is normal.",
-    "XXXX opacities are seen. The heart is normal in size. There is a hiatal hernia.",
+    "XXXX opacities are seen.. The heart is normal in size. There is a hiatal hernia.",
 ]
 
 
@@ -39,6 +39,7 @@ def test_what_is_labelled_is_said_and_nothing_else(labels: tuple[str, ...]) -> N
         assert present(text) == set(labels), text
         assert not names_side(text)
         assert not is_redacted(text)
+        assert ".." not in text
 
 
 def test_a_label_that_no_report_speaks_of_is_left_out() -> None:

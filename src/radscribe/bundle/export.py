@@ -23,6 +23,7 @@ from radscribe.training.decoder_run import load_captioner
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
 CARD = "MODEL_CARD.md"
 OPSET = 18
+NAMES_FILES = ("encoder", "weak_reports", "teacher")  # keys of configurations
 
 
 class _EncoderGraph(nn.Module):
@@ -122,7 +123,7 @@ def export(
         cautions=tuple(cautions),
         files={file: sha256(out / file) for file in files},
         training={
-            stage: json.loads((folder / "config.json").read_text())
+            stage: _portable(json.loads((folder / "config.json").read_text()))
             for stage, folder in (("encoder", run / "encoder"), ("decoder", run))
         },
     )
@@ -194,6 +195,11 @@ def _compare(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: l
         worst = float(np.abs(a.numpy() - b).max())
         if not worst <= TOLERANCE:
             raise BundleError(f"differs from torch by {worst:.1e}", subject=path, remedy="report this")
+
+
+def _portable(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without the folders of the machine that trained."""
+    return {key: Path(value).name if key in NAMES_FILES and value else value for key, value in config.items()}
 
 
 def _bare_card(name: str, run: Path) -> str:

@@ -20,6 +20,7 @@ from radscribe.errors import DataError
 from radscribe.labels import CHESTXRAY14
 from radscribe.text.findings import label
 from radscribe.text.laterality import names_side, without_side
+from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
 
 # Findings that an "opacity" may be a word for.
@@ -93,7 +94,11 @@ class WeakPairs:
     def __init__(self, reports: Iterable[str], findings: Sequence[str] = CHESTXRAY14) -> None:
         self._findings = frozenset(findings)
         parsed = (
-            [sentence for spoken in sayable(text) if (sentence := parse_without_side(spoken))]
+            [
+                sentence
+                for spoken in sayable(collapse_spaces(text))
+                if (sentence := parse_without_side(spoken))
+            ]
             for text in reports
         )
         self._reports = [sentences for sentences in parsed if len(sentences) >= 2]

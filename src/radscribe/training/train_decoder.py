@@ -25,6 +25,7 @@ from radscribe.data.study import Split
 from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.errors import DataError, UsageError
 from radscribe.models import Decoder, Encoder
+from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import (
@@ -186,7 +187,7 @@ def _texts(manifest: Manifest, config: DecoderConfig) -> tuple[list[str], dict[S
             split: weak_reports(WeakPairs(texts), config.seed, fresh=split == "train")
             for split, texts in parts.items()
         }
-        return [" ".join(sayable(text)) for text in parts["train"]], sources
+        return [" ".join(sayable(collapse_spaces(text))) for text in parts["train"]], sources
     source = reports_as_written(config.target)
     texts = [source(study) for study in manifest.split("train")]
     if not any(texts):
