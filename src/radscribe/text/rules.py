@@ -56,8 +56,8 @@ _PUNCTUATION = re.compile(r"(?<!\d)[.](?!\d)|(?<=\d)[.](?!\d)|[^\w\s.'/-]|(?<!\w
 def mend_mojibake(text: str) -> str:
     """Undo a wrong decoding, put plain quotes and dashes, and guess lost characters by their neighbours.
 
-    >>> mend_mojibake("The patient\ufffds fever (38.6\ufffdC), exposed to a \ufffdwet market\ufffd")
-    'The patient\'s fever (38.6°C), exposed to a "wet market"'
+    >>> print(mend_mojibake("The patient\ufffds fever (38.6\ufffdC), exposed to a \ufffdwet market\ufffd"))
+    The patient's fever (38.6°C), exposed to a "wet market"
     """
     text = _TAG.sub(" ", html.unescape(text))
     text = _MISREAD.sub(_decode_again, text).translate(_PLAIN)
