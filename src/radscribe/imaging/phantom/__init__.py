@@ -1,6 +1,16 @@
 """Chest phantoms: drawn radiographs with known findings, for tests, demonstrations and evidence maps."""
 
-from radscribe.imaging.phantom.draw import Phantom, PhantomStudy, draw, draw_study, save
+from radscribe.imaging.phantom.draw import Phantom, PhantomStudy, PhantomView, draw, draw_study, save
 from radscribe.imaging.phantom.findings import DRAWABLE, Finding, FindingSpec
 
-__all__ = ["DRAWABLE", "Finding", "FindingSpec", "Phantom", "PhantomStudy", "draw", "draw_study", "save"]
+__all__ = [
+    "DRAWABLE",
+    "Finding",
+    "FindingSpec",
+    "Phantom",
+    "PhantomStudy",
+    "PhantomView",
+    "draw",
+    "draw_study",
+    "save",
+]
