@@ -177,3 +177,9 @@ def test_a_name_that_is_no_utf_8_is_printed_all_the_same(chests: Path) -> None:
     assert os.fsencode(first["files"][0]) == odd
     assert "no such file" in second["error"]
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_folder_without_images_is_told(chests: Path, tmp_path: Path) -> None:
+    result = run(tmp_path)
+    assert result.returncode == 1
+    assert "is a folder without images" in result.stderr

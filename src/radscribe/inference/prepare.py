@@ -41,7 +41,7 @@ class Preparer:
         prepared = Prepared(study)
         for image, file in zip(study.images, study.files, strict=True):
             try:
-                radiograph = read(image) if isinstance(image, Path) else _checked(image)
+                radiograph = _read(image) if isinstance(image, Path) else _checked(image)
             except ImageError as error:
                 prepared.errors[file] = str(error)
                 continue
@@ -62,6 +62,14 @@ class Preparer:
         if check.refused:
             return check.refused
         return LATERAL if check.view == "lateral" and not self._lateral else None
+
+
+def _read(path: Path) -> Radiograph:
+    if path.is_dir():  # one that holds pictures came as its files
+        raise ImageError(
+            "is a folder without images", subject=path, remedy="name DICOM or picture files, or their folder"
+        )
+    return read(path)
 
 
 def _checked(radiograph: Radiograph) -> Radiograph:
