@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from radscribe.inference.constraints import Forbid, NoRepeatedTrigram, NotEmpty
+from radscribe.inference.constraints import of_a_caption
 from radscribe.inference.search import State, search
 from radscribe.models import Decoder, StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
@@ -32,10 +32,6 @@ def captions(
         eos=tokenizer.eos,
         max_length=longest,
         beam=beam,
-        constraints=(
-            Forbid([tokenizer.pad, tokenizer.bos, tokenizer.unk]),
-            NoRepeatedTrigram(()),
-            NotEmpty(tokenizer.eos),
-        ),
+        constraints=of_a_caption(tokenizer),
     )
     return [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]

@@ -32,10 +32,7 @@ def interval(
     confidence: float = 0.95,
 ) -> tuple[float, float]:
     """Percentile interval of a statistic of rows; resamples where it is NaN are left out."""
-    values = np.array([statistic(rows) for rows in resamples(groups, rounds, seed)])
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(values, (tail, 1 - tail))
-    return float(low), float(high)
+    return percentiles(np.array([statistic(rows) for rows in resamples(groups, rounds, seed)]), confidence)
 
 
 def multiplicities(groups: Sequence[str], rounds: int = 1000, seed: int = 0) -> npt.NDArray[np.float64]:

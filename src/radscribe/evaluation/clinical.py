@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.evaluation.metric import Floats, ratio
-from radscribe.text.findings import LABELS, Mention, mentions
+from radscribe.text.findings import LABELS, Mention, find
 
 Uncertain = Literal["absent", "present", "skip"]
 Codes = npt.NDArray[np.int8]
@@ -49,7 +49,7 @@ class Labelled:
     def mentions(self, text: str) -> list[Mention]:
         """The mentions of findings in a text."""
         if text not in self._mentions:
-            self._mentions[text] = list(mentions(text))
+            self._mentions[text] = find(text)
         return self._mentions[text]
 
     def codes(self, texts: Sequence[str]) -> Codes:

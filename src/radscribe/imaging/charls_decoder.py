@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _CharLS  # type: ignore[import-not-found, unused-ignore]
-from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
+from pydicom.pixels.decoders.base import DecodeRunner
 from pydicom.uid import JPEGLSLossless, JPEGLSNearLossless
 
 from radscribe.imaging.decoder_process import decode_in_child
@@ -24,12 +24,3 @@ def decode_frame(stream: bytes, runner: DecodeRunner) -> bytearray:
         runner.set_option("planar_configuration", int(header["interleave_mode"] == 0))
     runner.set_option("bits_allocated", 8 if header["bits_per_sample"] <= 8 else 16)
     return bytearray(decode_in_child(stream, runner.rows * runner.columns, "charls"))
-
-
-def register() -> str:
-    """Make pydicom know it; returns its name."""
-    for syntax in DECODER_DEPENDENCIES:
-        decoder = get_decoder(syntax)
-        if NAME not in decoder.available_plugins:
-            decoder.add_plugin(NAME, (__name__, "decode_frame"))
-    return NAME

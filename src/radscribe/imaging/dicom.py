@@ -33,18 +33,21 @@ from pydicom.uid import (
 )
 
 from radscribe.errors import ImageError
-from radscribe.imaging.charls_decoder import register as register_charls
+from radscribe.imaging import charls_decoder, openjpeg_decoder
+from radscribe.imaging.decoder_plugin import register
 from radscribe.imaging.dicom_view import view_of
 from radscribe.imaging.gdcm_decoder import decode_with_gdcm
 from radscribe.imaging.limits import MAX_PIXELS, check_size, one_line
 from radscribe.imaging.lut import apply_lut, lut_bits
-from radscribe.imaging.openjpeg_decoder import register as register_openjpeg
 from radscribe.imaging.radiograph import Provenance, Radiograph
 from radscribe.imaging.stream_size import stream_size
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
-CHARLS, OPENJPEG = register_charls(), register_openjpeg()
+CHARLS, OPENJPEG = (
+    register(plugin.NAME, plugin.__name__, plugin.DECODER_DEPENDENCIES)
+    for plugin in (charls_decoder, openjpeg_decoder)
+)
 DECODERS = {
     JPEGBaseline8Bit: "pillow",
     JPEGExtended12Bit: "pillow",  # of 8 bits

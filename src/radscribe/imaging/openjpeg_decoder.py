@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from openjpeg.utils import decode_pixel_data
 from pydicom.pixels.common import PhotometricInterpretation
-from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
+from pydicom.pixels.decoders.base import DecodeRunner
 from pydicom.uid import JPEG2000, JPEG2000Lossless
 
 NAME = "openjpeg"
@@ -29,12 +29,3 @@ def decode_frame(stream: bytes, runner: DecodeRunner) -> bytearray:
     precision = runner.get_option("j2k_precision", runner.bits_stored)
     runner.set_option("bits_allocated", next(size for size in (8, 16, 32) if precision <= size))
     return bytearray(frame)
-
-
-def register() -> str:
-    """Make pydicom know it; returns its name."""
-    for syntax in DECODER_DEPENDENCIES:
-        decoder = get_decoder(syntax)
-        if NAME not in decoder.available_plugins:
-            decoder.add_plugin(NAME, (__name__, "decode_frame"))
-    return NAME

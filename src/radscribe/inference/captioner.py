@@ -13,7 +13,7 @@ from radscribe.bundle import format as bundle_format
 from radscribe.errors import UsageError
 from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.caption import DISCLAIMER, Alternative, Caption, Token
-from radscribe.inference.constraints import Constraint, Forbid, NoRepeatedTrigram, NotEmpty
+from radscribe.inference.constraints import of_a_caption
 from radscribe.inference.inputs import Source, StudyInput, as_study
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.search import Hypothesis, search
@@ -53,7 +53,7 @@ class Captioner:
         self._decoder = DecoderSession(folder, self.spec)
         self._tokenizer = ReportTokenizer.load(folder / self.spec.tokenizer)
         self._prepare = Preparer(self.spec.encoder.image_size, self.spec.encoder.views)
-        self._constraints = self._default_constraints()
+        self._constraints = of_a_caption(self._tokenizer)
 
     @property
     def bundle(self) -> str:
@@ -192,8 +192,3 @@ class Captioner:
             left_out={**prepared.errors, **prepared.refusals},
             failed=True,
         )
-
-    def _default_constraints(self) -> tuple[Constraint, ...]:
-        marks = [i for i, token in enumerate(self._tokenizer.tokens()) if "xxx" in token]
-        special = [self._tokenizer.pad, self._tokenizer.bos, self._tokenizer.unk]
-        return Forbid([*special, *marks]), NoRepeatedTrigram(()), NotEmpty(self._tokenizer.eos)

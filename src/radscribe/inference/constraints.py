@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from radscribe.text.tokenizer import ReportTokenizer
+
 Tokens = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
 
@@ -56,3 +58,10 @@ class NotEmpty:
     def apply(self, scores: Scores, tokens: Tokens) -> None:
         if tokens.shape[1] == 0:
             scores[:, self._eos] = -np.inf
+
+
+def of_a_caption(tokenizer: ReportTokenizer) -> tuple[Constraint, ...]:
+    """What holds for every caption: words, none of them a de-identification mark, and no trigram twice."""
+    marks = [i for i, token in enumerate(tokenizer.tokens()) if "xxx" in token]
+    special = [tokenizer.pad, tokenizer.bos, tokenizer.unk]
+    return Forbid([*special, *marks]), NoRepeatedTrigram(()), NotEmpty(tokenizer.eos)

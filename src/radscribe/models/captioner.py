@@ -39,15 +39,13 @@ class Captioner(nn.Module):
         log_probabilities: Tensor = self.decoder(features, tokens)
         return log_probabilities
 
-    @torch.no_grad()
-    def greedy(self, features: StudyFeatures, bos: int, eos: int, max_length: int = 80) -> Tensor:
-        """The most likely next word, again and again: tokens `[N, ≤ max_length]`, padded with `eos`."""
-        return greedy(self.decoder, features, bos, eos, max_length)
-
 
 @torch.no_grad()
 def greedy(decoder: Decoder, features: StudyFeatures, bos: int, eos: int, max_length: int = 80) -> Tensor:
-    """Free decoding for validation during training; serving searches in numpy (`radscribe.inference`)."""
+    """The most likely next word, again and again: tokens `[N, ≤ max_length]`, padded with `eos`.
+
+    For validation during training; serving searches in numpy (`radscribe.inference`).
+    """
     n = features.probabilities.shape[0]
     state = decoder.init_state(features)
     token = torch.full((n,), bos, dtype=torch.long, device=features.probabilities.device)

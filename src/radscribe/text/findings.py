@@ -25,7 +25,6 @@ __all__ = [
     "describe",
     "find",
     "label",
-    "mentions",
     "summarise",
 ]
 
@@ -80,11 +79,6 @@ def find(text: str) -> list[Mention]:
             for saying in _NORMAL.finditer(lowered, span.start, span.end):
                 found.append(Mention("Normal", "present", text[slice(*saying.span())], *saying.span()))
     return found
-
-
-def mentions(text: str) -> Iterator[Mention]:
-    """As `find`, one after the other."""
-    yield from find(text)
 
 
 def summarise(found: list[Mention]) -> dict[str, Status]:

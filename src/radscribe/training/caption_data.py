@@ -25,7 +25,14 @@ Item = tuple[dict[str, Tensor], Tensor]
 
 def reports_as_written(section: str) -> TextSource:
     """Each study's own report, without what its images cannot show (`text.rules.TARGET_RULES`)."""
-    return lambda study: str(getattr(normalise(study.report), section)) if study.report else ""
+    known: dict[str, str] = {}  # every epoch asks again
+
+    def text(study: Study) -> str:
+        if study.id not in known:
+            known[study.id] = str(getattr(normalise(study.report), section)) if study.report else ""
+        return known[study.id]
+
+    return text
 
 
 def weak_reports(pairs: WeakPairs, seed: int, fresh: bool) -> TextSource:

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from radscribe.imaging.phantom.chest import SIDES, Chest
 from radscribe.imaging.phantom.frame import Floats, Frame, Points, spline, step, stream, texture
 from radscribe.imaging.phantom.layers import Layers
 from radscribe.imaging.phantom.patient import Patient, Sign
 from radscribe.imaging.phantom.skeleton import bones
 from radscribe.imaging.phantom.vessels import tree
 
-SIDES: tuple[Sign, Sign] = (-1, 1)
 HILUM_U = 0.075
 CARINA_V = 0.335
 
 
-@dataclass(slots=True)
-class Frontal:
-    """The layers, and the masks (0..1, `[H, W]`) that findings are placed by.
-
-    Parameters
-    ----------
-    lungs : each lung field, by side, with what of it lies behind the heart.
-    heart : the cardiac silhouette.
-    """
-
-    patient: Patient
-    frame: Frame
-    layers: Layers
-    lungs: dict[Sign, Floats]
-    heart: Floats
-
-
-def frontal(patient: Patient, frame: Frame) -> Frontal:
+def frontal(patient: Patient, frame: Frame) -> Chest:
     """Body, lungs, heart, vessels and bones, in the order in which they displace each other."""
     lungs = {side: frame.polygon(patient.lung(side)) for side in SIDES}
     heart = frame.polygon(heart_outline(patient))
@@ -51,7 +32,7 @@ def frontal(patient: Patient, frame: Frame) -> Frontal:
         vessels=vessels * np.minimum(aerated / 6, 1),
         bone=bones(patient, frame) * np.minimum(body / 6, 1),
     )
-    return Frontal(patient, frame, layers, lungs, heart)
+    return Chest(patient, frame, layers, lungs, heart)
 
 
 def body_depth(patient: Patient, frame: Frame) -> Floats:

@@ -6,20 +6,20 @@ from collections.abc import Callable
 
 import numpy as np
 
+from radscribe.imaging.phantom.chest import Chest
 from radscribe.imaging.phantom.findings import Finding
 from radscribe.imaging.phantom.frame import Box, Floats, step, stream
-from radscribe.imaging.phantom.frontal import Frontal
 from radscribe.imaging.phantom.lesions import ball, bands, patch, pouch
 
 ZONE_LEVELS = {"upper": 0.25, "middle": 0.50, "lower": 0.76}  # share of the way from apex to dome
 
 
-def paint(view: Frontal, finding: Finding) -> Box:
+def paint(view: Chest, finding: Finding) -> Box:
     """Draw `finding` into `view.layers`; returns its box."""
     return view.frame.box(PAINTERS[finding.name](view, finding))
 
 
-def zone_centre(view: Frontal, finding: Finding) -> tuple[float, float]:
+def zone_centre(view: Chest, finding: Finding) -> tuple[float, float]:
     """A place in the middle of a zone, clear of heart and chest wall."""
     rng = stream(view.patient.seed, f"place {finding.name} {finding.side}")
     dome = view.patient.dome(finding.sign)
@@ -30,11 +30,11 @@ def zone_centre(view: Frontal, finding: Finding) -> tuple[float, float]:
     return finding.sign * widest * (inner + rng.uniform(0.0, 0.16)), v
 
 
-def _cardiomegaly(view: Frontal, finding: Finding) -> Floats:
+def _cardiomegaly(view: Chest, finding: Finding) -> Floats:
     return view.heart  # the heart is drawn large: see `change`
 
 
-def _effusion(view: Frontal, finding: Finding) -> Floats:
+def _effusion(view: Chest, finding: Finding) -> Floats:
     """Fluid that climbs the chest wall: the meniscus."""
     patient, frame = view.patient, view.frame
     distance = frame.u * finding.sign
@@ -47,13 +47,13 @@ def _effusion(view: Frontal, finding: Finding) -> Floats:
     return fluid
 
 
-def _recess(view: Frontal, finding: Finding) -> Floats:
+def _recess(view: Chest, finding: Finding) -> Floats:
     """Lung behind the dome, where fluid gathers first."""
     behind = view.frame.v > view.patient.diaphragm(np.abs(view.frame.u), finding.sign)
     return (behind & (view.frame.u * finding.sign > 0.05)).astype(np.float32)
 
 
-def _pneumothorax(view: Frontal, finding: Finding) -> Floats:
+def _pneumothorax(view: Chest, finding: Finding) -> Floats:
     """The lung shrinks towards its root; air without vessels lies outside its thin pleural line."""
     patient, frame = view.patient, view.frame
     shrink = 1 - (0.10 + 0.24 * finding.strength)
@@ -70,7 +70,7 @@ def _pneumothorax(view: Frontal, finding: Finding) -> Floats:
     return rim
 
 
-def _consolidation(view: Frontal, finding: Finding) -> Floats:
+def _consolidation(view: Chest, finding: Finding) -> Floats:
     rng = stream(view.patient.seed, f"shape {finding.name} {finding.side}")
     radius = 0.062 + 0.045 * finding.strength
     filled = patch(view.frame, zone_centre(view, finding), radius, rng, finding.strength)
@@ -79,7 +79,7 @@ def _consolidation(view: Frontal, finding: Finding) -> Floats:
     return filled
 
 
-def _round(view: Frontal, finding: Finding) -> Floats:
+def _round(view: Chest, finding: Finding) -> Floats:
     rng = stream(view.patient.seed, f"shape {finding.name} {finding.side}")
     lobes, density = (0.05, 2.3) if finding.name == "Nodule" else (0.16, 1.15)
     depth = ball(view.frame, zone_centre(view, finding), finding.diameter_mm or 0, rng, lobes)
@@ -88,7 +88,7 @@ def _round(view: Frontal, finding: Finding) -> Floats:
     return depth
 
 
-def _atelectasis(view: Frontal, finding: Finding) -> Floats:
+def _atelectasis(view: Chest, finding: Finding) -> Floats:
     rng = stream(view.patient.seed, f"shape {finding.name} {finding.side}")
     patient, frame = view.patient, view.frame
     inner = 0.62 if finding.side == "left" else 0.50  # clear of the heart
@@ -106,7 +106,7 @@ def _atelectasis(view: Frontal, finding: Finding) -> Floats:
     return changed
 
 
-def _hernia(view: Frontal, finding: Finding) -> Floats:
+def _hernia(view: Chest, finding: Finding) -> Floats:
     """Stomach behind the heart, with its own air-fluid level."""
     rng = stream(view.patient.seed, "shape Hernia")
     radius = 0.050 + 0.035 * finding.strength
@@ -117,7 +117,7 @@ def _hernia(view: Frontal, finding: Finding) -> Floats:
     return body
 
 
-PAINTERS: dict[str, Callable[[Frontal, Finding], Floats]] = {
+PAINTERS: dict[str, Callable[[Chest, Finding], Floats]] = {
     "Cardiomegaly": _cardiomegaly,
     "Effusion": _effusion,
     "Pneumothorax": _pneumothorax,

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from radscribe.imaging.phantom.chest import SIDES, Chest
 from radscribe.imaging.phantom.frame import Floats, Frame, Points, spline, step, stream, texture
 from radscribe.imaging.phantom.layers import Layers
 from radscribe.imaging.phantom.patient import Patient, Sign
 from radscribe.imaging.phantom.skeleton import VERTEBRA, hollow
 from radscribe.imaging.phantom.vessels import tree
 
-SIDES: tuple[Sign, Sign] = (-1, 1)
 HILUM = (0.035, 0.405)
 
 
-@dataclass(slots=True)
-class Lateral:
-    """The layers, and the masks (0..1, `[H, W]`) that findings are placed by.
-
-    Parameters
-    ----------
-    lungs : each lung by side; from the side they lie over each other.
-    heart : the cardiac silhouette.
-    """
-
-    patient: Patient
-    frame: Frame
-    layers: Layers
-    lungs: dict[Sign, Floats]
-    heart: Floats
-
-
-def lateral(patient: Patient, frame: Frame) -> Lateral:
+def lateral(patient: Patient, frame: Frame) -> Chest:
     """Body, lungs, heart, vessels and bones, in the order in which they displace each other."""
     lungs = {side: frame.polygon(lung_outline(patient, side)) for side in SIDES}
     heart = frame.polygon(heart_outline(patient))
@@ -51,7 +32,7 @@ def lateral(patient: Patient, frame: Frame) -> Lateral:
         vessels=vessels * np.minimum(aerated / 8, 1),
         bone=bones(patient, frame) * np.minimum(body / 8, 1),
     )
-    return Lateral(patient, frame, layers, lungs, heart)
+    return Chest(patient, frame, layers, lungs, heart)
 
 
 def front(v: Floats) -> Floats:

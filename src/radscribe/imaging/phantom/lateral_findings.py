@@ -6,19 +6,20 @@ from collections.abc import Callable
 
 import numpy as np
 
+from radscribe.imaging.phantom.chest import Chest
 from radscribe.imaging.phantom.findings import Finding
 from radscribe.imaging.phantom.frame import Box, Floats, step, stream
 from radscribe.imaging.phantom.frontal_findings import ZONE_LEVELS
-from radscribe.imaging.phantom.lateral import Lateral, diaphragm, lung_outline
+from radscribe.imaging.phantom.lateral import diaphragm, lung_outline
 from radscribe.imaging.phantom.lesions import ball, bands, patch, pouch
 
 
-def paint(view: Lateral, finding: Finding) -> Box:
+def paint(view: Chest, finding: Finding) -> Box:
     """Draw `finding` into `view.layers`; returns its box."""
     return view.frame.box(PAINTERS[finding.name](view, finding))
 
 
-def zone_centre(view: Lateral, finding: Finding) -> tuple[float, float]:
+def zone_centre(view: Chest, finding: Finding) -> tuple[float, float]:
     """The same height as in the frontal view; in front of the hilum or behind it."""
     rng = stream(view.patient.seed, f"place {finding.name} {finding.side}")
     dome = view.patient.dome(finding.sign)
@@ -28,11 +29,11 @@ def zone_centre(view: Lateral, finding: Finding) -> tuple[float, float]:
     return u, view.patient.apex + level * (dome - view.patient.apex)
 
 
-def _cardiomegaly(view: Lateral, finding: Finding) -> Floats:
+def _cardiomegaly(view: Chest, finding: Finding) -> Floats:
     return view.heart  # the heart is drawn large: see `change`
 
 
-def _effusion(view: Lateral, finding: Finding) -> Floats:
+def _effusion(view: Chest, finding: Finding) -> Floats:
     """Fluid that fills the posterior sulcus first and climbs behind."""
     patient, frame = view.patient, view.frame
     level = patient.sinus - 0.02 - 0.30 * finding.strength**1.2
@@ -42,7 +43,7 @@ def _effusion(view: Lateral, finding: Finding) -> Floats:
     return fluid
 
 
-def _pneumothorax(view: Lateral, finding: Finding) -> Floats:
+def _pneumothorax(view: Chest, finding: Finding) -> Floats:
     patient, frame = view.patient, view.frame
     shrink = 1 - (0.10 + 0.20 * finding.strength)
     anchor = np.array([0.03, patient.dome(finding.sign) - 0.02])
@@ -57,7 +58,7 @@ def _pneumothorax(view: Lateral, finding: Finding) -> Floats:
     return rim
 
 
-def _consolidation(view: Lateral, finding: Finding) -> Floats:
+def _consolidation(view: Chest, finding: Finding) -> Floats:
     rng = stream(view.patient.seed, f"shape {finding.name} {finding.side}")
     radius = 0.062 + 0.045 * finding.strength
     filled = patch(view.frame, zone_centre(view, finding), radius, rng, finding.strength)
@@ -66,7 +67,7 @@ def _consolidation(view: Lateral, finding: Finding) -> Floats:
     return filled
 
 
-def _round(view: Lateral, finding: Finding) -> Floats:
+def _round(view: Chest, finding: Finding) -> Floats:
     rng = stream(view.patient.seed, f"shape {finding.name} {finding.side}")
     lobes, density = (0.05, 2.3) if finding.name == "Nodule" else (0.16, 1.15)
     depth = ball(view.frame, zone_centre(view, finding), finding.diameter_mm or 0, rng, lobes)
@@ -75,7 +76,7 @@ def _round(view: Lateral, finding: Finding) -> Floats:
     return depth
 
 
-def _atelectasis(view: Lateral, finding: Finding) -> Floats:
+def _atelectasis(view: Chest, finding: Finding) -> Floats:
     rng = stream(view.patient.seed, f"shape {finding.name} {finding.side}")
     patient, frame = view.patient, view.frame
     dome = float(diaphragm(patient, np.array([0.05]), finding.sign)[0])
@@ -89,7 +90,7 @@ def _atelectasis(view: Lateral, finding: Finding) -> Floats:
     return changed
 
 
-def _hernia(view: Lateral, finding: Finding) -> Floats:
+def _hernia(view: Chest, finding: Finding) -> Floats:
     rng = stream(view.patient.seed, "shape Hernia")
     radius = 0.050 + 0.035 * finding.strength
     centre = (0.115, view.patient.dome_left - 0.2 * radius + rng.uniform(0.0, 0.01))
@@ -99,7 +100,7 @@ def _hernia(view: Lateral, finding: Finding) -> Floats:
     return body
 
 
-PAINTERS: dict[str, Callable[[Lateral, Finding], Floats]] = {
+PAINTERS: dict[str, Callable[[Chest, Finding], Floats]] = {
     "Cardiomegaly": _cardiomegaly,
     "Effusion": _effusion,
     "Pneumothorax": _pneumothorax,
