@@ -18,7 +18,7 @@ def captions(
 
     def step(token: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         with torch.no_grad():
-            log_probabilities, following, _ = decoder.step(
+            log_probabilities, following, *_ = decoder.step(
                 torch.from_numpy(token), tuple(torch.from_numpy(part) for part in state)
             )
         return log_probabilities.numpy(), tuple(part.numpy() for part in following)

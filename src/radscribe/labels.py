@@ -1,4 +1,4 @@
-"""The 14 ChestX-ray14 findings: the names that encoders, labels and captions share.
+"""The 14 ChestX-ray14 findings and the kinds of views: names that encoders, labels and captions share.
 
 Wang et al., ChestX-ray8, CVPR 2017; the 14-label release is ChestX-ray14. Spaces are underscores.
 """
@@ -21,3 +21,12 @@ CHESTXRAY14: tuple[str, ...] = (
     "Pleural_Thickening",
     "Hernia",
 )
+
+# The kind of view of each cell of a study's grid, as the number that decoders embed: its place here.
+VIEW_KINDS: tuple[str, ...] = ("padding", "frontal", "lateral", "unknown")
+
+
+def view_code(view: str) -> int:
+    """A view's (`PA`, `AP`, `frontal`, `lateral`, `unknown`) place in `VIEW_KINDS`."""
+    kind = "frontal" if view in ("PA", "AP") else view
+    return VIEW_KINDS.index(kind if kind in VIEW_KINDS[1:] else "unknown")

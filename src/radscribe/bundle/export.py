@@ -33,9 +33,9 @@ class _EncoderGraph(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         output = self.encoder(images)
-        return output.grid, output.pooled, output.probabilities
+        return output.grid, output.pooled, output.probabilities, output.maps
 
 
 class _InitGraph(nn.Module):
@@ -57,7 +57,7 @@ class _StepGraph(nn.Module):
         self.decoder = decoder
 
     def forward(self, token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        log_probabilities, following, attention = self.decoder.step(token, tuple(state))
+        log_probabilities, following, attention, _ = self.decoder.step(token, tuple(state))
         return (log_probabilities, *following, *([] if attention is None else [attention]))
 
 
@@ -134,7 +134,13 @@ def export(
 def _export_encoder(encoder: Encoder, path: Path) -> None:
     size = encoder.image_size
     images = torch.rand(2, 1, size, size)
-    _to_onnx(_EncoderGraph(encoder.eval()), (images,), path, ["images"], ["grid", "pooled", "probabilities"])
+    _to_onnx(
+        _EncoderGraph(encoder.eval()),
+        (images,),
+        path,
+        ["images"],
+        ["grid", "pooled", "probabilities", "maps"],
+    )
 
 
 def _export_decoder(decoder: Decoder, encoder: Encoder, out: Path, spec: DecoderSpec) -> None:

@@ -5,22 +5,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from radscribe.models.decoder import Decoder, StudyFeatures
+from radscribe.models.decoder import Decoder, StudyFeatures, Taught
 from radscribe.models.encoder import Encoder, EncoderOutput
 
 
-def join_views(output: EncoderOutput, views: int) -> StudyFeatures:
-    """Join `views` consecutive images into a study: means of vectors, grids side by side.
+def join_views(output: EncoderOutput, codes: Tensor) -> StudyFeatures:
+    """Join consecutive images into studies: means of vectors, cells one image after the other.
 
-    `output` holds N * views images; the result holds N studies, `grid` `[N, views * h * w, C]`.
+    Parameters
+    ----------
+    output : of N * views images.
+    codes : `[N, views]`, places in `labels.VIEW_KINDS`.
     """
-    images, channels, height, width = output.grid.shape
-    n = images // views
-    cells = output.grid.reshape(n, views, channels, height * width)
+    n, views = codes.shape
+    cells = output.grid.shape[2] * output.grid.shape[3]
+
+    def joined(planes: Tensor) -> Tensor:  # [N * views, K, h, w] → [N, views * h * w, K]
+        return planes.flatten(2).permute(0, 2, 1).reshape(n, views * cells, -1)
+
     return StudyFeatures(
         probabilities=output.probabilities.reshape(n, views, -1).mean(1),
-        pooled=output.pooled.reshape(n, views, channels).mean(1),
-        grid=cells.permute(0, 1, 3, 2).reshape(n, views * height * width, channels),
+        pooled=output.pooled.reshape(n, views, -1).mean(1),
+        grid=joined(output.grid),
+        maps=joined(output.maps),
+        views=codes.repeat_interleave(cells, dim=1),
     )
 
 
@@ -32,12 +40,10 @@ class Captioner(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
 
-    def forward(self, images: Tensor, tokens: Tensor) -> Tensor:
-        """images `[N, views, 1, S, S]`, tokens `[N, T]` → log-probabilities `[N, T, V]`."""
-        views = images.shape[1]
-        features = join_views(self.encoder(images.flatten(0, 1)), views)
-        log_probabilities: Tensor = self.decoder(features, tokens)
-        return log_probabilities
+    def forward(self, images: Tensor, codes: Tensor, tokens: Tensor) -> Taught:
+        """images `[N, views, 1, S, S]` of kinds `[N, views]`, tokens `[N, T]` → what follows each token."""
+        taught: Taught = self.decoder(join_views(self.encoder(images.flatten(0, 1)), codes), tokens)
+        return taught
 
 
 @torch.no_grad()
@@ -52,7 +58,7 @@ def greedy(decoder: Decoder, features: StudyFeatures, bos: int, eos: int, max_le
     done = torch.zeros(n, dtype=torch.bool, device=token.device)
     words: list[Tensor] = []
     for _ in range(max_length):
-        log_probabilities, state, _ = decoder.step(token, state)
+        log_probabilities, state, *_ = decoder.step(token, state)
         token = log_probabilities.argmax(-1).masked_fill(done, eos)
         words.append(token)
         done |= token == eos

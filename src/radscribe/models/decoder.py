@@ -8,16 +8,33 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from radscribe.errors import UsageError
+
 
 class StudyFeatures(NamedTuple):
-    """The encoder's view of N studies; the views of a study are joined before they come here.
+    """The encoder's view of N studies of one or more images each.
 
-    `grid` is None for decoders trained on precomputed vectors.
+    Vectors are means over a study's images. Cells are those of all its images, one image after the other;
+    studies with fewer images than others are padded, and `views` tells which cells are padding.
     """
 
-    probabilities: Tensor  # [N, F] calibrated, mean over the views
-    pooled: Tensor | None = None  # [N, C] mean over the views
-    grid: Tensor | None = None  # [N, L, C] cells of all views, one after the other
+    probabilities: Tensor  # [N, F] calibrated
+    pooled: Tensor | None = None  # [N, C]
+    grid: Tensor | None = None  # [N, L, C]
+    maps: Tensor | None = None  # [N, L, F] calibrated logits of each finding at each cell
+    views: Tensor | None = None  # [N, L] int64, places in `labels.VIEW_KINDS`: the view that a cell is of
+
+    def get(self, name: str) -> Tensor:
+        """One of the features.
+
+        Raises
+        ------
+        UsageError : these features do not have it.
+        """
+        value: Tensor | None = getattr(self, name)
+        if value is None:
+            raise UsageError(f"this decoder needs '{name}', which the features do not have")
+        return value
 
 
 State = tuple[Tensor, ...]  # each [N, ...]: rows are studies, so that a search may pick and repeat them
@@ -29,6 +46,15 @@ class Step(NamedTuple):
     log_probabilities: Tensor  # [N, V] of the next token
     state: State
     attention: Tensor | None  # [N, L] over the grid's cells, where the decoder attends
+    chosen: Tensor | None = None  # [N] the one cell that hard attention drew, in training
+
+
+class Taught(NamedTuple):
+    """What a decoder makes of whole captions."""
+
+    log_probabilities: Tensor  # [N, T, V] of the next tokens
+    attention: Tensor | None = None  # [N, T, L]
+    chosen: Tensor | None = None  # [N, T]
 
 
 class Decoder(nn.Module, ABC):
@@ -46,14 +72,39 @@ class Decoder(nn.Module, ABC):
     def step(self, token: Tensor, state: State) -> Step:
         """From the previous token `[N]` to log-probabilities of the next `[N, V]`."""
 
-    def forward(self, features: StudyFeatures, tokens: Tensor) -> Tensor:
-        """Teacher forcing: tokens `[N, T]` from `<bos>` on → log-probabilities `[N, T, V]` of the next ones.
+    def forward(self, features: StudyFeatures, tokens: Tensor, sample_rate: float = 0.0) -> Taught:
+        """Captions `[N, T]` from `<bos>` on → log-probabilities `[N, T, V]` of what follows each token.
 
         A decoder overrides this where it can do better than one step at a time.
+
+        Parameters
+        ----------
+        sample_rate : how often a token is replaced by one that the decoder itself drew, as in scheduled
+            sampling (Bengio et al., NeurIPS 2015); 0 is teacher forcing.
         """
         state = self.init_state(features)
-        steps: list[Tensor] = []
+        steps: list[Step] = []
         for t in range(tokens.shape[1]):
-            log_probabilities, state, _ = self.step(tokens[:, t], state)
-            steps.append(log_probabilities)
-        return torch.stack(steps, dim=1)
+            token = tokens[:, t]
+            if t and sample_rate:
+                own = torch.multinomial(steps[-1].log_probabilities.detach().exp(), 1)[:, 0]
+                token = torch.where(torch.rand(len(token), device=token.device) < sample_rate, own, token)
+            steps.append(self.step(token, state))
+            state = steps[-1].state
+        attention = [step.attention for step in steps if step.attention is not None]
+        chosen = [step.chosen for step in steps if step.chosen is not None]
+        return Taught(
+            torch.stack([step.log_probabilities for step in steps], dim=1),
+            torch.stack(attention, dim=1) if attention else None,
+            torch.stack(chosen, dim=1) if chosen else None,
+        )
+
+    def extra_loss(self, taught: Taught, log_likelihood: Tensor, mask: Tensor) -> Tensor:
+        """What the decoder adds to the cross-entropy: a mean over studies, of no dimension.
+
+        Parameters
+        ----------
+        log_likelihood : `[N, T]` of the words that came next, by `taught`.
+        mask : `[N, T]`, True where there is a word.
+        """
+        return log_likelihood.new_zeros(())

@@ -26,6 +26,7 @@ class EncoderOutput(NamedTuple):
     pooled: Tensor  # [N, C]
     logits: Tensor  # [N, F], as the head gives them
     probabilities: Tensor  # [N, F], calibrated
+    maps: Tensor  # [N, F, h, w], calibrated logits of each cell; their mean is the image's calibrated logit
 
 
 class Encoder(nn.Module):
@@ -76,4 +77,8 @@ class Encoder(nn.Module):
         pooled = grid.mean(dim=(2, 3))  # [N, C]
         logits = self.classifier(self.dropout(pooled))  # [N, F]
         probabilities = torch.sigmoid(logits * self.calibration_scale + self.calibration_shift)
-        return EncoderOutput(grid, pooled, logits, probabilities)
+        # Class activation maps (Zhou et al., CVPR 2016): the head, on each cell instead of on their mean.
+        cells = torch.einsum("nchw,fc->nfhw", grid, self.classifier.weight)
+        cells = cells + self.classifier.bias.view(1, -1, 1, 1)
+        scale, shift = self.calibration_scale.view(1, -1, 1, 1), self.calibration_shift.view(1, -1, 1, 1)
+        return EncoderOutput(grid, pooled, logits, probabilities, cells * scale + shift)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from radscribe.errors import UsageError
-from radscribe.models.decoder import Decoder, State, Step, StudyFeatures
+from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
 
 IMAGE_INPUTS: dict[str, tuple[str, ...]] = {
     "probabilities": ("probabilities",),
@@ -77,9 +77,7 @@ class ShowAndTell(Decoder):
             # Logits: differences near 0 and 1 count too. Above the operating point they are positive.
             parts.append(torch.logit(features.probabilities, eps=1e-4) - self.threshold)
         if "pooled" in self.inputs:
-            if features.pooled is None:
-                raise UsageError("this decoder needs the pooled vector, which the features do not have")
-            parts.append(features.pooled)
+            parts.append(features.get("pooled"))
         embedded: Tensor = self.image_embedding(torch.cat(parts, dim=1))
         return embedded
 
@@ -94,9 +92,11 @@ class ShowAndTell(Decoder):
         logits = self.output(self.dropout(y[:, 0]))  # [N, V]
         return Step(torch.log_softmax(logits, dim=-1), (h1[0], c1[0]), None)
 
-    def forward(self, features: StudyFeatures, tokens: Tensor) -> Tensor:
+    def forward(self, features: StudyFeatures, tokens: Tensor, sample_rate: float = 0.0) -> Taught:
+        if sample_rate:
+            return super().forward(features, tokens, sample_rate)
         words = self.word_embedding(tokens)  # [N, T, E]
         image = self._image(features).unsqueeze(1)  # [N, 1, E]
         y, _ = self.lstm(self.dropout(torch.cat([image, words], dim=1)))  # [N, 1 + T, H]
         logits = self.output(self.dropout(y[:, 1:]))  # [N, T, V]: what follows the image alone is not a word
-        return torch.log_softmax(logits, dim=-1)
+        return Taught(torch.log_softmax(logits, dim=-1))

@@ -12,7 +12,21 @@ from radscribe.errors import UsageError
 from radscribe.labels import CHESTXRAY14
 
 
-class EncoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every run is made with."""
+
+    epochs: int = 40
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    clip: float = 5.0  # largest norm of the gradient
+    patience: int = 0  # epochs without a better figure after which a run ends; 0 never ends one early
+    monitor: str = "val_loss"  # the validation figure that the best checkpoint is named by
+    mode: Literal["min", "max"] = "min"  # what is better in it
+    seed: int = 0
+
+
+class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     """`radscribe train-encoder`."""
 
     backbone: str = "efficientnet-lite0"
@@ -28,10 +42,9 @@ class EncoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     average_decay: float = 0.99  # of the exponential moving average of weights
     teacher: str | None = None  # CSV of a teacher's probabilities, by image name
     teacher_weight: float = 0.5
-    seed: int = 0
 
 
-class DecoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     """`radscribe train`."""
 
     encoder: str = ""  # folder of the encoder's run; it goes into the bundle with the decoder
@@ -49,8 +62,7 @@ class DecoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
-    patience: int = 8  # epochs without a better validation loss
-    seed: int = 0
+    patience: int = 8
 
 
 Config = TypeVar("Config", EncoderConfig, DecoderConfig)
@@ -88,6 +100,6 @@ def load(kind: type[Config], file: Path | None = None, settings: Sequence[str] =
         ) from error
 
 
-def save(config: EncoderConfig | DecoderConfig, path: Path) -> None:
+def save(config: RunConfig, path: Path) -> None:
     """Write what a run was made with."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")

@@ -43,9 +43,10 @@ class DecoderModule(L.LightningModule):
 
     def _loss(self, batch: tuple[StudyFeatures, Tensor]) -> Tensor:
         features, tokens = batch
-        log_probabilities = self.decoder(features, tokens[:, :-1])  # [N, T - 1, V]
+        taught = self.decoder(features, tokens[:, :-1])
+        following = tokens[:, 1:]  # [N, T - 1]
         return F.nll_loss(
-            log_probabilities.flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=self.tokenizer.pad
+            taught.log_probabilities.flatten(0, 1), following.flatten(), ignore_index=self.tokenizer.pad
         )
 
     def configure_optimizers(self) -> Any:

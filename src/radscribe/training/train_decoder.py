@@ -7,8 +7,6 @@ from pathlib import Path
 import lightning as L
 import msgspec
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import (
     DataLoader,
     RandomSampler,
@@ -46,6 +44,7 @@ from radscribe.training.decoder_run import (
     keep_encoder,
     require_decoder,
 )
+from radscribe.training.engine import fit
 from radscribe.training.evidence import FeatureSource, encoder_features, label_evidence
 from radscribe.training.image_data import ImageData
 from radscribe.training.train_encoder import infer, load_encoder
@@ -94,34 +93,8 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
                 WeightedRandomSampler(weights.tolist(), len(part)) if config.balance else RandomSampler(part)
             )
         loaders[split] = DataLoader(part, config.batch_size, sampler=sampler, collate_fn=collate)
-    trainer = L.Trainer(
-        max_epochs=config.epochs,
-        gradient_clip_val=5.0,
-        accelerator="auto",
-        devices=1,
-        logger=CSVLogger(out, name="", version="log"),
-        callbacks=[
-            EarlyStopping("val_loss", patience=config.patience),
-            ModelCheckpoint(
-                out, filename="best", monitor="val_loss", save_last=True, enable_version_counter=False
-            ),
-        ],
-        num_sanity_val_steps=0,
-        log_every_n_steps=5,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    last = out / "last.ckpt"
     module = DecoderModule(config, decoder, tokenizer)
-    trainer.fit(
-        module,
-        loaders["train"],
-        loaders["val"],
-        ckpt_path=str(last) if resume and last.exists() else None,
-        weights_only=False,
-    )
-    best = torch.load(out / "best.ckpt", map_location="cpu", weights_only=False)
-    module.load_state_dict(best["state_dict"])
+    fit(module, loaders["train"], loaders["val"], config, out, resume=resume)
     path = out / WEIGHTS
     torch.save(decoder.state_dict(), path)
     return path

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -24,6 +23,7 @@ from radscribe.models.encoder import Encoder, EncoderOutput
 from radscribe.training.calibration import expected_calibration_error, fit_platt
 from radscribe.training.config import EncoderConfig, load, save
 from radscribe.training.encoder_module import EncoderModule, as_input
+from radscribe.training.engine import fit
 from radscribe.training.image_data import ImageData, read_soft_labels
 
 
@@ -47,28 +47,14 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
     training = ImageData(manifest, "train", config.findings, stored, teacher, config.teacher_weight)
     validation = ImageData(manifest, "val", config.findings, stored)
     module = EncoderModule(config, training.labels.nanmean(0).nan_to_num(0.01))
-    trainer = L.Trainer(
-        max_epochs=config.epochs,
-        gradient_clip_val=5.0,
-        accelerator="auto",
-        devices=1,
-        logger=CSVLogger(out, name="", version="log"),
-        callbacks=[
-            EMAWeightAveraging(decay=config.average_decay),
-            ModelCheckpoint(out, filename="last", save_last=False, enable_version_counter=False),
-        ],
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    checkpoint = out / "last.ckpt"
-    trainer.fit(
+    fit(
         module,
         DataLoader(training, config.batch_size, shuffle=True, drop_last=len(training) > config.batch_size),
         DataLoader(validation, config.batch_size),
-        ckpt_path=str(checkpoint) if resume and checkpoint.exists() else None,
-        weights_only=False,
+        config,
+        out,
+        resume=resume,
+        callbacks=[EMAWeightAveraging(decay=config.average_decay)],
     )
     return finish(module.encoder, validation, out)
 
@@ -98,7 +84,7 @@ def finish(encoder: Encoder, validation: ImageData, out: Path) -> Path:
 
 @torch.no_grad()
 def infer(encoder: Encoder, data: ImageData, batch_size: int = 32) -> EncoderOutput:
-    """The encoder's outputs for every image, in order; the grid is left out (it would fill the memory)."""
+    """The encoder's vectors for every image, in order, without grid and maps (they would fill the memory)."""
     encoder.eval()
     pooled: list[Tensor] = []
     logits: list[Tensor] = []
@@ -108,7 +94,8 @@ def infer(encoder: Encoder, data: ImageData, batch_size: int = 32) -> EncoderOut
         pooled.append(output.pooled)
         logits.append(output.logits)
         probabilities.append(output.probabilities)
-    return EncoderOutput(torch.empty(0), torch.cat(pooled), torch.cat(logits), torch.cat(probabilities))
+    nothing = torch.empty(0)
+    return EncoderOutput(nothing, torch.cat(pooled), torch.cat(logits), torch.cat(probabilities), nothing)
 
 
 def load_encoder(run: Path) -> Encoder:
