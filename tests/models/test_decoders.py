@@ -44,6 +44,7 @@ CASES: list[tuple[str, dict[str, object]]] = [(kind, {}) for kind in DECODERS] +
     ("show-and-tell", {"image_at": "every-step", "embedding": 32, "hidden": 32}),
     ("show-attend-tell", {"attend": "maps", "image_input": "probabilities", "hidden": 48}),
     ("show-attend-tell", {"attend": "both", "image_input": "both", "tie_weights": False}),
+    ("transformer", {"attend": "maps", "image_input": "probabilities", "embedding": 64, "layers": 2}),
 ]
 ATTENDING = [(kind, options) for kind, options in CASES if "views" in make(kind, **options).inputs]
 
@@ -83,7 +84,7 @@ def test_what_is_fixed_stays(kind: str, options: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("kind", DECODERS)
 def test_a_decoder_may_read_its_own_words(kind: str) -> None:
-    decoder, seen = make(kind, dropout=0.0).train(), features(3)
+    decoder, seen = make(kind), features(3)
     tokens = torch.randint(0, V, (3, 7))
     own = decoder(seen, tokens, sample_rate=1.0).log_probabilities
     given = decoder(seen, tokens).log_probabilities
@@ -138,8 +139,8 @@ def test_a_decoder_learns_what_two_studies_differ_in(kind: str) -> None:
     decoder = make(kind, dropout=0.0).train()
     seen, tokens = features(4), torch.randint(4, V, (4, 8))
     mask = torch.ones(4, 7, dtype=torch.bool)
-    optimiser = torch.optim.AdamW(decoder.parameters(), lr=0.02)
-    for _ in range(60):
+    optimiser = torch.optim.AdamW(decoder.parameters(), lr=0.004)
+    for _ in range(80):
         taught = decoder(seen, tokens[:, :-1])
         likelihood = taught.log_probabilities.gather(2, tokens[:, 1:, None])[..., 0]
         loss = decoder.extra_loss(taught, likelihood, mask) - likelihood.mean()
