@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 import torch
 
@@ -12,6 +13,8 @@ from radscribe.models import DECODERS, Decoder, StudyFeatures
 from radscribe.models.captioner import Captioner, greedy, join_views
 from radscribe.models.decoder import Taught
 from radscribe.models.encoder import Encoder, EncoderOutput
+from radscribe.training.config import DecoderConfig
+from radscribe.training.decoder_run import Shapes, build_decoder
 
 V, F, C, L = 30, 14, 24, 9
 
@@ -204,6 +207,14 @@ def test_a_captioner_is_its_encoder_and_its_decoder() -> None:
     codes = torch.ones(2, 2, dtype=torch.long)
     expected = decoder(join_views(encoder(images.flatten(0, 1)), codes), tokens).log_probabilities
     assert torch.allclose(Captioner(encoder, decoder)(images, codes, tokens).log_probabilities, expected)
+
+
+def test_a_caption_must_fit_the_positions() -> None:
+    config = DecoderConfig(decoder="transformer", max_length=8, options={"positions": 8})
+    with pytest.raises(UsageError, match="max_length 8 needs 9 positions"):
+        build_decoder(config, V, Shapes(F, C))
+    options: dict[str, int | float | bool | str] = {"positions": 9}
+    assert build_decoder(msgspec.structs.replace(config, options=options), V, Shapes(F, C)).positions == 9
 
 
 def test_wrong_options_are_told() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,7 +14,7 @@ from radscribe.models.show_attend_tell_hard import ShowAttendTellHard
 V, F, L, N, T = 20, 14, 6, 400, 3
 
 
-def make(**options: object) -> ShowAttendTellHard:
+def make(**options: Any) -> ShowAttendTellHard:
     torch.manual_seed(1)
     return ShowAttendTellHard(V, findings=F, attend="maps", dropout=0.0, attention=16, **options)
 

@@ -12,9 +12,10 @@ from radscribe.models.transformer import Transformer, attend
 V, F, L = 20, 14, 5
 
 
-def make(**options: object) -> Transformer:
+def make(heads: int = 4, layers: int = 3) -> Transformer:
     torch.manual_seed(1)
-    return Transformer(V, findings=F, attend="maps", **{"embedding": 32, "positions": 8, **options}).eval()
+    decoder = Transformer(V, findings=F, attend="maps", embedding=32, positions=8, heads=heads, layers=layers)
+    return decoder.eval()
 
 
 def features(n: int) -> StudyFeatures:

@@ -28,8 +28,8 @@ class ShowAttendTell(Decoder):
     doubly_stochastic : λ of equation 14: how strongly every cell shall get its share of attention.
     """
 
-    states = ("h", "c", "cells", "keys", "real")
-    fixed = ("cells", "keys", "real")
+    states: tuple[str, ...] = ("h", "c", "cells", "keys", "real")
+    fixed: tuple[str, ...] = ("cells", "keys", "real")
 
     def __init__(
         self,

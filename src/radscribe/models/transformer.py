@@ -30,8 +30,9 @@ def attend(query: Tensor, memory: Pair, visible: Tensor, heads: int) -> Pair:
     what was seen `[N, T, D]`, and the mean of the heads' weights `[N, T, S]`.
     """
     q, k, v = (
-        x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (query, *memory)
-    )  # [N, heads, …, D / heads]
+        x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2)  # [N, heads, T or S, D / heads]
+        for x in (query, *memory)
+    )
     scores = q @ k.transpose(2, 3) * q.shape[3] ** -0.5  # [N, heads, T, S]
     weights = torch.softmax(scores.masked_fill(~visible.unsqueeze(1), -torch.inf), dim=3)
     return (weights @ v).transpose(1, 2).flatten(2), weights.mean(1)
@@ -84,6 +85,7 @@ class Transformer(Decoder):
 
     states = ("keys", "values", "position", "cell_keys", "cell_values", "real", "whole")
     fixed = ("cell_keys", "cell_values", "real", "whole")
+    positions: int
 
     def __init__(
         self,
