@@ -52,6 +52,8 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     evidence: Literal["encoder", "labels"] = "encoder"  # what the decoder is told in training
     decoder: str = "show-and-tell"
     options: dict[str, int | float | bool | str] = {}  # of the decoder's class
+    word_vectors: str | None = None  # file in GloVe's text format that the word embedding starts from
+    freeze_word_vectors: bool = False  # the word embedding does not learn
     balance: float = 0.0  # 0 draws every study alike, 1 every finding about as often as none
     target: str = "findings"  # the report's section that is learned
     tokenizer: str = "word"  # or "bpe"
