@@ -44,16 +44,49 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     teacher_weight: float = 0.5
 
 
+class ScheduledSampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often a decoder reads its own word, by epoch."""
+
+    schedule: Literal["linear", "inverse-sigmoid"] = "linear"
+    start: int = 0  # epochs of teacher forcing before
+    length: float = 20.0  # linear: epochs until `highest`; inverse-sigmoid: its k
+    highest: float = 0.25
+
+
+class SelfCritical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a decoder learns from the reward of its own captions."""
+
+    warm_up: int = 0  # epochs of cross-entropy before
+    learning_rate: float = 1e-4  # after them
+    samples: int = 2  # captions drawn of a study
+    baseline: Literal["greedy", "others"] = "others"  # what a reward is compared with
+    cross_entropy: float = 0.0  # weight of the cross-entropy beside it
+
+
+class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a caption is worth; validation's `val_score` mixes with the same weights."""
+
+    cider_weight: float = 1.0  # of CIDEr-D, 0 to 10
+    finding_weight: float = 1.0  # of the F1 of its findings, 0 to 1
+
+
 class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     """`radscribe train`."""
 
     encoder: str = ""  # folder of the encoder's run; it goes into the bundle with the decoder
+    cache: str = ""  # folder of the encoder's features; "" is the run's own, `features`
     weak_reports: str | None = None  # R2Gen annotation.json: pair labels with its training reports
     evidence: Literal["encoder", "labels"] = "encoder"  # what the decoder is told in training
     decoder: str = "show-and-tell"
     options: dict[str, int | float | bool | str] = {}  # of the decoder's class
+    init_from: str = ""  # folder of a run: start from its weights, with its vocabulary
+    objective: str = "cross-entropy"  # a name in `objectives.OBJECTIVES`
+    label_smoothing: float = 0.0
+    scheduled_sampling: ScheduledSampling = ScheduledSampling()
+    self_critical: SelfCritical = SelfCritical()
+    reward: Reward = Reward()
     balance: float = 0.0  # 0 draws every study alike, 1 every finding about as often as none
-    target: str = "findings"  # the report's section that is learned
+    target: Literal["findings", "impression", "both"] = "findings"  # of the report, what is learned
     tokenizer: str = "word"  # or "bpe"
     vocabulary_size: int = 4000
     min_frequency: int = 3
@@ -63,6 +96,8 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     patience: int = 8
+    monitor: str = "val_score"  # of freely decoded captions
+    mode: Literal["min", "max"] = "max"
 
 
 Config = TypeVar("Config", EncoderConfig, DecoderConfig)
