@@ -1,8 +1,8 @@
 """Precomputed features of images, by name: a captioner trains on them without pixels.
 
 `features.npz` holds `name` `[N]` (image paths as in the manifest) and one array `[N, …]` a kind of feature:
-`probabilities` `[N, F]`, `pooled` `[N, C]`, and the cells `maps` `[N, L, F]` and `grid` `[N, L, C]`, as far as
-there are any. `training.feature_cache` keeps the same arrays on disk, computed from pixels.
+`probabilities` `[N, F]`, `pooled` `[N, C]`, and the cells `maps` `[N, L, F]` and `grid` `[N, L, C]`, as far
+as there are any. `training.feature_cache` keeps the same arrays on disk, computed from pixels.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class FeatureTable:
         """Write `features.npz`."""
         rows = list(self._row.values())
         arrays: dict[str, Any] = {kind: values[rows] for kind, values in self.arrays.items()}
-        np.savez_compressed(path, **{NAME: np.array(list(self._row))}, **arrays)
+        arrays[NAME] = np.array(list(self._row))
+        np.savez_compressed(path, **arrays)
 
     def width(self, kind: str) -> int:
         """Length K of one vector or one cell; 0 where there is no such feature."""

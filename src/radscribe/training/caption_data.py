@@ -17,6 +17,7 @@ from radscribe.data.study import Study
 from radscribe.data.weak_pairs import WeakPairs
 from radscribe.evaluation.references import Target, text_of
 from radscribe.models.decoder import StudyFeatures
+from radscribe.text.findings import label
 from radscribe.text.rules import normalise
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.evidence import FeatureSource
@@ -69,18 +70,28 @@ def weak_reports(pairs: WeakPairs) -> TextSource:
     return text
 
 
-def balancing_weights(studies: Sequence[Study], exponent: float) -> Tensor:
+def findings_present(studies: Sequence[Study], texts: Sequence[str]) -> list[list[str]]:
+    """The findings of each study: by its labels, or, where it has none, those that its text asserts."""
+    present: list[list[str]] = []
+    for study, text in zip(studies, texts, strict=True):
+        if study.labels:
+            present.append([finding for finding, value in study.labels.items() if value == 1.0])
+        else:
+            said = label(text).items()
+            present.append([name for name, status in said if status == "present" and name != "Normal"])
+    return present
+
+
+def balancing_weights(findings: Sequence[Sequence[str]], exponent: float) -> Tensor:
     """How often each study is drawn, `[N]`: the rarest of its findings' prevalence to the power -`exponent`.
 
     At 0 all studies come alike; at 1 every finding comes about as often as none. A caption asserts what is
     likelier than not, so that without balancing rare findings are never said.
     """
-    present = [
-        [finding for finding, value in study.labels.items() if value == 1.0] or [NOTHING] for study in studies
-    ]
+    present = [list(names) or [NOTHING] for names in findings]
     count = Counter(finding for findings in present for finding in findings)
     rarest = torch.tensor([min(count[finding] for finding in findings) for findings in present])
-    return (rarest / len(studies)).double() ** -exponent
+    return (rarest / len(present)).double() ** -exponent
 
 
 class CaptionData(Dataset[CaptionItem]):

@@ -44,7 +44,7 @@ class DecoderModule(L.LightningModule):
 
     def training_step(self, batch: CaptionBatch, index: int) -> Tensor:
         loss = self.objective.loss(self.decoder, batch, self.current_epoch)
-        figures = {"loss": loss.total, **loss.figures}
+        figures: dict[str, Tensor | float] = {"loss": loss.total, **loss.figures}
         self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(batch.ids))
         return loss.total
 

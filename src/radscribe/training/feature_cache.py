@@ -3,7 +3,7 @@
     CACHE/<encoder>/<kinds>/<kind>.npy   a row an image: probabilities, pooled (float32), grid, maps (float16)
     CACHE/<encoder>/<kinds>/index.json   SHA-256 of the content of each row's image file
 
-`<encoder>` is the start of a SHA-256 of the encoder's weights and shape. An image that changed is another one;
+`<encoder>` is the start of a SHA-256 of the encoder's weights and shape. An image that changed is another;
 runs and datasets may share a cache. Rows are appended: data first, then the array's header, then the index.
 What a kill leaves behind the last row of the index is written over.
 """
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from radscribe.data.atomic import replacing
@@ -90,7 +90,7 @@ class FeatureCache:
         try:
             arrays = {kind: np.load(self._array(kind), mmap_mode="r") for kind in self.kinds}
             return FeatureTable({n: row[digest] for n, digest in zip(names, digests, strict=True)}, arrays)
-        except (OSError, ValueError, DataError) as error:
+        except (OSError, EOFError, ValueError, DataError) as error:
             raise DataError(
                 f"is a damaged cache of features ({error})",
                 subject=self.folder,

@@ -27,6 +27,7 @@ from radscribe.training.caption_data import (
     TextSource,
     balancing_weights,
     collate,
+    findings_present,
     reports_as_written,
     weak_reports,
 )
@@ -121,7 +122,8 @@ def _loader(part: CaptionData, config: DecoderConfig, split: Split) -> DataLoade
     sampler: Sampler[int] = SequentialSampler(part)
     if split == "train":
         # With replacement only where weights differ: otherwise every study comes once an epoch.
-        weights = balancing_weights(part.studies, config.balance).tolist()
+        present = findings_present(part.studies, part.references())
+        weights = balancing_weights(present, config.balance).tolist()
         sampler = WeightedRandomSampler(weights, len(part)) if config.balance else RandomSampler(part)
     return DataLoader(part, config.batch_size, sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from radscribe.models import Decoder
+from radscribe.models.decoder import Decoder, Taught
 from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.objectives.objective import Loss, Objective
 
@@ -23,15 +23,15 @@ def cross_entropy(
     label_smoothing : share of the target that is spread evenly over the vocabulary.
     sample_rate : how often the decoder reads its own word instead of the report's.
     """
-    taught = decoder(batch.features, batch.tokens[:, :-1], sample_rate)
+    taught: Taught = decoder(batch.features, batch.tokens[:, :-1], sample_rate)
     following = batch.tokens[:, 1:]  # [N, T]
     mask = following != padding
     log_likelihood = taught.log_probabilities.gather(2, following.unsqueeze(2))[..., 0] * mask  # [N, T]
-    even = taught.log_probabilities.mean(2) * mask  # [N, T]
-    score = (
-        (1 - label_smoothing) * log_likelihood + label_smoothing * even if label_smoothing else log_likelihood
-    )
-    return -score.sum() / mask.sum() + decoder.extra_loss(taught, log_likelihood, mask)
+    score = log_likelihood.sum()
+    if label_smoothing:
+        even = (taught.log_probabilities.mean(2) * mask).sum()
+        score = (1 - label_smoothing) * score + label_smoothing * even
+    return -score / mask.sum() + decoder.extra_loss(taught, log_likelihood, mask)
 
 
 class CrossEntropy(Objective):

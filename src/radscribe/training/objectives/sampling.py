@@ -24,7 +24,9 @@ def draw(
     token = torch.full_like(open_rows, bos)
     for t in range(max_length + 1):
         log_probabilities, state, *_ = decoder.step(token, state)
-        token = torch.multinomial(log_probabilities.exp(), 1)[:, 0]
+        probabilities = log_probabilities.exp()  # [open rows, V]
+        probabilities[:, [pad, bos]] = 0  # are no words
+        token = torch.multinomial(probabilities, 1)[:, 0]
         captions[open_rows, t] = token
         going = token != eos
         if not bool(going.any()):

@@ -4,8 +4,8 @@ Rennie et al., Self-Critical Sequence Training for Image Captioning, CVPR 2017: 
 caption's reward as the baseline. Luo, A Better Variant of Self-Critical Sequence Training, 2020: the baseline
 of a caption is the mean reward of the others that were drawn of its study.
 
-The decoder is in evaluation mode, without dropout, so that what is rewarded is what will caption. Captions are
-drawn without gradients; their likelihood is then computed with gradients, all words at once.
+The decoder is in evaluation mode, without dropout, so that what is rewarded is what will caption. Captions
+are drawn without gradients; their likelihood is then computed with gradients, all words at once.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def likelihoods(
     lengths = (captions != pad).sum(1)
     order = lengths.argsort()
     found: list[Tensor] = []
-    for rows in order.split(ROWS):
+    for rows in torch.split(order, ROWS):
         words = captions[rows, : int(lengths[rows[-1]])]  # [ROWS, T]
         before = torch.cat([torch.full_like(words[:, :1], bos), words[:, :-1]], dim=1)
         part = StudyFeatures(*(None if f is None else f[rows] for f in features))  # type: ignore[arg-type]
