@@ -37,11 +37,12 @@ def reports_as_written(section: str) -> TextSource:
 
 def weak_reports(pairs: WeakPairs, seed: int, fresh: bool) -> TextSource:
     """A report that says the study's labels: `fresh` another one at each call, else always the same one."""
-    shared = random.Random(seed)
 
     def text(study: Study) -> str:
         present = [finding for finding, value in study.labels.items() if value == 1.0]
-        return pairs.sample(present, shared if fresh else random.Random(f"{seed}:{study.id}"))
+        # Fresh ones draw from the global generator, which the engine seeds every epoch.
+        own = random.Random(random.getrandbits(64) if fresh else f"{seed}:{study.id}")
+        return pairs.sample(present, own)
 
     return text
 

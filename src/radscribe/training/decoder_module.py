@@ -14,10 +14,13 @@ from radscribe.models.captioner import greedy
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import DecoderConfig
+from radscribe.training.engine.processes import gathered
 
 
 class DecoderModule(L.LightningModule):
     """Trains a `Decoder` on batches of `CaptionData`."""
+
+    unit = "words"
 
     def __init__(self, config: DecoderConfig, decoder: Decoder, tokenizer: ReportTokenizer) -> None:
         super().__init__()
@@ -26,19 +29,22 @@ class DecoderModule(L.LightningModule):
 
     def training_step(self, batch: tuple[StudyFeatures, Tensor], index: int) -> Tensor:
         loss = self._loss(batch)
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[1]))
+        self.log("loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch[1]))
         return loss
 
+    def count(self, batch: tuple[StudyFeatures, Tensor]) -> Tensor:
+        return (batch[1][:, 1:] != self.tokenizer.pad).sum()
+
     def validation_step(self, batch: tuple[StudyFeatures, Tensor], index: int) -> None:
-        self.log("val_loss", self._loss(batch), batch_size=len(batch[1]))
+        self.log("val_loss", self._loss(batch), sync_dist=True, batch_size=len(batch[1]))
         eos = self.tokenizer.eos
         for row in greedy(self.decoder, batch[0], self.tokenizer.bos, eos, self.config.max_length).tolist():
             self._captions[tuple(token for token in row if token != eos)] += 1
 
     def on_validation_epoch_end(self) -> None:
-        total = sum(self._captions.values())
-        self.log("val_distinct", float(len(self._captions)))
-        self.log("val_most_frequent", max(self._captions.values()) / total)
+        captions = Counter(gathered(self._captions.elements()))
+        self.log("val_distinct", float(len(captions)))
+        self.log("val_most_frequent", max(captions.values()) / captions.total())
         self._captions.clear()
 
     def _loss(self, batch: tuple[StudyFeatures, Tensor]) -> Tensor:

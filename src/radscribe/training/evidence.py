@@ -31,11 +31,10 @@ def label_evidence(findings: Sequence[str], operating_point: float, seed: int, f
     ----------
     fresh : other margins at each call, else always the same ones for a study.
     """
-    shared = torch.Generator().manual_seed(seed)
     threshold = torch.logit(torch.tensor(operating_point))
 
     def features(study: Study) -> dict[str, Tensor]:
-        generator = shared
+        generator = None  # the global one, which the engine seeds every epoch
         if not fresh:
             generator = torch.Generator().manual_seed(int(unit_hash(study.id, seed) * 2**31))
         side = torch.tensor([1.0 if study.labels.get(finding) == 1.0 else -1.0 for finding in findings])

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import msgspec
 import torch
-from torch.utils.data import (
-    DataLoader,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    WeightedRandomSampler,
-)
+from torch.utils.data import DataLoader
 
 from radscribe.data import features as feature_file
 from radscribe.data.features import FeatureTable
@@ -34,7 +29,7 @@ from radscribe.training.caption_data import (
     reports_as_written,
     weak_reports,
 )
-from radscribe.training.config import DecoderConfig, save
+from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_module import DecoderModule
 from radscribe.training.decoder_run import (
     SHAPES,
@@ -44,7 +39,7 @@ from radscribe.training.decoder_run import (
     keep_encoder,
     require_decoder,
 )
-from radscribe.training.engine import fit
+from radscribe.training.engine import begin, finish, fit, is_main, loader
 from radscribe.training.evidence import FeatureSource, encoder_features, label_evidence
 from radscribe.training.image_data import ImageData
 from radscribe.training.train_encoder import infer, load_encoder
@@ -62,11 +57,11 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     require_decoder(config.decoder)
     if config.evidence == "labels" and not config.encoder:
         raise UsageError("evidence=labels needs an encoder's findings", remedy="give --set encoder=RUN")
+    if not begin(out, config, resume):
+        return out / WEIGHTS
     L.seed_everything(config.seed, workers=True, verbose=False)
-    out.mkdir(parents=True, exist_ok=True)
-    save(config, out / "config.json")
     encoder = load_encoder(Path(config.encoder)) if config.encoder else None
-    if encoder is not None:
+    if encoder is not None and is_main():
         keep_encoder(Path(config.encoder), out)
     manifest = Manifest(data)
     check_leaks(manifest).require_none()
@@ -75,28 +70,31 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     tokenizer = ReportTokenizer.train(
         texts, config.vocabulary_size, config.min_frequency, kind=config.tokenizer
     )
-    tokenizer.save(out / "tokenizer.json")
     shapes = _shapes(encoder, table)
-    (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
+    if is_main():
+        tokenizer.save(out / "tokenizer.json")
+        (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
     decoder = build_decoder(config, len(tokenizer), shapes)
     features = _features(config, decoder, encoder, table)
-    loaders: dict[Split, DataLoader[object]] = {}
+    loaders: dict[Split, DataLoader[Any]] = {}
     for split in ("train", "val"):
         part = CaptionData(
             manifest.split(split), features[split], sources[split], tokenizer, config.max_length
         )
-        sampler: Sampler[int] = SequentialSampler(part)
-        if split == "train":
-            weights = balancing_weights(part.studies, config.balance)
+        train = split == "train"
+        loaders[split] = loader(
+            part,
+            config.batch_size,
+            seed=config.seed if train else None,
             # With replacement only where weights differ: otherwise every study comes once an epoch.
-            sampler = (
-                WeightedRandomSampler(weights.tolist(), len(part)) if config.balance else RandomSampler(part)
-            )
-        loaders[split] = DataLoader(part, config.batch_size, sampler=sampler, collate_fn=collate)
+            weights=balancing_weights(part.studies, config.balance) if train and config.balance else None,
+            collate=collate,
+        )
     module = DecoderModule(config, decoder, tokenizer)
-    fit(module, loaders["train"], loaders["val"], config, out, resume=resume)
+    fitted = fit(module, loaders["train"], loaders["val"], config, out, resume=resume)
     path = out / WEIGHTS
     torch.save(decoder.state_dict(), path)
+    finish(out, config, manifest, fitted)
     return path
 
 
