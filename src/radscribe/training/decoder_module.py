@@ -13,6 +13,7 @@ from radscribe.models.decoder import Decoder
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.config import DecoderConfig
+from radscribe.training.engine import gathered
 from radscribe.training.objectives import Objective
 from radscribe.training.objectives.cross_entropy import cross_entropy
 from radscribe.training.validation import Said, caption_scores
@@ -28,12 +29,17 @@ class DecoderModule(L.LightningModule):
     cross-entropy under teacher forcing.
     """
 
+    unit = "words"
+
     def __init__(
         self, config: DecoderConfig, decoder: Decoder, tokenizer: ReportTokenizer, objective: Objective
     ) -> None:
         super().__init__()
         self.config, self.decoder, self.tokenizer, self.objective = config, decoder, tokenizer, objective
         self._said: list[Said] = []
+
+    def on_train_start(self) -> None:
+        self.on_train_epoch_start()  # Lightning leaves that out for the first one resumed
 
     def on_train_epoch_start(self) -> None:
         loader: Any = self.trainer.train_dataloader
@@ -42,10 +48,13 @@ class DecoderModule(L.LightningModule):
             for group in self.trainer.optimizers[0].param_groups:
                 group["lr"] = rate
 
+    def count(self, batch: CaptionBatch) -> Tensor:
+        return (batch.tokens[:, 1:] != self.tokenizer.pad).sum()
+
     def training_step(self, batch: CaptionBatch, index: int) -> Tensor:
         loss = self.objective.loss(self.decoder, batch, self.current_epoch)
         figures: dict[str, Tensor | float] = {"loss": loss.total, **loss.figures}
-        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(batch.ids))
+        self.log_dict(figures, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.ids))
         return loss.total
 
     def validation_step(self, batch: CaptionBatch, index: int) -> None:
@@ -57,16 +66,9 @@ class DecoderModule(L.LightningModule):
         self._said += map(Said, batch.ids, captions, batch.references)
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(caption_scores(self._everywhere(), self.config.reward))
+        said = sorted(gathered(self._said))  # in the same order for any number of processes
+        self.log_dict(caption_scores(said, self.config.reward))
         self._said.clear()
-
-    def _everywhere(self) -> list[Said]:
-        """What was said on all devices, each study once."""
-        parts = [self._said]
-        if self.trainer.world_size > 1:
-            parts = [[] for _ in range(self.trainer.world_size)]
-            torch.distributed.all_gather_object(parts, self._said)
-        return list({said.id: said for part in parts for said in part}.values())
 
     def configure_optimizers(self) -> Any:
         optimiser = torch.optim.AdamW(

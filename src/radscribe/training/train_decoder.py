@@ -8,7 +8,7 @@ from pathlib import Path
 import lightning as L
 import msgspec
 import torch
-from torch.utils.data import DataLoader, RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler
+from torch.utils.data import DataLoader
 
 from radscribe.data import features as feature_file
 from radscribe.data.features import FeatureTable
@@ -31,7 +31,7 @@ from radscribe.training.caption_data import (
     reports_as_written,
     weak_reports,
 )
-from radscribe.training.config import DecoderConfig, save
+from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_module import DecoderModule
 from radscribe.training.decoder_run import (
     SHAPES,
@@ -43,7 +43,7 @@ from radscribe.training.decoder_run import (
     load_decoder,
     require_decoder,
 )
-from radscribe.training.engine import fit
+from radscribe.training.engine import begin, finish, fit, is_main, loader
 from radscribe.training.evidence import (
     FeatureSource,
     encoder_features,
@@ -70,21 +70,22 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     require_decoder(config.decoder)
     if config.evidence == "labels" and not config.encoder:
         raise UsageError("evidence=labels needs an encoder's findings", remedy="give --set encoder=RUN")
+    if not begin(out, config, resume):
+        return out / WEIGHTS
     L.seed_everything(config.seed, workers=True, verbose=False)
-    out.mkdir(parents=True, exist_ok=True)
-    save(config, out / "config.json")
     encoder = load_encoder(Path(config.encoder)) if config.encoder else None
-    if encoder is not None:
+    if encoder is not None and is_main():
         keep_encoder(Path(config.encoder), out)
     manifest = Manifest(data)
     check_leaks(manifest).require_none()
     texts, sources = _texts(manifest, config)
     tokenizer = _tokenizer(texts, config)
-    tokenizer.save(out / TOKENIZER)
     path = data / feature_file.FILE
     table = FeatureTable.load(path) if config.evidence == "encoder" and path.is_file() else None
     shapes = _shapes(encoder, table)
-    (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
+    if is_main():
+        tokenizer.save(out / TOKENIZER)
+        (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
     decoder = build_decoder(config, len(tokenizer), shapes)
     if config.init_from:
         _start_from(Path(config.init_from), decoder)
@@ -112,20 +113,20 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     objective = build_objective(config, tokenizer, parts["train"].references())
     module = DecoderModule(config, decoder, tokenizer, objective)
     training, validation = (_loader(parts[split], config, split) for split in PARTS)
-    fit(module, training, validation, config, out, resume=resume)
+    fitted = fit(module, training, validation, config, out, resume=resume)
     path = out / WEIGHTS
     torch.save(decoder.state_dict(), path)
+    finish(out, config, manifest, fitted)
     return path
 
 
 def _loader(part: CaptionData, config: DecoderConfig, split: Split) -> DataLoader[CaptionBatch]:
-    sampler: Sampler[int] = SequentialSampler(part)
-    if split == "train":
-        # With replacement only where weights differ: otherwise every study comes once an epoch.
-        present = findings_present(part.studies, part.references())
-        weights = balancing_weights(present, config.balance).tolist()
-        sampler = WeightedRandomSampler(weights, len(part)) if config.balance else RandomSampler(part)
-    return DataLoader(part, config.batch_size, sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
+    if split != "train":
+        return loader(part, config.batch_size, collate=collate)
+    # With replacement only where weights differ: otherwise every study comes once an epoch.
+    present = findings_present(part.studies, part.references())
+    weights = balancing_weights(present, config.balance) if config.balance else None
+    return loader(part, config.batch_size, seed=config.seed, weights=weights, collate=collate)
 
 
 def _features(
