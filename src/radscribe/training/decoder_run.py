@@ -20,6 +20,7 @@ from radscribe.training.train_encoder import load_encoder
 
 WEIGHTS = "decoder.pt"
 SHAPES = "shapes.json"
+TOKENIZER = "tokenizer.json"
 ENCODER = "encoder"
 
 
@@ -71,7 +72,7 @@ def load_decoder(run: Path) -> tuple[Decoder, ReportTokenizer, DecoderConfig]:
             f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
         )
     shapes = msgspec.json.decode((run / SHAPES).read_bytes(), type=Shapes)
-    tokenizer = ReportTokenizer.load(run / "tokenizer.json")
+    tokenizer = ReportTokenizer.load(run / TOKENIZER)
     decoder = build_decoder(config, len(tokenizer), shapes)
     decoder.load_state_dict(torch.load(run / WEIGHTS, map_location="cpu", weights_only=True))
     return decoder.eval(), tokenizer, config

@@ -15,12 +15,15 @@ from radscribe.models.efficientnet_lite import imagenet_state
 from radscribe.models.encoder import Encoder
 from radscribe.training.augment import augment
 from radscribe.training.config import EncoderConfig
+from radscribe.training.engine.processes import gathered
 
 WARM_UP = 0.1  # share of the steps
 
 
 class EncoderModule(L.LightningModule):
     """Trains an `Encoder` on batches of `ImageData`."""
+
+    unit = "images"
 
     def __init__(self, config: EncoderConfig, prevalence: Tensor | None = None) -> None:
         super().__init__()
@@ -43,8 +46,11 @@ class EncoderModule(L.LightningModule):
             images, targets = mix(images, targets, self.config.mixup)
         logits = self.encoder(images.contiguous(memory_format=torch.channels_last)).logits
         loss = masked_loss(logits, targets)
-        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(pixels))
+        self.log("loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(pixels))
         return loss
+
+    def count(self, batch: tuple[Tensor, Tensor, Tensor]) -> int:
+        return len(batch[0])
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
         pixels, labels, _ = batch
@@ -52,12 +58,12 @@ class EncoderModule(L.LightningModule):
         self._validation.append((logits.cpu(), labels.cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        logits, labels = (torch.cat(parts) for parts in zip(*self._validation, strict=True))
+        logits, labels = (torch.cat(parts) for parts in zip(*gathered(self._validation), strict=True))
         self._validation.clear()
         values = [auroc(logits[:, f].numpy(), labels[:, f].numpy()) for f in range(labels.shape[1])]
         known = [value for value in values if not np.isnan(value)]
-        self.log("val_auroc", float(np.mean(known)) if known else 0.5, prog_bar=True)
-        self.log("val_loss", masked_loss(logits, labels), prog_bar=True)
+        self.log("val_auroc", float(np.mean(known)) if known else 0.5)
+        self.log("val_loss", masked_loss(logits, labels))
 
     def configure_optimizers(self) -> Any:
         matrices = [p for p in self.encoder.parameters() if p.ndim > 1]

@@ -21,10 +21,12 @@ from radscribe.errors import DataError
 from radscribe.evaluation.auroc import auroc
 from radscribe.models.encoder import Encoder, EncoderOutput
 from radscribe.training.calibration import expected_calibration_error, fit_platt
-from radscribe.training.config import EncoderConfig, load, save
+from radscribe.training.config import EncoderConfig, load
 from radscribe.training.encoder_module import EncoderModule, as_input
-from radscribe.training.engine import fit
+from radscribe.training.engine import begin, finish, fit, loader
 from radscribe.training.image_data import ImageData, read_soft_labels
+
+WEIGHTS = "encoder.pt"
 
 
 def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = False) -> Path:
@@ -35,10 +37,10 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
     DataError : the manifest has no training or validation studies, or an image cannot be read.
     LeakError : a patient, a study or an image stands in two parts.
     """
+    if not begin(out, config, resume):
+        return out / WEIGHTS
     L.seed_everything(config.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
-    out.mkdir(parents=True, exist_ok=True)
-    save(config, out / "config.json")
     manifest = Manifest(data)
     check_leaks(manifest).require_none()
     teacher = read_soft_labels(Path(config.teacher), config.findings) if config.teacher else None
@@ -47,19 +49,21 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
     training = ImageData(manifest, "train", config.findings, stored, teacher, config.teacher_weight)
     validation = ImageData(manifest, "val", config.findings, stored)
     module = EncoderModule(config, training.labels.nanmean(0).nan_to_num(0.01))
-    fit(
+    fitted = fit(
         module,
-        DataLoader(training, config.batch_size, shuffle=True, drop_last=len(training) > config.batch_size),
-        DataLoader(validation, config.batch_size),
+        loader(training, config.batch_size, seed=config.seed, drop_last=True),
+        loader(validation, config.batch_size),
         config,
         out,
         resume=resume,
         callbacks=[EMAWeightAveraging(decay=config.average_decay)],
     )
-    return finish(module.encoder, validation, out)
+    path = calibrate(module.encoder, validation, out)
+    finish(out, config, manifest, fitted)
+    return path
 
 
-def finish(encoder: Encoder, validation: ImageData, out: Path) -> Path:
+def calibrate(encoder: Encoder, validation: ImageData, out: Path) -> Path:
     """Calibrate on validation images; write `validation.json` and `encoder.pt`, whose path is returned."""
     logits = infer(encoder, validation).logits
     scale, shift = fit_platt(logits, validation.labels)
@@ -77,7 +81,7 @@ def finish(encoder: Encoder, validation: ImageData, out: Path) -> Path:
         },
     }
     (out / "validation.json").write_text(json.dumps(report, indent=2) + "\n")
-    path = out / "encoder.pt"
+    path = out / WEIGHTS
     torch.save(encoder.state_dict(), path)
     return path
 
@@ -108,10 +112,10 @@ def load_encoder(run: Path) -> Encoder:
     config = load(EncoderConfig, run / "config.json")
     encoder = Encoder(config.backbone, config.image_size, config.findings, config.dropout)
     try:
-        encoder.load_state_dict(torch.load(run / "encoder.pt", map_location="cpu", weights_only=True))
+        encoder.load_state_dict(torch.load(run / WEIGHTS, map_location="cpu", weights_only=True))
     except FileNotFoundError:
         raise DataError(
-            "has no encoder.pt: the run is not finished", subject=run, remedy="go on with --resume"
+            f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
         ) from None
     except RuntimeError as error:
         raise DataError(

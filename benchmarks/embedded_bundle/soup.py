@@ -1,6 +1,6 @@
 """Average the weights of encoders that were tuned from the same start, and calibrate the mean.
 
-    python -m benchmarks.edition_one.soup DATA OUT RUN RUN...
+    python -m benchmarks.embedded_bundle.soup DATA OUT RUN RUN...
 
 Wortsman et al., Model soups, ICML 2022. Running means and variances of the normalisations are taken anew,
 over the training images. OUT becomes a run like the others, with the configuration of the first.
@@ -20,7 +20,7 @@ from radscribe.data.manifest import Manifest
 from radscribe.models.encoder import Encoder
 from radscribe.training.encoder_module import as_input
 from radscribe.training.image_data import ImageData
-from radscribe.training.train_encoder import finish, load_encoder
+from radscribe.training.train_encoder import calibrate, load_encoder
 
 
 def average(encoders: list[Encoder]) -> Encoder:
@@ -62,7 +62,7 @@ def main() -> None:
     renew_statistics(encoder, training)
     arguments.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(arguments.runs[0] / "config.json", arguments.out / "config.json")
-    print(f"wrote {finish(encoder, validation, arguments.out)}")
+    print(f"wrote {calibrate(encoder, validation, arguments.out)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Train decoders with several settings, and print how far their captions agree with the validation labels.
 
-    python -m benchmarks.edition_one.choose DATA ENCODER ANNOTATION OUT
+    python -m benchmarks.embedded_bundle.choose DATA ENCODER ANNOTATION OUT
 
 The figures are for choosing `decoder.yaml`; nothing here looks at the test part. The operating point changes
 nothing in training, so that one training serves all of them.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.edition_one.measure import asserted, truth
+from benchmarks.embedded_bundle.measure import asserted, truth
 from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.agreement import agreement, macro_f1
