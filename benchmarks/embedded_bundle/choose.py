@@ -1,4 +1,4 @@
-"""Train decoders with several settings, and print how far their captions agree with the validation labels.
+"""Train decoders of several kinds, and print how far their captions agree with the validation labels.
 
     python -m benchmarks.embedded_bundle.choose DATA ENCODER ANNOTATION OUT
 
@@ -9,6 +9,9 @@ nothing in training, so that one training serves all of them.
 from __future__ import annotations
 
 import argparse
+import math
+import random
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +19,45 @@ import numpy as np
 from benchmarks.embedded_bundle.measure import asserted, truth
 from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
+from radscribe.data.study import Study
 from radscribe.evaluation.agreement import agreement, macro_f1
-from radscribe.models import ShowAndTell, StudyFeatures
+from radscribe.models import Decoder, Encoder, ShowAndTell, ShowAttendTell, StudyFeatures
+from radscribe.training.caption_data import side_by_side
 from radscribe.training.config import DecoderConfig, load
 from radscribe.training.decoder_run import load_captioner
-from radscribe.training.image_data import ImageData
+from radscribe.training.evidence import encoder_features
+from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.train_decoder import train_decoder
-from radscribe.training.train_encoder import infer, load_encoder
+from radscribe.training.train_encoder import load_encoder
 
 CONFIG = Path(__file__).with_name("decoder.yaml")
-BALANCES = (0.0, 0.5)
-OPERATING_POINTS = (0.12, 0.15, 0.18, 0.2, 0.22, 0.25)
+CANDIDATES: Mapping[str, tuple[str, ...]] = {
+    "show and tell": ("decoder=show-and-tell",),
+    "attends to maps": ("decoder=show-attend-tell", "options.attend=maps"),
+    "told probabilities, attends to maps": (
+        "decoder=show-attend-tell",
+        "options.attend=maps",
+        "options.image_input=probabilities",
+    ),
+}
+OPERATING_POINTS = (0.15, 0.18, 0.2, 0.22, 0.25, 0.3)
 BEAMS = (1, 3)
+
+
+def set_operating_point(decoder: Decoder, point: float) -> None:
+    """Let findings count as seen from another probability on."""
+    assert isinstance(decoder, ShowAndTell | ShowAttendTell)
+    place = decoder if isinstance(decoder, ShowAndTell) else decoder.reader
+    place.threshold = math.log(point / (1 - point))
+
+
+def features_of(
+    studies: Sequence[Study], encoder: Encoder, kinds: Sequence[str], manifest: Manifest, folder: Path
+) -> StudyFeatures:
+    """What the encoder sees of all studies."""
+    names = [image.path for study in studies for image in study.images]
+    source = encoder_features(FeatureCache(folder, encoder, kinds).table(manifest.root, names), kinds)
+    return side_by_side([source(study, random.Random()) for study in studies])
 
 
 def main() -> None:
@@ -38,42 +68,34 @@ def main() -> None:
     manifest = Manifest(arguments.data)
     encoder = load_encoder(arguments.encoder)
     studies = list(manifest.split("val"))
-    probabilities = infer(
-        encoder, ImageData(manifest, "val", encoder.findings, encoder.image_size)
-    ).probabilities
+    kinds = ("probabilities", "maps", "views")
+    features = features_of(studies, encoder, kinds, manifest, arguments.out / "features")
     true = truth(studies, encoder.findings)
     print(
-        "| balance | operating point | beam | precision | recall | micro-F1 | macro-F1 | silent | distinct |"
+        "| decoder | operating point | beam | precision | recall | micro-F1 | macro-F1 | silent | distinct |"
     )
-    print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
 
-    def show(balance: str, point: float, beam: str, said: np.ndarray, distinct: int) -> None:
+    def show(decoder: str, point: float, beam: str, said: np.ndarray, distinct: int) -> None:
         one = agreement(said, true)
         print(
-            f"| {balance} | {point} | {beam} | {one.precision:.3f} | {one.recall:.3f} | {one.f1:.3f} "
+            f"| {decoder} | {point} | {beam} | {one.precision:.3f} | {one.recall:.3f} | {one.f1:.3f} "
             f"| {macro_f1(said, true):.3f} | {(~said.any(1)).mean():.0%} | {distinct} |",
             flush=True,
         )
 
     for point in OPERATING_POINTS:
-        show("no decoder", point, "", probabilities.numpy() > point, 0)
-    for balance in BALANCES:
-        run = arguments.out / f"balance{balance}"
-        settings = [
-            f"encoder={arguments.encoder}",
-            f"weak_reports={arguments.annotation}",
-            f"balance={balance}",
-        ]
-        config = load(DecoderConfig, CONFIG, settings)
-        if not (run / "decoder.pt").exists():
-            train_decoder(arguments.data, run, config, resume=True)
-        _, decoder, tokenizer, _ = load_captioner(run)
-        assert isinstance(decoder, ShowAndTell)
+        show("none: the encoder's findings", point, "", features.probabilities.numpy() > point, 0)
+    for name, settings in CANDIDATES.items():
+        run = arguments.out / name.replace(" ", "_").replace(",", "")
+        paths = (f"encoder={arguments.encoder}", f"weak_reports={arguments.annotation}")
+        train_decoder(arguments.data, run, load(DecoderConfig, CONFIG, (*settings, *paths)), resume=True)
+        _, decoder, tokenizer, config = load_captioner(run)
         for point in OPERATING_POINTS:
-            decoder.threshold = float(np.log(point / (1 - point)))
+            set_operating_point(decoder, point)
             for beam in BEAMS:
-                texts = captions(decoder, tokenizer, StudyFeatures(probabilities), beam, config.max_length)
-                show(str(balance), point, str(beam), asserted(texts, encoder.findings), len(set(texts)))
+                texts = captions(decoder, tokenizer, features, beam, config.max_length)
+                show(name, point, str(beam), asserted(texts, encoder.findings), len(set(texts)))
 
 
 if __name__ == "__main__":
