@@ -90,6 +90,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, killed_in: i
     assert figures_of(fitted) == figures_of(expected)
     assert torch.equal(resumed.mean, whole.mean)
     assert resumed.seen == whole.seen[killed_in:]
+    assert len({tuple(epoch) for epoch in whole.seen}) == len(figures)  # each in another order
     assert len({row["learning_rate"] for row in fitted.rows}) > 2
     with (moved / "log" / "metrics.csv").open() as file:
         assert [int(row["epoch"]) for row in csv.DictReader(file)] == list(range(1, 9))

@@ -136,8 +136,8 @@ def test_a_captioner_killed_and_resumed_is_the_one_not_killed(
     data: Path, encoder: Path, tmp_path: Path
 ) -> None:
     """With all that is drawn in an epoch: dropout, evidence, reports, and which studies come."""
-    settings = (*DECODER, f"encoder={encoder}", f"weak_reports={data / 'annotation.json'}")
-    settings += ("evidence=labels", "balance=0.5")
+    drawn = (f"weak_reports={data / 'annotation.json'}", "evidence=labels", "balance=0.5")
+    settings = (*DECODER, f"encoder={encoder}", *drawn)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run(*arguments("train", data, whole, settings))
     kill_after(arguments("train", data, killed, settings), killed, epochs=2)
