@@ -30,6 +30,7 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     """`radscribe train-encoder`."""
 
     backbone: str = "efficientnet-lite0"
+    backbone_options: dict[str, int | bool] = {}  # of the backbone's class
     pretrained: bool = True  # ImageNet weights, where the backbone has some
     image_size: int = 320
     findings: tuple[str, ...] = CHESTXRAY14
