@@ -1,7 +1,7 @@
 """Files as others write them, made here with weights drawn at random: for the tests, and for `parity`.
 
-Keras models are real ones (`keras` on its torch backend). torch checkpoints are the encoder's own tensors under
-the names that the others use.
+Keras models are real ones (`keras` on its torch backend). torch checkpoints are an encoder's own tensors
+under the names that others use.
 """
 
 from __future__ import annotations
@@ -119,7 +119,12 @@ def torchxrayvision_answer(encoder: Encoder, grey: Tensor, thresholds: Tensor) -
 
 
 def keras_captioner(
-    masked: bool, words: int = 541, scores: int = 14, window: int = 124, embedding: int = 200, units: int = 256
+    masked: bool,
+    words: int = 541,
+    scores: int = 14,
+    window: int = 124,
+    embedding: int = 200,
+    units: int = 256,
 ) -> Any:
     """The captioner of the original system: scores and words to the next word's probabilities."""
     keras = import_keras()

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from radscribe.models.captioner import Captioner
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import BACKBONES, Encoder
+from radscribe.models.merge_captioner import MergeCaptioner, PaddedMergeCaptioner
 from radscribe.models.show_and_tell import ShowAndTell
 
 DECODERS: dict[str, Callable[..., Decoder]] = {
     "show-and-tell": ShowAndTell,
+    "merge": MergeCaptioner,
+    "merge-padded": PaddedMergeCaptioner,
 }
 
 __all__ = ["BACKBONES", "DECODERS", "Captioner", "Decoder", "Encoder", "ShowAndTell", "StudyFeatures"]

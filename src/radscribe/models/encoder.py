@@ -63,6 +63,7 @@ class Encoder(nn.Module):
         if image_size % 32:
             raise UsageError(f"image size {image_size} is not divisible by 32", remedy="take 224, 256 or 320")
         self.backbone_name, self.image_size, self.findings = backbone, image_size, findings
+        self.backbone_options = dict(backbone_options)
         try:
             self.backbone = BACKBONES[backbone](**backbone_options)
         except TypeError as error:

@@ -1,12 +1,13 @@
-"""Published weights to our modules, one layout a file; `ENCODERS` lists the layouts of encoders."""
+"""Published weights to our modules, one layout a file; `ENCODERS` and `CAPTIONERS` list them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from radscribe.errors import WeightsError
-from radscribe.models.importers import keras_densenet, torchvision_densenet, torchxrayvision
+from radscribe.models.importers import keras_densenet, keras_merge, torchvision_densenet, torchxrayvision
 from radscribe.models.importers.encoder_import import ImportedEncoder
+from radscribe.models.importers.keras_merge import ImportedCaptioner
 from radscribe.models.importers.weights_file import WeightsFile
 
 # What is more special comes first. Each gives None where a file is not of its layout.
@@ -15,21 +16,24 @@ ENCODERS: dict[str, Callable[[WeightsFile], ImportedEncoder | None]] = {
     "torchxrayvision DenseNet-121": torchxrayvision.read,
     "torchvision DenseNet-121": torchvision_densenet.read,
 }
+CAPTIONERS: dict[str, Callable[[WeightsFile], ImportedCaptioner | None]] = {
+    "Keras merge captioner": keras_merge.read,
+}
 
 
-def read_encoder(file: WeightsFile) -> ImportedEncoder:
-    """The encoder in a file of weights.
+def recognise(file: WeightsFile) -> ImportedEncoder | ImportedCaptioner:
+    """What is in a file of weights.
 
     Raises
     ------
     WeightsError : no importer knows the layout; or tensors are missing, unknown or of another shape.
     """
-    for read in ENCODERS.values():
+    for read in (*ENCODERS.values(), *CAPTIONERS.values()):
         imported = read(file)
         if imported is not None:
             return imported
     raise WeightsError(
         f"is of no known layout (it begins with {', '.join(list(file.tensors)[:3]) or 'nothing'})",
         subject=file.path,
-        remedy=f"known are {', '.join(ENCODERS)} and the Keras captioner",
+        remedy=f"known are {', '.join((*ENCODERS, *CAPTIONERS))}",
     )

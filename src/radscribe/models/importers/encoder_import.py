@@ -120,9 +120,7 @@ def build(
             state[name] = state[name][kept]
     options: dict[str, int | bool] = {"input_channels": imported.input_channels}
     options["final_relu"] = imported.final_relu if final_relu is None else final_relu
-    encoder = Encoder(
-        "densenet121", image_size or imported.image_size, known, backbone_options=options
-    )
+    encoder = Encoder("densenet121", image_size or imported.image_size, known, backbone_options=options)
     fresh = {k: t for k, t in encoder.state_dict().items() if k in BUFFERS or is_counter(k)}
     encoder.load_state_dict(fresh | state)  # strict: every tensor, or an error
     return encoder.eval(), tuple(notes)

@@ -1,8 +1,8 @@
 """Keras' DenseNet-121, and the CheXNet weights made of it, with its top or without.
 
 Kernels are height, width, in, out; the dense kernel is in, out. Batch normalisation adds 1.001e-5 to the
-variance where torch adds 1e-5: the difference goes into the variance. Input normalisation is `preprocess_input`'s
-("torch" mode: ImageNet's mean and deviation), as in CheXNet-Keras.
+variance where torch adds 1e-5: the difference goes into the variance. Input normalisation is that of
+`preprocess_input` ("torch" mode: ImageNet's mean and deviation), as in CheXNet-Keras.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from radscribe.models.importers.weights_file import KerasFacts, WeightsFile
 EPSILON, TORCH_EPSILON = 1.001e-5, 1e-5
 FIRST_WITH_RELU = (2, 2, 3)  # the Keras from which on a ReLU follows the last normalisation
 VARIABLES = {
-    "norm": {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"},
+    "norm": {
+        "weight": "gamma",
+        "bias": "beta",
+        "running_mean": "moving_mean",
+        "running_var": "moving_variance",
+    },
     "conv": {"weight": "kernel"},
 }
 CLASSES = {"norm": "batch_normalization", "conv": "conv2d"}
@@ -46,7 +51,8 @@ def read(file: WeightsFile) -> ImportedEncoder | None:
     wanted = dict(_wanted(named, _epsilon(file)))
     mapped = {name.partition("/")[0] for name in wanted}
     tops = [
-        name for name, tensor in file.tensors.items()
+        name
+        for name, tensor in file.tensors.items()
         if name.endswith("/kernel") and tensor.ndim == 2 and name.partition("/")[0] not in mapped
     ]
     if tops:
@@ -77,7 +83,9 @@ def _wanted(named: bool, epsilon: float) -> Iterator[tuple[str, Wanted]]:
         if module not in layers:
             number = count[kind]
             count[kind] += 1
-            layers[module] = _keras_name(module) if named else CLASSES[kind] + (f"_{number}" if number else "")
+            layers[module] = (
+                _keras_name(module) if named else CLASSES[kind] + (f"_{number}" if number else "")
+            )
         wanted = Wanted(f"backbone.{ours}", shape)
         if parameter == "running_var":
             wanted = wanted._replace(convert=lambda variance: _variance(variance, epsilon))
@@ -110,7 +118,7 @@ def _epsilon(file: WeightsFile) -> float:
 
 
 def _final_relu(facts: KerasFacts) -> tuple[bool, tuple[str, ...]]:
-    """Whether a ReLU follows the last normalisation: by the model, else by the version that wrote the file."""
+    """Whether a ReLU follows the last normalisation: by the model, else by the version of Keras."""
     if facts.layers:
         kinds = [kind for kind, _ in facts.layers]
         last = len(kinds) - 1 - kinds[::-1].index("BatchNormalization")
@@ -118,8 +126,8 @@ def _final_relu(facts: KerasFacts) -> tuple[bool, tuple[str, ...]]:
     numbers = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", facts.version)  # 2.2.4-tf is TensorFlow's, whose are other
     if numbers and tuple(int(n) for n in numbers.groups()) < FIRST_WITH_RELU:
         return False, (
-            f"written by Keras {facts.version}, whose DenseNet had no ReLU before the pooling: none is applied; "
-            "--final-relu applies one, as Keras does today",
+            f"written by Keras {facts.version}, whose DenseNet had no ReLU before the pooling: none is "
+            "applied; --final-relu applies one, as Keras does today",
         )
     return True, ()
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from radscribe.errors import RadscribeError, WeightsError
-from radscribe.models.importers.weights_file import KERAS_WEIGHTS, KerasFacts, WeightsFile
+from radscribe.models.importers.weights_file import KerasFacts, WeightsFile
 
 # Variables of a layer of Keras 3, in the order in which it numbers them.
 VARIABLES: dict[str, tuple[str, ...]] = {
@@ -27,6 +27,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "embedding": ("embeddings",),
     "lstm": ("kernel", "recurrent_kernel", "bias"),
 }
+WEIGHTS = "model.weights.h5"  # in a `.keras` archive
 SEVERAL = 4  # variables that a layer has at most; a group with more is a model within the model
 
 
@@ -45,7 +46,7 @@ def read_keras(path: Path, archive: zipfile.ZipFile) -> WeightsFile:
     try:
         config = json.loads(archive.read("config.json"))
         version = str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
-        weights = io.BytesIO(archive.read(KERAS_WEIGHTS))
+        weights = io.BytesIO(archive.read(WEIGHTS))
     except (KeyError, ValueError, AttributeError, zipfile.BadZipFile) as error:
         raise _damaged(path, error) from error
     return _read(path, weights, KerasFacts(version, tuple(_layers(config))))
@@ -63,8 +64,10 @@ def _read(path: Path, source: Path | io.BytesIO, facts: KerasFacts | None) -> We
             own = isinstance(file.get("model_weights", getlink=True), h5py.HardLink)  # not of another file
             root = file["model_weights"] if own else file
             if any(name.startswith("layer_names") for name in root.attrs):
-                facts = KerasFacts(_text(file, "keras_version") or _text(root, "keras_version"),
-                                   tuple(_layers(json.loads(_text(file, "model_config") or "{}"))))
+                facts = KerasFacts(
+                    _text(file, "keras_version") or _text(root, "keras_version"),
+                    tuple(_layers(json.loads(_text(file, "model_config") or "{}"))),
+                )
                 return WeightsFile(path, dict(_named(path, root)), facts)
             return WeightsFile(path, dict(_numbered(path, file)), facts or KerasFacts())
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
@@ -77,7 +80,9 @@ def _named(path: Path, root: Any) -> Iterator[tuple[str, Tensor]]:
     parts = [root.attrs[key] for key in root.attrs if key.startswith("layer_names")]
     tensors = dict(_datasets(path, root))
     for name in (_decoded(name) for part in parts for name in part):
-        found = {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")}
+        found = {
+            key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")
+        }
         for variable, tensor in found.items():
             scope, _, last = variable.removesuffix(":0").rpartition("/")
             layer = scope.removeprefix(f"{name}/") if len(found) > SEVERAL else name
@@ -101,7 +106,9 @@ def _datasets(path: Path, group: Any) -> Iterator[tuple[str, Tensor]]:
     import h5py
 
     found: list[tuple[str, Any]] = []
-    group.visititems(lambda name, item: found.append((name, item)) if isinstance(item, h5py.Dataset) else None)
+    group.visititems(
+        lambda name, item: found.append((name, item)) if isinstance(item, h5py.Dataset) else None
+    )
     for name, item in found:
         if item.external or item.is_virtual:
             raise WeightsError(f"'{name}' points to another file", subject=path, remedy="do not trust it")

@@ -1,4 +1,4 @@
-"""torch checkpoints and safetensors as tensors by name; nothing is unpickled but tensors, numbers and names."""
+"""torch checkpoints and safetensors as tensors by name; nothing is unpickled but tensors and plain values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_torch(path: Path) -> WeightsFile:
     except pickle.UnpicklingError as error:
         if refused := re.search(r"GLOBAL (\S+)", str(error)):
             raise WeightsError(
-                f"is not opened: it holds more than tensors ({refused[1]}), and unpickling would run its code",
+                f"is not opened: beside tensors it holds {refused[1]}, and unpickling would run its code",
                 subject=path,
                 remedy="where you trust it, load it and torch.save(model.state_dict()) to another file",
             ) from error
@@ -60,8 +60,7 @@ def read_safetensors(path: Path) -> WeightsFile:
 def _unreadable(path: Path, error: Exception) -> WeightsError:
     reason = str(error).strip().splitlines()
     return WeightsError(
-        "is damaged, or no file of Keras, torch or safetensors"
-        + (f" ({reason[0][:120]})" if reason else ""),
+        "is damaged, or no file of Keras, torch or safetensors" + (f" ({reason[0][:120]})" if reason else ""),
         subject=path,
         remedy="fetch it again",
     )

@@ -1,9 +1,9 @@
 """torchvision's DenseNet-121, and the CheXNet checkpoints made of it.
 
 The widely shared `model.pth.tar` (arnoweng/CheXNet) was written by `DataParallel` (every name begins with
-`module.densenet121.`), by a torchvision before 0.4.1 that said `norm.1` and `conv.1`, with a head that is a
-`Sequential` (`classifier.0`). Loaded with `strict=False`, as its users were told to, most of it is skipped and
-the network stays random: they got a mean AUROC of 0.489 (issue 34 there).
+`module.densenet121.`), in the days of torch before 0.4 (`norm.1`, `conv.1`, no counters), with a head that is
+a `Sequential` (`classifier.0`). Skipped in silence, be it by `strict=False` (issue 48 there) or for another
+reason, it leaves a random network: a mean AUROC of 0.489 (issue 34).
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ def canonical(file: WeightsFile) -> dict[str, Tensor] | None:
     return tensors
 
 
-def fit_densenet(
-    tensors: Mapping[str, Tensor], path: Path, input_channels: int = 3
-) -> dict[str, Tensor]:
+def fit_densenet(tensors: Mapping[str, Tensor], path: Path, input_channels: int = 3) -> dict[str, Tensor]:
     """`backbone.*` and, where there is a head, `classifier.*`. Raises as `fit`."""
     found = {name: tensor for name, tensor in tensors.items() if not is_counter(name)}
     wanted = {

@@ -1,8 +1,8 @@
 """torchxrayvision's DenseNet-121: one channel, pixels of -1024 to 1024, 18 outputs in an order of its own.
 
 Cohen et al., TorchXRayVision, MIDL 2022. Its weights of single datasets leave outputs untrained; their
-operating points are NaN. What it gives out is `sigmoid`, bent so that the operating point becomes 0.5; here the
-logit is moved instead (Platt's shift), which is 0.5 at the same point and above it for the same images.
+operating points are NaN. What it gives out are sigmoids, bent so that the operating point becomes 0.5; here
+the logit is moved instead (Platt's shift): 0.5 at the same point, and above it for the same images.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def read(file: WeightsFile) -> ImportedEncoder | None:
     findings = FINDINGS if outputs == len(FINDINGS) else None
     notes: tuple[str, ...] = ()
     if thresholds is None:
-        notes = ("no operating points: probabilities are plain sigmoids, and untrained outputs are not known",)
+        notes = (
+            "no operating points: probabilities are plain sigmoids, and untrained outputs are not known",
+        )
     elif thresholds.shape == (outputs,):
         trained = ~thresholds.isnan()
         shift = -torch.logit(thresholds.double(), eps=1e-6).float()
