@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from radscribe.models.encoder import Encoder
+from radscribe.models.importers.torchvision_densenet import STEM
 from radscribe.models.importers.torchxrayvision import FINDINGS
 
 Array = npt.NDArray[Any]
 SIZE = 64  # of the images that networks are compared on
-IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
 def images(count: int = 3, seed: int = 0) -> Tensor:
@@ -51,19 +51,54 @@ def randomise_keras(model: Any, seed: int = 0) -> None:
         variable.assign(values)
 
 
-def keras_chexnet(top: bool = True, final_relu: bool = True) -> Any:
-    """DenseNet-121 with 14 sigmoids, as CheXNet-Keras builds it, or without a top."""
+def keras_chexnet() -> Any:
+    """DenseNet-121 with 14 sigmoids, as the field builds it."""
     keras = import_keras()
-    base = keras.applications.DenseNet121(
-        weights=None, include_top=False, input_shape=(SIZE, SIZE, 3), pooling=None if top else "avg"
-    )
-    model = base
-    if top:
-        grid = base.output if final_relu else base.get_layer("bn").output
-        pooled = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling2D()(grid))
-        model = keras.Model(base.input, keras.layers.Dense(14, activation="sigmoid", name="chexnet")(pooled))
+    base = keras.applications.DenseNet121(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
+    pooled = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling2D()(base.output))
+    model = keras.Model(base.input, keras.layers.Dense(14, activation="sigmoid", name="chexnet")(pooled))
     randomise_keras(model)
     return model
+
+
+def without_top(chexnet: Any) -> Any:
+    """The same network up to the pooled vector."""
+    keras = import_keras()
+    return keras.Model(chexnet.input, keras.layers.GlobalAveragePooling2D()(chexnet.get_layer("relu").output))
+
+
+def without_final_relu(chexnet: Any) -> Any:
+    """The same weights in the network of Keras before 2.2.3."""
+    keras = import_keras()
+    pooled = keras.layers.GlobalAveragePooling2D()(chexnet.get_layer("bn").output)
+    return keras.Model(chexnet.input, chexnet.get_layer("chexnet")(pooled))
+
+
+def nested(chexnet: Any) -> Any:
+    """The same network with DenseNet-121 as one layer of a `Sequential`."""
+    keras = import_keras()
+    base = keras.Model(chexnet.input, chexnet.get_layer("relu").output, name="densenet121")
+    head = [keras.layers.GlobalAveragePooling2D(), chexnet.get_layer("chexnet")]
+    return keras.Sequential([keras.Input((SIZE, SIZE, 3)), base, *head])
+
+
+def save_keras2(chexnet: Any, path: Path, version: str) -> Path:
+    """Weights as Keras 2 saved them: layers of names with a slash, variables with `:0`, names as bytes."""
+    import h5py
+
+    names: list[bytes] = []
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"] = version.encode()
+        for layer in chexnet.layers:
+            name = re.sub("^conv1_(conv|bn|relu)$", r"conv1/\1", layer.name)
+            names.append(name.encode())
+            group = file.create_group(name)
+            variables = [(f"{name}/{v.path.rsplit('/', 1)[-1]}:0", np.asarray(v)) for v in layer.weights]
+            group.attrs["weight_names"] = [variable.encode() for variable, _ in variables]
+            for variable, values in variables:
+                group[variable] = values
+        file.attrs["layer_names"] = names
+    return path
 
 
 def keras_answer(model: Any, grey: Tensor) -> Array:
@@ -84,6 +119,8 @@ def random_encoder(findings: tuple[str, ...], input_channels: int = 3, seed: int
             nn.init.normal_(module.bias, 0, 0.2)
             nn.init.normal_(module.running_mean, 0, 0.2)  # type: ignore[arg-type]
             nn.init.uniform_(module.running_var, 0.5, 1.5)  # type: ignore[arg-type]
+    if input_channels == 1:  # of pixels of -1024 to 1024
+        encoder.backbone.get_parameter(STEM).data /= 1024
     return encoder.eval()
 
 
@@ -109,13 +146,16 @@ def torchxrayvision_state(encoder: Encoder, thresholds: Tensor) -> dict[str, Ten
     return torchvision_state(encoder) | {"op_threshs": thresholds}
 
 
-def torchxrayvision_answer(encoder: Encoder, grey: Tensor, thresholds: Tensor) -> Tensor:
-    """What torchxrayvision says of pixels of -1024 to 1024, by its documentation: bent about 0.5."""
-    with torch.no_grad():
-        pooled = encoder.backbone(grey * 2048 - 1024).mean((2, 3))
-        p = torch.sigmoid(encoder.classifier(pooled))
+@torch.no_grad()
+def torchxrayvision_answer(
+    encoder: Encoder, grey: Tensor, thresholds: Tensor | float = 0.5
+) -> tuple[Tensor, Tensor]:
+    """What torchxrayvision says of pixels of -1024 to 1024: logits, and probabilities bent about 0.5."""
+    thresholds = torch.as_tensor(thresholds)
+    logits = encoder.classifier(encoder.backbone(grey * 2048 - 1024).mean((2, 3)))
+    p = torch.sigmoid(logits)
     bent = torch.where(p < thresholds, p / (2 * thresholds), 1 - (1 - p) / (2 * (1 - thresholds)))
-    return torch.where(thresholds.isnan(), torch.full_like(p, 0.5), bent)
+    return logits, torch.where(thresholds.isnan(), torch.full_like(p, 0.5), bent)
 
 
 def keras_captioner(

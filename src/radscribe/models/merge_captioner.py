@@ -85,8 +85,8 @@ class PaddedMergeCaptioner(MergeCaptioner):
 
     def init_state(self, features: StudyFeatures) -> State:
         image = self._image(features)
-        words = torch.full((1, self.window), PAD, dtype=torch.long, device=image.device)
-        return image, words.expand(len(image), -1).clone()
+        words = image.new_full((image.shape[0], self.window), PAD, dtype=torch.long)  # [N, W]
+        return image, words
 
     def step(self, token: Tensor, state: State) -> Step:
         image, words = state  # [N, H], [N, W]
