@@ -191,6 +191,7 @@ def _write(
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     source = {"file": path.name, "sha256": digest, "notes": list(notes)}
+    (out / "validation.json").unlink(missing_ok=True)  # of the run that was here before
     (out / IMPORT).write_text(json.dumps(source, indent=2) + "\n")
     torch.save(state, out / name)
     return out / name

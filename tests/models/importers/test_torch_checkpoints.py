@@ -140,7 +140,7 @@ def test_a_pickle_of_code_is_refused_unopened(tmp_path: Path) -> None:
 
     torch.save({"state_dict": {"a": torch.ones(1)}, "x": Touches()}, tmp_path / "evil.pt")
     torch.save(nn.Linear(2, 2), tmp_path / "module.pt")  # torchxrayvision's own files are such
-    (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Touches()))
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Touches(), protocol=2))
     for name in ("evil.pt", "module.pt", "evil.pkl"):
         with pytest.raises(WeightsError) as error:
             read_weights_file(tmp_path / name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ def read_torch(path: Path) -> WeightsFile:
     WeightsError : damaged, no checkpoint, or one that would run code.
     """
     try:
-        checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other pickle protocols: what cannot be read is told below
+            checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if refused := re.search(r"GLOBAL (\S+)", str(error)):
             raise WeightsError(
