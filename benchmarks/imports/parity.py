@@ -70,7 +70,7 @@ def torch_encoders(folder: Path, grey: torch.Tensor) -> None:
     save_file(published.torchvision_state(encoder), folder / "model.safetensors")
     tell("safetensors", answer, imported(folder / "model.safetensors", grey).probabilities)
     encoder = published.random_encoder(FINDINGS, input_channels=1)
-    thresholds = published.torchxrayvision_answer(encoder, grey)[0].sigmoid().median(0).values
+    thresholds = published.torchxrayvision_answer(encoder, grey)[0].sigmoid().mean(0)
     torch.save(published.torchxrayvision_state(encoder, thresholds), folder / "xrv.pt")
     output = imported(folder / "xrv.pt", grey)
     logits, bent = published.torchxrayvision_answer(encoder, grey, thresholds)

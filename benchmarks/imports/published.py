@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,14 @@ def randomise_keras(model: Any, seed: int = 0) -> None:
         else:
             values = generator.normal(0, (1.5 / np.prod(shape[:-1])) ** 0.5, shape)
         variable.assign(values)
+
+
+class Chexnet(NamedTuple):
+    """A Keras CheXNet and what it says of some images."""
+
+    model: Any
+    images: Tensor
+    answer: Array  # [N, 14]
 
 
 def keras_chexnet() -> Any:

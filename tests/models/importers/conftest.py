@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import pytest
-from torch import Tensor
 
 from benchmarks.imports import published
-
-
-class Chexnet(NamedTuple):
-    """A Keras CheXNet and what it says of some images."""
-
-    model: Any
-    images: Tensor
-    answer: published.Array  # [N, 14]
+from benchmarks.imports.published import Chexnet
 
 
 @pytest.fixture(scope="session")
 def chexnet() -> Chexnet:
+    """DenseNet-121 with 14 sigmoids and random weights, of real Keras."""
     model, images = published.keras_chexnet(), published.images()
     return Chexnet(model, images, published.keras_answer(model, images))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from benchmarks.imports import published
+from benchmarks.imports.published import Chexnet
 from radscribe.errors import WeightsError
 from radscribe.labels import CHESTXRAY14
 from radscribe.models import Encoder
@@ -19,9 +20,6 @@ from radscribe.models.importers.encoder_import import ASSUMED, ImportedEncoder, 
 from radscribe.models.importers.keras_densenet import read
 from radscribe.models.importers.reading import read_weights_file
 from radscribe.models.importers.weights_file import KerasFacts
-
-if TYPE_CHECKING:
-    from conftest import Chexnet
 
 TOLERANCE = 1e-4
 

@@ -123,8 +123,7 @@ def _final_relu(facts: KerasFacts) -> tuple[bool, tuple[str, ...]]:
         kinds = [kind for kind, _ in facts.layers]
         last = len(kinds) - 1 - kinds[::-1].index("BatchNormalization")
         return bool({"Activation", "ReLU"} & set(kinds[last:])), ()
-    numbers = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", facts.version)  # 2.2.4-tf is TensorFlow's, whose are other
-    if numbers and tuple(int(n) for n in numbers.groups()) < FIRST_WITH_RELU:
+    if facts.is_before(*FIRST_WITH_RELU):
         return False, (
             f"written by Keras {facts.version}, whose DenseNet had no ReLU before the pooling: none is "
             "applied; --final-relu applies one, as Keras does today",

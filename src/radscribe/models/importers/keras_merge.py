@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ NEVER = -1e4  # logit of what the file has no output for: its probability is 0 i
 SPECIALS = 4  # <pad> <bos> <eos> <unk> stand before the words
 START_END = (("startseq", "endseq"), ("<start>", "<end>"))
 WINDOW = 124
+FIRST_OF_SIGMOIDS = (2, 3, 0)  # the Keras from which on an LSTM's gates are sigmoids unless said otherwise
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,17 @@ def read(file: WeightsFile) -> ImportedCaptioner | None:
 
 def _with_facts(state: dict[str, Tensor], file: WeightsFile, facts: KerasFacts) -> ImportedCaptioner:
     """What the model's configuration says, or, where there is none, what the original system did."""
+    if facts.is_before(*FIRST_OF_SIGMOIDS) and not facts.layers:
+        raise WeightsError(
+            f"holds weights alone, of Keras {facts.version}, whose LSTM had hard_sigmoid gates by default",
+            subject=file.path,
+            remedy="save the whole model, which says what it has",
+        )
     if not facts.layers:
         note = f"the file holds weights alone: blanks are skipped (mask_zero), the window is {WINDOW} words"
         return ImportedCaptioner(state, True, WINDOW, (note,))
     masked = False
-    shapes = [
+    shapes: list[Any] = [
         config.get("batch_shape") or config.get("batch_input_shape") or () for _, config in facts.layers
     ]
     inputs = [int(shape[1]) for shape in shapes if len(shape) == 2 and shape[1]]
@@ -108,7 +116,7 @@ def _with_facts(state: dict[str, Tensor], file: WeightsFile, facts: KerasFacts) 
             raise WeightsError(
                 f"its LSTM has the activations {gates}, not tanh and sigmoid",
                 subject=file.path,
-                remedy="train it again with them; no weights can make up for that",
+                remedy="no weights make up for that: train it again with them",
             )
     return ImportedCaptioner(state, masked, inputs[0] if inputs else WINDOW, ())
 

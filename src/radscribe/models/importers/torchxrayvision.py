@@ -14,7 +14,7 @@ from radscribe.models.importers.encoder_import import ImportedEncoder
 from radscribe.models.importers.weights_file import WeightsFile
 
 # `xrv.datasets.default_pathologies`; spaces are underscores, as everywhere here.
-FINDINGS = (
+FINDINGS: tuple[str, ...] = (
     "Atelectasis",
     "Consolidation",
     "Infiltration",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,11 @@ class KerasFacts(NamedTuple):
 
     version: str = ""
     layers: tuple[tuple[str, dict[str, Any]], ...] = ()  # class and configuration; none where weights alone
+
+    def is_before(self, *version: int) -> bool:
+        """Whether an older Keras wrote the file; never so of TensorFlow's own (2.2.4-tf) and the unknown."""
+        numbers = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", self.version)
+        return numbers is not None and tuple(int(n) for n in numbers.groups()) < version
 
 
 class WeightsFile(NamedTuple):
