@@ -49,6 +49,7 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     """`radscribe train-encoder`."""
 
     backbone: str = "efficientnet-lite0"  # or "densenet121"
+    backbone_options: dict[str, int | bool] = {}  # of the backbone's class
     pretrained: bool = True  # ImageNet weights, where the backbone has some
     image_size: Side = 320  # pixels
     findings: tuple[str, ...] = CHESTXRAY14  # labels that are learned, one sigmoid each

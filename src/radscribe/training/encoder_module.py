@@ -20,6 +20,13 @@ from radscribe.training.engine.processes import gathered
 WARM_UP = 0.1  # share of the steps
 
 
+def build_encoder(config: EncoderConfig) -> Encoder:
+    """The encoder of a configuration, untrained."""
+    return Encoder(
+        config.backbone, config.image_size, config.findings, config.dropout, config.backbone_options
+    )
+
+
 class EncoderModule(L.LightningModule):
     """Trains an `Encoder` on batches of `ImageData`."""
 
@@ -28,7 +35,7 @@ class EncoderModule(L.LightningModule):
     def __init__(self, config: EncoderConfig, prevalence: Tensor | None = None) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.backbone, config.image_size, config.findings, config.dropout)
+        self.encoder = build_encoder(config)
         if config.pretrained and config.backbone == "efficientnet-lite0":
             self.encoder.backbone.load_state_dict(imagenet_state())
         with torch.no_grad():

@@ -22,7 +22,7 @@ from radscribe.evaluation.auroc import auroc
 from radscribe.models.encoder import Encoder, EncoderOutput
 from radscribe.training.calibration import expected_calibration_error, fit_platt
 from radscribe.training.config import EncoderConfig, load
-from radscribe.training.encoder_module import EncoderModule, as_input
+from radscribe.training.encoder_module import EncoderModule, as_input, build_encoder
 from radscribe.training.engine import begin, finish, fit, loader
 from radscribe.training.image_data import ImageData, read_soft_labels
 
@@ -110,7 +110,7 @@ def load_encoder(run: Path) -> Encoder:
     DataError : the run is not finished, or its weights do not fit its configuration.
     """
     config = load(EncoderConfig, run / "config.json")
-    encoder = Encoder(config.backbone, config.image_size, config.findings, config.dropout)
+    encoder = build_encoder(config)
     try:
         encoder.load_state_dict(torch.load(run / WEIGHTS, map_location="cpu", weights_only=True))
     except FileNotFoundError:
