@@ -42,8 +42,8 @@ def renew_statistics(encoder: Encoder, images: ImageData) -> None:
             module.reset_running_stats()
             module.momentum = None  # a cumulative mean
     encoder.train()
-    for pixels, _, _ in DataLoader(images, 32, shuffle=True):
-        encoder(as_input(pixels, encoder.image_size))
+    for batch in DataLoader(images, 32, shuffle=True):
+        encoder(as_input(batch.pixels, encoder.image_size))
     encoder.eval()
 
 

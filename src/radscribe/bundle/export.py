@@ -23,19 +23,20 @@ from radscribe.training.decoder_run import load_captioner
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
 CARD = "MODEL_CARD.md"
 OPSET = 18
-NAMES_FILES = ("encoder", "weak_reports", "teacher")  # keys of configurations
+NAMES_FILES = ("encoder", "weak_reports", "teacher", "init_from")  # keys of configurations
 
 
 class _EncoderGraph(nn.Module):
-    """The encoder's outputs without the raw logits."""
+    """The encoder's outputs without the raw logits; `view_probabilities` where it has a view head."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         output = self.encoder(images)
-        return output.grid, output.pooled, output.probabilities, output.maps
+        views = [] if output.view_logits is None else [output.view_logits.softmax(-1)]
+        return (output.grid, output.pooled, output.probabilities, output.maps, *views)
 
 
 class _InitGraph(nn.Module):
@@ -95,7 +96,7 @@ def export(
         backbone=encoder.backbone_name,
         image_size=encoder.image_size,
         findings=tuple(encoder.findings),
-        views=("frontal",),
+        views=encoder.views,
     )
     spec_decoder = DecoderSpec(
         kind=config.decoder, inputs=decoder.inputs, states=decoder.states, max_length=config.max_length
@@ -139,7 +140,13 @@ def _export_encoder(encoder: Encoder, path: Path) -> None:
         (images,),
         path,
         ["images"],
-        ["grid", "pooled", "probabilities", "maps"],
+        [
+            "grid",
+            "pooled",
+            "probabilities",
+            "maps",
+            *(["view_probabilities"] if len(encoder.views) > 1 else []),
+        ],
     )
 
 

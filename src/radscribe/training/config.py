@@ -31,6 +31,7 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
 
     backbone: str = "efficientnet-lite0"
     pretrained: bool = True  # ImageNet weights, where the backbone has some
+    init_from: str | None = None  # folder of an encoder to start from: of a run, or of import-weights
     image_size: int = 320
     findings: tuple[str, ...] = CHESTXRAY14
     epochs: int = 14
@@ -39,7 +40,14 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     weight_decay: float = 1e-2
     dropout: float = 0.2
     mixup: float = 0.0  # parameter of the Beta distribution that two images are mixed by; 0 mixes none
-    average_decay: float = 0.99  # of the exponential moving average of weights
+    mirror: bool = False  # exchange left and right in half of the images, as CheXNet did
+    view_head: bool = False  # train on laterals too, and learn to tell the view
+    class_weights: bool = False  # weigh present and absent against each other, by finding, as CheXNet did
+    optimiser: Literal["adamw", "adam"] = "adamw"
+    schedule: Literal["cosine", "plateau"] = "cosine"  # plateau: a tenth whenever val_loss does not improve
+    average_decay: float = 0.99  # of the exponential moving average of weights; 0 averages none
+    calibration: Literal["platt", "temperature", "none"] = "platt"  # fitted on the validation part
+    cache_images_mb: int = 4096  # memory for decoded images; what it does not hold is decoded when needed
     teacher: str | None = None  # CSV of a teacher's probabilities, by image name
     teacher_weight: float = 0.5
 
