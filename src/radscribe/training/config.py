@@ -85,6 +85,7 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     cider_weight: NotNegative = 1.0  # of CIDEr-D, 0 to 10
     finding_weight: NotNegative = 1.0  # of the F1 of its findings, 0 to 1
+    finding_f1: Literal["study", "micro"] = "study"  # of each study, or what a study adds to micro-F1
 
 
 class DecoderConfig(RunConfig, frozen=True, kw_only=True):
