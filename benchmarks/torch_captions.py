@@ -6,32 +6,41 @@ import numpy as np
 import torch
 
 from radscribe.inference.constraints import of_a_caption
-from radscribe.inference.search import State, search
+from radscribe.inference.search import State, Stepped, search
 from radscribe.models import Decoder, StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 
+BATCH = 64  # studies searched at once: cells of all hypotheses stand in memory
 
+
+@torch.no_grad()
 def captions(
-    decoder: Decoder, tokenizer: ReportTokenizer, probabilities: torch.Tensor, beam: int, longest: int
+    decoder: Decoder, tokenizer: ReportTokenizer, features: StudyFeatures, beam: int, longest: int
 ) -> list[str]:
-    """A caption of each study from its finding probabilities `[N, F]`, constrained as in serving."""
+    """A caption of each study from its features, constrained as in serving."""
+    moving = len(decoder.states) - len(decoder.fixed)
 
-    def step(token: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        with torch.no_grad():
-            log_probabilities, following, *_ = decoder.step(
-                torch.from_numpy(token), tuple(torch.from_numpy(part) for part in state)
-            )
-        return log_probabilities.numpy(), tuple(part.numpy() for part in following)
+    def step(token: np.ndarray, state: State, fixed: State) -> Stepped:
+        log_probabilities, following, attention, _ = decoder.step(
+            torch.from_numpy(token), tuple(torch.from_numpy(part) for part in (*state, *fixed))
+        )
+        looked = None if attention is None else attention.numpy()
+        return log_probabilities.numpy(), tuple(part.numpy() for part in following[:moving]), looked
 
-    with torch.no_grad():
-        state = decoder.init_state(StudyFeatures(probabilities))
-    found = search(
-        step,
-        tuple(part.numpy() for part in state),
-        bos=tokenizer.bos,
-        eos=tokenizer.eos,
-        max_length=longest,
-        beam=beam,
-        constraints=of_a_caption(tokenizer),
-    )
-    return [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
+    texts: list[str] = []
+    for start in range(0, len(features.probabilities), BATCH):
+        rows = slice(start, start + BATCH)
+        part = {name: x[rows] for name, x in features._asdict().items() if x is not None}
+        state = [x.numpy() for x in decoder.init_state(StudyFeatures(**part))]
+        found = search(
+            step,
+            tuple(state[:moving]),
+            tuple(state[moving:]),
+            bos=tokenizer.bos,
+            eos=tokenizer.eos,
+            max_length=longest,
+            beam=beam,
+            constraints=of_a_caption(tokenizer),
+        )
+        texts += [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
+    return texts

@@ -17,12 +17,13 @@ from benchmarks.edition_one.measure import asserted, truth
 from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.agreement import agreement, macro_f1
-from radscribe.models import ShowAndTell
+from radscribe.models import ShowAndTell, StudyFeatures
 from radscribe.training.config import DecoderConfig, load
 from radscribe.training.decoder_run import load_captioner
+from radscribe.training.encoder_run import load_encoder
 from radscribe.training.image_data import ImageData
 from radscribe.training.train_decoder import train_decoder
-from radscribe.training.train_encoder import infer, load_encoder
+from radscribe.training.train_encoder import infer
 
 CONFIG = Path(__file__).with_name("decoder.yaml")
 BALANCES = (0.0, 0.5)
@@ -72,7 +73,7 @@ def main() -> None:
         for point in OPERATING_POINTS:
             decoder.threshold = float(np.log(point / (1 - point)))
             for beam in BEAMS:
-                texts = captions(decoder, tokenizer, probabilities, beam, config.max_length)
+                texts = captions(decoder, tokenizer, StudyFeatures(probabilities), beam, config.max_length)
                 show(str(balance), point, str(beam), asserted(texts, encoder.findings), len(set(texts)))
 
 

@@ -19,8 +19,9 @@ from torch.utils.data import DataLoader
 from radscribe.data.manifest import Manifest
 from radscribe.models.encoder import Encoder
 from radscribe.training.encoder_module import as_input
+from radscribe.training.encoder_run import load_encoder
 from radscribe.training.image_data import ImageData
-from radscribe.training.train_encoder import finish, load_encoder
+from radscribe.training.train_encoder import calibrate
 
 
 def average(encoders: list[Encoder]) -> Encoder:
@@ -62,7 +63,7 @@ def main() -> None:
     renew_statistics(encoder, training)
     arguments.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(arguments.runs[0] / "config.json", arguments.out / "config.json")
-    print(f"wrote {finish(encoder, validation, arguments.out)}")
+    print(f"wrote {calibrate(encoder, validation, arguments.out)}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import torch
 from benchmarks.torch_captions import captions
 from radscribe.data.features import FILE, FeatureTable
 from radscribe.data.manifest import Manifest
+from radscribe.models import StudyFeatures
 from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_run import WEIGHTS, load_decoder
 from radscribe.training.train_decoder import train_decoder
@@ -32,9 +33,10 @@ def main() -> None:
         train_decoder(data, out, DecoderConfig(), resume=True)
     decoder, tokenizer, config = load_decoder(out)
     table, studies = FeatureTable.load(data / FILE), list(Manifest(data).split("test"))
-    probabilities = torch.from_numpy(np.stack([table.study(study, "probabilities") for study in studies]))
+    seen = np.stack([table.study(study, "probabilities") for study in studies])
+    features = StudyFeatures(torch.from_numpy(seen))
     for name, beam in BEAMS.items():
-        texts = captions(decoder, tokenizer, probabilities, beam, config.max_length)
+        texts = captions(decoder, tokenizer, features, beam, config.max_length)
         with (out / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(("id", "report"))

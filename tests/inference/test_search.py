@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from radscribe.inference.constraints import Forbid, NoRepeatedTrigram, NotEmpty
-from radscribe.inference.search import Hypothesis, Ranker, mean, search, total, wu
+from radscribe.inference.search import Hypothesis, Ranker, Stepped, mean, search, total, wu
 
 BOS, EOS, V = 0, 1, 5
 LONGEST = 4
@@ -32,8 +32,8 @@ class Bigrams:
     def start(self, *studies: int) -> State:
         return (np.array(studies, dtype=np.float32)[:, None],)
 
-    def __call__(self, token: npt.NDArray[np.int64], state: State) -> tuple[npt.NDArray[np.float32], State]:
-        return self.tables[state[0][:, 0].astype(int), token], state
+    def __call__(self, token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped:
+        return self.tables[state[0][:, 0].astype(int), token], state, None
 
 
 def enumerate_best(logp: npt.NDArray[np.float32], rank: Ranker) -> tuple[tuple[int, ...], float]:
@@ -108,6 +108,38 @@ def test_log_probabilities_are_the_models_and_sum_to_the_captions() -> None:
     ranks = [mean(h.log_probability, len(h.log_probabilities)) for h in found]
     assert ranks == sorted(ranks, reverse=True)
     assert len({h.tokens for h in found}) == 4
+
+
+class Looking(Bigrams):
+    """Bigrams whose attention names the study, which is fixed, and the token that came before."""
+
+    def __call__(self, token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped:
+        study = state[0][:, 0]
+        assert np.array_equal(fixed[0], study)
+        raw, state, _ = super().__call__(token, state, fixed)
+        return raw, state, np.stack([study, token], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("beam", [1, 3, 4])
+def test_each_word_keeps_where_it_looked_and_each_study_what_is_fixed(beam: int) -> None:
+    step = Looking([table(seed) for seed in range(5)])
+    studies = np.arange(5)
+    found = search(
+        step,
+        step.start(*studies),
+        (studies.astype(np.float32),),
+        bos=BOS,
+        eos=EOS,
+        max_length=LONGEST,
+        beam=beam,
+        constraints=(Forbid([BOS]),),
+    )
+    assert len({len(hypotheses[0].tokens) for hypotheses in found}) > 1  # they end at different times
+    for study, hypotheses in enumerate(found):
+        for hypothesis in hypotheses:
+            before = (BOS, *hypothesis.tokens)[: len(hypothesis.tokens)]
+            assert hypothesis.attention is not None
+            assert hypothesis.attention.tolist() == [[study, token] for token in before]
 
 
 def test_a_caption_that_reaches_the_longest_length_is_ended() -> None:

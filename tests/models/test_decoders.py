@@ -10,9 +10,10 @@ import torch
 from radscribe.errors import UsageError
 from radscribe.models import DECODERS, Decoder, StudyFeatures
 from radscribe.models.captioner import Captioner, greedy, join_views
+from radscribe.models.decoder import Taught
 from radscribe.models.encoder import Encoder, EncoderOutput
 
-V, F, C = 30, 14, 24
+V, F, C, L = 30, 14, 24, 9
 
 
 def make(kind: str, **options: object) -> Decoder:
@@ -21,14 +22,30 @@ def make(kind: str, **options: object) -> Decoder:
 
 
 def features(n: int) -> StudyFeatures:
+    """Studies of which the last has fewer cells than the others."""
     torch.manual_seed(2)
-    return StudyFeatures(torch.rand(n, F), torch.rand(n, C), torch.rand(n, 9, C))
+    views = torch.ones(n, L, dtype=torch.long)
+    views[:, 6:] = 2
+    views[-1, 6:] = 0
+    return StudyFeatures(torch.rand(n, F), torch.rand(n, C), torch.rand(n, L, C), torch.randn(n, L, F), views)
+
+
+def one(seen: StudyFeatures, study: int, cells: int) -> StudyFeatures:
+    """One study of a batch, alone, with its first `cells` cells."""
+    parts = {name: seen.get(name)[study : study + 1] for name in StudyFeatures._fields}
+    return StudyFeatures(
+        **{name: x[:, :cells] if x.ndim > 2 or name == "views" else x for name, x in parts.items()}
+    )
 
 
 CASES: list[tuple[str, dict[str, object]]] = [(kind, {}) for kind in DECODERS] + [
     ("show-and-tell", {"image_input": "pooled"}),
     ("show-and-tell", {"image_input": "both", "tie_weights": False, "hidden": 48}),
+    ("show-and-tell", {"image_at": "every-step", "embedding": 32, "hidden": 32}),
+    ("show-attend-tell", {"attend": "maps", "image_input": "probabilities", "hidden": 48}),
+    ("show-attend-tell", {"attend": "both", "image_input": "both", "tie_weights": False}),
 ]
+ATTENDING = [(kind, options) for kind, options in CASES if "views" in make(kind, **options).inputs]
 
 
 @pytest.mark.parametrize(("kind", "options"), CASES)
@@ -50,6 +67,105 @@ def test_the_image_changes_what_is_said(kind: str, options: dict[str, object]) -
     both = decoder(seen, tokens).log_probabilities
     assert not torch.allclose(both[0], both[1], atol=1e-4)
     assert len(decoder.init_state(seen)) == len(decoder.states)
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+@torch.no_grad()
+def test_what_is_fixed_stays(kind: str, options: dict[str, object]) -> None:
+    decoder, seen = make(kind, **options), features(2)
+    state = decoder.init_state(seen)
+    following = decoder.step(torch.tensor([1, 4]), state).state
+    moving = len(state) - len(decoder.fixed)
+    assert decoder.states[moving:] == decoder.fixed
+    for before, after in zip(state[moving:], following[moving:], strict=True):
+        assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_decoder_may_read_its_own_words(kind: str) -> None:
+    decoder, seen = make(kind, dropout=0.0).train(), features(3)
+    tokens = torch.randint(0, V, (3, 7))
+    own = decoder(seen, tokens, sample_rate=1.0).log_probabilities
+    given = decoder(seen, tokens).log_probabilities
+    assert torch.allclose(own[:, 0], given[:, 0], atol=1e-5)
+    assert not torch.allclose(own[:, 1:], given[:, 1:], atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "options"), ATTENDING)
+@torch.no_grad()
+def test_padding_is_never_looked_at(kind: str, options: dict[str, object]) -> None:
+    decoder, seen = make(kind, **options), features(3)
+    tokens = torch.randint(0, V, (3, 7))
+    together = decoder(seen, tokens)
+    assert together.attention.shape == (3, 7, L)
+    assert (together.attention[:2] > 0).all()
+    assert (together.attention[2, :, 6:] == 0).all()
+    assert torch.allclose(together.attention.sum(2), torch.ones(3, 7), atol=1e-5)
+    for study, cells in ((0, L), (2, 6)):
+        alone = decoder(one(seen, study, cells), tokens[study : study + 1])
+        assert torch.allclose(alone.log_probabilities[0], together.log_probabilities[study], atol=1e-5)
+        assert torch.allclose(alone.attention[0], together.attention[study, :, :cells], atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "options"), ATTENDING)
+@torch.no_grad()
+def test_what_stands_in_a_cell_and_its_view_change_what_is_said(
+    kind: str, options: dict[str, object]
+) -> None:
+    decoder, seen = make(kind, **options), features(2)
+    tokens = torch.randint(0, V, (2, 5))
+    before = decoder(seen, tokens).log_probabilities
+    changed = {"views": seen.get("views").clamp(max=1)}
+    changed |= {name: seen.get(name).flip(1) for name in ("grid", "maps") if name in decoder.inputs}
+    for name, value in changed.items():
+        after = decoder(seen._replace(**{name: value}), tokens).log_probabilities
+        assert not torch.allclose(before[0], after[0], atol=1e-4), name
+
+
+def test_statistics_of_cells_leave_out_padding() -> None:
+    torch.manual_seed(3)
+    decoder = make("show-attend-tell").train()
+    seen = features(3)
+    junk = seen.get("grid").clone()
+    junk[2, 6:] = 1000.0
+    assert torch.equal(decoder.init_state(seen)[0], decoder.init_state(seen._replace(grid=junk))[0])
+    decoder.eval()
+    assert torch.equal(decoder.init_state(seen)[0], decoder.init_state(seen._replace(grid=junk))[0])
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_decoder_learns_what_two_studies_differ_in(kind: str) -> None:
+    decoder = make(kind, dropout=0.0).train()
+    seen, tokens = features(4), torch.randint(4, V, (4, 8))
+    mask = torch.ones(4, 7, dtype=torch.bool)
+    optimiser = torch.optim.AdamW(decoder.parameters(), lr=0.02)
+    for _ in range(60):
+        taught = decoder(seen, tokens[:, :-1])
+        likelihood = taught.log_probabilities.gather(2, tokens[:, 1:, None])[..., 0]
+        loss = decoder.extra_loss(taught, likelihood, mask) - likelihood.mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    decoder.eval()
+    assert torch.equal(decoder(seen, tokens[:, :-1]).log_probabilities.argmax(2), tokens[:, 1:])
+
+
+def test_doubly_stochastic_attention_is_even_over_cells_and_words() -> None:
+    decoder = make("show-attend-tell", doubly_stochastic=2.0)
+    mask = torch.tensor([[True, True, True], [True, True, False]])
+    even = torch.tensor([[0.25] * 4, [0.5, 0.5, 0.0, 0.0]])[:, None].expand(2, 3, 4)
+
+    def loss(attention: torch.Tensor) -> float:
+        return float(decoder.extra_loss(Taught(torch.zeros(2, 3, V), attention), torch.zeros(2, 3), mask))
+
+    assert loss(even) == pytest.approx(0)
+    one_cell = even.clone()
+    one_cell[0] = torch.tensor([0.97, 0.01, 0.01, 0.01])
+    # (1 - 4 * .97)² + 3 (1 - 4 * .01)², a fourth of it, half the studies, λ = 2
+    assert loss(one_cell) == pytest.approx(((1 - 3.88) ** 2 + 3 * 0.96**2) / 4)
+    padded = even.clone()
+    padded[1, 2] = torch.tensor([1.0, 0.0, 0.0, 0.0])  # after the end: it does not count
+    assert loss(padded) == pytest.approx(0)
 
 
 @torch.no_grad()
@@ -94,6 +210,16 @@ def test_wrong_options_are_told() -> None:
         make("show-and-tell", image_input="sound")
     with pytest.raises(UsageError, match="tied weights"):
         make("show-and-tell", hidden=32)
+    with pytest.raises(UsageError, match="no place of the image 'end'"):
+        make("show-and-tell", image_at="end")
+    with pytest.raises(UsageError, match="no cells to attend to 'heart'"):
+        make("show-attend-tell", attend="heart")
+    with pytest.raises(UsageError, match="operating point"):
+        make("show-attend-tell", operating_point=1.0)
+    with pytest.raises(UsageError, match="doubly_stochastic"):
+        make("show-attend-tell", doubly_stochastic=-1)
+    with pytest.raises(UsageError, match="needs 'views'"):
+        make("show-attend-tell").init_state(StudyFeatures(torch.rand(2, F)))
 
 
 @torch.no_grad()

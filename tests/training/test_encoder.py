@@ -94,7 +94,7 @@ def test_what_memory_does_not_hold_is_decoded_when_needed(data: Path) -> None:
     assert five_kept.kept_mb == pytest.approx(5 * SIZE**2 / 1e6)
     assert str(all_kept) == "36 images, kept in memory (0 MB)"
     assert "36 images, 31 of them decoded when needed" in str(five_kept)
-    assert five_kept.loader(8).num_workers > 0 == all_kept.loader(8).num_workers
+    assert five_kept.workers > 0 == all_kept.workers
     encoder = Encoder("efficientnet-lite0", SIZE, FINDINGS)
     assert torch.equal(infer(encoder, all_kept).logits, infer(encoder, five_kept).logits)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+import random
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from radscribe.data.features import FeatureTable
 from radscribe.data.study import ImageRef, Study
+from radscribe.errors import DataError
+from radscribe.evaluation.references import Target
+from radscribe.text.report import Report
+from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.augment import augment
 from radscribe.training.calibration import (
     cross_fitted,
@@ -17,9 +23,16 @@ from radscribe.training.calibration import (
     fit_platt,
     fit_temperature,
 )
-from radscribe.training.caption_data import balancing_weights
+from radscribe.training.caption_data import (
+    CaptionData,
+    CaptionItem,
+    balancing_weights,
+    collate,
+    findings_present,
+    reports_as_written,
+)
 from radscribe.training.encoder_module import as_input, masked_loss, mix
-from radscribe.training.evidence import label_evidence
+from radscribe.training.evidence import encoder_features, label_evidence
 
 
 def test_platt_scaling_undoes_a_known_distortion() -> None:
@@ -121,8 +134,9 @@ def test_balancing_draws_rare_findings_more_often() -> None:
         return Study("s", (ImageRef("i.png"),), labels=labels)
 
     studies = [*[study()] * 6, *[study("Mass")] * 3, study("Mass", "Hernia")]
-    assert np.allclose(balancing_weights(studies, 0.0), 1)
-    even = balancing_weights(studies, 1.0)
+    present = findings_present(studies, [""] * 10)
+    assert np.allclose(balancing_weights(present, 0.0), 1)
+    even = balancing_weights(present, 1.0)
     assert even.tolist() == pytest.approx([10 / 6] * 6 + [10 / 4] * 3 + [10.0])
 
 
@@ -138,15 +152,112 @@ def test_mixing_keeps_an_image_and_its_targets_together() -> None:
     assert float((mixed[:, 0, 0, 0] - values).abs().max()) <= 31 / 2 + 1e-4  # the image itself weighs most
 
 
+def test_a_study_without_labels_has_the_findings_of_its_text() -> None:
+    texts = ["There is a large mass. No effusion.", "The lungs are clear."]
+    assert findings_present([Study("a", ()), Study("b", ())], texts) == [["Mass"], []]
+
+
 @pytest.mark.parametrize("point", [0.2, 0.5, 0.9])
 def test_evidence_of_labels_lies_on_their_side_of_the_operating_point(point: float) -> None:
     study = Study("s", (ImageRef("i.png"),), labels={"Mass": 1.0, "Nodule": 0.0, "Hernia": None})
     findings = ("Mass", "Nodule", "Hernia", "Edema")
-    fresh = label_evidence(findings, point, seed=0, fresh=True)
-    drawn = torch.stack([fresh(study)["probabilities"] for _ in range(200)])
+    evidence, generator = label_evidence(findings, point), random.Random(0)
+    drawn = torch.stack([evidence(study, generator)["probabilities"] for _ in range(200)])
     assert bool((drawn[:, 0] >= point - 1e-6).all())
     assert bool((drawn[:, 1:] <= point + 1e-6).all())
     assert float((torch.logit(drawn) - math.log(point / (1 - point))).abs().max()) <= 3 + 1e-3
     assert len(set(drawn[:, 0].tolist())) > 190
-    fixed = label_evidence(findings, point, seed=0, fresh=False)
-    assert torch.equal(fixed(study)["probabilities"], fixed(study)["probabilities"])
+
+
+def test_evidence_of_labels_shifts_a_map_and_keeps_its_pattern() -> None:
+    maps = np.random.default_rng(0).normal(size=(2, 4, 2)).astype(np.float32)
+    study = Study("s", (ImageRef("a.png", "PA"), ImageRef("b.png", "lateral")), labels={"Mass": 1.0})
+    seen = encoder_features(FeatureTable(["a.png", "b.png"], {"maps": maps}), ("maps", "views"))
+    told = label_evidence(("Mass", "Nodule"), 0.3, seen)(study, random.Random(1))
+    assert torch.allclose(told["maps"].mean(0), torch.logit(told["probabilities"]), atol=1e-5)
+    assert (told["maps"].mean(0) > math.log(0.3 / 0.7)).tolist() == [True, False]
+    before = torch.from_numpy(maps.reshape(8, 2))
+    assert torch.allclose(told["maps"] - told["maps"][0], before - before[0], atol=1e-5)
+    assert told["views"].tolist() == [1] * 4 + [2] * 4
+
+
+def test_an_image_without_cells_is_one_cell() -> None:
+    table = FeatureTable(["a", "b"], {"probabilities": np.array([[0.2, 0.9], [0.5, 0.5]])})
+    study = Study("s", (ImageRef("a", "AP"), ImageRef("b")))
+    told = encoder_features(table, ("maps", "views", "probabilities"))(study, random.Random())
+    assert torch.allclose(told["maps"], torch.logit(torch.tensor([[0.2, 0.9], [0.5, 0.5]])), atol=1e-5)
+    assert told["views"].tolist() == [1, 3]
+    assert told["probabilities"].tolist() == pytest.approx([0.35, 0.7])
+    pooled = FeatureTable(["a", "b"], {"pooled": np.eye(2)})
+    told = encoder_features(pooled, ("grid",))(study, random.Random())
+    assert told["grid"].tolist() == [[1, 0], [0, 1]]
+    assert told["probabilities"].shape == (0,)
+    with pytest.raises(DataError, match="no 'probabilities'"):
+        encoder_features(pooled, ("maps",))(study, random.Random())
+
+
+def captions(studies: list[Study], fresh: bool, target: Target = "findings") -> CaptionData:
+    """Captions whose text and evidence are both drawn."""
+    tokenizer = ReportTokenizer.train(["one two three four."], min_frequency=1)
+    return CaptionData(
+        studies,
+        label_evidence(("Mass",), 0.5),
+        lambda study, generator: generator.choice(("one", "two", "three", "four")),
+        tokenizer,
+        9,
+        target,
+        seed=5,
+        fresh=fresh,
+    )
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_what_is_drawn_is_a_function_of_seed_epoch_and_study(fresh: bool) -> None:
+    studies = [Study(str(i), ()) for i in range(20)]
+
+    def epoch(number: int, order: list[int]) -> list[tuple[float, str]]:
+        data = captions(studies, fresh)
+        data.set_epoch(number)
+        drawn = {i: data[i] for i in order}
+        return [(float(drawn[i].features["probabilities"][0]), drawn[i].reference) for i in range(20)]
+
+    forwards, backwards = list(range(20)), list(range(19, -1, -1))
+    assert epoch(3, forwards) == epoch(3, backwards)
+    assert (epoch(3, forwards) == epoch(4, forwards)) == (not fresh)
+
+
+def test_studies_are_padded_to_one_number_of_cells() -> None:
+    def item(cells: int) -> CaptionItem:
+        features = {
+            "probabilities": torch.ones(2),
+            "maps": torch.ones(cells, 2),
+            "views": torch.full((cells,), 3),
+        }
+        return CaptionItem("s", features, torch.ones(cells + 2, dtype=torch.long), "text")
+
+    batch = collate([item(1), item(3)])
+    assert batch.features.probabilities.shape == (2, 2)
+    assert batch.features.get("maps").shape == (2, 3, 2)
+    assert batch.features.get("views").tolist() == [[3, 0, 0], [3, 3, 3]]
+    assert batch.tokens.tolist() == [[1, 1, 1, 0, 0], [1] * 5]
+    assert batch.references == ["text", "text"]
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("findings", "The heart is normal."),
+        ("impression", "No acute disease."),
+        ("both", "The heart is normal. No acute disease."),
+    ],
+)
+def test_the_target_is_a_section_or_both(target: Target, text: str) -> None:
+    report = Report(findings="The heart is normal. Unchanged XXXX.", impression="No acute disease.")
+    studies = [Study("a", (), report=report), Study("b", (), report=Report(indication="Cough."))]
+    source = reports_as_written(target)
+    assert source(studies[0], random.Random()) == text
+    tokenizer = ReportTokenizer.train([text], min_frequency=1)
+    data = CaptionData(studies, label_evidence((), 0.5), source, tokenizer, 40, target)
+    assert len(data) == 1  # a study without a text teaches nothing
+    assert tokenizer.decode(data[0].tokens.tolist()) == text
+    assert data[0].reference.startswith(report.impression if target == "impression" else report.findings)

@@ -23,7 +23,7 @@ from radscribe.models import StudyFeatures
 from radscribe.models.captioner import greedy
 from radscribe.text.report import Report
 from radscribe.training.decoder_run import load_captioner, load_decoder
-from radscribe.training.train_encoder import load_encoder
+from radscribe.training.encoder_run import load_encoder
 
 SIZE = 64
 REPORTS = {

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from radscribe import __version__
 from radscribe.bundle.format import BundleSpec, DecoderSpec, EncoderSpec, sha256, write
 from radscribe.errors import BundleError
+from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import Encoder
 from radscribe.training.decoder_run import load_captioner
@@ -51,7 +52,7 @@ class _InitGraph(nn.Module):
 
 
 class _StepGraph(nn.Module):
-    """Token and state → log-probabilities, the next state, and attention where there is one."""
+    """Token and state → log-probabilities, the next state but for what is fixed, and attention if any."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
@@ -59,7 +60,8 @@ class _StepGraph(nn.Module):
 
     def forward(self, token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         log_probabilities, following, attention, _ = self.decoder.step(token, tuple(state))
-        return (log_probabilities, *following, *([] if attention is None else [attention]))
+        moving = following[: len(following) - len(self.decoder.fixed)]
+        return (log_probabilities, *moving, *([] if attention is None else [attention]))
 
 
 def named_features(names: Sequence[str], values: Sequence[Tensor]) -> StudyFeatures:
@@ -99,7 +101,11 @@ def export(
         views=encoder.views,
     )
     spec_decoder = DecoderSpec(
-        kind=config.decoder, inputs=decoder.inputs, states=decoder.states, max_length=config.max_length
+        kind=config.decoder,
+        inputs=decoder.inputs,
+        states=decoder.states,
+        max_length=config.max_length,
+        fixed=decoder.fixed,
     )
     _export_encoder(encoder, out / spec_encoder.file)
     _export_decoder(decoder, encoder, out, spec_decoder)
@@ -134,49 +140,68 @@ def export(
 
 def _export_encoder(encoder: Encoder, path: Path) -> None:
     size = encoder.image_size
-    images = torch.rand(2, 1, size, size)
-    _to_onnx(
-        _EncoderGraph(encoder.eval()),
-        (images,),
-        path,
-        ["images"],
-        [
-            "grid",
-            "pooled",
-            "probabilities",
-            "maps",
-            *(["view_probabilities"] if len(encoder.views) > 1 else []),
-        ],
-    )
+    graph = _EncoderGraph(encoder.eval())
+    outputs = ["grid", "pooled", "probabilities", "maps"]
+    outputs += ["view_probabilities"] if len(encoder.views) > 1 else []
+    images = torch.rand(3, 1, size, size)
+    _to_onnx(graph, (images[:2],), [(images,)], path, ["images"], outputs)
 
 
 def _export_decoder(decoder: Decoder, encoder: Encoder, out: Path, spec: DecoderSpec) -> None:
+    """Both graphs, traced with 2 studies of 6 cells, and compared with 3 studies of 8 cells, and 1 of 1."""
     decoder.eval()
-    cells = (encoder.image_size // 32) ** 2
-    shapes = {
-        "probabilities": (len(encoder.findings),),
-        "pooled": (encoder.channels,),
-        "grid": (cells, encoder.channels),
-    }
-    features = tuple(torch.rand(2, *shapes[name]) for name in spec.inputs)
-    states = [f"state_{name}" for name in spec.states]
-    _to_onnx(_InitGraph(decoder), features, out / spec.init_file, list(spec.inputs), states)
+    findings, channels = len(encoder.findings), encoder.channels
+    traced, *others = (
+        _made_up_features(spec.inputs, n, cells, findings, channels) for n, cells in ((2, 6), (3, 8), (1, 1))
+    )
+    names = [f"state_{name}" for name in spec.states]
+    _to_onnx(_InitGraph(decoder), traced, others, out / spec.init_file, list(spec.inputs), names)
     with torch.no_grad():
-        state = decoder.init_state(named_features(spec.inputs, features))
-        attends = decoder.step(torch.zeros(2, dtype=torch.long), state).attention is not None
-    outputs = ["log_probabilities", *(f"next_{name}" for name in states), *(["attention"] if attends else [])]
-    token = torch.tensor([1, 5])
-    _to_onnx(_StepGraph(decoder), (token, *state), out / spec.step_file, ["token", *states], outputs)
+        state, *states = (decoder.init_state(named_features(spec.inputs, x)) for x in (traced, *others))
+        attends = decoder.step(torch.tensor([1, 5]), state).attention is not None
+    following = [f"next_{name}" for name in names[: len(names) - len(spec.fixed)]]
+    outputs = ["log_probabilities", *following, *(["attention"] if attends else [])]
+    compared = [(torch.arange(1, 1 + other[0].shape[0]), *other) for other in states]
+    inputs = (torch.tensor([1, 5]), *state)
+    _to_onnx(_StepGraph(decoder), inputs, compared, out / spec.step_file, ["token", *names], outputs)
+
+
+def _made_up_features(
+    names: Sequence[str], n: int, cells: int, findings: int, channels: int
+) -> tuple[Tensor, ...]:
+    """Features of `n` studies of two views, the last of which lacks some cells of the second."""
+    views = torch.ones(n, cells, dtype=torch.long)
+    views[:, cells // 2 :] = VIEW_KINDS.index("lateral")
+    views[-1, 1:][-2:] = VIEW_KINDS.index("padding")
+    made: dict[str, Tensor] = {
+        "probabilities": torch.rand(n, findings),
+        "pooled": torch.rand(n, channels),
+        "grid": torch.rand(n, cells, channels),
+        "maps": torch.randn(n, cells, findings),
+        "views": views,
+    }
+    return tuple(made[name] for name in names)
 
 
 def _to_onnx(
-    module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], outputs: list[str]
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    others: Sequence[tuple[Tensor, ...]],
+    path: Path,
+    names: list[str],
+    outputs: list[str],
 ) -> None:
-    """Export with a free batch dimension, and compare on another batch size than the one traced."""
-    batch = torch.export.Dim("batch")
-    star = isinstance(module, _InitGraph)
-    shapes: Any = tuple({0: batch} for _ in inputs)
-    if star:
+    """Export, free in every dimension in which the others differ from `inputs`, and compare on the others."""
+    free = {"batch": torch.export.Dim("batch"), "cells": torch.export.Dim("cells")}
+    shapes: Any = tuple(
+        {
+            dimension: free["cells" if dimension else "batch"]
+            for dimension in range(x.ndim)
+            if x.shape[dimension] != y.shape[dimension]
+        }
+        for x, y in zip(inputs, others[0], strict=True)
+    )
+    if isinstance(module, _InitGraph):
         shapes = (shapes,)
     elif isinstance(module, _StepGraph):
         shapes = (shapes[0], shapes[1:])
@@ -194,7 +219,8 @@ def _to_onnx(
         )
     assert program is not None
     program.save(str(path), external_data=False)
-    _compare(module, tuple(torch.cat([x, x[:1]]) for x in inputs), path, names)
+    for other in others:
+        _compare(module, other, path, names)
 
 
 @torch.no_grad()
@@ -205,7 +231,7 @@ def _compare(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: l
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     got = session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})
     for a, b in zip(expected, got, strict=True):
-        worst = float(np.abs(a.numpy() - b).max())
+        worst = float(np.abs(a.numpy().astype(np.float64) - b).max())
         if not worst <= TOLERANCE:
             raise BundleError(f"differs from torch by {worst:.1e}", subject=path, remedy="report this")
 

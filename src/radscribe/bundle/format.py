@@ -5,8 +5,8 @@ A bundle is a folder that captions with onnxruntime alone:
 | file | what |
 |---|---|
 | `bundle.json` | this description, with the SHA-256 of every other file |
-| `encoder.onnx` | `images` `[N, 1, S, S]` → `grid` `[N, C, h, w]`, `pooled` `[N, C]`, `probabilities` |
-| `decoder_init.onnx` | the study's features → the decoder's first state |
+| `encoder.onnx` | `images` `[N, 1, S, S]` → `probabilities`, `pooled`, `grid` `[N, C, h, w]`, `maps` |
+| `decoder_init.onnx` | the study's features, cells of all its views in one row → the decoder's first state |
 | `decoder.onnx` | `token` `[N]`, `state_*` → `log_probabilities` `[N, V]`, `next_state_*`, `attention` |
 | `tokenizer.json` | the vocabulary, as the `tokenizers` library writes it |
 | `MODEL_CARD.md` | data, terms, recipe and held-out figures |
@@ -43,11 +43,12 @@ class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which features the decoder reads, and how long a caption may become."""
 
     kind: str
-    inputs: tuple[str, ...]  # of "probabilities" and "pooled"
+    inputs: tuple[str, ...]  # names of features: "probabilities", "pooled", "grid", "maps", "views"
     states: tuple[str, ...]  # names of the state tensors, e.g. "h", "c"
     max_length: int
     init_file: str = "decoder_init.onnx"
     step_file: str = "decoder.onnx"
+    fixed: tuple[str, ...] = ()  # the last states, which the step reads and does not give back
 
 
 class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,10 +7,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from radscribe.errors import RadscribeError
+
+if TYPE_CHECKING:
+    from radscribe.training.config import Config
 
 config_option = click.option(
     "--config", type=click.Path(path_type=Path, exists=True), help="YAML file over the defaults."
@@ -19,8 +23,50 @@ set_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="One setting over the configuration."
 )
 
+resume_option = click.option(
+    "--resume", is_flag=True, help="Go on from the run's last whole epoch, with the run's own configuration."
+)
+devices_option = click.option("--devices", type=int, help="The same as --set devices=N.")
+strategy_option = click.option("--strategy", help="The same as --set strategy=ddp.")
+
+
+class TrainingCommand(click.Command):
+    """A command with a configuration, whose keys `--help` lists.
+
+    Parameters
+    ----------
+    configuration : name of the class in `training/config.py`.
+    """
+
+    def __init__(self, *arguments: Any, configuration: str, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._configuration = configuration
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from radscribe.training import config, config_help
+
+        with formatter.section("Keys of the configuration"):
+            formatter.write_dl(
+                [
+                    (key.name, f"{key.meaning} ({key.type}) [{key.default}]")
+                    for key in config_help.keys(getattr(config, self._configuration))
+                ]
+            )
+
+
+def configuration(
+    kind: type[Config], out: Path, file: Path | None, settings: tuple[str, ...], resume: bool, **flags: object
+) -> Config:
+    """What a training command is to do; a run that goes on starts from its own configuration."""
+    from radscribe.training.config import CONFIG, load
+
+    given = [f"{name}={value}" for name, value in flags.items() if value is not None]
+    own = out / CONFIG
+    return load(kind, file, [*settings, *given], base=own if resume and own.is_file() else None)
+
+
 MANY = 4  # studies from which on progress is shown
-EXTRA_MODULES = {"train": ("torch", "lightning", "yaml")}
+EXTRA_MODULES = {"train": ("torch", "lightning", "yaml", "tensorboardX", "matplotlib")}
 
 
 def require_extra(extra: str) -> None:

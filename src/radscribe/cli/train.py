@@ -6,24 +6,44 @@ from pathlib import Path
 
 import click
 
-from radscribe.cli.options import config_option, require_extra, set_option
+from radscribe.cli.options import (
+    TrainingCommand,
+    config_option,
+    configuration,
+    devices_option,
+    require_extra,
+    resume_option,
+    set_option,
+    strategy_option,
+)
 
 
-@click.command()
+@click.command(cls=TrainingCommand, configuration="DecoderConfig")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with manifest.jsonl.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @config_option
 @set_option
-@click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
-def command(data: Path, out: Path, config: Path | None, settings: tuple[str, ...], resume: bool) -> None:
+@resume_option
+@devices_option
+@strategy_option
+def command(
+    data: Path,
+    out: Path,
+    config: Path | None,
+    settings: tuple[str, ...],
+    resume: bool,
+    devices: int | None,
+    strategy: str | None,
+) -> None:
     """Train a captioner on an encoder's features.
 
     \b
     radscribe train --data iu --out runs/captioner --set encoder=runs/encoder
     """
     require_extra("train")
-    from radscribe.training.config import DecoderConfig, load
+    from radscribe.training.config import DecoderConfig
     from radscribe.training.train_decoder import train_decoder
 
-    weights = train_decoder(data, out, load(DecoderConfig, config, settings), resume)
+    settled = configuration(DecoderConfig, out, config, settings, resume, devices=devices, strategy=strategy)
+    weights = train_decoder(data, out, settled, resume)
     click.echo(f"wrote {weights}", err=True)

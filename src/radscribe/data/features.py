@@ -1,12 +1,14 @@
 """Precomputed features of images, by name: a captioner trains on them without pixels.
 
 `features.npz` holds `name` `[N]` (image paths as in the manifest) and one array `[N, …]` a kind of feature:
-`probabilities` `[N, F]` and, where there is one, `pooled` `[N, C]`.
+`probabilities` `[N, F]`, `pooled` `[N, C]`, and the cells `maps` `[N, L, F]` and `grid` `[N, L, C]`, as far
+as there are any. `training.feature_cache` keeps the same arrays on disk, computed from pixels.
 """
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,18 +17,31 @@ import numpy.typing as npt
 
 from radscribe.data.study import Study
 from radscribe.errors import DataError
+from radscribe.labels import view_code
 
 FILE = "features.npz"
 NAME = "name"
+VECTOR_OF = {"maps": "probabilities", "grid": "pooled"}  # of cells: what an image without any has instead
+
+Floats = npt.NDArray[np.float32]
 
 
 class FeatureTable:
-    """Feature vectors of images; a study's are the mean over its images."""
+    """Features of images, joined into those of studies.
 
-    def __init__(self, names: list[str], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self.arrays = {kind: np.asarray(values, dtype=np.float32) for kind, values in arrays.items()}
-        self._row = {name: index for index, name in enumerate(names)}
-        if any(len(values) != len(names) for values in self.arrays.values()):
+    Parameters
+    ----------
+    names : of the images, in the order of the rows, or the row of each name.
+    arrays : `[N, K]` or `[N, L, K]` by kind of feature; memory-mapped ones stay on disk.
+    """
+
+    def __init__(
+        self, names: Sequence[str] | Mapping[str, int], arrays: Mapping[str, npt.NDArray[Any]]
+    ) -> None:
+        self.arrays = dict(arrays)
+        self._row = dict(names) if isinstance(names, Mapping) else {n: i for i, n in enumerate(names)}
+        rows = 1 + max(self._row.values(), default=-1) if isinstance(names, Mapping) else len(names)
+        if any(len(values) < rows for values in self.arrays.values()):
             raise DataError("features and names are not of one number")
 
     @classmethod
@@ -50,16 +65,53 @@ class FeatureTable:
 
     def save(self, path: Path | IO[bytes]) -> None:
         """Write `features.npz`."""
-        arrays: dict[str, Any] = {NAME: np.array(list(self._row)), **self.arrays}
+        rows = list(self._row.values())
+        arrays: dict[str, Any] = {kind: values[rows] for kind, values in self.arrays.items()}
+        arrays[NAME] = np.array(list(self._row))
         np.savez_compressed(path, **arrays)
 
-    def study(self, study: Study, kind: str) -> npt.NDArray[np.float32]:
-        """One vector for a study.
+    def width(self, kind: str) -> int:
+        """Length K of one vector or one cell; 0 where there is no such feature."""
+        kind = kind if kind in self.arrays else VECTOR_OF.get(kind, kind)
+        return int(self.arrays[kind].shape[-1]) if kind in self.arrays else 0
+
+    def study(self, study: Study, kind: str) -> Floats:
+        """One vector `[K]` for a study: the mean over its images.
 
         Raises
         ------
         DataError : the table has no such feature, or none for one of the study's images.
         """
+        vector: Floats = self._rows(study, kind).mean(0, dtype=np.float32)
+        return vector
+
+    def cells(self, study: Study, kind: str) -> Floats:
+        """The cells `[L, K]` of a study, one image after the other.
+
+        An image of which only the vector is known is one cell: of `pooled`, or of the logits of
+        `probabilities`.
+
+        Raises
+        ------
+        DataError : as `study`.
+        """
+        if kind in self.arrays:
+            cells = self._rows(study, kind)
+            return cells.reshape(-1, cells.shape[-1])  # [images, L / images, K] → [L, K]
+        vectors = self._rows(study, VECTOR_OF.get(kind, kind))
+        if kind != "maps":
+            return vectors
+        p = vectors.clip(1e-4, 1 - 1e-4)
+        logits: Floats = np.log(p / (1 - p))
+        return logits
+
+    def views(self, study: Study) -> npt.NDArray[np.int64]:
+        """The view that each cell is of `[L]`, as its place in `labels.VIEW_KINDS`."""
+        arrays = [self.arrays[kind] for kind in VECTOR_OF if kind in self.arrays]
+        cells = arrays[0][0].size // arrays[0].shape[-1] if arrays else 1
+        return np.repeat([view_code(image.view) for image in study.images], cells)
+
+    def _rows(self, study: Study, kind: str) -> Floats:
         if not study.images:
             raise DataError("has no image, and so no features", subject=study.id)
         if kind not in self.arrays:
@@ -68,5 +120,4 @@ class FeatureTable:
         if missing:
             raise DataError(f"there are no features for {missing[0]}", subject=study.id)
         rows = [self._row[image.path] for image in study.images]
-        vector: npt.NDArray[np.float32] = self.arrays[kind][rows].mean(0)
-        return vector
+        return np.asarray(self.arrays[kind][rows], dtype=np.float32)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 DISCLAIMER = "Draft by a research model: not verified, not for diagnosis."
 
 
@@ -25,6 +28,16 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """The cells of one image that a caption attended to: `height` rows of `width`."""
+
+    file: str
+    view: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class Caption:
     """The draft for one study.
 
@@ -39,6 +52,9 @@ class Caption:
     bundle : id of the model that wrote it.
     left_out : file → why it had no part in the caption.
     failed : there is no caption, or one of the files could not be read.
+    attention : `[tokens, L]`, the share of each cell in what a token looked at; None where the model does not
+        attend.
+    grids : whose cells the L columns are: those of one image after the other, row by row.
     """
 
     study: str
@@ -54,6 +70,8 @@ class Caption:
     error: str | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     failed: bool = False
+    attention: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    grids: tuple[Grid, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `--json` prints."""

@@ -12,9 +12,10 @@ import numpy as np
 from radscribe.bundle import format as bundle_format
 from radscribe.errors import UsageError
 from radscribe.imaging.onnx_session import available_cores
-from radscribe.inference.caption import DISCLAIMER, Alternative, Caption, Token
+from radscribe.inference.caption import DISCLAIMER, Alternative, Caption, Grid, Token
 from radscribe.inference.constraints import of_a_caption
 from radscribe.inference.inputs import Source, StudyInput, as_study
+from radscribe.inference.join_views import join_views
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.search import Hypothesis, search
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession
@@ -130,37 +131,40 @@ class Captioner:
 
     def _caption_batch(self, batch: Sequence[Prepared], beam: int, n_best: int) -> Iterator[Caption]:
         seen = [prepared for prepared in batch if prepared.images]
-        found: dict[int, tuple[list[Hypothesis], Array]] = {}
+        drafts: dict[int, Caption] = {}
         if seen:
-            features = self._features(seen)
+            outputs = self._encoder(np.stack([image for study in seen for image in study.images]))
+            features = join_views(outputs, [study.views for study in seen])
             hypotheses = search(
                 self._decoder.step,
-                self._decoder.init_state(features),
+                *self._decoder.init_state(features),
                 bos=self._tokenizer.bos,
                 eos=self._tokenizer.eos,
                 max_length=self.spec.decoder.max_length,
                 beam=beam,
                 constraints=self._constraints,
             )
+            # Height and width of the cells that the decoder attends to, where it does.
+            shape = next((values.shape[2:] for values in outputs.values() if values.ndim == 4), (0, 0))
             for index, prepared in enumerate(seen):
-                found[id(prepared)] = hypotheses[index][:n_best], features["probabilities"][index]
+                probabilities = features["probabilities"][index]
+                drafts[id(prepared)] = self._drafted(
+                    prepared, hypotheses[index][:n_best], probabilities, shape
+                )
         for prepared in batch:
-            if id(prepared) in found:
-                yield self._drafted(prepared, *found[id(prepared)])
-            else:
-                yield self._without_caption(prepared)
+            yield drafts.get(id(prepared)) or self._without_caption(prepared)
 
-    def _features(self, studies: Sequence[Prepared]) -> dict[str, Array]:
-        """Encoder outputs of N studies: the mean over the views of each."""
-        outputs = self._encoder(np.stack([image for study in studies for image in study.images]))
-        edges = np.cumsum([len(study.images) for study in studies])[:-1]
-        return {
-            name: np.stack([part.mean(0) for part in np.split(values, edges)])
-            for name, values in outputs.items()
-        }
-
-    def _drafted(self, prepared: Prepared, hypotheses: list[Hypothesis], probabilities: Array) -> Caption:
+    def _drafted(
+        self,
+        prepared: Prepared,
+        hypotheses: list[Hypothesis],
+        probabilities: Array,
+        shape: tuple[int, ...],
+    ) -> Caption:
         best, *others = hypotheses
+        height, width = shape
+        attends = best.attention is not None
+        cells = height * width * len(prepared.images)
         return Caption(
             study=prepared.study.name,
             files=prepared.study.files,
@@ -178,6 +182,12 @@ class Captioner:
             warnings=(DISCLAIMER, *self.spec.cautions, *prepared.warnings),
             left_out={**prepared.errors, **prepared.refusals},
             failed=bool(prepared.errors),
+            attention=None if best.attention is None else best.attention[:, :cells],
+            grids=tuple(
+                Grid(file, view, height, width)
+                for file, view in zip(prepared.files, prepared.views, strict=True)
+                if attends
+            ),
         )
 
     def _without_caption(self, prepared: Prepared) -> Caption:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.errors import ImageError
-from radscribe.imaging.chest_check import ChestChecker
-from radscribe.imaging.radiograph import Radiograph
+from radscribe.imaging.chest_check import ChestCheck, ChestChecker
+from radscribe.imaging.radiograph import Radiograph, View
 from radscribe.imaging.reader import check_pixels, read
 from radscribe.imaging.resize import resize
 from radscribe.inference.inputs import StudyInput
@@ -24,6 +24,8 @@ class Prepared:
 
     study: StudyInput
     images: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)  # of the images
+    views: list[View] = field(default_factory=list)  # of the images, as the file says or else as they look
     warnings: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)  # file → why it could not be read
     refusals: dict[str, str] = field(default_factory=dict)  # file → why it is not to be captioned
@@ -45,20 +47,22 @@ class Preparer:
             except ImageError as error:
                 prepared.errors[file] = str(error)
                 continue
-            reason = self._refusal(radiograph)
+            check = self._check([radiograph])[0]
+            reason = self._refusal(check)
             if reason and not force:
                 prepared.refusals[file] = reason
                 continue
             if reason:
                 prepared.warnings.append(f"captioned by force: {reason} ({file})")
             prepared.images.append(resize(radiograph.pixels, self._size, self._size)[None])
+            prepared.files.append(file)
+            prepared.views.append(check.view)
         if prepared.images:  # what is left out of a study that gets a caption is told beside it
             prepared.warnings += [f"left out: {error}" for error in prepared.errors.values()]
             prepared.warnings += [f"left out: {file}: {why}" for file, why in prepared.refusals.items()]
         return prepared
 
-    def _refusal(self, radiograph: Radiograph) -> str | None:
-        (check,) = self._check([radiograph])
+    def _refusal(self, check: ChestCheck) -> str | None:
         if check.refused:
             return check.refused
         return LATERAL if check.view == "lateral" and not self._lateral else None

@@ -7,7 +7,7 @@ get alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,28 +15,31 @@ import numpy.typing as npt
 
 from radscribe.inference.constraints import Constraint
 
+Floats = npt.NDArray[np.float32]
 State = tuple[npt.NDArray[Any], ...]
+Stepped = tuple[Floats, State, Floats | None]
 Ranker = Callable[[float, int], float]
 """From a hypothesis' log-probability and its length (end included) to the figure it is ranked by."""
 
 
 class StepFunction(Protocol):
-    """A decoder's step: tokens `[R]` and state → log-probabilities `[R, V]` and the next state."""
+    """A decoder's step: tokens `[R]`, the state, and what of it stays the same for a study
+    → log-probabilities `[R, V]`, the next state, and attention `[R, L]` where there is some."""
 
-    def __call__(
-        self, token: npt.NDArray[np.int64], state: State
-    ) -> tuple[npt.NDArray[np.float32], State]: ...
+    def __call__(self, token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """A finished caption: its tokens without `<bos>` and `<eos>`, and each one's log-probability.
 
-    `log_probabilities` has one more entry than `tokens`: that of the end.
+    `log_probabilities` has one more entry than `tokens`: that of the end. `attention` `[tokens, L]` says
+    where each token looked.
     """
 
     tokens: tuple[int, ...]
     log_probabilities: tuple[float, ...]
+    attention: Floats | None = field(default=None, compare=False)
 
     @property
     def log_probability(self) -> float:
@@ -69,12 +72,22 @@ class _Beam:
     tokens: npt.NDArray[np.int64]  # [B, t]
     log_probabilities: npt.NDArray[np.float64]  # [B, t] of each token
     scores: npt.NDArray[np.float64]  # [B] sums; -inf marks an unused row
-    finished: list[Hypothesis]
+    rows: npt.NDArray[np.int64]  # [B, t] the row of the beam that said each token
+    finished: list[Hypothesis] = field(default_factory=list)
+    looked: list[Floats] = field(default_factory=list)  # attention [B, L] of every step
+
+    def attention(self, row: int) -> Floats | None:
+        """Where each token of a row looked, `[t, L]`."""
+        if not self.looked:
+            return None
+        path = self.rows[row]  # one step shorter: the last step says the end
+        return np.stack([step[said] for step, said in zip(self.looked, [*path, row], strict=True)])[:-1]
 
 
 def search(
     step: StepFunction,
     state: State,
+    fixed: State = (),
     *,
     bos: int,
     eos: int,
@@ -87,7 +100,7 @@ def search(
 
     Parameters
     ----------
-    state : the decoder's first state, N rows.
+    state, fixed : the decoder's first state, N rows, and what of it stays the same at every token.
     max_length : tokens of a caption at most; a caption that reaches it is ended there.
 
     Returns
@@ -99,10 +112,10 @@ def search(
     open_studies = list(range(n))
     # All rows of a study are alike at first; only its first one counts until they differ.
     rows = np.repeat(np.arange(n), beam)
-    state = tuple(part[rows] for part in state)
+    state, fixed = tuple(part[rows] for part in state), tuple(part[rows] for part in fixed)
     token = np.full(n * beam, bos, dtype=np.int64)
     for t in range(max_length + 1):
-        raw, state = step(token, state)
+        raw, state, attention = step(token, state, fixed)
         allowed = raw.copy()
         history = np.concatenate([beams[study].tokens for study in open_studies])
         for constraint in constraints:
@@ -113,14 +126,19 @@ def search(
         still_open: list[int] = []
         for index, study in enumerate(open_studies):
             window = slice(index * beam, (index + 1) * beam)
+            if attention is not None:
+                beams[study].looked.append(attention[window])
             parents = _advance(beams[study], raw[window], allowed[window], eos, beam)
             if parents is None or _settled(beams[study], beam, rank, max_length + 1):
                 continue
             keep.append(parents + index * beam)
             still_open.append(study)
-        open_studies = still_open
-        if not open_studies:
+        if not still_open:
             break
+        if len(still_open) < len(open_studies):  # a study's rows are alike: only studies that end matter
+            left = np.repeat(np.isin(open_studies, still_open), beam)
+            fixed = tuple(part[left] for part in fixed)
+        open_studies = still_open
         rows = np.concatenate(keep)
         state = tuple(part[rows] for part in state)
         token = np.concatenate([beams[study].tokens[:, -1] for study in open_studies])
@@ -130,7 +148,7 @@ def search(
 def _empty(beam: int) -> _Beam:
     scores = np.full(beam, -np.inf)
     scores[0] = 0.0
-    return _Beam(np.zeros((beam, 0), np.int64), np.zeros((beam, 0)), scores, [])
+    return _Beam(np.zeros((beam, 0), np.int64), np.zeros((beam, 0)), scores, np.zeros((beam, 0), np.int64))
 
 
 def _advance(
@@ -159,6 +177,7 @@ def _advance(
                     Hypothesis(
                         tuple(beam.tokens[parent].tolist()),
                         (*beam.log_probabilities[parent].tolist(), float(raw[parent, eos])),
+                        beam.attention(parent),
                     )
                 )
         elif len(parents) < size:
@@ -174,6 +193,7 @@ def _advance(
     scores[used:] = -np.inf
     beam.tokens = np.concatenate([beam.tokens[rows], new[:, None]], axis=1)
     beam.log_probabilities = np.concatenate([beam.log_probabilities[rows], chosen[:, None]], axis=1)
+    beam.rows = np.concatenate([beam.rows[rows], rows[:, None]], axis=1)
     beam.scores = scores
     return rows
 

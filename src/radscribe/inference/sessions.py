@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from radscribe.bundle.format import BundleSpec
 from radscribe.imaging.onnx_session import open_session
+from radscribe.inference.search import State, Stepped
 
 Array = npt.NDArray[Any]
-State = tuple[Array, ...]
 
 
 class EncoderSession:
@@ -20,8 +20,8 @@ class EncoderSession:
 
     def __init__(self, folder: Path, spec: BundleSpec, threads: int | None = None) -> None:
         self._session = open_session(folder / spec.encoder.file, threads)
-        # Fetch only what the decoder reads: the grid is large.
-        self.outputs = tuple(sorted({"probabilities", *spec.decoder.inputs}))
+        # Fetch only what the decoder reads: the grid is large. Views are told by the image's file.
+        self.outputs = tuple(sorted({"probabilities", *spec.decoder.inputs} - {"views"}))
 
     def __call__(self, images: npt.NDArray[np.float32]) -> dict[str, Array]:
         return dict(zip(self.outputs, self._session.run(self.outputs, {"images": images}), strict=True))
@@ -35,15 +35,20 @@ class DecoderSession:
         self._init = open_session(folder / spec.decoder.init_file, threads=1)
         self._step = open_session(folder / spec.decoder.step_file, threads=1)
         self._inputs = spec.decoder.inputs
-        self._state_inputs = [f"state_{name}" for name in spec.decoder.states]
-        self._outputs = ["log_probabilities", *(f"next_{name}" for name in self._state_inputs)]
+        self._states = [f"state_{name}" for name in spec.decoder.states]
+        self._moving = len(self._states) - len(spec.decoder.fixed)
+        self._outputs = ["log_probabilities", *(f"next_{name}" for name in self._states[: self._moving])]
+        self.attends = any(output.name == "attention" for output in self._step.get_outputs())
+        self._outputs += ["attention"] if self.attends else []
 
-    def init_state(self, features: dict[str, Array]) -> State:
-        """The state before `<bos>`; `features` hold N studies."""
-        return tuple(self._init.run(self._state_inputs, {name: features[name] for name in self._inputs}))
+    def init_state(self, features: dict[str, Array]) -> tuple[State, State]:
+        """The state before `<bos>`, and what of it stays the same at every word; features of N studies."""
+        state = self._init.run(self._states, {name: features[name] for name in self._inputs})
+        return tuple(state[: self._moving]), tuple(state[self._moving :])
 
-    def step(self, token: npt.NDArray[np.int64], state: State) -> tuple[npt.NDArray[np.float32], State]:
-        """Previous tokens `[N]` → log-probabilities `[N, V]` of the next, and the next state."""
-        feed: dict[str, Array] = {"token": token, **dict(zip(self._state_inputs, state, strict=True))}
-        log_probabilities, *state_out = self._step.run(self._outputs, feed)
-        return log_probabilities, tuple(state_out)
+    def step(self, token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped:
+        """Previous tokens `[N]` → log-probabilities `[N, V]` of the next, the next state, and attention."""
+        feed: dict[str, Array] = {"token": token, **dict(zip(self._states, (*state, *fixed), strict=True))}
+        log_probabilities, *following = self._step.run(self._outputs, feed)
+        attention = following.pop() if self.attends else None
+        return log_probabilities, tuple(following), attention

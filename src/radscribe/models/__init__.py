@@ -8,9 +8,20 @@ from radscribe.models.captioner import Captioner
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import BACKBONES, Encoder
 from radscribe.models.show_and_tell import ShowAndTell
+from radscribe.models.show_attend_tell import ShowAttendTell
 
 DECODERS: dict[str, Callable[..., Decoder]] = {
     "show-and-tell": ShowAndTell,
+    "show-attend-tell": ShowAttendTell,
 }
 
-__all__ = ["BACKBONES", "DECODERS", "Captioner", "Decoder", "Encoder", "ShowAndTell", "StudyFeatures"]
+__all__ = [
+    "BACKBONES",
+    "DECODERS",
+    "Captioner",
+    "Decoder",
+    "Encoder",
+    "ShowAndTell",
+    "ShowAttendTell",
+    "StudyFeatures",
+]

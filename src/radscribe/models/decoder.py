@@ -63,6 +63,8 @@ class Decoder(nn.Module, ABC):
     vocabulary_size: int
     inputs: tuple[str, ...]  # fields of `StudyFeatures` that it reads
     states: tuple[str, ...]  # names of the state's tensors
+    fixed: tuple[str, ...] = ()  # the last of them, which `step` hands through unchanged: the study itself
+    positions: int | None = None  # tokens of a caption that it can take at most, `<bos>` included
 
     @abstractmethod
     def init_state(self, features: StudyFeatures) -> State:

@@ -1,23 +1,20 @@
-"""Show and Tell: the image enters an LSTM once, before the first word.
+"""Show and Tell: the image enters an LSTM once, before the first word, or beside every word.
 
-Vinyals et al., Show and Tell: A Neural Image Caption Generator, CVPR 2015, equations 10 to 12.
+Vinyals et al., Show and Tell: A Neural Image Caption Generator, CVPR 2015, equations 10 to 12. The paper
+found that an image at every step overfits; many systems have it so all the same.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
 
 from radscribe.errors import UsageError
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
+from radscribe.models.study_inputs import VECTORS, choice, study_vector, threshold_logit, vector_embedding
 
-IMAGE_INPUTS: dict[str, tuple[str, ...]] = {
-    "probabilities": ("probabilities",),
-    "pooled": ("pooled",),
-    "both": ("probabilities", "pooled"),
-}
+IMAGE_INPUTS = {name: vectors for name, vectors in VECTORS.items() if vectors}
+IMAGE_AT: dict[str, tuple[str, ...]] = {"start": (), "every-step": ("image",)}
 
 
 class ShowAndTell(Decoder):
@@ -29,12 +26,11 @@ class ShowAndTell(Decoder):
     findings : F, the finding probabilities of a study.
     channels : C, the pooled vector of a study; unused when `image_input` is "probabilities".
     image_input : which of the encoder's outputs the image embedding is made of.
+    image_at : `start`, the image is the LSTM's word before the first; `every-step`, it stands beside each.
     operating_point : the probability from which on a finding counts as seen.
     embedding, hidden : widths of the word embedding E and of the LSTM's state H.
     tie_weights : the output layer reuses the word embedding (Press & Wolf, 2017); needs E = H.
     """
-
-    states = ("h", "c")
 
     def __init__(
         self,
@@ -42,6 +38,7 @@ class ShowAndTell(Decoder):
         findings: int = 14,
         channels: int = 0,
         image_input: str = "probabilities",
+        image_at: str = "start",
         operating_point: float = 0.5,
         embedding: int = 256,
         hidden: int = 256,
@@ -49,21 +46,16 @@ class ShowAndTell(Decoder):
         tie_weights: bool = True,
     ) -> None:
         super().__init__()
-        if image_input not in IMAGE_INPUTS:
-            raise UsageError(f"no image input '{image_input}'", remedy=f"choose {', '.join(IMAGE_INPUTS)}")
         if tie_weights and embedding != hidden:
             raise UsageError("tied weights need embedding and hidden of one width", remedy="set both alike")
-        if not 0 < operating_point < 1:
-            raise UsageError(f"operating point {operating_point} is not within 0 to 1", remedy="take 0.5")
-        self.vocabulary_size, self.inputs = vocabulary_size, IMAGE_INPUTS[image_input]
-        self.threshold = math.log(operating_point / (1 - operating_point))
+        self.vocabulary_size, self.inputs = vocabulary_size, choice("image input", image_input, IMAGE_INPUTS)
+        self.fixed = choice("place of the image", image_at, IMAGE_AT)
+        self.states = ("h", "c", *self.fixed)
+        self.threshold = threshold_logit(operating_point)
         inputs = sum({"probabilities": findings, "pooled": channels}[name] for name in self.inputs)
-        # Standardised first: what tells two images apart is small beside what all images share.
-        self.image_embedding = nn.Sequential(
-            nn.BatchNorm1d(inputs, affine=False), nn.Linear(inputs, embedding), nn.LayerNorm(embedding)
-        )
+        self.image_embedding = vector_embedding(inputs, embedding)
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
-        self.lstm = nn.LSTM(embedding, hidden, batch_first=True)
+        self.lstm = nn.LSTM(embedding * (2 if self.fixed else 1), hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, vocabulary_size)
         nn.init.normal_(self.word_embedding.weight, std=embedding**-0.5)
@@ -71,32 +63,33 @@ class ShowAndTell(Decoder):
             self.output.weight = self.word_embedding.weight
 
     def _image(self, features: StudyFeatures) -> Tensor:
-        """The image as the LSTM's word before the first: `[N, E]`."""
-        parts: list[Tensor] = []
-        if "probabilities" in self.inputs:
-            # Logits: differences near 0 and 1 count too. Above the operating point they are positive.
-            parts.append(torch.logit(features.probabilities, eps=1e-4) - self.threshold)
-        if "pooled" in self.inputs:
-            parts.append(features.get("pooled"))
-        embedded: Tensor = self.image_embedding(torch.cat(parts, dim=1))
+        """The image as a word: `[N, E]`."""
+        embedded: Tensor = self.image_embedding(study_vector(features, self.inputs, self.threshold))
         return embedded
 
     def init_state(self, features: StudyFeatures) -> State:
-        _, (h, c) = self.lstm(self._image(features).unsqueeze(1))  # each [1, N, H]
+        image = self._image(features)
+        if self.fixed:
+            start = image.new_zeros(image.shape[0], self.lstm.hidden_size)
+            return start, start, image
+        _, (h, c) = self.lstm(image.unsqueeze(1))  # each [1, N, H]
         return h[0], c[0]
 
     def step(self, token: Tensor, state: State) -> Step:
-        h, c = state  # each [N, H]
-        word = self.word_embedding(token).unsqueeze(1)  # [N, 1, E]
+        h, c, *image = state  # each [N, H], and perhaps [N, E]
+        word = torch.cat([self.word_embedding(token), *image], dim=1).unsqueeze(1)  # [N, 1, E or 2 E]
         y, (h1, c1) = self.lstm(word, (h.unsqueeze(0), c.unsqueeze(0)))  # y [N, 1, H]
         logits = self.output(self.dropout(y[:, 0]))  # [N, V]
-        return Step(torch.log_softmax(logits, dim=-1), (h1[0], c1[0]), None)
+        return Step(torch.log_softmax(logits, dim=-1), (h1[0], c1[0], *image), None)
 
     def forward(self, features: StudyFeatures, tokens: Tensor, sample_rate: float = 0.0) -> Taught:
         if sample_rate:
             return super().forward(features, tokens, sample_rate)
         words = self.word_embedding(tokens)  # [N, T, E]
         image = self._image(features).unsqueeze(1)  # [N, 1, E]
-        y, _ = self.lstm(self.dropout(torch.cat([image, words], dim=1)))  # [N, 1 + T, H]
-        logits = self.output(self.dropout(y[:, 1:]))  # [N, T, V]: what follows the image alone is not a word
-        return Taught(torch.log_softmax(logits, dim=-1))
+        if self.fixed:
+            y, _ = self.lstm(self.dropout(torch.cat([words, image.expand_as(words)], dim=2)))  # [N, T, H]
+        else:
+            y, _ = self.lstm(self.dropout(torch.cat([image, words], dim=1)))  # [N, 1 + T, H]
+            y = y[:, 1:]  # what follows the image alone is not a word
+        return Taught(torch.log_softmax(self.output(self.dropout(y)), dim=-1))  # [N, T, V]

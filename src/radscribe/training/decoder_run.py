@@ -16,10 +16,11 @@ from radscribe.errors import DataError, UsageError
 from radscribe.models import DECODERS, Decoder, Encoder
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import DecoderConfig, load
-from radscribe.training.train_encoder import load_encoder
+from radscribe.training.encoder_run import load_encoder
 
 WEIGHTS = "decoder.pt"
 SHAPES = "shapes.json"
+TOKENIZER = "tokenizer.json"
 ENCODER = "encoder"
 
 
@@ -65,7 +66,7 @@ def load_decoder(run: Path) -> tuple[Decoder, ReportTokenizer, DecoderConfig]:
             f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
         )
     shapes = msgspec.json.decode((run / SHAPES).read_bytes(), type=Shapes)
-    tokenizer = ReportTokenizer.load(run / "tokenizer.json")
+    tokenizer = ReportTokenizer.load(run / TOKENIZER)
     decoder = build_decoder(config, len(tokenizer), shapes)
     decoder.load_state_dict(torch.load(run / WEIGHTS, map_location="cpu", weights_only=True))
     return decoder.eval(), tokenizer, config

@@ -18,6 +18,7 @@ from radscribe.labels import VIEW_KINDS
 from radscribe.models.encoder import VIEWS, Encoder
 from radscribe.training.augment import augment
 from radscribe.training.config import EncoderConfig
+from radscribe.training.engine import gathered
 from radscribe.training.image_data import Example
 
 WARM_UP = 0.1  # share of the steps
@@ -34,6 +35,7 @@ class EncoderModule(L.LightningModule):
     prevalence : `[F]`, how often each finding is met in the training part; 0.5 where it is never known.
     """
 
+    unit = "images"
     presence_weight: Tensor | None
 
     def __init__(self, config: EncoderConfig, encoder: Encoder, prevalence: Tensor) -> None:
@@ -43,7 +45,7 @@ class EncoderModule(L.LightningModule):
         self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         weight = 1 - prevalence if config.class_weights else None  # w+ = |N| / (|P| + |N|)
         self.register_buffer("presence_weight", weight, persistent=False)
-        self._validation: list[tuple[Tensor, ...]] = []
+        self._validation: list[tuple[Tensor, ...]] = []  # logits, labels, views, logits of views
 
     def training_step(self, batch: Example, index: int) -> Tensor:
         images = augment(batch.pixels.float() / 255, self.config.image_size, self.config.mirror)
@@ -52,22 +54,25 @@ class EncoderModule(L.LightningModule):
             images, targets = mix(images, targets, self.config.mixup)
         output = self.encoder(images.contiguous(memory_format=torch.channels_last))
         loss = self._loss(output.logits, targets, output.view_logits, batch.view)
-        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(targets))
+        self.log("loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(targets))
         return loss
+
+    def count(self, batch: Example) -> int:
+        return len(batch.pixels)
 
     def validation_step(self, batch: Example, index: int) -> None:
         output = self.encoder(as_input(batch.pixels, self.config.image_size))
-        seen = (output.logits, batch.labels, batch.view)
-        self._validation.append(seen if output.view_logits is None else (*seen, output.view_logits))
+        head = [] if output.view_logits is None else [output.view_logits]
+        self._validation.append(tuple(x.cpu() for x in (output.logits, batch.labels, batch.view, *head)))
 
     def on_validation_epoch_end(self) -> None:
-        parts = [torch.cat(part) for part in zip(*self._validation, strict=True)]
+        parts = zip(*gathered(self._validation), strict=True)
+        logits, labels, view, *heads = (torch.cat(part) for part in parts)
         self._validation.clear()
-        logits, labels, view, *heads = (self._of_all_devices(part) for part in parts)
-        self.log("val_loss", self._loss(logits, labels, heads[0] if heads else None, view), prog_bar=True)
+        self.log("val_loss", self._loss(logits, labels, heads[0] if heads else None, view))
         by_finding = zip(self.encoder.findings, aurocs(logits, labels), strict=True)
         known = {finding: value for finding, value in by_finding if not np.isnan(value)}
-        self.log("val_auroc", float(np.mean([*known.values()])) if known else 0.5, prog_bar=True)
+        self.log("val_auroc", float(np.mean([*known.values()])) if known else 0.5)
         for finding, value in known.items():
             self.log(f"val_auroc/{finding}", value)
         if heads:
@@ -94,11 +99,6 @@ class EncoderModule(L.LightningModule):
             pct_start=WARM_UP,
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
-
-    def _of_all_devices(self, values: Tensor) -> Tensor:
-        gathered = self.all_gather(values)  # [N, …], or [devices, N, …] where there are several
-        assert isinstance(gathered, Tensor)
-        return gathered.reshape(-1, *values.shape[1:])
 
     def _loss(self, logits: Tensor, targets: Tensor, view_logits: Tensor | None, view: Tensor) -> Tensor:
         loss = masked_loss(logits, targets, self.presence_weight)
@@ -140,7 +140,8 @@ def masked_loss(logits: Tensor, targets: Tensor, presence_weight: Tensor | None 
     y = targets.nan_to_num()
     present, absent = y * F.softplus(-logits), (1 - y) * F.softplus(logits)  # [N, F] each
     if presence_weight is not None:
-        present, absent = presence_weight * present, (1 - presence_weight) * absent
+        weight = presence_weight.to(present)
+        present, absent = weight * present, (1 - weight) * absent
     return ((present + absent) * known).sum() / len(logits)
 
 

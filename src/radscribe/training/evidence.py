@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from radscribe.data.features import FeatureTable
-from radscribe.data.splits import unit_hash
 from radscribe.data.study import Study
+from radscribe.errors import UsageError
 
-FeatureSource = Callable[[Study], dict[str, Tensor]]
+FeatureSource = Callable[[Study, random.Random], dict[str, Tensor]]
 STRONGEST = 3.0  # logits between evidence and the operating point
+OF_LABELS = frozenset({"probabilities", "maps", "views"})  # what labels can give evidence of
 
 
 def encoder_features(table: FeatureTable, kinds: Sequence[str]) -> FeatureSource:
-    """Features from a table, by kind."""
-    return lambda study: {kind: torch.from_numpy(table.study(study, kind)) for kind in kinds}
+    """Features from a table, by kind: vectors `[K]`, cells `[L, K]`, views `[L]`."""
+
+    def features(study: Study, generator: random.Random) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for kind in kinds:
+            if kind == "views":
+                found[kind] = torch.from_numpy(table.views(study))
+            elif kind in ("grid", "maps"):
+                found[kind] = torch.from_numpy(table.cells(study, kind))
+            else:
+                found[kind] = torch.from_numpy(table.study(study, kind))
+        # Batches tell their size by the probabilities, even where there are none.
+        return {"probabilities": torch.empty(0), **found}
+
+    return features
 
 
-def label_evidence(findings: Sequence[str], operating_point: float, seed: int, fresh: bool) -> FeatureSource:
+def label_evidence(
+    findings: Sequence[str], operating_point: float, seen: FeatureSource | None = None
+) -> FeatureSource:
     """Probabilities `[F]` on the labels' side of the operating point, by margins of random size.
 
     A decoder that learns from them says what lies above the operating point, be it far above or hardly; how
@@ -29,17 +46,28 @@ def label_evidence(findings: Sequence[str], operating_point: float, seed: int, f
 
     Parameters
     ----------
-    fresh : other margins at each call, else always the same ones for a study.
+    seen : the encoder's `maps` and `views`, where the decoder attends. Each finding's map is shifted as a
+        whole, so that its mean says the label and its pattern still shows the place.
     """
-    shared = torch.Generator().manual_seed(seed)
     threshold = torch.logit(torch.tensor(operating_point))
 
-    def features(study: Study) -> dict[str, Tensor]:
-        generator = shared
-        if not fresh:
-            generator = torch.Generator().manual_seed(int(unit_hash(study.id, seed) * 2**31))
+    def features(study: Study, generator: random.Random) -> dict[str, Tensor]:
         side = torch.tensor([1.0 if study.labels.get(finding) == 1.0 else -1.0 for finding in findings])
-        margin = STRONGEST * torch.rand(len(findings), generator=generator)
-        return {"probabilities": torch.sigmoid(threshold + side * margin)}
+        margin = STRONGEST * torch.tensor([generator.random() for _ in findings])
+        logits = threshold + side * margin  # [F]
+        found = {} if seen is None else seen(study, generator)
+        if "maps" in found:
+            maps = found["maps"]  # [L, F]
+            found["maps"] = maps + (logits - maps.mean(0))
+        return {**found, "probabilities": torch.sigmoid(logits)}
 
     return features
+
+
+def require_told_by_labels(kinds: Sequence[str]) -> None:
+    """Raises `UsageError` where a decoder reads what labels say nothing of."""
+    if other := sorted(set(kinds) - OF_LABELS):
+        raise UsageError(
+            f"evidence from labels has no {', '.join(other)}",
+            remedy="set evidence=encoder, or let the decoder read probabilities or maps",
+        )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
@@ -64,7 +64,7 @@ class ImageData(Dataset[Example]):
     teacher : probabilities by image name, which count `teacher_weight` against the labels.
     views : the views to take.
     cache_mb : memory for decoded images, a byte a pixel (100 kB an image at 320); those that it does not hold
-        are decoded when they are asked for, by the `loader`'s workers.
+        are decoded when they are asked for, by a loader's `workers`.
 
     Raises
     ------
@@ -124,7 +124,7 @@ class ImageData(Dataset[Example]):
         loose = len(self) - len(self._kept)
         if not loose:
             return f"{len(self):,} images, kept in memory ({self.kept_mb:,.0f} MB)"
-        return f"{len(self):,} images, {loose:,} of them decoded when needed by {available_cores()} workers"
+        return f"{len(self):,} images, {loose:,} of them decoded when needed by {self.workers} workers"
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -133,15 +133,10 @@ class ImageData(Dataset[Example]):
         pixels = self._kept[index] if index < len(self._kept) else self._read(self._paths[index])
         return Example(pixels, self.labels[index], self.targets[index], self.views[index])
 
-    def loader(self, batch_size: int, *, training: bool = False) -> DataLoader[Example]:
-        """Batches in order; in training shuffled, and none that is smaller than the others."""
-        return DataLoader(
-            self,
-            batch_size,
-            shuffle=training,
-            drop_last=training and len(self) > batch_size,
-            num_workers=0 if len(self._kept) == len(self) else available_cores(),
-        )
+    @property
+    def workers(self) -> int:
+        """Processes that decode for a loader of these images; 0 where all of them are kept."""
+        return 0 if len(self._kept) == len(self) else available_cores()
 
     def _keep(self, count: int) -> Tensor:
         kept = torch.empty(count, 1, self._size, self._size, dtype=torch.uint8)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import lightning as L
 import msgspec
 import torch
-from torch.utils.data import (
-    DataLoader,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    WeightedRandomSampler,
-)
+from torch.utils.data import DataLoader
 
 from radscribe.data import features as feature_file
 from radscribe.data.features import FeatureTable
@@ -27,27 +22,40 @@ from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import (
+    CaptionBatch,
     CaptionData,
     TextSource,
     balancing_weights,
     collate,
+    findings_present,
     reports_as_written,
     weak_reports,
 )
-from radscribe.training.config import DecoderConfig, save
+from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_module import DecoderModule
 from radscribe.training.decoder_run import (
     SHAPES,
+    TOKENIZER,
     WEIGHTS,
     Shapes,
     build_decoder,
     keep_encoder,
+    load_decoder,
     require_decoder,
 )
-from radscribe.training.engine import fit
-from radscribe.training.evidence import FeatureSource, encoder_features, label_evidence
-from radscribe.training.image_data import ImageData
-from radscribe.training.train_encoder import infer, load_encoder
+from radscribe.training.encoder_run import load_encoder
+from radscribe.training.engine import begin, finish, fit, is_main, loader
+from radscribe.training.evidence import (
+    FeatureSource,
+    encoder_features,
+    label_evidence,
+    require_told_by_labels,
+)
+from radscribe.training.feature_cache import FeatureCache
+from radscribe.training.objectives import build_objective
+
+CACHE = "features"
+PARTS: tuple[Split, ...] = ("train", "val")
 
 
 def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = False) -> Path:
@@ -55,118 +63,141 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
 
     Raises
     ------
-    DataError : no reports or features, or they do not fit the manifest.
+    DataError : no reports or features, or they do not fit the manifest or the run to start from.
     LeakError : a patient, a study or an image stands in two parts.
-    UsageError : the configuration names no encoder or no known decoder.
+    UsageError : the configuration names no encoder, or no known decoder or objective.
     """
     require_decoder(config.decoder)
     if config.evidence == "labels" and not config.encoder:
         raise UsageError("evidence=labels needs an encoder's findings", remedy="give --set encoder=RUN")
+    if not begin(out, config, resume):
+        return out / WEIGHTS
     L.seed_everything(config.seed, workers=True, verbose=False)
-    out.mkdir(parents=True, exist_ok=True)
-    save(config, out / "config.json")
     encoder = load_encoder(Path(config.encoder)) if config.encoder else None
-    if encoder is not None:
+    if encoder is not None and is_main():
         keep_encoder(Path(config.encoder), out)
     manifest = Manifest(data)
     check_leaks(manifest).require_none()
-    table = _table(manifest, data, out, encoder) if config.evidence == "encoder" else None
     texts, sources = _texts(manifest, config)
-    tokenizer = ReportTokenizer.train(
-        texts, config.vocabulary_size, config.min_frequency, kind=config.tokenizer
-    )
-    tokenizer.save(out / "tokenizer.json")
+    tokenizer = _tokenizer(texts, config)
+    path = data / feature_file.FILE
+    table = FeatureTable.load(path) if config.evidence == "encoder" and path.is_file() else None
     shapes = _shapes(encoder, table)
-    (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
+    if is_main():
+        tokenizer.save(out / TOKENIZER)
+        (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
     decoder = build_decoder(config, len(tokenizer), shapes)
-    features = _features(config, decoder, encoder, table)
-    loaders: dict[Split, DataLoader[object]] = {}
-    for split in ("train", "val"):
-        part = CaptionData(
-            manifest.split(split), features[split], sources[split], tokenizer, config.max_length
+    if config.init_from:
+        _start_from(Path(config.init_from), decoder)
+    features = _features(manifest, out, config, decoder, encoder, table)
+    parts = {
+        split: CaptionData(
+            list(manifest.split(split)),
+            features,
+            sources[split],
+            tokenizer,
+            config.max_length,
+            config.target,
+            config.seed,
+            fresh=split == "train",
         )
-        sampler: Sampler[int] = SequentialSampler(part)
-        if split == "train":
-            weights = balancing_weights(part.studies, config.balance)
-            # With replacement only where weights differ: otherwise every study comes once an epoch.
-            sampler = (
-                WeightedRandomSampler(weights.tolist(), len(part)) if config.balance else RandomSampler(part)
+        for split in PARTS
+    }
+    for split, part in parts.items():
+        if not len(part):
+            raise DataError(
+                f"no {split} study has a text in '{config.target}'",
+                subject=manifest.path,
+                remedy="set target to a section that it has, or set weak_reports",
             )
-        loaders[split] = DataLoader(part, config.batch_size, sampler=sampler, collate_fn=collate)
-    module = DecoderModule(config, decoder, tokenizer)
-    fit(module, loaders["train"], loaders["val"], config, out, resume=resume)
+    objective = build_objective(config, tokenizer, parts["train"].references())
+    module = DecoderModule(config, decoder, tokenizer, objective)
+    training, validation = (_loader(parts[split], config, split) for split in PARTS)
+    fitted = fit(module, training, validation, config, out, resume=resume)
     path = out / WEIGHTS
     torch.save(decoder.state_dict(), path)
+    finish(out, config, manifest, fitted)
     return path
 
 
+def _loader(part: CaptionData, config: DecoderConfig, split: Split) -> DataLoader[CaptionBatch]:
+    if split != "train":
+        return loader(part, config.batch_size, collate=collate)
+    # With replacement only where weights differ: otherwise every study comes once an epoch.
+    present = findings_present(part.studies, part.references())
+    weights = balancing_weights(present, config.balance) if config.balance else None
+    return loader(part, config.batch_size, seed=config.seed, weights=weights, collate=collate)
+
+
 def _features(
-    config: DecoderConfig, decoder: Decoder, encoder: Encoder | None, table: FeatureTable | None
-) -> dict[Split, FeatureSource]:
-    """Where each part's features come from."""
-    if table is not None:
-        source = encoder_features(table, decoder.inputs)
-        return {"train": source, "val": source}
+    manifest: Manifest,
+    out: Path,
+    config: DecoderConfig,
+    decoder: Decoder,
+    encoder: Encoder | None,
+    table: FeatureTable | None,
+) -> FeatureSource:
+    """What the decoder is told: from the dataset's own table, else of the encoder, as far as it is needed."""
+    told_by_labels = config.evidence == "labels"
+    if told_by_labels:
+        require_told_by_labels(decoder.inputs)
+    seen = [kind for kind in decoder.inputs if not (told_by_labels and kind == "probabilities")]
+    if table is None and seen:
+        assert encoder is not None
+        names = [image.path for part in PARTS for study in manifest.split(part) for image in study.images]
+        cache = FeatureCache(Path(config.cache) if config.cache else out / CACHE, encoder, seen)
+        table = cache.table(manifest.root, names)
+    source = None if table is None else encoder_features(table, seen)
+    if not told_by_labels:
+        assert source is not None
+        return source
     assert encoder is not None
-    if decoder.inputs != ("probabilities",):
-        raise UsageError(
-            f"evidence from labels has no {', '.join(set(decoder.inputs) - {'probabilities'})}",
-            remedy="set evidence=encoder, or options.image_input=probabilities",
-        )
-    point = float(config.options.get("operating_point", 0.5))
-    return {
-        "train": label_evidence(encoder.findings, point, config.seed, fresh=True),
-        "val": label_evidence(encoder.findings, point, config.seed, fresh=False),
-    }
+    return label_evidence(encoder.findings, float(config.options.get("operating_point", 0.5)), source)
 
 
 def _shapes(encoder: Encoder | None, table: FeatureTable | None) -> Shapes:
-    if encoder is not None:
-        return Shapes(len(encoder.findings), encoder.channels)
-    assert table is not None
-    lengths = {kind: values.shape[1] for kind, values in table.arrays.items()}
-    return Shapes(lengths.get("probabilities", 0), lengths.get("pooled", 0))
-
-
-def _table(manifest: Manifest, data: Path, out: Path, encoder: Encoder | None) -> FeatureTable:
-    """The dataset's own features, else those of the encoder, computed once and kept in the run."""
-    for path in (data / feature_file.FILE, out / feature_file.FILE):
-        if path.is_file():
-            return FeatureTable.load(path)
+    """Raises `UsageError` where there are no features to come."""
+    if table is not None:
+        return Shapes(table.width("maps"), table.width("grid"))
     if encoder is None:
         raise UsageError(
-            f"no encoder is named, and there is no {feature_file.FILE} in {data}",
+            f"no encoder is named, and there is no {feature_file.FILE} beside the manifest",
             remedy="give --set encoder=RUN, a run of train-encoder, or prepare with --features",
         )
-    names: list[str] = []
-    parts: dict[str, list[torch.Tensor]] = {"probabilities": [], "pooled": []}
-    splits: tuple[Split, ...] = ("train", "val")
-    for split in splits:
-        images = ImageData(manifest, split, encoder.findings, encoder.image_size)
-        output = infer(encoder, images)
-        names += images.names
-        parts["probabilities"].append(output.probabilities)
-        parts["pooled"].append(output.pooled)
-    table = FeatureTable(names, {kind: torch.cat(values).numpy() for kind, values in parts.items()})
-    table.save(out / feature_file.FILE)
-    return table
+    return Shapes(len(encoder.findings), encoder.channels)
+
+
+def _start_from(run: Path, decoder: Decoder) -> None:
+    """Take the weights of another run.
+
+    Raises
+    ------
+    DataError : it is not finished, or is of another decoder or vocabulary.
+    """
+    other, _, _ = load_decoder(run)
+    try:
+        decoder.load_state_dict(other.state_dict())
+    except RuntimeError as error:
+        raise DataError(
+            "is the run of another decoder, or of other features",
+            subject=run,
+            remedy="give init_from a run with the same decoder, options and features",
+        ) from error
+
+
+def _tokenizer(texts: list[str], config: DecoderConfig) -> ReportTokenizer:
+    """The vocabulary of the texts, or that of the run to start from."""
+    if config.init_from:
+        return ReportTokenizer.load(Path(config.init_from) / TOKENIZER)
+    return ReportTokenizer.train(texts, config.vocabulary_size, config.min_frequency, kind=config.tokenizer)
 
 
 def _texts(manifest: Manifest, config: DecoderConfig) -> tuple[list[str], dict[Split, TextSource]]:
     """The texts of the vocabulary (of the training part alone), and where each part's texts come from."""
     if config.weak_reports:
         parts = reports_to_pair(Path(config.weak_reports))
-        sources: dict[Split, TextSource] = {
-            split: weak_reports(WeakPairs(texts), config.seed, fresh=split == "train")
-            for split, texts in parts.items()
-        }
+        sources = {split: weak_reports(WeakPairs(texts)) for split, texts in parts.items()}
         return [" ".join(sayable(collapse_spaces(text))) for text in parts["train"]], sources
     source = reports_as_written(config.target)
-    texts = [source(study) for study in manifest.split("train")]
-    if not any(texts):
-        raise DataError(
-            f"no training study has a text in '{config.target}'",
-            subject=manifest.path,
-            remedy="set target to a section that it has, or set weak_reports",
-        )
-    return texts, {"train": source, "val": source}
+    texts = [source(study, random.Random()) for study in manifest.split("train")]
+    return texts, dict.fromkeys(PARTS, source)

@@ -23,13 +23,11 @@ from radscribe.imaging.radiograph import FRONTAL, View
 from radscribe.labels import view_code
 from radscribe.models.encoder import VIEWS, Encoder, EncoderOutput
 from radscribe.training.calibration import CALIBRATIONS, cross_fitted, expected_calibration_error
-from radscribe.training.config import EncoderConfig, save
+from radscribe.training.config import EncoderConfig
 from radscribe.training.encoder_module import EncoderModule, as_input, aurocs, view_accuracy
-from radscribe.training.encoder_run import CONFIG, WEIGHTS, initial_encoder, load_encoder
-from radscribe.training.engine import fit
+from radscribe.training.encoder_run import WEIGHTS, initial_encoder
+from radscribe.training.engine import begin, finish, fit, loader
 from radscribe.training.image_data import ImageData, plain_errors, read_soft_labels
-
-__all__ = ["finish", "infer", "load_encoder", "train_encoder"]
 
 ALL_VIEWS: frozenset[View] = FRONTAL.union(("lateral", "unknown"))
 
@@ -43,27 +41,30 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
     LeakError : a patient, a study or an image stands in two parts.
     UsageError : `init_from` is of another backbone, or a view head has but one view to learn from.
     """
+    if not begin(out, config, resume):
+        return out / WEIGHTS
     L.seed_everything(config.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
-    out.mkdir(parents=True, exist_ok=True)
-    save(config, out / CONFIG)
     manifest = Manifest(data)
     check_leaks(manifest).require_none()
     training, validation = _images(manifest, config)
     prevalence = training.labels.nanmean(0).nan_to_num(0.5)  # [F]
     encoder = initial_encoder(config, prevalence)
     averaging = [EMAWeightAveraging(decay=config.average_decay)] if config.average_decay else []
+    size = config.batch_size
     with plain_errors():
-        fit(
+        fitted = fit(
             EncoderModule(config, encoder, prevalence),
-            training.loader(config.batch_size, training=True),
-            validation.loader(config.batch_size),
+            loader(training, size, seed=config.seed, drop_last=True, workers=training.workers),
+            loader(validation, size, workers=validation.workers),
             config,
             out,
             resume=resume,
             callbacks=averaging,
         )
-    return finish(encoder, validation, out, config.calibration)
+    path = calibrate(encoder, validation, out, config.calibration)
+    finish(out, config, manifest, fitted)
+    return path
 
 
 def _images(manifest: Manifest, config: EncoderConfig) -> tuple[ImageData, ImageData]:
@@ -103,16 +104,16 @@ def _images(manifest: Manifest, config: EncoderConfig) -> tuple[ImageData, Image
     return training, validation
 
 
-def finish(encoder: Encoder, validation: ImageData, out: Path, calibration: str = "platt") -> Path:
+def calibrate(encoder: Encoder, validation: ImageData, out: Path, calibration: str = "platt") -> Path:
     """Calibrate on validation images; write `validation.json` and `encoder.pt`, whose path is returned."""
     output, labels = infer(encoder, validation), validation.labels
-    logits, calibrate = output.logits, CALIBRATIONS[calibration]
-    scale, shift = calibrate(logits, labels)
+    logits, fit_on = output.logits, CALIBRATIONS[calibration]
+    scale, shift = fit_on(logits, labels)
     encoder.calibration_scale.copy_(scale)
     encoder.calibration_shift.copy_(shift)
     errors = {
         "raw": torch.sigmoid(logits),
-        "cross_fitted": cross_fitted(calibrate, logits, labels, validation.patients),
+        "cross_fitted": cross_fitted(fit_on, logits, labels, validation.patients),
         "on_the_same_images": torch.sigmoid(logits * scale + shift),
     }
     report: dict[str, Any] = {
@@ -136,7 +137,7 @@ def infer(encoder: Encoder, data: ImageData, batch_size: int = 32) -> EncoderOut
     encoder.eval()
     outputs: list[tuple[Tensor, ...]] = []
     with plain_errors():
-        for batch in data.loader(batch_size):
+        for batch in loader(data, batch_size, workers=data.workers):
             output = encoder(as_input(batch.pixels, encoder.image_size))
             views = [] if output.view_logits is None else [output.view_logits]
             outputs.append((output.pooled, output.logits, output.probabilities, *views))

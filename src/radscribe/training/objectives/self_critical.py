@@ -1,0 +1,97 @@
+"""Self-critical sequence training: a decoder learns from the reward of captions that it draws itself.
+
+Rennie et al., Self-Critical Sequence Training for Image Captioning, CVPR 2017: REINFORCE with the greedy
+caption's reward as the baseline. Luo, A Better Variant of Self-Critical Sequence Training, 2020: the baseline
+of a caption is the mean reward of the others that were drawn of its study.
+
+The decoder is in evaluation mode, without dropout, so that what is rewarded is what will caption. Captions
+are drawn without gradients; their likelihood is then computed with gradients, all words at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from radscribe.errors import UsageError
+from radscribe.models import Decoder
+from radscribe.models.captioner import greedy
+from radscribe.models.decoder import StudyFeatures
+from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training.caption_data import CaptionBatch
+from radscribe.training.config import DecoderConfig
+from radscribe.training.objectives.cross_entropy import cross_entropy
+from radscribe.training.objectives.objective import Loss, Objective
+from radscribe.training.objectives.reward import Reward
+from radscribe.training.objectives.sampling import draw, repeated
+
+ROWS = 64  # captions of near lengths whose likelihoods are computed together
+
+
+class SelfCritical(Objective):
+    """Cross-entropy for `warm_up` epochs, then the reward."""
+
+    def __init__(self, config: DecoderConfig, tokenizer: ReportTokenizer, reports: Sequence[str]) -> None:
+        super().__init__(config, tokenizer, reports)
+        self.options = config.self_critical
+        if self.options.baseline == "others" and self.options.samples < 2:
+            raise UsageError(
+                "self_critical.baseline=others compares a caption with others of its study",
+                remedy="set self_critical.samples to 2 or more, or self_critical.baseline=greedy",
+            )
+        self.reward = Reward(config.reward, reports)
+
+    def learning_rate(self, epoch: int) -> float | None:
+        return self.options.learning_rate if epoch == self.options.warm_up else None
+
+    def loss(self, decoder: Decoder, batch: CaptionBatch, epoch: int) -> Loss:
+        warming_up = epoch < self.options.warm_up
+        taught = torch.zeros(())
+        if warming_up or self.options.cross_entropy:
+            taught = cross_entropy(decoder, batch, self.tokenizer.pad, self.config.label_smoothing)
+            if warming_up:
+                return Loss(taught, {})
+        training = decoder.training
+        decoder.eval()
+        try:
+            # cuDNN has no gradients of an LSTM in evaluation mode.
+            with torch.backends.cudnn.flags(enabled=False):
+                loss, reward = self._policy_gradient(decoder, batch)
+        finally:
+            decoder.train(training)
+        return Loss(loss + self.options.cross_entropy * taught, {"reward": reward})
+
+    def _policy_gradient(self, decoder: Decoder, batch: CaptionBatch) -> tuple[Tensor, float]:
+        k, t, features = self.options.samples, self.tokenizer, batch.features
+        drawn = draw(decoder, features, k, t.bos, t.eos, t.pad, self.config.max_length)  # [k N, T]
+        rows = drawn.tolist()
+        if self.options.baseline == "greedy":
+            rows += greedy(decoder, features, t.bos, t.eos, self.config.max_length).tolist()  # [N, T']
+        captions = [t.decode(row) for row in rows]
+        references = batch.references * (len(captions) // len(batch.references))
+        values = torch.from_numpy(self.reward(captions, references)).float().view(-1, len(batch.references))
+        rewards = values[:k]  # [k, N]
+        others = (rewards.sum(0) - rewards) / max(k - 1, 1)  # [k, N]
+        advantage = rewards - (values[k:] if self.options.baseline == "greedy" else others)
+        likelihood, words = likelihoods(decoder, repeated(features, k), drawn, t.bos, t.pad)  # [k N]
+        loss = -(advantage.flatten().to(likelihood.device) * likelihood).sum() / words
+        return loss, float(rewards.mean())
+
+
+def likelihoods(
+    decoder: Decoder, features: StudyFeatures, captions: Tensor, bos: int, pad: int
+) -> tuple[Tensor, int]:
+    """The log-likelihood of each caption `[R, T]`, `[R]`, and the number of words in all."""
+    lengths = (captions != pad).sum(1)
+    order = lengths.argsort()
+    found: list[Tensor] = []
+    for rows in torch.split(order, ROWS):
+        words = captions[rows, : int(lengths[rows[-1]])]  # [ROWS, T]
+        before = torch.cat([torch.full_like(words[:, :1], bos), words[:, :-1]], dim=1)
+        part = StudyFeatures(*(None if f is None else f[rows] for f in features))  # type: ignore[arg-type]
+        taught = decoder(part, before)
+        each = taught.log_probabilities.gather(2, words.unsqueeze(2))[..., 0]
+        found.append((each * (words != pad)).sum(1))
+    return torch.cat(found)[order.argsort()], int(lengths.sum())

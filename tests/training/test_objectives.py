@@ -1,0 +1,194 @@
+"""The objectives, each by its definition."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from radscribe.errors import UsageError
+from radscribe.evaluation.cider import per_study
+from radscribe.evaluation.cider_one import CiderD
+from radscribe.evaluation.metric import Corpus
+from radscribe.evaluation.tokenization import plain
+from radscribe.models import DECODERS, Decoder, StudyFeatures
+from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training import config
+from radscribe.training.caption_data import CaptionBatch
+from radscribe.training.config import DecoderConfig
+from radscribe.training.objectives import build_objective
+from radscribe.training.objectives.cross_entropy import cross_entropy
+from radscribe.training.objectives.reward import Reward, finding_f1, micro_f1_share
+from radscribe.training.objectives.sampling import draw
+from radscribe.training.objectives.scheduled_sampling import sample_rate
+from radscribe.training.objectives.self_critical import likelihoods
+from radscribe.training.validation import Said, caption_scores
+
+REPORTS = [
+    "The heart is enlarged. There is a pleural effusion.",
+    "The lungs are clear. The heart is normal in size.",
+    "There is a large mass. The heart is normal in size.",
+    "No pleural effusion. The lungs are clear.",
+]
+TOKENIZER = ReportTokenizer.train(REPORTS, min_frequency=1)
+
+
+def decoder(**options: object) -> Decoder:
+    torch.manual_seed(3)
+    return DECODERS["show-and-tell"](len(TOKENIZER), findings=4, embedding=24, hidden=24, **options)
+
+
+def batch() -> CaptionBatch:
+    """Four studies, each of which shows one of four things."""
+    rows = [[TOKENIZER.bos, *TOKENIZER.encode(text), TOKENIZER.eos] for text in REPORTS]
+    tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
+    seen = 0.1 + 0.8 * torch.eye(4)
+    return CaptionBatch(StudyFeatures(seen), tokens, REPORTS, ["a", "b", "c", "d"])
+
+
+def test_label_smoothing_is_torchs() -> None:
+    model, given = decoder().eval(), batch()
+    logits = model(given.features, given.tokens[:, :-1]).log_probabilities
+    for smoothing in (0.0, 0.2):
+        expected = F.cross_entropy(
+            logits.flatten(0, 1), given.tokens[:, 1:].flatten(), ignore_index=0, label_smoothing=smoothing
+        )
+        found = cross_entropy(model, given, TOKENIZER.pad, smoothing)
+        assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_rate_of_scheduled_sampling_rises() -> None:
+    linear = config.ScheduledSampling("linear", start=3, length=10, highest=0.5)
+    assert [sample_rate(linear, epoch) for epoch in (0, 3, 8, 13, 40)] == [0, 0, 0.25, 0.5, 0.5]
+    sigmoid = config.ScheduledSampling("inverse-sigmoid", start=0, length=5, highest=1.0)
+    assert sample_rate(sigmoid, 10) == pytest.approx(1 - 5 / (5 + math.exp(2)))
+    rates = [sample_rate(sigmoid, epoch) for epoch in range(10_000)]
+    assert rates == sorted(rates)
+    assert rates[-1] == pytest.approx(1.0)
+
+
+def test_scheduled_sampling_reads_its_own_words() -> None:
+    settings = DecoderConfig(
+        objective="scheduled-sampling",
+        scheduled_sampling=config.ScheduledSampling(start=1, length=1, highest=1),
+    )
+    objective, model = build_objective(settings, TOKENIZER, REPORTS), decoder().eval()
+    taught = cross_entropy(model, batch(), TOKENIZER.pad)
+    assert torch.allclose(objective.loss(model, batch(), epoch=1).total, taught)
+    own = objective.loss(model, batch(), epoch=2)
+    assert own.figures == {"sample_rate": 1.0}
+    assert not torch.allclose(own.total, taught)
+
+
+def test_the_cider_of_one_caption_is_that_of_the_evaluation() -> None:
+    captions = [*REPORTS[1:], "The heart is enlarged. The heart is enlarged. No effusion."]
+    corpus = Corpus([tuple(plain(t)) for t in captions], [[tuple(plain(t))] for t in REPORTS])
+    one = CiderD(references[0] for references in corpus.references)
+    scores = [one.score(c, r[0]) for c, r in zip(corpus.captions, corpus.references, strict=True)]
+    assert np.allclose(scores, per_study(corpus, clipped=True))
+    assert max(scores) > 0.1
+    assert one.score((), ("heart",)) == 0
+
+
+def test_the_f1_of_findings_is_of_what_is_asserted_in_each_study() -> None:
+    said = np.array([[1, 1, 0], [0, 0, 0], [0, 0, 1], [0, 0, 0]], dtype=bool)
+    written = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]], dtype=bool)
+    assert finding_f1(said, written).tolist() == pytest.approx([2 / 3, 1, 0, 0])
+
+
+def test_the_share_of_a_study_is_the_slope_of_micro_f1() -> None:
+    generator = np.random.default_rng(0)
+    said, written = generator.random((2, 400, 5)) < 0.3
+
+    def f1(rows: np.ndarray) -> float:
+        return float(2 * (said & written)[rows].sum() / (said[rows].sum() + written[rows].sum()))
+
+    share = micro_f1_share(said, written)
+    assert share.sum() == pytest.approx(0, abs=1e-9)
+    every = np.arange(400)
+    slope = [f1(np.append(every, row)) - f1(every) for row in range(400)]  # of each study once more
+    assert np.allclose(np.array(slope) * 400, share, rtol=0.02, atol=1e-4)
+
+
+def test_the_reward_mixes_cider_and_findings() -> None:
+    captions = [REPORTS[0], "No effusion. The heart is enlarged.", REPORTS[2], REPORTS[0]]
+    cider, findings = (
+        Reward(weights, REPORTS)(captions, REPORTS) for weights in (config.Reward(1, 0), config.Reward(0, 1))
+    )
+    assert findings.tolist() == [1, 0, 1, 0]
+    assert cider[0] > cider[1]
+    assert np.allclose(Reward(config.Reward(0.5, 2), REPORTS)(captions, REPORTS), 0.5 * cider + 2 * findings)
+
+
+def test_captions_are_drawn_as_often_as_they_are_likely() -> None:
+    model = decoder().eval()
+    features = StudyFeatures(batch().features.probabilities[:1])
+    torch.manual_seed(0)
+    drawn = draw(model, features, 4000, TOKENIZER.bos, TOKENIZER.eos, TOKENIZER.pad, 5)
+    first = torch.bincount(drawn[:, 0], minlength=len(TOKENIZER)) / 4000
+    start = torch.tensor([[TOKENIZER.bos]])
+    expected = model(features, start).log_probabilities[0, 0].exp()
+    expected[[TOKENIZER.pad, TOKENIZER.bos]] = 0
+    assert torch.allclose(first, expected / expected.sum(), atol=0.03)
+    ended = (drawn == TOKENIZER.eos).float().cumsum(1)
+    assert bool(((drawn[:, 1:] == TOKENIZER.pad) == (ended[:, :-1] > 0)).all())
+
+
+def test_the_likelihood_of_a_caption_is_the_sum_of_its_words() -> None:
+    model, given = decoder().eval(), batch()
+    captions = given.tokens[:, 1:]
+    found, words = likelihoods(model, given.features, captions, TOKENIZER.bos, TOKENIZER.pad)
+    log_probabilities = model(given.features, given.tokens[:, :-1]).log_probabilities
+    each = log_probabilities.gather(2, captions.unsqueeze(2))[..., 0]
+    assert torch.allclose(found, (each * (captions != 0)).sum(1), atol=1e-5)
+    assert words == int((captions != 0).sum())
+
+
+@pytest.mark.parametrize("baseline", ["greedy", "others"])
+def test_self_critical_training_raises_the_reward(baseline: str) -> None:
+    options = {"warm_up": 1, "samples": 4, "baseline": baseline, "learning_rate": 1.0}
+    settings = config.load(
+        DecoderConfig,
+        None,
+        ["objective=self-critical", *(f"self_critical.{k}={v}" for k, v in options.items())],
+    )
+    objective, model, given = build_objective(settings, TOKENIZER, REPORTS), decoder(dropout=0.0), batch()
+    assert torch.equal(
+        objective.loss(model.eval(), given, 0).total, cross_entropy(model, given, TOKENIZER.pad)
+    )
+    model.train()
+    assert objective.learning_rate(0) is None
+    assert objective.learning_rate(1) == 1.0
+    optimiser = torch.optim.Adam(model.parameters(), 0.01)
+    rewards: list[float] = []
+    torch.manual_seed(0)
+    for _ in range(120):
+        loss = objective.loss(model, given, epoch=1)
+        assert model.training
+        optimiser.zero_grad()
+        loss.total.backward()
+        optimiser.step()
+        rewards.append(loss.figures["reward"])
+    assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 0.3
+
+
+def test_what_cannot_be_is_told() -> None:
+    with pytest.raises(UsageError, match="no objective 'luck'"):
+        build_objective(DecoderConfig(objective="luck"), TOKENIZER, REPORTS)
+    alone = DecoderConfig(objective="self-critical", self_critical=config.SelfCritical(samples=1))
+    with pytest.raises(UsageError, match="baseline=others"):
+        build_objective(alone, TOKENIZER, REPORTS)
+
+
+def test_validation_scores_what_is_said_freely() -> None:
+    said = [Said(str(i), text, text) for i, text in enumerate(REPORTS)]
+    scores = caption_scores(said, config.Reward(1.0, 2.0))
+    assert scores["val_finding_f1"] == scores["val_finding_macro_f1"] == 1
+    assert scores["val_score"] == pytest.approx(scores["val_cider_d"] + 2)
+    assert scores["val_cider_d"] > 5
+    assert (scores["val_distinct"], scores["val_most_frequent"]) == (4, 0.25)
+    same = caption_scores([Said(s.id, REPORTS[1], s.reference) for s in said], config.Reward())
+    assert (same["val_distinct"], same["val_most_frequent"], same["val_finding_f1"]) == (1, 1, 0)
