@@ -113,6 +113,8 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     reward: Reward = Reward()  # of a caption, for objective=self-critical and for val_score
     balance: NotNegative = 0.0  # 0 draws every study alike, 1 every finding about as often as none
     target: Literal["findings", "impression", "both"] = "findings"  # the report's section that is learned
+    word_vectors: str | None = None  # file in GloVe's text format that the word embedding starts from
+    freeze_word_vectors: bool = False  # the word embedding does not learn
     tokenizer: str = "word"  # or "bpe"
     vocabulary_size: Count = 4000  # most tokens
     min_frequency: Count = 3  # times that a word stands in the training texts, to be one
