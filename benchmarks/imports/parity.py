@@ -21,8 +21,8 @@ from radscribe.models import StudyFeatures
 from radscribe.models.encoder import EncoderOutput
 from radscribe.models.importers.torchxrayvision import FINDINGS
 from radscribe.training.decoder_run import load_decoder
+from radscribe.training.encoder_run import load_encoder
 from radscribe.training.import_weights import CaptionerOptions, EncoderOptions, import_weights
-from radscribe.training.train_encoder import load_encoder
 
 GOAL = 1e-4
 CAPTION = 124  # words: the whole window

@@ -14,7 +14,7 @@ from radscribe.bundle.export import _bare_card
 from radscribe.cli.main import main
 from radscribe.labels import CHESTXRAY14
 from radscribe.training.decoder_run import keep_encoder, load_captioner
-from radscribe.training.train_encoder import load_encoder
+from radscribe.training.encoder_run import load_encoder
 
 
 def radscribe(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:

@@ -21,7 +21,7 @@ from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.config import DecoderConfig
 from radscribe.training.objectives import build_objective
 from radscribe.training.objectives.cross_entropy import cross_entropy
-from radscribe.training.objectives.reward import Reward, finding_f1
+from radscribe.training.objectives.reward import Reward, finding_f1, micro_f1_share
 from radscribe.training.objectives.sampling import draw
 from radscribe.training.objectives.scheduled_sampling import sample_rate
 from radscribe.training.objectives.self_critical import likelihoods
@@ -97,6 +97,20 @@ def test_the_f1_of_findings_is_of_what_is_asserted_in_each_study() -> None:
     said = np.array([[1, 1, 0], [0, 0, 0], [0, 0, 1], [0, 0, 0]], dtype=bool)
     written = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]], dtype=bool)
     assert finding_f1(said, written).tolist() == pytest.approx([2 / 3, 1, 0, 0])
+
+
+def test_the_share_of_a_study_is_the_slope_of_micro_f1() -> None:
+    generator = np.random.default_rng(0)
+    said, written = generator.random((2, 400, 5)) < 0.3
+
+    def f1(rows: np.ndarray) -> float:
+        return float(2 * (said & written)[rows].sum() / (said[rows].sum() + written[rows].sum()))
+
+    share = micro_f1_share(said, written)
+    assert share.sum() == pytest.approx(0, abs=1e-9)
+    every = np.arange(400)
+    slope = [f1(np.append(every, row)) - f1(every) for row in range(400)]  # of each study once more
+    assert np.allclose(np.array(slope) * 400, share, rtol=0.02, atol=1e-4)
 
 
 def test_the_reward_mixes_cider_and_findings() -> None:

@@ -35,15 +35,16 @@ NAMES_FILES = (
 
 
 class _EncoderGraph(nn.Module):
-    """The encoder's outputs without the raw logits."""
+    """The encoder's outputs without the raw logits; `view_probabilities` where it has a view head."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         output = self.encoder(images)
-        return output.grid, output.pooled, output.probabilities, output.maps
+        views = [] if output.view_logits is None else [output.view_logits.softmax(-1)]
+        return (output.grid, output.pooled, output.probabilities, output.maps, *views)
 
 
 class _InitGraph(nn.Module):
@@ -104,7 +105,7 @@ def export(
         backbone=encoder.backbone_name,
         image_size=encoder.image_size,
         findings=tuple(encoder.findings),
-        views=("frontal",),
+        views=encoder.views,
     )
     spec_decoder = DecoderSpec(
         kind=config.decoder,
@@ -148,6 +149,7 @@ def _export_encoder(encoder: Encoder, path: Path) -> None:
     size = encoder.image_size
     graph = _EncoderGraph(encoder.eval())
     outputs = ["grid", "pooled", "probabilities", "maps"]
+    outputs += ["view_probabilities"] if len(encoder.views) > 1 else []
     images = torch.rand(3, 1, size, size)
     _to_onnx(graph, (images[:2],), [(images,)], path, ["images"], outputs)
 

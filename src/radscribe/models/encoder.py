@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from radscribe.errors import UsageError
-from radscribe.labels import CHESTXRAY14
+from radscribe.labels import CHESTXRAY14, VIEW_KINDS
 from radscribe.models.densenet import DenseNet121
 from radscribe.models.efficientnet_lite import EfficientNetLite0
 
@@ -18,6 +18,7 @@ BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "densenet121": DenseNet121,
     "efficientnet-lite0": EfficientNetLite0,
 }
+VIEWS = VIEW_KINDS[1:3]  # frontal, lateral: what the view head tells apart
 
 
 class EncoderOutput(NamedTuple):
@@ -28,6 +29,7 @@ class EncoderOutput(NamedTuple):
     logits: Tensor  # [N, F], as the head gives them
     probabilities: Tensor  # [N, F], calibrated
     maps: Tensor  # [N, F, h, w], calibrated logits of each cell; their mean is the image's calibrated logit
+    view_logits: Tensor | None = None  # [N, 2] of `VIEWS`, where the encoder has a view head
 
 
 class Encoder(nn.Module):
@@ -42,6 +44,7 @@ class Encoder(nn.Module):
     image_size : side of the square input in pixels, divisible by 32.
     findings : label order of the head.
     backbone_options : of the backbone's class.
+    view_head : tell frontal from lateral too; such an encoder is trained on both.
     """
 
     mean: Tensor
@@ -56,6 +59,7 @@ class Encoder(nn.Module):
         findings: tuple[str, ...] = CHESTXRAY14,
         dropout: float = 0.0,
         backbone_options: Mapping[str, int | bool] = MappingProxyType({}),
+        view_head: bool = False,
     ) -> None:
         super().__init__()
         if backbone not in BACKBONES:
@@ -71,11 +75,17 @@ class Encoder(nn.Module):
         self.channels = cast(int, self.backbone.channels)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(self.channels, len(findings))
+        self.view_classifier = nn.Linear(self.channels, len(VIEWS)) if view_head else None
         self.register_buffer("mean", torch.tensor(self.backbone.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(self.backbone.std).view(1, -1, 1, 1))
         # Platt scaling, fitted on validation data: probability = sigmoid(scale * logit + shift).
         self.register_buffer("calibration_scale", torch.ones(len(findings)))
         self.register_buffer("calibration_shift", torch.zeros(len(findings)))
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The kinds of view that it was trained on."""
+        return VIEWS if self.view_classifier is not None else VIEWS[:1]
 
     def forward(self, images: Tensor) -> EncoderOutput:
         """`images` is float32 `[N, 1, S, S]` in 0..1, bright is dense."""
@@ -88,4 +98,5 @@ class Encoder(nn.Module):
         cells = torch.einsum("nchw,fc->nfhw", grid, self.classifier.weight)
         cells = cells + self.classifier.bias.view(1, -1, 1, 1)
         scale, shift = self.calibration_scale.view(1, -1, 1, 1), self.calibration_shift.view(1, -1, 1, 1)
-        return EncoderOutput(grid, pooled, logits, probabilities, cells * scale + shift)
+        views = None if self.view_classifier is None else self.view_classifier(pooled)  # [N, 2]
+        return EncoderOutput(grid, pooled, logits, probabilities, cells * scale + shift, views)

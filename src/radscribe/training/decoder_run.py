@@ -16,7 +16,7 @@ from radscribe.errors import DataError, UsageError
 from radscribe.models import DECODERS, Decoder, Encoder
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import DecoderConfig, load
-from radscribe.training.train_encoder import load_encoder
+from radscribe.training.encoder_run import load_encoder
 
 WEIGHTS = "decoder.pt"
 SHAPES = "shapes.json"

@@ -19,7 +19,7 @@ from radscribe.models.importers.reading import read_weights_file
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import DecoderConfig, EncoderConfig, RunConfig, save
 from radscribe.training.decoder_run import IMPORT, SHAPES, WEIGHTS, Shapes, build_decoder, keep_encoder
-from radscribe.training.train_encoder import load_encoder
+from radscribe.training.encoder_run import load_encoder
 
 
 class EncoderOptions(msgspec.Struct, frozen=True):

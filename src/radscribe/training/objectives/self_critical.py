@@ -66,20 +66,18 @@ class SelfCritical(Objective):
     def _policy_gradient(self, decoder: Decoder, batch: CaptionBatch) -> tuple[Tensor, float]:
         k, t, features = self.options.samples, self.tokenizer, batch.features
         drawn = draw(decoder, features, k, t.bos, t.eos, t.pad, self.config.max_length)  # [k N, T]
-        rewards = self._rewards(drawn, batch).view(k, -1)  # [k, N]
+        rows = drawn.tolist()
         if self.options.baseline == "greedy":
-            said = greedy(decoder, features, t.bos, t.eos, self.config.max_length)  # [N, T']
-            baseline = self._rewards(said, batch).unsqueeze(0)  # [1, N]
-        else:
-            baseline = (rewards.sum(0) - rewards) / (k - 1)  # [k, N]
-        advantage = (rewards - baseline).flatten().to(features.probabilities.device)  # [k N]
+            rows += greedy(decoder, features, t.bos, t.eos, self.config.max_length).tolist()  # [N, T']
+        captions = [t.decode(row) for row in rows]
+        references = batch.references * (len(captions) // len(batch.references))
+        values = torch.from_numpy(self.reward(captions, references)).float().view(-1, len(batch.references))
+        rewards = values[:k]  # [k, N]
+        others = (rewards.sum(0) - rewards) / max(k - 1, 1)  # [k, N]
+        advantage = rewards - (values[k:] if self.options.baseline == "greedy" else others)
         likelihood, words = likelihoods(decoder, repeated(features, k), drawn, t.bos, t.pad)  # [k N]
-        return -(advantage * likelihood).sum() / words, float(rewards.mean())
-
-    def _rewards(self, tokens: Tensor, batch: CaptionBatch) -> Tensor:
-        captions = [self.tokenizer.decode(row) for row in tokens.tolist()]
-        times = len(captions) // len(batch.references)
-        return torch.from_numpy(self.reward(captions, batch.references * times)).float()
+        loss = -(advantage.flatten().to(likelihood.device) * likelihood).sum() / words
+        return loss, float(rewards.mean())
 
 
 def likelihoods(
