@@ -3,8 +3,8 @@
     radscribe prepare r2gen SRC --out DATA --allow-missing --features SRC/chexnet_encodings.npz
     python -m benchmarks.iu_encodings DATA OUT [--jobs 2] [--seeds 3] [--lines NAME ...]
 
-Jobs run side by side, a thread each; a second call goes on where the first was stopped, and prints at once what
-is done already. With jemalloc (docs/training.md) it is much quicker.
+Jobs run side by side, a thread each; a second call goes on where the first was stopped. With jemalloc
+(docs/training.md) it is much quicker.
 """
 
 from __future__ import annotations
