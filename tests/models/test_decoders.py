@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 import torch
 
@@ -12,6 +13,8 @@ from radscribe.models import DECODERS, Decoder, StudyFeatures
 from radscribe.models.captioner import Captioner, greedy, join_views
 from radscribe.models.decoder import Taught
 from radscribe.models.encoder import Encoder, EncoderOutput
+from radscribe.training.config import DecoderConfig
+from radscribe.training.decoder_run import Shapes, build_decoder
 
 V, F, C, L = 30, 14, 24, 9
 
@@ -44,6 +47,7 @@ CASES: list[tuple[str, dict[str, object]]] = [(kind, {}) for kind in DECODERS] +
     ("show-and-tell", {"image_at": "every-step", "embedding": 32, "hidden": 32}),
     ("show-attend-tell", {"attend": "maps", "image_input": "probabilities", "hidden": 48}),
     ("show-attend-tell", {"attend": "both", "image_input": "both", "tie_weights": False}),
+    ("transformer", {"attend": "maps", "image_input": "probabilities", "embedding": 64, "layers": 2}),
 ]
 ATTENDING = [(kind, options) for kind, options in CASES if "views" in make(kind, **options).inputs]
 
@@ -83,7 +87,7 @@ def test_what_is_fixed_stays(kind: str, options: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("kind", DECODERS)
 def test_a_decoder_may_read_its_own_words(kind: str) -> None:
-    decoder, seen = make(kind, dropout=0.0).train(), features(3)
+    decoder, seen = make(kind), features(3)
     tokens = torch.randint(0, V, (3, 7))
     own = decoder(seen, tokens, sample_rate=1.0).log_probabilities
     given = decoder(seen, tokens).log_probabilities
@@ -138,8 +142,8 @@ def test_a_decoder_learns_what_two_studies_differ_in(kind: str) -> None:
     decoder = make(kind, dropout=0.0).train()
     seen, tokens = features(4), torch.randint(4, V, (4, 8))
     mask = torch.ones(4, 7, dtype=torch.bool)
-    optimiser = torch.optim.AdamW(decoder.parameters(), lr=0.02)
-    for _ in range(60):
+    optimiser = torch.optim.AdamW(decoder.parameters(), lr=0.004)
+    for _ in range(80):
         taught = decoder(seen, tokens[:, :-1])
         likelihood = taught.log_probabilities.gather(2, tokens[:, 1:, None])[..., 0]
         loss = decoder.extra_loss(taught, likelihood, mask) - likelihood.mean()
@@ -203,6 +207,14 @@ def test_a_captioner_is_its_encoder_and_its_decoder() -> None:
     codes = torch.ones(2, 2, dtype=torch.long)
     expected = decoder(join_views(encoder(images.flatten(0, 1)), codes), tokens).log_probabilities
     assert torch.allclose(Captioner(encoder, decoder)(images, codes, tokens).log_probabilities, expected)
+
+
+def test_a_caption_must_fit_the_positions() -> None:
+    config = DecoderConfig(decoder="transformer", max_length=8, options={"positions": 8})
+    with pytest.raises(UsageError, match="max_length 8 needs 9 positions"):
+        build_decoder(config, V, Shapes(F, C))
+    options: dict[str, int | float | bool | str] = {"positions": 9}
+    assert build_decoder(msgspec.structs.replace(config, options=options), V, Shapes(F, C)).positions == 9
 
 
 def test_wrong_options_are_told() -> None:

@@ -24,7 +24,14 @@ from radscribe.training.decoder_run import load_captioner
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
 CARD = "MODEL_CARD.md"
 OPSET = 18
-NAMES_FILES = ("encoder", "weak_reports", "teacher")  # keys of configurations
+NAMES_FILES = (
+    "encoder",
+    "weak_reports",
+    "teacher",
+    "cache",
+    "init_from",
+    "word_vectors",
+)  # keys of configurations
 
 
 class _EncoderGraph(nn.Module):

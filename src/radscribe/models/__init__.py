@@ -9,19 +9,14 @@ from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import BACKBONES, Encoder
 from radscribe.models.show_and_tell import ShowAndTell
 from radscribe.models.show_attend_tell import ShowAttendTell
+from radscribe.models.show_attend_tell_hard import ShowAttendTellHard
+from radscribe.models.transformer import Transformer
 
 DECODERS: dict[str, Callable[..., Decoder]] = {
     "show-and-tell": ShowAndTell,
     "show-attend-tell": ShowAttendTell,
+    "show-attend-tell-hard": ShowAttendTellHard,
+    "transformer": Transformer,
 }
 
-__all__ = [
-    "BACKBONES",
-    "DECODERS",
-    "Captioner",
-    "Decoder",
-    "Encoder",
-    "ShowAndTell",
-    "ShowAttendTell",
-    "StudyFeatures",
-]
+__all__ = ["BACKBONES", "DECODERS", "Captioner", "Decoder", "Encoder", "ShowAndTell", "StudyFeatures"]

@@ -63,6 +63,7 @@ class Decoder(nn.Module, ABC):
     vocabulary_size: int
     inputs: tuple[str, ...]  # fields of `StudyFeatures` that it reads
     states: tuple[str, ...]  # names of the state's tensors
+    word_embedding: nn.Embedding
     fixed: tuple[str, ...] = ()  # the last of them, which `step` hands through unchanged: the study itself
     positions: int | None = None  # tokens of a caption that it can take at most, `<bos>` included
 

@@ -28,8 +28,8 @@ class ShowAttendTell(Decoder):
     doubly_stochastic : λ of equation 14: how strongly every cell shall get its share of attention.
     """
 
-    states = ("h", "c", "cells", "keys", "real")
-    fixed = ("cells", "keys", "real")
+    states: tuple[str, ...] = ("h", "c", "cells", "keys", "real")
+    fixed: tuple[str, ...] = ("cells", "keys", "real")
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class ShowAttendTell(Decoder):
 
     def look(self, h: Tensor, state: State) -> tuple[Tensor, Tensor, Tensor | None]:
         """Where to look, given the LSTM's state `h`: attention `[N, L]`, context `[N, D]`, no cell chosen."""
-        _, _, cells, keys, real = state
+        cells, keys, real = state[2:]
         scores = self.score(torch.tanh(keys + self.query(h).unsqueeze(1))).squeeze(2)  # eq. 4: [N, L]
         attention = torch.softmax(scores.masked_fill(~real, -torch.inf), dim=1)  # eq. 5
         return attention, torch.bmm(attention.unsqueeze(1), cells).squeeze(1), None  # eq. 13

@@ -97,6 +97,8 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     evidence: Literal["encoder", "labels"] = "encoder"  # what the decoder is told in training
     decoder: str = "show-and-tell"  # how words are made: a name in `radscribe.models.DECODERS`
     options: dict[str, int | float | bool | str] = {}  # of the decoder's class
+    word_vectors: str = ""  # file in GloVe's text format that the word embedding starts from
+    freeze_word_vectors: bool = False  # the word embedding does not learn
     init_from: str = ""  # folder of a run: start from its weights, with its vocabulary
     objective: str = "cross-entropy"  # a name in `training.objectives.OBJECTIVES`
     label_smoothing: Share = 0.0  # of the target, spread evenly over the vocabulary

@@ -42,15 +42,21 @@ def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -
 
     Raises
     ------
-    UsageError : there is no such decoder, or it does not have an option.
+    UsageError : there is no such decoder, or it does not have an option, or captions are too long for it.
     """
     require_decoder(config.decoder)
     try:
-        return DECODERS[config.decoder](
+        decoder = DECODERS[config.decoder](
             vocabulary_size, findings=shapes.findings, channels=shapes.channels, **config.options
         )
     except TypeError as error:
-        raise UsageError(f"options of {config.decoder}: {error}", remedy="see docs/training.md") from error
+        raise UsageError(f"options of {config.decoder}: {error}", remedy="see docs/decoders.md") from error
+    if decoder.positions is not None and decoder.positions <= config.max_length:
+        raise UsageError(
+            f"max_length {config.max_length} needs {config.max_length + 1} positions",
+            remedy="set options.positions so high, or max_length lower",
+        )
+    return decoder
 
 
 def load_decoder(run: Path) -> tuple[Decoder, ReportTokenizer, DecoderConfig]:
