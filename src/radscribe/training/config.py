@@ -19,6 +19,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Side = Annotated[int, msgspec.Meta(ge=64)]  # pixels: the smallest radiographs that are read
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -49,7 +50,7 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
 
     backbone: str = "efficientnet-lite0"  # or "densenet121"
     pretrained: bool = True  # ImageNet weights, where the backbone has some
-    image_size: Count = 320  # pixels a side
+    image_size: Side = 320  # pixels
     findings: tuple[str, ...] = CHESTXRAY14  # labels that are learned, one sigmoid each
     epochs: Count = 14
     batch_size: Count = 32
@@ -165,7 +166,8 @@ def save(config: RunConfig, path: Path) -> None:
 
 def shown(value: object) -> str:
     """A value as YAML has it, in one line."""
-    return msgspec.json.encode(value).decode().replace('"', "").replace(",", ", ") or "none"
+    text = msgspec.json.encode(value).decode()
+    return text.replace('"', "").replace(",", ", ") if value else text
 
 
 def read_table(file: Path) -> dict[str, Any]:
