@@ -13,15 +13,13 @@ import random
 import sys
 from pathlib import Path
 
-import torch
-
 from benchmarks.iu_encodings.lines import configuration, run_of
 from benchmarks.torch_captions import captions
 from radscribe.data.atomic import replacing
 from radscribe.data.features import FILE, FeatureTable
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
-from radscribe.training.caption_data import CaptionItem, collate
+from radscribe.training.caption_data import side_by_side
 from radscribe.training.decoder_run import load_decoder
 from radscribe.training.evidence import encoder_features
 from radscribe.training.train_decoder import train_decoder
@@ -41,12 +39,11 @@ def caption(data: Path, run: Path) -> None:
     source = encoder_features(FeatureTable.load(data / FILE), decoder.inputs)
     for part in PARTS:
         studies = list(Manifest(data).split(part))
-        unsaid = torch.zeros(1, dtype=torch.long)
-        items = [CaptionItem(s.id, source(s, random.Random()), unsaid, "") for s in studies]
+        features = side_by_side([source(study, random.Random()) for study in studies])
         for search, beam in BEAMS.items():
             path = captions_of(run, part, search)
             if not path.exists():
-                texts = captions(decoder, tokenizer, collate(items).features, beam, config.max_length)
+                texts = captions(decoder, tokenizer, features, beam, config.max_length)
                 table = io.StringIO(newline="")
                 csv.writer(table).writerow(("id", "report"))
                 csv.writer(table).writerows(zip((study.id for study in studies), texts, strict=True))
