@@ -19,4 +19,13 @@ DECODERS: dict[str, Callable[..., Decoder]] = {
     "transformer": Transformer,
 }
 
-__all__ = ["BACKBONES", "DECODERS", "Captioner", "Decoder", "Encoder", "ShowAndTell", "StudyFeatures"]
+__all__ = [
+    "BACKBONES",
+    "DECODERS",
+    "Captioner",
+    "Decoder",
+    "Encoder",
+    "ShowAndTell",
+    "ShowAttendTell",
+    "StudyFeatures",
+]
