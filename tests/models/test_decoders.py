@@ -245,3 +245,34 @@ def test_the_operating_point_shifts_what_counts_as_seen() -> None:
     assert torch.allclose(at_half, at_fifth, atol=1e-4)
     with pytest.raises(UsageError, match="operating point"):
         make("show-and-tell", operating_point=0.0)
+
+
+@pytest.mark.parametrize("kind", sorted({kind for kind, _ in ATTENDING}))
+def test_attention_learns_to_look_at_the_cell_that_the_next_word_is_of(kind: str) -> None:
+    """Cells in a row hold one of 6 things each; the caption names them in order."""
+    things, cells = 6, 3
+    torch.manual_seed(0)
+    decoder = DECODERS[kind](things + 4, findings=things + cells, attend="maps", embedding=32, dropout=0.0)
+    optimiser = torch.optim.AdamW(decoder.parameters(), lr=3e-3)
+
+    def batch(n: int) -> tuple[StudyFeatures, torch.Tensor]:
+        held = torch.randint(0, things, (n, cells))
+        places = torch.eye(cells).expand(n, -1, -1)
+        maps = torch.cat([torch.nn.functional.one_hot(held, things).float(), places], dim=2)
+        views = torch.ones(n, cells, dtype=torch.long)
+        tokens = torch.cat([torch.ones(n, 1, dtype=torch.long), held + 4], dim=1)
+        return StudyFeatures(torch.rand(n, things + cells), maps=maps, views=views), tokens
+
+    for _ in range(120):
+        seen, tokens = batch(32)
+        taught = decoder(seen, tokens[:, :-1])
+        likelihood = taught.log_probabilities.gather(2, tokens[:, 1:, None])[..., 0]
+        loss = decoder.extra_loss(taught, likelihood, torch.ones_like(likelihood) > 0) - likelihood.mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    decoder.eval()
+    seen, tokens = batch(50)
+    taught = decoder(seen, tokens[:, :-1])
+    assert (taught.log_probabilities.argmax(2) == tokens[:, 1:]).float().mean() > 0.95
+    assert taught.attention.diagonal(dim1=1, dim2=2).mean() > 0.6  # word t looks at cell t
