@@ -56,7 +56,7 @@ def plain(decoder: Decoder, data: CaptionData, config: DecoderConfig) -> list[fl
             following = tokens[:, 1:]
             loss = F.nll_loss(taught.log_probabilities.flatten(0, 1), following.flatten(), ignore_index=0)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(decoder.parameters(), config.clip)
             optimiser.step()
             words += int((following != 0).sum())
