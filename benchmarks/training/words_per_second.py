@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python -m benchmarks.training.words_per_second ANNOTATION.json [--decoder NAME]
 
 The plain loop is what one would write without a framework: batches, cross-entropy, clipped gradients, AdamW.
-Both train the same decoder from the same weights on the same reports (of an R2Gen annotation, with features
-of noise), one after the other in pairs, each first in turn; an epoch each is for warming up. Validation and
+Both train the same decoder from the same weights on the same reports (an R2Gen annotation, with features of
+noise), in pairs, each first in turn; an epoch each is for warming up. Validation and
 checkpoints are in neither figure.
 """
 
@@ -56,7 +56,7 @@ def plain(decoder: Decoder, data: CaptionData, config: DecoderConfig) -> list[fl
             following = tokens[:, 1:]
             loss = F.nll_loss(taught.log_probabilities.flatten(0, 1), following.flatten(), ignore_index=0)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(decoder.parameters(), config.clip)
             optimiser.step()
             words += int((following != 0).sum())

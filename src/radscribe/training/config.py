@@ -70,6 +70,8 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     teacher: str | None = None  # CSV of a teacher's probabilities, by image name
     teacher_weight: Share = 0.5  # of the teacher beside the labels
 
+    may_change: ClassVar[frozenset[str]] = RunConfig.may_change - {"epochs"}  # one cycle is made for so many
+
 
 class ScheduledSampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often a decoder reads its own word, by epoch."""

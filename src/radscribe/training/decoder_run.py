@@ -6,6 +6,7 @@ and, where the run has an encoder, `encoder/`, a copy of the encoder's run: all 
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import torch
 from radscribe.errors import DataError, UsageError
 from radscribe.models import DECODERS, Decoder, Encoder
 from radscribe.text.tokenizer import ReportTokenizer
-from radscribe.training.config import DecoderConfig, load
+from radscribe.training.config import DecoderConfig, load, require_known
 from radscribe.training.encoder_run import load_encoder
 
 WEIGHTS = "decoder.pt"
@@ -46,10 +47,11 @@ def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -
     UsageError : there is no such decoder, or it does not have an option, or captions are too long for it.
     """
     require_decoder(config.decoder)
+    kind = DECODERS[config.decoder]
+    given = ("vocabulary_size", "findings", "channels")
+    require_known(config.options, [name for name in inspect.signature(kind).parameters if name not in given])
     try:
-        decoder = DECODERS[config.decoder](
-            vocabulary_size, findings=shapes.findings, channels=shapes.channels, **config.options
-        )
+        decoder = kind(vocabulary_size, findings=shapes.findings, channels=shapes.channels, **config.options)
     except TypeError as error:
         raise UsageError(f"options of {config.decoder}: {error}", remedy="see docs/decoders.md") from error
     if decoder.positions is not None and decoder.positions <= config.max_length:

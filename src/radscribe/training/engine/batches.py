@@ -12,11 +12,14 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from radscribe.training.engine.processes import rank_and_count
 from radscribe.training.engine.randomness import epoch_seed
 
+LEAST = 2  # studies of a training batch in each process: the variance of one is nothing
+
 
 class Batches(Sampler[list[int]]):
     """Indices of the batches of an epoch; each process has its share of every batch.
 
-    A batch smaller than the number of processes goes with the one before it: all of them take as many steps.
+    A last batch of less than one study a process (two in training, for normalisation) goes with the one
+    before it: all processes take as many steps.
 
     Parameters
     ----------
@@ -63,7 +66,7 @@ class Batches(Sampler[list[int]]):
         last = len(batches[-1]) if batches else 0
         if len(batches) > 1 and last < self._batch_size and self._drop_last:
             del batches[-1]
-        elif len(batches) > 1 and last < rank_and_count()[1]:
+        elif len(batches) > 1 and last < rank_and_count()[1] * (1 if self._seed is None else LEAST):
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 

@@ -8,6 +8,7 @@ import torch
 
 from radscribe.errors import UsageError
 from radscribe.training.config import RunConfig
+from radscribe.training.engine.batches import LEAST
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -26,10 +27,10 @@ def trainer_options(config: RunConfig) -> dict[str, Any]:
         raise UsageError("precision=fp16 needs a GPU", remedy="set precision=bf16 or precision=fp32")
     if config.precision == "bf16" and gpus and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise UsageError("this GPU cannot compute in bf16", remedy="set precision=fp16 or precision=fp32")
-    if config.batch_size < config.devices:
+    if config.batch_size < LEAST * config.devices:
         raise UsageError(
-            f"batch_size={config.batch_size} is less than devices={config.devices}",
-            remedy="a batch is shared by the devices: set a larger batch_size",
+            f"batch_size={config.batch_size} is too small for devices={config.devices}",
+            remedy=f"a batch is shared by all devices: set batch_size={LEAST * config.devices} or more",
         )
     several = config.devices > 1 or config.strategy == "ddp"
     return {

@@ -23,27 +23,22 @@ class Countable(Protocol):
 
 
 class Pace(Callback):
-    """Counts and times the epoch that is going on; validation does not enter the rate."""
+    """Counts and times the epoch that goes on; what comes after its last batch does not enter the rate."""
 
     def __init__(self) -> None:
         self.unit = "batches"
-        self._start = self._pause = self._validating = 0.0
+        self._start = self._last = 0.0
         self._count: Tensor | int = 0
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.unit = pl_module.unit if isinstance(pl_module, Countable) else "batches"
-        self._start, self._validating, self._count = perf_counter(), 0.0, 0
+        self._start, self._count = perf_counter(), 0
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._count = self._count + (pl_module.count(batch) if isinstance(pl_module, Countable) else 1)
-
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._pause = perf_counter()
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._validating += perf_counter() - self._pause
+        self._last = perf_counter()
 
     @property
     def seconds(self) -> float:
@@ -53,4 +48,4 @@ class Pace(Callback):
     @property
     def rate(self) -> float:
         """Units a second of this epoch's training, over all processes (this one's, times their number)."""
-        return float(self._count) * rank_and_count()[1] / max(self.seconds - self._validating, 1e-9)
+        return float(self._count) * rank_and_count()[1] / max(self._last - self._start, 1e-9)
