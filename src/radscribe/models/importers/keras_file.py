@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +30,9 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "lstm": ("kernel", "recurrent_kernel", "bias"),
 }
 WEIGHTS = "model.weights.h5"  # in a `.keras` archive
+CHILD = Path(__file__).with_name("hdf5_child.py")
+SECONDS = 10.0  # to read a file on a busy machine, and one more for each
+BYTES_A_SECOND = 10_000_000
 SEVERAL = 4  # variables that a layer has at most; a group with more is a model within the model
 
 
@@ -36,42 +41,54 @@ def read_hdf5(path: Path) -> WeightsFile:
 
     Raises
     ------
-    WeightsError : damaged, or no file of Keras.
+    WeightsError : damaged, or with data in other files.
     """
-    return _read(path, path, None)
+    return _read(path, path.read_bytes(), KerasFacts())
 
 
 def read_keras(path: Path, archive: zipfile.ZipFile) -> WeightsFile:
     """A `.keras` archive. Raises as `read_hdf5`."""
-    try:
-        config = json.loads(archive.read("config.json"))
-        version = str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
-        weights = io.BytesIO(archive.read(WEIGHTS))
-    except (KeyError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
-    return _read(path, weights, KerasFacts(version, tuple(_layers(config))))
+    version = str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
+    facts = KerasFacts(version, tuple(_layers(json.loads(archive.read("config.json")))))
+    return _read(path, archive.read(WEIGHTS), facts)
 
 
-def _read(path: Path, source: Path | io.BytesIO, facts: KerasFacts | None) -> WeightsFile:
+def _read(path: Path, content: bytes, facts: KerasFacts) -> WeightsFile:
     try:
         import h5py
     except ImportError as error:
         raise RadscribeError(
             "Keras files need h5py", remedy='install it with: pip install "radscribe[train]"'
         ) from error
+    _try_in_child(path, content)
+    with h5py.File(io.BytesIO(content), "r") as file:
+        own = isinstance(file.get("model_weights", getlink=True), h5py.HardLink)  # not of another file
+        root = file["model_weights"] if own else file
+        if not any(name.startswith("layer_names") for name in root.attrs):
+            return WeightsFile(path, dict(_numbered(path, file)), facts)
+        facts = KerasFacts(
+            _text(file, "keras_version") or _text(root, "keras_version"),
+            tuple(_layers(json.loads(_text(file, "model_config") or "{}"))),
+        )
+        return WeightsFile(path, dict(_named(path, root)), facts)
+
+
+def _try_in_child(path: Path, content: bytes) -> None:
+    """Raises `WeightsError` where the HDF5 library fails on the file, crashes or does not come back."""
     try:
-        with h5py.File(source, "r") as file:
-            own = isinstance(file.get("model_weights", getlink=True), h5py.HardLink)  # not of another file
-            root = file["model_weights"] if own else file
-            if any(name.startswith("layer_names") for name in root.attrs):
-                facts = KerasFacts(
-                    _text(file, "keras_version") or _text(root, "keras_version"),
-                    tuple(_layers(json.loads(_text(file, "model_config") or "{}"))),
-                )
-                return WeightsFile(path, dict(_named(path, root)), facts)
-            return WeightsFile(path, dict(_numbered(path, file)), facts or KerasFacts())
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from error
+        child = subprocess.run(
+            # -P: the folder of the script is not one to import from
+            [sys.executable, "-P", str(CHILD)],
+            input=content,
+            capture_output=True,
+            timeout=SECONDS + len(content) / BYTES_A_SECOND,
+            check=False,
+        )
+        damaged = child.returncode != 0
+    except subprocess.TimeoutExpired:
+        damaged = True
+    if damaged:
+        raise WeightsError("is a damaged HDF5 file", subject=path, remedy="fetch it again")
 
 
 def _named(path: Path, root: Any) -> Iterator[tuple[str, Tensor]]:
@@ -132,8 +149,3 @@ def _text(group: Any, name: str) -> str:
 
 def _decoded(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _damaged(path: Path, error: Exception) -> WeightsError:
-    reason = (str(error).strip().splitlines() or ["?"])[0][:120]
-    return WeightsError(f"is damaged, or no file of Keras ({reason})", subject=path, remedy="fetch it again")
