@@ -11,6 +11,8 @@ import sys
 
 MEMORY = 4 << 30  # bytes of address space, and for each byte of the file
 BYTES_A_BYTE = 4
+SECONDS = 10  # of processor time, whatever else the machine does, and one more for each
+BYTES_A_SECOND = 10_000_000
 
 
 def main() -> None:
@@ -20,6 +22,8 @@ def main() -> None:
 
         size = MEMORY + BYTES_A_BYTE * len(content)
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        seconds = SECONDS + len(content) // BYTES_A_SECOND
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     import h5py
 
     def read(name: str, item: h5py.Group | h5py.Dataset) -> None:
