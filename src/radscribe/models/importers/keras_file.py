@@ -64,12 +64,12 @@ def _read(path: Path, content: bytes, facts: KerasFacts) -> WeightsFile:
         own = isinstance(file.get("model_weights", getlink=True), h5py.HardLink)  # not of another file
         root = file["model_weights"] if own else file
         if not any(name.startswith("layer_names") for name in root.attrs):
-            return WeightsFile(path, dict(_numbered(path, file)), facts)
+            return WeightsFile(path, _unique(_numbered(path, file)), facts)
         facts = KerasFacts(
             _text(file, "keras_version") or _text(root, "keras_version"),
             tuple(_layers(json.loads(_text(file, "model_config") or "{}"))),
         )
-        return WeightsFile(path, dict(_named(path, root)), facts)
+        return WeightsFile(path, _unique(_named(path, root)), facts)
 
 
 def _try_in_child(path: Path, content: bytes) -> None:
@@ -90,31 +90,46 @@ def _try_in_child(path: Path, content: bytes) -> None:
         raise WeightsError("is a damaged HDF5 file", subject=path, remedy="fetch it again")
 
 
-def _named(path: Path, root: Any) -> Iterator[tuple[str, Tensor]]:
+Named = Iterator[tuple[str, str, Tensor]]  # layer and variable; the same as it stands in the file; the values
+
+
+def _unique(found: Named) -> dict[str, Tensor]:
+    """Tensors by layer and variable; where two would have one name, the second keeps the file's."""
+    tensors: dict[str, Tensor] = {}
+    for name, in_file, tensor in found:
+        tensors[in_file if name in tensors else name] = tensor
+    return tensors
+
+
+def _named(path: Path, root: Any) -> Named:
     """Layers by name, of the format before Keras 3."""
     # Long lists of names are cut into layer_names0, layer_names1, ...
     parts = [root.attrs[key] for key in root.attrs if key.startswith("layer_names")]
     tensors = dict(_datasets(path, root))
     for name in (_decoded(name) for part in parts for name in part):
-        found = {
-            key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")
-        }
-        for variable, tensor in found.items():
-            scope, _, last = variable.removesuffix(":0").rpartition("/")
+        found = [key for key in tensors if key.startswith(f"{name}/")]
+        for key in found:
+            scope, _, last = key[len(name) + 1 :].removesuffix(":0").rpartition("/")
             layer = scope.removeprefix(f"{name}/") if len(found) > SEVERAL else name
-            yield f"{layer.replace('/', '_')}/{last}", tensor
+            yield f"{layer.replace('/', '_')}/{last}", key, tensors.pop(key)
+    for key, tensor in tensors.items():  # of no layer: no importer wants them, and each is told
+        yield key, key, tensor
 
 
-def _numbered(path: Path, root: Any) -> Iterator[tuple[str, Tensor]]:
+def _numbered(path: Path, root: Any) -> Named:
     """Layers by class and number, of the format of Keras 3."""
     for variable, tensor in _datasets(path, root):
         # layers/lstm/cell/vars/0; a model within the model is layers/functional/layers/conv2d/vars/0.
         steps = variable.split("/")
-        if steps[0] not in ("layers", "_layer_checkpoint_dependencies") or "seed_generator" in steps:
-            continue  # the optimiser's state, and that of a dropout's random numbers
-        layer, number = [step for step in steps[:-2] if step != "cell"][-1], int(steps[-1])
+        if steps[0] == "optimizer" or "seed_generator" in steps:
+            continue  # the state of training, and of a dropout's random numbers
+        *place, kind, number = ["", "", *steps]
+        if kind != "vars" or not number.isdigit():
+            yield variable, variable, tensor
+            continue
+        layer = [step for step in place if step != "cell"][-1]
         names = VARIABLES.get(layer.rstrip("0123456789").rstrip("_"), ())
-        yield f"{layer}/{names[number] if number < len(names) else number}", tensor
+        yield f"{layer}/{names[int(number)] if int(number) < len(names) else number}", variable, tensor
 
 
 def _datasets(path: Path, group: Any) -> Iterator[tuple[str, Tensor]]:
