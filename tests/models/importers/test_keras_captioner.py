@@ -106,6 +106,14 @@ def test_a_captioner_needs_its_words_and_no_options_of_encoders(tmp_path: Path) 
     assert not out.exists()
 
 
+def test_the_state_of_training_is_no_tensor_too_many(tmp_path: Path) -> None:
+    model = published.keras_captioner(True, words=6, scores=5, window=4, embedding=6, units=8)
+    model.compile(loss="categorical_crossentropy", optimizer="adam")
+    model.fit([np.ones((2, 5)), np.ones((2, 4))], np.eye(7)[:2], verbose=0)
+    for ending in (".h5", ".weights.h5", ".keras"):
+        assert keras_merge.read(read_weights_file(published.save_keras(model, tmp_path, ending))) is not None
+
+
 def test_an_lstm_of_other_gates_is_refused(tmp_path: Path) -> None:
     model = published.keras_captioner(True, words=6, scores=5, window=4, embedding=6, units=8)
     file = read_weights_file(published.save_keras(model, tmp_path, ".h5"))

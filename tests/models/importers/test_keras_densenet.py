@@ -118,6 +118,25 @@ def test_what_is_missing_unknown_or_misshapen_is_listed(chexnet: Chexnet, tmp_pa
     assert "\n" not in str(error.value)
 
 
+def test_no_tensor_of_a_keras_file_is_skipped(tmp_path: Path) -> None:
+    named, numbered = tmp_path / "named.h5", tmp_path / "numbered.h5"
+    with h5py.File(named, "w") as file:
+        file.attrs["layer_names"] = [b"a"]
+        file["a/a/kernel:0"], file["b/b/kernel:0"] = np.ones(1), np.ones(1)
+    assert set(read_weights_file(named).tensors) == {"a/kernel", "b/b/kernel:0"}
+    with h5py.File(numbered, "w") as file:
+        for name in ("layers/dense/vars/0", "layers/functional/layers/dense/vars/0", "vars/0", "more"):
+            file[name] = np.ones(1)
+        for name in ("optimizer/vars/0", "layers/dropout/seed_generator/vars/0"):  # not of the network
+            file[name] = np.ones(1)
+    assert set(read_weights_file(numbered).tensors) == {
+        "dense/kernel",
+        "layers/functional/layers/dense/vars/0",
+        "/0",
+        "more",
+    }
+
+
 def test_a_softmax_is_no_head_of_findings(chexnet: Chexnet, tmp_path: Path) -> None:
     file = read_weights_file(published.save_keras(chexnet.model, tmp_path, ".keras"))
     assert file.keras is not None

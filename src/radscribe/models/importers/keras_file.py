@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +30,8 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "lstm": ("kernel", "recurrent_kernel", "bias"),
 }
 WEIGHTS = "model.weights.h5"  # in a `.keras` archive
+CHILD = Path(__file__).with_name("hdf5_child.py")
+SECONDS = 300.0  # at the very most; the child limits its own processor time far below
 SEVERAL = 4  # variables that a layer has at most; a group with more is a model within the model
 
 
@@ -36,69 +40,96 @@ def read_hdf5(path: Path) -> WeightsFile:
 
     Raises
     ------
-    WeightsError : damaged, or no file of Keras.
+    WeightsError : damaged, or with data in other files.
     """
-    return _read(path, path, None)
+    return _read(path, path.read_bytes(), KerasFacts())
 
 
 def read_keras(path: Path, archive: zipfile.ZipFile) -> WeightsFile:
     """A `.keras` archive. Raises as `read_hdf5`."""
-    try:
-        config = json.loads(archive.read("config.json"))
-        version = str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
-        weights = io.BytesIO(archive.read(WEIGHTS))
-    except (KeyError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
-    return _read(path, weights, KerasFacts(version, tuple(_layers(config))))
+    version = str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
+    facts = KerasFacts(version, tuple(_layers(json.loads(archive.read("config.json")))))
+    return _read(path, archive.read(WEIGHTS), facts)
 
 
-def _read(path: Path, source: Path | io.BytesIO, facts: KerasFacts | None) -> WeightsFile:
+def _read(path: Path, content: bytes, facts: KerasFacts) -> WeightsFile:
     try:
         import h5py
     except ImportError as error:
         raise RadscribeError(
             "Keras files need h5py", remedy='install it with: pip install "radscribe[train]"'
         ) from error
+    _try_in_child(path, content)
+    with h5py.File(io.BytesIO(content), "r") as file:
+        own = isinstance(file.get("model_weights", getlink=True), h5py.HardLink)  # not of another file
+        root = file["model_weights"] if own else file
+        if not any(name.startswith("layer_names") for name in root.attrs):
+            return WeightsFile(path, _unique(_numbered(path, file)), facts)
+        facts = KerasFacts(
+            _text(file, "keras_version") or _text(root, "keras_version"),
+            tuple(_layers(json.loads(_text(file, "model_config") or "{}"))),
+        )
+        return WeightsFile(path, _unique(_named(path, root)), facts)
+
+
+def _try_in_child(path: Path, content: bytes) -> None:
+    """Raises `WeightsError` where the HDF5 library fails on the file, crashes or does not come back."""
     try:
-        with h5py.File(source, "r") as file:
-            own = isinstance(file.get("model_weights", getlink=True), h5py.HardLink)  # not of another file
-            root = file["model_weights"] if own else file
-            if any(name.startswith("layer_names") for name in root.attrs):
-                facts = KerasFacts(
-                    _text(file, "keras_version") or _text(root, "keras_version"),
-                    tuple(_layers(json.loads(_text(file, "model_config") or "{}"))),
-                )
-                return WeightsFile(path, dict(_named(path, root)), facts)
-            return WeightsFile(path, dict(_numbered(path, file)), facts or KerasFacts())
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from error
+        child = subprocess.run(
+            # -P: the folder of the script is not one to import from
+            [sys.executable, "-P", str(CHILD)],
+            input=content,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        damaged = child.returncode != 0
+    except subprocess.TimeoutExpired:
+        damaged = True
+    if damaged:
+        raise WeightsError("is a damaged HDF5 file", subject=path, remedy="fetch it again")
 
 
-def _named(path: Path, root: Any) -> Iterator[tuple[str, Tensor]]:
+Named = Iterator[tuple[str, str, Tensor]]  # layer and variable; the same as it stands in the file; the values
+
+
+def _unique(found: Named) -> dict[str, Tensor]:
+    """Tensors by layer and variable; where two would have one name, the second keeps the file's."""
+    tensors: dict[str, Tensor] = {}
+    for name, in_file, tensor in found:
+        tensors[in_file if name in tensors else name] = tensor
+    return tensors
+
+
+def _named(path: Path, root: Any) -> Named:
     """Layers by name, of the format before Keras 3."""
     # Long lists of names are cut into layer_names0, layer_names1, ...
     parts = [root.attrs[key] for key in root.attrs if key.startswith("layer_names")]
     tensors = dict(_datasets(path, root))
     for name in (_decoded(name) for part in parts for name in part):
-        found = {
-            key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}/")
-        }
-        for variable, tensor in found.items():
-            scope, _, last = variable.removesuffix(":0").rpartition("/")
+        found = [key for key in tensors if key.startswith(f"{name}/")]
+        for key in found:
+            scope, _, last = key[len(name) + 1 :].removesuffix(":0").rpartition("/")
             layer = scope.removeprefix(f"{name}/") if len(found) > SEVERAL else name
-            yield f"{layer.replace('/', '_')}/{last}", tensor
+            yield f"{layer.replace('/', '_')}/{last}", key, tensors.pop(key)
+    for key, tensor in tensors.items():  # of no layer: no importer wants them, and each is told
+        yield key, key, tensor
 
 
-def _numbered(path: Path, root: Any) -> Iterator[tuple[str, Tensor]]:
+def _numbered(path: Path, root: Any) -> Named:
     """Layers by class and number, of the format of Keras 3."""
     for variable, tensor in _datasets(path, root):
         # layers/lstm/cell/vars/0; a model within the model is layers/functional/layers/conv2d/vars/0.
         steps = variable.split("/")
-        if steps[0] not in ("layers", "_layer_checkpoint_dependencies") or "seed_generator" in steps:
-            continue  # the optimiser's state, and that of a dropout's random numbers
-        layer, number = [step for step in steps[:-2] if step != "cell"][-1], int(steps[-1])
+        if steps[0] == "optimizer" or "seed_generator" in steps:
+            continue  # the state of training, and of a dropout's random numbers
+        *place, kind, number = ["", "", *steps]
+        if kind != "vars" or not number.isdigit():
+            yield variable, variable, tensor
+            continue
+        layer = [step for step in place if step != "cell"][-1]
         names = VARIABLES.get(layer.rstrip("0123456789").rstrip("_"), ())
-        yield f"{layer}/{names[number] if number < len(names) else number}", tensor
+        yield f"{layer}/{names[int(number)] if int(number) < len(names) else number}", variable, tensor
 
 
 def _datasets(path: Path, group: Any) -> Iterator[tuple[str, Tensor]]:
@@ -132,8 +163,3 @@ def _text(group: Any, name: str) -> str:
 
 def _decoded(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _damaged(path: Path, error: Exception) -> WeightsError:
-    reason = (str(error).strip().splitlines() or ["?"])[0][:120]
-    return WeightsError(f"is damaged, or no file of Keras ({reason})", subject=path, remedy="fetch it again")

@@ -22,11 +22,11 @@ def read_torch(path: Path) -> WeightsFile:
 
     Raises
     ------
-    WeightsError : damaged, no checkpoint, or one that would run code.
+    WeightsError : no tensors by name, or a pickle that would run code.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other pickle protocols: what cannot be read is told below
+            warnings.simplefilter("ignore")  # of other pickle protocols: what cannot be read is an error
             checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if refused := re.search(r"GLOBAL (\S+)", str(error)):
@@ -35,35 +35,17 @@ def read_torch(path: Path) -> WeightsFile:
                 subject=path,
                 remedy="where you trust it, load it and torch.save(model.state_dict()) to another file",
             ) from error
-        raise _unreadable(path, error) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise _unreadable(path, error) from error
+        raise
     if isinstance(checkpoint, dict):
-        for name in WRAPPERS:
-            if isinstance(checkpoint.get(name), dict):
-                checkpoint = checkpoint[name]
-                break
-        tensors = {str(name): value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+        inner = [checkpoint[name] for name in WRAPPERS if isinstance(checkpoint.get(name), dict)]
+        tensors = {str(k): t for k, t in (inner or [checkpoint])[0].items() if isinstance(t, Tensor)}
         if tensors:
             return WeightsFile(path, {name: tensor.float() for name, tensor in tensors.items()})
     raise WeightsError("holds no tensors by name", subject=path, remedy="give a state dict")
 
 
 def read_safetensors(path: Path) -> WeightsFile:
-    """Raises `WeightsError` where the file is damaged."""
-    from safetensors import SafetensorError
+    """The tensors of a safetensors file."""
     from safetensors.torch import load_file
 
-    try:
-        return WeightsFile(path, {name: tensor.float() for name, tensor in load_file(path).items()})
-    except (SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> WeightsError:
-    reason = str(error).strip().splitlines()
-    return WeightsError(
-        "is damaged, or no file of Keras, torch or safetensors" + (f" ({reason[0][:120]})" if reason else ""),
-        subject=path,
-        remedy="fetch it again",
-    )
+    return WeightsFile(path, {name: tensor.float() for name, tensor in load_file(path).items()})
