@@ -25,10 +25,10 @@ from radscribe.models import Decoder, Encoder, ShowAndTell, ShowAttendTell, Stud
 from radscribe.training.caption_data import side_by_side
 from radscribe.training.config import DecoderConfig, load
 from radscribe.training.decoder_run import load_captioner
+from radscribe.training.encoder_run import load_encoder
 from radscribe.training.evidence import encoder_features
 from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.train_decoder import train_decoder
-from radscribe.training.train_encoder import load_encoder
 
 CONFIG = Path(__file__).with_name("decoder.yaml")
 CANDIDATES: Mapping[str, tuple[str, ...]] = {

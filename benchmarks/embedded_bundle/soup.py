@@ -19,8 +19,9 @@ from torch.utils.data import DataLoader
 from radscribe.data.manifest import Manifest
 from radscribe.models.encoder import Encoder
 from radscribe.training.encoder_module import as_input
+from radscribe.training.encoder_run import load_encoder
 from radscribe.training.image_data import ImageData
-from radscribe.training.train_encoder import calibrate, load_encoder
+from radscribe.training.train_encoder import calibrate
 
 
 def average(encoders: list[Encoder]) -> Encoder:
@@ -42,8 +43,8 @@ def renew_statistics(encoder: Encoder, images: ImageData) -> None:
             module.reset_running_stats()
             module.momentum = None  # a cumulative mean
     encoder.train()
-    for pixels, _, _ in DataLoader(images, 32, shuffle=True):
-        encoder(as_input(pixels, encoder.image_size))
+    for batch in DataLoader(images, 32, shuffle=True):
+        encoder(as_input(batch.pixels, encoder.image_size))
     encoder.eval()
 
 

@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python -m benchmarks.training.words_per_second ANNOTATION.json [--decoder NAME]
 
 The plain loop is what one would write without a framework: batches, cross-entropy, clipped gradients, AdamW.
-Both train the same decoder from the same weights on the same reports (of an R2Gen annotation, with features of
-noise), one after the other in pairs, each first in turn; an epoch each is for warming up. Validation and
+Both train the same decoder from the same weights on the same reports (of an R2Gen annotation, with features
+of noise), one after the other in pairs, each first in turn; an epoch each is for warming up. Validation and
 checkpoints are in neither figure.
 """
 

@@ -17,7 +17,12 @@ from radscribe.evaluation.references import Target
 from radscribe.text.report import Report
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.augment import augment
-from radscribe.training.calibration import expected_calibration_error, fit_platt
+from radscribe.training.calibration import (
+    cross_fitted,
+    expected_calibration_error,
+    fit_platt,
+    fit_temperature,
+)
 from radscribe.training.caption_data import (
     CaptionData,
     CaptionItem,
@@ -49,6 +54,39 @@ def test_few_positives_do_not_move_the_calibration_far() -> None:
     assert 0.5 < float(scale) < 2
 
 
+def test_a_temperature_is_one_for_all_findings() -> None:
+    generator = torch.Generator().manual_seed(0)
+    true = torch.randn(4000, 2, generator=generator) * 2
+    labels = (torch.rand(4000, 2, generator=generator) < torch.sigmoid(true)).float()
+    scale, shift = fit_temperature(true * 2, labels)
+    assert scale.tolist() == pytest.approx([0.5, 0.5], rel=0.08)
+    assert scale[0] == scale[1]
+    assert not shift.any()
+
+
+def test_cross_fitting_never_fits_on_a_patient_that_it_calibrates() -> None:
+    patients = [str(index // 3) for index in range(60)]  # three images each
+    seen: list[set[float]] = []
+
+    def fit(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append(set(labels[:, 0].tolist()))
+        return torch.full((1,), len(seen)), torch.zeros(1)
+
+    numbers = torch.tensor([[float(patient)] for patient in patients])
+    probabilities = cross_fitted(fit, torch.ones(60, 1), numbers, patients)
+    for fold in (0, 1):  # those calibrated by this fit are the patients that it did not see
+        calibrated = set(numbers[probabilities == torch.sigmoid(torch.tensor(fold + 1.0))].tolist())
+        assert len(calibrated) == len(seen[fold]) == 10
+        assert not calibrated & seen[fold]
+
+
+def test_class_weights_are_chexnets() -> None:
+    logits, targets = torch.tensor([[0.4], [-1.2]]), torch.tensor([[1.0], [0.0]])
+    weighted = masked_loss(logits, targets, presence_weight=torch.tensor([0.9]))  # one in ten has it
+    present, absent = F.logsigmoid(logits[0]), F.logsigmoid(-logits[1])
+    assert weighted.item() == pytest.approx(-(0.9 * present + 0.1 * absent).item() / 2)
+
+
 def test_unknown_labels_cost_nothing() -> None:
     logits = torch.tensor([[2.0, -1.0], [0.5, 3.0]], requires_grad=True)
     targets = torch.tensor([[1.0, math.nan], [math.nan, 0.0]])
@@ -71,6 +109,15 @@ def test_augmentation_moves_a_little_and_never_mirrors() -> None:
     left, right = out[..., :32].sum((1, 2, 3)), out[..., 32:].sum((1, 2, 3))
     assert bool((right > left).all())
     assert len({round(float(v), 4) for v in out.mean((1, 2, 3))}) > 60  # each image differently
+
+
+def test_a_mirror_is_asked_for() -> None:
+    torch.manual_seed(0)
+    x = torch.zeros(64, 1, 72, 72)
+    x[:, :, 20:52, 46:66] = 0.8
+    out = augment(x, 64, mirror=True)
+    mirrored = out[..., :32].sum((1, 2, 3)) > out[..., 32:].sum((1, 2, 3))
+    assert 20 < int(mirrored.sum()) < 44
 
 
 def test_the_encoders_input_is_scaled_and_resized() -> None:

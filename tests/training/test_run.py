@@ -24,7 +24,7 @@ from radscribe.models import StudyFeatures
 from radscribe.models.captioner import greedy
 from radscribe.text.report import Report
 from radscribe.training.decoder_run import load_captioner, load_decoder
-from radscribe.training.train_encoder import load_encoder
+from radscribe.training.encoder_run import load_encoder
 
 SIZE = 64
 REPORTS = {
@@ -92,7 +92,10 @@ def test_the_encoder_tells_a_mass_and_reports_its_validation(runs: Path) -> None
     assert report["auroc"]["Mass"] > 0.9
     assert np.isnan(report["auroc"]["Nodule"])  # never known: masked, and no figure is made up
     error = report["calibration_error"]
-    assert 0 <= error["platt_on_the_same_images"] <= 1
+    assert report["calibration"] == "platt"
+    assert error.keys() == {"raw", "cross_fitted", "on_the_same_images"}
+    assert all(0 <= value <= 1 for value in error.values())
+    assert "val_auroc/Mass" in (runs / "encoder" / "log" / "metrics.csv").read_text().splitlines()[0]
     encoder = load_encoder(runs / "encoder")
     assert encoder.findings == ("Mass", "Nodule")
     assert not torch.equal(encoder.calibration_shift, torch.zeros(2))

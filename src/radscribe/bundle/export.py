@@ -19,7 +19,7 @@ from radscribe.errors import BundleError
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import Encoder
-from radscribe.training.decoder_run import load_captioner
+from radscribe.training.decoder_run import ENCODER, IMPORT, load_captioner
 
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
 CARD = "MODEL_CARD.md"
@@ -35,15 +35,16 @@ NAMES_FILES = (
 
 
 class _EncoderGraph(nn.Module):
-    """The encoder's outputs without the raw logits."""
+    """The encoder's outputs without the raw logits; `view_probabilities` where it has a view head."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         output = self.encoder(images)
-        return output.grid, output.pooled, output.probabilities, output.maps
+        views = [] if output.view_logits is None else [output.view_logits.softmax(-1)]
+        return (output.grid, output.pooled, output.probabilities, output.maps, *views)
 
 
 class _InitGraph(nn.Module):
@@ -104,7 +105,7 @@ def export(
         backbone=encoder.backbone_name,
         image_size=encoder.image_size,
         findings=tuple(encoder.findings),
-        views=("frontal",),
+        views=encoder.views,
     )
     spec_decoder = DecoderSpec(
         kind=config.decoder,
@@ -148,6 +149,7 @@ def _export_encoder(encoder: Encoder, path: Path) -> None:
     size = encoder.image_size
     graph = _EncoderGraph(encoder.eval())
     outputs = ["grid", "pooled", "probabilities", "maps"]
+    outputs += ["view_probabilities"] if len(encoder.views) > 1 else []
     images = torch.rand(3, 1, size, size)
     _to_onnx(graph, (images[:2],), [(images,)], path, ["images"], outputs)
 
@@ -247,10 +249,19 @@ def _portable(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bare_card(name: str, run: Path) -> str:
-    validation = json.loads((run / "encoder" / "validation.json").read_text())
-    rows = "\n".join(f"| {finding} | {value:.3f} |" for finding, value in validation["auroc"].items())
-    return (
+    card = (
         f"# {name}\n\nDrafts for research: not verified, not for diagnosis. "
-        "**Nothing was measured on held-out data.**"
-        f"\n\nValidation AUROC, {validation['images']} images:\n\n| finding | AUROC |\n|---|---|\n{rows}\n"
+        "**Nothing was measured on held-out data.**\n"
     )
+    for part, folder in (("Encoder", run / ENCODER), ("Decoder", run)):
+        if (folder / IMPORT).is_file():
+            source = json.loads((folder / IMPORT).read_text())
+            notes = "".join(f" {note[0].upper()}{note[1:]}." for note in source["notes"])
+            card += f"\n{part}: imported from `{source['file']}` (SHA-256 {source['sha256']}).{notes}\n"
+    if (run / ENCODER / "validation.json").is_file():
+        validation = json.loads((run / ENCODER / "validation.json").read_text())
+        rows = "\n".join(f"| {finding} | {value:.3f} |" for finding, value in validation["auroc"].items())
+        card += (
+            f"\nValidation AUROC, {validation['images']} images:\n\n| finding | AUROC |\n|---|---|\n{rows}\n"
+        )
+    return card

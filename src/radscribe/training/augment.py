@@ -1,4 +1,8 @@
-"""Augmentation that keeps anatomy: no mirror, because the heart is on the left and reports name sides."""
+"""Augmentation that keeps anatomy.
+
+No mirror by default: the heart is on the left, a mirrored chest is one with situs inversus, and reports name
+sides. CheXNet mirrored; `mirror` does it too, for encoders whose findings alone count.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,13 @@ COARSE = 0.2  # share of images that are blurred through a lower resolution
 COARSEST = 64  # pixels: the smallest radiographs met in public collections
 
 
-def augment(images: Tensor, size: int) -> Tensor:
-    """Images `[N, 1, H, W]` in 0..1 → `[N, 1, size, size]`, each turned, moved and exposed a little."""
+def augment(images: Tensor, size: int, mirror: bool = False) -> Tensor:
+    """Images `[N, 1, H, W]` in 0..1 → `[N, 1, size, size]`, each turned, moved and exposed a little.
+
+    Parameters
+    ----------
+    mirror : half of the images come with left and right exchanged.
+    """
     n = len(images)
 
     def uniform(spread: float, *shape: int) -> Tensor:
@@ -27,7 +36,9 @@ def augment(images: Tensor, size: int) -> Tensor:
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
     affine = torch.stack(
         [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1
-    )  # [N, 2, 3]
+    )  # [N, 2, 3]: where in the image each pixel comes from
+    if mirror:
+        affine[torch.rand(n, device=images.device) < 0.5, 0] *= -1
     grid = F.affine_grid(affine, [n, 1, size, size], align_corners=False)
     x = F.grid_sample(images, grid, align_corners=False)
     x = x.clamp(1e-4, 1) ** torch.exp(uniform(GAMMA, 1, 1, 1))

@@ -1,10 +1,18 @@
-"""Platt scaling: logits to probabilities that mean what they say (Platt, 1999; Guo et al., ICML 2017)."""
+"""Calibration: logits to probabilities that mean what they say, fitted on validation data.
+
+Platt scaling (Platt, 1999) has a scale and a shift of each finding; temperature scaling (Guo et al., On
+Calibration of Modern Neural Networks, ICML 2017) one scale for all.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from radscribe.data.splits import unit_hash
 
 STRENGTH = 4.0  # of the pull towards the identity, in positive examples: few examples move it little
 
@@ -14,11 +22,37 @@ def fit_platt(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
     The pull towards scale 1 keeps a finding with a handful of positives from a wild fit.
     """
-    log_scale = torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True)
-    shift = torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True)
+    findings = logits.shape[1]
+    log_scale = torch.zeros(findings, dtype=torch.float64, requires_grad=True)
+    shift = torch.zeros(findings, dtype=torch.float64, requires_grad=True)
+    _minimise(logits, labels, log_scale, shift, [log_scale, shift])
+    return log_scale.detach().exp().float(), shift.detach().float()
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The same scale for every finding, and no shift; `[F]` each."""
+    log_scale = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    shift = torch.zeros(logits.shape[1])
+    _minimise(logits, labels, log_scale, shift, [log_scale])
+    return log_scale.detach().exp().float().expand_as(shift), shift
+
+
+def identity(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale 1 and shift 0: no calibration."""
+    return torch.ones(logits.shape[1]), torch.zeros(logits.shape[1])
+
+
+Fit = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+CALIBRATIONS: dict[str, Fit] = {"platt": fit_platt, "temperature": fit_temperature, "none": identity}
+
+
+def _minimise(
+    logits: Tensor, labels: Tensor, log_scale: Tensor, shift: Tensor, parameters: list[Tensor]
+) -> None:
+    """Least cross-entropy of `logits * exp(log_scale) + shift` over the known labels."""
     known = ~labels.isnan()
     x, y = logits.double(), labels.nan_to_num().double()
-    optimiser = torch.optim.LBFGS([log_scale, shift], max_iter=200, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(parameters, max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
@@ -30,7 +64,21 @@ def fit_platt(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
-    return log_scale.detach().exp().float(), shift.detach().float()
+
+
+def cross_fitted(fit: Fit, logits: Tensor, labels: Tensor, patients: Sequence[str]) -> Tensor:
+    """Probabilities `[N, F]`, each by a calibration that was fitted on the other half of the patients.
+
+    Their calibration error is an honest one: measured on the images that it was fitted on, it is too small.
+    """
+    shuffled = sorted(set(patients), key=unit_hash)
+    fold = {patient: place % 2 == 0 for place, patient in enumerate(shuffled)}
+    first = torch.tensor([fold[patient] for patient in patients])  # [N]
+    probabilities = torch.empty_like(logits)
+    for half in (first, ~first):
+        scale, shift = fit(logits[~half], labels[~half])
+        probabilities[half] = torch.sigmoid(logits[half] * scale + shift)
+    return probabilities
 
 
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 10) -> float:

@@ -49,7 +49,9 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     """`radscribe train-encoder`."""
 
     backbone: str = "efficientnet-lite0"  # or "densenet121"
+    backbone_options: dict[str, int | bool] = {}  # of the backbone's class
     pretrained: bool = True  # ImageNet weights, where the backbone has some
+    init_from: str | None = None  # folder of an encoder to start from: of a run, or of import-weights
     image_size: Side = 320  # pixels
     findings: tuple[str, ...] = CHESTXRAY14  # labels that are learned, one sigmoid each
     epochs: Count = 14
@@ -57,7 +59,14 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     learning_rate: Positive = 3e-4
     dropout: Share = 0.2  # of the pooled vector
     mixup: NotNegative = 0.0  # parameter of the Beta distribution that two images are mixed by; 0 mixes none
-    average_decay: Share = 0.99  # of the exponential moving average of weights
+    mirror: bool = False  # exchange left and right in half of the images, as CheXNet did
+    view_head: bool = False  # train on laterals too, and learn to tell the view
+    class_weights: bool = False  # weigh present and absent against each other, by finding, as CheXNet did
+    optimiser: Literal["adamw", "adam"] = "adamw"  # adam takes weight_decay as part of the gradient
+    schedule: Literal["cosine", "plateau"] = "cosine"  # plateau: a tenth whenever val_loss does not improve
+    average_decay: Share = 0.99  # of the exponential moving average of weights; 0 averages none
+    calibration: Literal["platt", "temperature", "none"] = "platt"  # fitted on the validation part
+    cache_images_mb: Natural = 4096  # memory for decoded images; others are decoded when they are needed
     teacher: str | None = None  # CSV of a teacher's probabilities, by image name
     teacher_weight: Share = 0.5  # of the teacher beside the labels
 

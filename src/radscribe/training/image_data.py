@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,10 +16,12 @@ from torch.utils.data import Dataset
 
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
-from radscribe.errors import DataError
+from radscribe.errors import DataError, ImageError
+from radscribe.imaging.onnx_session import available_cores
 from radscribe.imaging.radiograph import FRONTAL, View
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
+from radscribe.labels import view_code
 
 UNKNOWN = float("nan")
 
@@ -43,11 +47,28 @@ def read_soft_labels(path: Path, findings: Sequence[str]) -> dict[str, list[floa
         ) from error
 
 
-class ImageData(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """One part's images: pixels `[1, S, S]` (uint8), labels `[F]` and targets `[F]`; unknown labels are NaN.
+class Example(NamedTuple):
+    """One image, or a batch of N with one dimension more in front."""
 
-    Targets are the labels, or a mixture with a teacher's probabilities (Hinton et al., 2015). Decoded
-    images are kept, a byte a pixel: `size` 320 costs 100 kB an image.
+    pixels: Tensor  # [1, S, S] uint8
+    labels: Tensor  # [F] 0, 1, NaN where unknown
+    targets: Tensor  # [F] the labels, or a mixture with a teacher's probabilities (Hinton et al., 2015)
+    view: Tensor  # [] place in `labels.VIEW_KINDS`
+
+
+class ImageData(Dataset[Example]):
+    """One part's images, decoded and squeezed to a square of `size` pixels.
+
+    Parameters
+    ----------
+    teacher : probabilities by image name, which count `teacher_weight` against the labels.
+    views : the views to take.
+    cache_mb : memory for decoded images, a byte a pixel (100 kB an image at 320); those that it does not hold
+        are decoded when they are asked for, by a loader's `workers`.
+
+    Raises
+    ------
+    DataError : the part holds no image of these views, or some of those to keep cannot be read.
     """
 
     def __init__(
@@ -59,11 +80,13 @@ class ImageData(Dataset[tuple[Tensor, Tensor, Tensor]]):
         teacher: dict[str, list[float]] | None = None,
         teacher_weight: float = 0.0,
         views: frozenset[View] = FRONTAL,
+        cache_mb: float = 0.0,
     ) -> None:
         self._size = size
-        paths: list[Path] = []
+        self._paths: list[Path] = []
         labels: list[list[float]] = []
         targets: list[list[float]] = []
+        codes: list[int] = []
         self.patients: list[str] = []
         self.names: list[str] = []
         for study in manifest.split(split):
@@ -76,21 +99,73 @@ class ImageData(Dataset[tuple[Tensor, Tensor, Tensor]]):
                 target = [
                     (1 - teacher_weight) * y + teacher_weight * t for y, t in zip(label, soft, strict=True)
                 ]
-                paths.append(manifest.root / image.path)
+                self._paths.append(manifest.root / image.path)
                 labels.append(label)
                 targets.append(target)
+                codes.append(view_code(image.view))
                 self.patients.append(study.patient_id or study.id)
                 self.names.append(image.path)
-        self.labels, self.targets = torch.tensor(labels), torch.tensor(targets)
+        if not self._paths:
+            raise DataError(
+                f"no image of its {split} part is of a view {', '.join(sorted(views))}",
+                subject=manifest.path,
+                remedy="prepare it with the views of its images",
+            )
+        self.labels, self.targets = torch.tensor(labels), torch.tensor(targets)  # [N, F] each
+        self.views = torch.tensor(codes)  # [N]
+        self._kept = self._keep(min(len(self), int(cache_mb * 1e6) // size**2))  # [K, 1, S, S] uint8
+
+    @property
+    def kept_mb(self) -> float:
+        """Memory that decoded images take."""
+        return self._kept.numel() / 1e6
+
+    def __str__(self) -> str:
+        loose = len(self) - len(self._kept)
+        if not loose:
+            return f"{len(self):,} images, kept in memory ({self.kept_mb:,.0f} MB)"
+        return f"{len(self):,} images, {loose:,} of them decoded when needed by {self.workers} workers"
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: int) -> Example:
+        pixels = self._kept[index] if index < len(self._kept) else self._read(self._paths[index])
+        return Example(pixels, self.labels[index], self.targets[index], self.views[index])
+
+    @property
+    def workers(self) -> int:
+        """Processes that decode for a loader of these images; 0 where all of them are kept."""
+        return 0 if len(self._kept) == len(self) else available_cores()
+
+    def _keep(self, count: int) -> Tensor:
+        kept = torch.empty(count, 1, self._size, self._size, dtype=torch.uint8)
+
+        def keep(index: int) -> ImageError | None:
+            try:
+                kept[index] = self._read(self._paths[index])
+            except ImageError as error:
+                return error
+            return None
+
         with ThreadPoolExecutor(4) as pool:  # Pillow decodes outside the interpreter's lock
-            self._pixels = list(pool.map(self._read, paths))
+            errors = [error for error in pool.map(keep, range(count)) if error]
+        if errors:
+            raise DataError(f"{errors[0]} (of {count:,} images, {len(errors):,} cannot be read)")
+        return kept
 
     def _read(self, path: Path) -> Tensor:
         pixels = resize(read(path).pixels, self._size, self._size)
         return torch.from_numpy((pixels * 255 + 0.5).astype(np.uint8))[None]
 
-    def __len__(self) -> int:
-        return len(self._pixels)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        return self._pixels[index], self.labels[index], self.targets[index]
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """To read a loader in: its workers hand errors on as a traceback, whose last line tells."""
+    try:
+        yield
+    except ImageError as error:
+        *traceback, line = error.problem.strip().splitlines()
+        if not traceback:
+            raise
+        raise ImageError(line.partition(": ")[2]) from None

@@ -43,6 +43,7 @@ from radscribe.training.decoder_run import (
     load_decoder,
     require_decoder,
 )
+from radscribe.training.encoder_run import load_encoder
 from radscribe.training.engine import begin, finish, fit, is_main, loader
 from radscribe.training.evidence import (
     FeatureSource,
@@ -52,7 +53,6 @@ from radscribe.training.evidence import (
 )
 from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.objectives import build_objective
-from radscribe.training.train_encoder import load_encoder
 from radscribe.training.word_embedding import set_word_vectors
 
 CACHE = "features"

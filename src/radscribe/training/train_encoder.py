@@ -1,32 +1,35 @@
 """One encoder run: data, training, calibration, and what is left in the run's folder.
 
 `config.json`, `last.ckpt` (to resume), `encoder.pt` (weights as a plain state dict, calibrated) and
-`validation.json` (AUROC by finding, calibration error before and after).
+`validation.json` (AUROC by finding, calibration error before and after, how often the view is told).
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
-from radscribe.errors import DataError
-from radscribe.evaluation.auroc import auroc
-from radscribe.models.encoder import Encoder, EncoderOutput
-from radscribe.training.calibration import expected_calibration_error, fit_platt
-from radscribe.training.config import EncoderConfig, load
-from radscribe.training.encoder_module import EncoderModule, as_input
+from radscribe.errors import DataError, UsageError
+from radscribe.imaging.radiograph import FRONTAL, View
+from radscribe.labels import view_code
+from radscribe.models.encoder import VIEWS, Encoder, EncoderOutput
+from radscribe.training.calibration import CALIBRATIONS, cross_fitted, expected_calibration_error
+from radscribe.training.config import EncoderConfig
+from radscribe.training.encoder_module import EncoderModule, as_input, aurocs, view_accuracy
+from radscribe.training.encoder_run import WEIGHTS, initial_encoder
 from radscribe.training.engine import begin, finish, fit, loader
-from radscribe.training.image_data import ImageData, read_soft_labels
+from radscribe.training.image_data import ImageData, plain_errors, read_soft_labels
 
-WEIGHTS = "encoder.pt"
+ALL_VIEWS: frozenset[View] = FRONTAL.union(("lateral", "unknown"))
 
 
 def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = False) -> Path:
@@ -34,8 +37,9 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
 
     Raises
     ------
-    DataError : the manifest has no training or validation studies, or an image cannot be read.
+    DataError : a part has no studies, no images or no known labels, or an image cannot be read.
     LeakError : a patient, a study or an image stands in two parts.
+    UsageError : `init_from` is of another backbone, or a view head has but one view to learn from.
     """
     if not begin(out, config, resume):
         return out / WEIGHTS
@@ -43,43 +47,84 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
     torch.set_float32_matmul_precision("high")
     manifest = Manifest(data)
     check_leaks(manifest).require_none()
-    teacher = read_soft_labels(Path(config.teacher), config.findings) if config.teacher else None
-    # A margin around the input lets the augmentation turn an image without black corners.
-    stored = config.image_size * 9 // 8
-    training = ImageData(manifest, "train", config.findings, stored, teacher, config.teacher_weight)
-    validation = ImageData(manifest, "val", config.findings, stored)
-    module = EncoderModule(config, training.labels.nanmean(0).nan_to_num(0.01))
-    fitted = fit(
-        module,
-        loader(training, config.batch_size, seed=config.seed, drop_last=True),
-        loader(validation, config.batch_size),
-        config,
-        out,
-        resume=resume,
-        callbacks=[EMAWeightAveraging(decay=config.average_decay)],
-    )
-    path = calibrate(module.encoder, validation, out)
+    training, validation = _images(manifest, config)
+    prevalence = training.labels.nanmean(0).nan_to_num(0.5)  # [F]
+    encoder = initial_encoder(config, prevalence)
+    averaging = [EMAWeightAveraging(decay=config.average_decay)] if config.average_decay else []
+    size = config.batch_size
+    with plain_errors():
+        fitted = fit(
+            EncoderModule(config, encoder, prevalence),
+            loader(training, size, seed=config.seed, drop_last=True, workers=training.workers),
+            loader(validation, size, workers=validation.workers),
+            config,
+            out,
+            resume=resume,
+            callbacks=averaging,
+        )
+    path = calibrate(encoder, validation, out, config.calibration)
     finish(out, config, manifest, fitted)
     return path
 
 
-def calibrate(encoder: Encoder, validation: ImageData, out: Path) -> Path:
+def _images(manifest: Manifest, config: EncoderConfig) -> tuple[ImageData, ImageData]:
+    """The training and the validation part."""
+    teacher = read_soft_labels(Path(config.teacher), config.findings) if config.teacher else None
+    # A margin around the input lets the augmentation turn an image without black corners.
+    common: dict[str, Any] = {
+        "findings": config.findings,
+        "size": config.image_size * 9 // 8,
+        "views": ALL_VIEWS if config.view_head else FRONTAL,
+    }
+    budget = config.cache_images_mb
+    training = ImageData(
+        manifest,
+        "train",
+        teacher=teacher,
+        teacher_weight=config.teacher_weight,
+        cache_mb=budget,
+        **common,
+    )
+    validation = ImageData(manifest, "val", cache_mb=budget - training.kept_mb, **common)
+    for name, part in (("train", training), ("val", validation)):
+        rank_zero_info(f"{name}: {part}")
+        if bool(part.labels.isnan().all()):
+            raise DataError(
+                f"its {name} part knows nothing of {', '.join(config.findings)}",
+                subject=manifest.path,
+                remedy="set findings to those of its labels, or prepare it with labels",
+            )
+        missing = [view for view in VIEWS if view_code(view) not in part.views]
+        if config.view_head and missing:
+            raise UsageError(
+                f"view_head=true, but no image of its {name} part is {missing[0]}",
+                subject=manifest.path,
+                remedy="leave view_head out",
+            )
+    return training, validation
+
+
+def calibrate(encoder: Encoder, validation: ImageData, out: Path, calibration: str = "platt") -> Path:
     """Calibrate on validation images; write `validation.json` and `encoder.pt`, whose path is returned."""
-    logits = infer(encoder, validation).logits
-    scale, shift = fit_platt(logits, validation.labels)
+    output, labels = infer(encoder, validation), validation.labels
+    logits, fit_on = output.logits, CALIBRATIONS[calibration]
+    scale, shift = fit_on(logits, labels)
     encoder.calibration_scale.copy_(scale)
     encoder.calibration_shift.copy_(shift)
-    values = [auroc(logits[:, f].numpy(), validation.labels[:, f].numpy()) for f in range(logits.shape[1])]
-    report = {
-        "auroc": dict(zip(encoder.findings, values, strict=True)),
-        "images": len(validation),
-        "calibration_error": {
-            "raw": expected_calibration_error(torch.sigmoid(logits), validation.labels),
-            "platt_on_the_same_images": expected_calibration_error(
-                torch.sigmoid(logits * scale + shift), validation.labels
-            ),
-        },
+    errors = {
+        "raw": torch.sigmoid(logits),
+        "cross_fitted": cross_fitted(fit_on, logits, labels, validation.patients),
+        "on_the_same_images": torch.sigmoid(logits * scale + shift),
     }
+    report: dict[str, Any] = {
+        "auroc": dict(zip(encoder.findings, aurocs(logits, labels), strict=True)),
+        "images": len(validation),
+        "calibration": calibration,
+        "calibration_error": {kind: expected_calibration_error(p, labels) for kind, p in errors.items()},
+    }
+    if output.view_logits is not None:
+        count = {view: int((validation.views == view_code(view)).sum()) for view in VIEWS}
+        report["view"] = {"accuracy": view_accuracy(output.view_logits, validation.views), "images": count}
     (out / "validation.json").write_text(json.dumps(report, indent=2) + "\n")
     path = out / WEIGHTS
     torch.save(encoder.state_dict(), path)
@@ -90,35 +135,12 @@ def calibrate(encoder: Encoder, validation: ImageData, out: Path) -> Path:
 def infer(encoder: Encoder, data: ImageData, batch_size: int = 32) -> EncoderOutput:
     """The encoder's vectors for every image, in order, without grid and maps (they would fill the memory)."""
     encoder.eval()
-    pooled: list[Tensor] = []
-    logits: list[Tensor] = []
-    probabilities: list[Tensor] = []
-    for pixels, _, _ in DataLoader(data, batch_size):
-        output = encoder(as_input(pixels, encoder.image_size))
-        pooled.append(output.pooled)
-        logits.append(output.logits)
-        probabilities.append(output.probabilities)
+    outputs: list[tuple[Tensor, ...]] = []
+    with plain_errors():
+        for batch in loader(data, batch_size, workers=data.workers):
+            output = encoder(as_input(batch.pixels, encoder.image_size))
+            views = [] if output.view_logits is None else [output.view_logits]
+            outputs.append((output.pooled, output.logits, output.probabilities, *views))
+    pooled, logits, probabilities, *views = (torch.cat(part) for part in zip(*outputs, strict=True))
     nothing = torch.empty(0)
-    return EncoderOutput(nothing, torch.cat(pooled), torch.cat(logits), torch.cat(probabilities), nothing)
-
-
-def load_encoder(run: Path) -> Encoder:
-    """The encoder that a run left.
-
-    Raises
-    ------
-    DataError : the run is not finished, or its weights do not fit its configuration.
-    """
-    config = load(EncoderConfig, run / "config.json")
-    encoder = Encoder(config.backbone, config.image_size, config.findings, config.dropout)
-    try:
-        encoder.load_state_dict(torch.load(run / WEIGHTS, map_location="cpu", weights_only=True))
-    except FileNotFoundError:
-        raise DataError(
-            f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
-        ) from None
-    except RuntimeError as error:
-        raise DataError(
-            f"weights do not fit config.json: {error}", subject=run, remedy="train anew"
-        ) from error
-    return encoder.eval()
+    return EncoderOutput(nothing, pooled, logits, probabilities, nothing, *views)

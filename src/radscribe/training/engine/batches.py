@@ -76,9 +76,17 @@ def loader(
     weights: Tensor | None = None,
     drop_last: bool = False,
     collate: Callable[[Sequence[Any]], Any] | None = None,
+    workers: int = 0,
 ) -> DataLoader[Any]:
-    """Batches of a dataset: shuffled by `seed` for training, in order without one for validation."""
+    """Batches of a dataset: shuffled by `seed` for training, in order without one for validation.
+
+    Parameters
+    ----------
+    workers : processes that make the batches; 0 makes them in this one.
+    """
     size = len(data)  # type: ignore[arg-type]
     batches = Batches(size, batch_size, seed, weights, drop_last)
     # A loader draws a seed when it starts: not from the generator that training draws from.
-    return DataLoader(data, batch_sampler=batches, collate_fn=collate, generator=torch.Generator())
+    return DataLoader(
+        data, batch_sampler=batches, collate_fn=collate, num_workers=workers, generator=torch.Generator()
+    )

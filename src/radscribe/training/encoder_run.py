@@ -1,0 +1,102 @@
+"""An encoder by its configuration: with the weights that a run starts from, or with those that one left."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from radscribe.errors import DataError, RadscribeWarning, UsageError
+from radscribe.models.efficientnet_lite import imagenet_state
+from radscribe.models.encoder import Encoder
+from radscribe.training.config import EncoderConfig, load
+
+CONFIG, WEIGHTS = "config.json", "encoder.pt"
+
+
+def build_encoder(config: EncoderConfig) -> Encoder:
+    """The encoder of a configuration, with random weights."""
+    return Encoder(
+        config.backbone,
+        config.image_size,
+        config.findings,
+        config.dropout,
+        backbone_options=config.backbone_options,
+        view_head=config.view_head,
+    )
+
+
+def initial_encoder(config: EncoderConfig, prevalence: Tensor) -> Encoder:
+    """The encoder that training starts from: another one's weights, else ImageNet's, else random ones.
+
+    Parameters
+    ----------
+    prevalence : `[F]`, how often each finding is met.
+
+    Raises
+    ------
+    UsageError : `init_from` is of another backbone.
+    """
+    encoder = build_encoder(config)
+    # At first the classifier says how often each finding is met; class weights even that out.
+    met = torch.full_like(prevalence, 0.5) if config.class_weights else prevalence.clamp(1e-3, 1 - 1e-3)
+    with torch.no_grad():
+        encoder.classifier.weight.mul_(0.1)
+        encoder.classifier.bias.copy_(torch.logit(met))
+    if config.init_from:
+        _take_over(encoder, Path(config.init_from))
+    elif config.pretrained and config.backbone == "efficientnet-lite0":
+        encoder.backbone.load_state_dict(imagenet_state())
+    elif config.pretrained:
+        warnings.warn(
+            f"there are no pretrained weights of {config.backbone}: training starts from random ones; "
+            "give --set init_from=ENCODER, the folder of a run or of import-weights",
+            RadscribeWarning,
+            stacklevel=2,
+        )
+    return encoder
+
+
+def _take_over(encoder: Encoder, folder: Path) -> None:
+    """Start from another encoder: its backbone, and its classifier's rows of the findings that both know."""
+    source = load_encoder(folder)
+    if source.backbone_name != encoder.backbone_name:
+        raise UsageError(
+            f"init_from is of backbone {source.backbone_name}, not {encoder.backbone_name}",
+            subject=folder,
+            remedy=f"set backbone={source.backbone_name}",
+        )
+    encoder.backbone.load_state_dict(source.backbone.state_dict())
+    encoder.mean, encoder.std = source.mean, source.std
+    with torch.no_grad():
+        for row, finding in enumerate(encoder.findings):
+            if finding in source.findings:
+                known = source.findings.index(finding)
+                encoder.classifier.weight[row] = source.classifier.weight[known]
+                encoder.classifier.bias[row] = source.classifier.bias[known]
+    if encoder.view_classifier is not None and source.view_classifier is not None:
+        encoder.view_classifier.load_state_dict(source.view_classifier.state_dict())
+
+
+def load_encoder(run: Path) -> Encoder:
+    """The encoder that a run left.
+
+    Raises
+    ------
+    DataError : the run is not finished, or its weights do not fit its configuration.
+    """
+    config = load(EncoderConfig, run / CONFIG)
+    encoder = build_encoder(config)
+    try:
+        encoder.load_state_dict(torch.load(run / WEIGHTS, map_location="cpu", weights_only=True))
+    except FileNotFoundError:
+        raise DataError(
+            f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
+        ) from None
+    except RuntimeError as error:
+        raise DataError(
+            f"weights do not fit config.json: {error}", subject=run, remedy="train anew"
+        ) from error
+    return encoder.eval()
