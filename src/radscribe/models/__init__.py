@@ -22,4 +22,13 @@ DECODERS: dict[str, Callable[..., Decoder]] = {
     "merge-padded": PaddedMergeCaptioner,
 }
 
-__all__ = ["BACKBONES", "DECODERS", "Captioner", "Decoder", "Encoder", "ShowAndTell", "StudyFeatures"]
+__all__ = [
+    "BACKBONES",
+    "DECODERS",
+    "Captioner",
+    "Decoder",
+    "Encoder",
+    "ShowAndTell",
+    "ShowAttendTell",
+    "StudyFeatures",
+]
