@@ -4,7 +4,7 @@
     python -m benchmarks.evaluation.show_and_tell DATA OUT
     python -m benchmarks.evaluation.table DATA --captions show-and-tell=OUT/beam3.csv
 
-Default settings; the checkpoint is the one of the lowest validation loss. OUT gets greedy.csv and beam3.csv.
+Default settings; the checkpoint is the one of the highest `val_score`. OUT gets greedy.csv and beam3.csv.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -31,6 +32,7 @@ from radscribe.training.caption_data import CaptionData, collate, reports_as_wri
 from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_module import DecoderModule
 from radscribe.training.engine import fit, loader
+from radscribe.training.objectives import build_objective
 
 FINDINGS, CHANNELS, CELLS = 14, 256, 49
 SHAPES = {
@@ -51,7 +53,7 @@ def plain(decoder: Decoder, data: CaptionData, config: DecoderConfig) -> list[fl
     rates: list[float] = []
     for _ in range(config.epochs):
         start, words = perf_counter(), 0
-        for features, tokens in batches:
+        for features, tokens, *_ in batches:
             taught = decoder(features, tokens[:, :-1])
             following = tokens[:, 1:]
             loss = F.nll_loss(taught.log_probabilities.flatten(0, 1), following.flatten(), ignore_index=0)
@@ -68,7 +70,8 @@ def engine(
     decoder: Decoder, data: CaptionData, few: CaptionData, config: DecoderConfig, tokenizer: ReportTokenizer
 ) -> list[float]:
     """Words a second of each epoch, with the engine."""
-    module = DecoderModule(config, decoder, tokenizer)
+    objective = build_objective(config, tokenizer, data.references())
+    module = DecoderModule(config, decoder, tokenizer, objective)
     training = loader(data, config.batch_size, seed=config.seed, collate=collate)
     with tempfile.TemporaryDirectory() as out:
         fitted = fit(module, training, loader(few, config.batch_size, collate=collate), config, Path(out))
@@ -94,14 +97,14 @@ def main() -> None:
     config = DecoderConfig(decoder=arguments.decoder, epochs=arguments.epochs, patience=0)
     source = reports_as_written(config.target)
     tokenizer = ReportTokenizer.train(
-        [source(study) for study in studies], config.vocabulary_size, config.min_frequency
+        [source(study, random.Random()) for study in studies], config.vocabulary_size, config.min_frequency
     )
 
     def build() -> tuple[Decoder, CaptionData, CaptionData]:
         torch.manual_seed(0)
         decoder = DECODERS[config.decoder](len(tokenizer), findings=FINDINGS, channels=CHANNELS)
 
-        def features(study: Study) -> dict[str, Tensor]:
+        def features(study: Study, _: random.Random) -> dict[str, Tensor]:
             generator = torch.Generator().manual_seed(int(unit_hash(study.id) * 2**32))
             return {
                 name: torch.rand(shape, generator=generator)

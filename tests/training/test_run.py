@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -175,3 +176,44 @@ def test_a_decoder_trains_on_features_without_pixels(data: Path, tmp_path: Path)
     assert [tokenizer.decode(row) for row in words.tolist()] == [REPORTS[True], REPORTS[False]]
     with pytest.raises(DataError, match="features alone"):
         export(tmp_path / "run", tmp_path / "bundle")
+
+
+def test_a_decoder_goes_on_from_another_run_by_reward(data: Path, runs: Path, tmp_path: Path) -> None:
+    settings = ["min_frequency=1", "options.embedding=32", "options.hidden=32", "batch_size=16", "epochs=2"]
+    settings += ["objective=self-critical", "self_critical.samples=2", "reward.finding_f1=micro"]
+    sets = [part for setting in settings for part in ("--set", setting)]
+    sets += ["--set", f"encoder={runs / 'encoder'}", "--set", f"cache={runs / 'captioner' / 'features'}"]
+    start = ["--set", f"init_from={runs / 'captioner'}"]
+    run("train", "--data", data, "--out", tmp_path / "run", *sets, *start)
+    with (tmp_path / "run" / "log" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["val_finding_f1"]) == 1  # it could speak before
+    assert {float(row["learning_rate"]) for row in rows} == {1e-4}
+    assert "reward" in rows[0]
+    assert not (tmp_path / "run" / "features").exists()  # the cache is the other run's
+    with pytest.raises(DataError, match="another decoder"):
+        run(
+            "train",
+            "--data",
+            data,
+            "--out",
+            tmp_path / "x",
+            *sets,
+            *start,
+            "--set",
+            "options.hidden=16",
+            "--set",
+            "options.tie_weights=false",
+        )
+
+
+def test_an_attending_decoder_is_told_labels_by_maps(data: Path, runs: Path, tmp_path: Path) -> None:
+    settings = ["min_frequency=1", "epochs=30", "learning_rate=0.01", "batch_size=8", "evidence=labels"]
+    settings += ["decoder=show-attend-tell", "options.attend=maps", "options.dropout=0.0"]
+    settings += ["options.embedding=32", "options.hidden=32", "options.attention=16"]
+    sets = [part for setting in settings for part in ("--set", setting)]
+    run("train", "--data", data, "--out", tmp_path, "--set", f"encoder={runs / 'encoder'}", *sets)
+    (cache,) = (tmp_path / "features").glob("*/probabilities+pooled+maps")
+    assert np.load(cache / "maps.npy").shape == (48, (SIZE // 32) ** 2, 2)
+    with (tmp_path / "log" / "metrics.csv").open() as file:
+        assert max(float(row["val_finding_f1"]) for row in csv.DictReader(file)) == 1
