@@ -43,6 +43,10 @@ class BundleError(RadscribeError):
     """A bundle that is incomplete, altered or of another format."""
 
 
+class WeightsError(RadscribeError):
+    """A file of weights that cannot be imported whole."""
+
+
 class UsageError(RadscribeError):
     """An option or argument that makes no sense; the command line exits with 2."""
 

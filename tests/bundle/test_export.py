@@ -21,7 +21,8 @@ def spec_of(decoder: Decoder) -> DecoderSpec:
 @pytest.mark.parametrize("kind", DECODERS)
 def test_graphs_are_free_in_studies_and_cells(kind: str, tmp_path: Path) -> None:
     encoder = Encoder("efficientnet-lite0", 32, ("Mass", "Nodule"))
-    decoder = DECODERS[kind](9, findings=2, channels=encoder.channels)
+    small = {"embedding": 32, "layers": 2} if kind == "transformer" else {}
+    decoder = DECODERS[kind](9, findings=2, channels=encoder.channels, **small)
     spec = spec_of(decoder)
     export._export_decoder(decoder, encoder, tmp_path, spec)  # compares, and raises where they differ
     first = open_session(tmp_path / spec.init_file)

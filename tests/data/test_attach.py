@@ -71,7 +71,7 @@ def test_features_are_attached_by_name(
             table.study(study, "probabilities")
 
 
-def test_the_images_that_r2gen_renamed_have_their_studys_mean(
+def test_the_images_that_r2gen_renamed_have_their_studys_features(
     tmp_path: Path, encodings: Path, manifest_of: Write
 ) -> None:
     studies = [
@@ -85,6 +85,11 @@ def test_the_images_that_r2gen_renamed_have_their_studys_mean(
     table = FeatureTable.load(tmp_path / FILE)
     for study, rows in zip(studies, ([0, 1], [2], [3]), strict=False):
         np.testing.assert_allclose(table.study(study, "probabilities"), VECTORS[rows].mean(0), rtol=1e-6)
+    np.testing.assert_allclose(table.cells(studies[0], "probabilities"), VECTORS[:2])  # each view its own
+    one_of_two = Study("CXR1_1_IM-0001", (ImageRef("CXR1_1_IM-0001/0.png"),))
+    attach(manifest_of(one_of_two), encodings, tmp_path)
+    table = FeatureTable.load(tmp_path / FILE)
+    np.testing.assert_allclose(table.cells(one_of_two, "probabilities")[0], VECTORS[:2].mean(0), rtol=1e-6)
 
 
 def test_pooled_features_by_path_where_file_names_repeat(tmp_path: Path, manifest_of: Write) -> None:

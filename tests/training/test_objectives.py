@@ -169,7 +169,7 @@ def test_self_critical_training_raises_the_reward(baseline: str) -> None:
         loss = objective.loss(model, given, epoch=1)
         assert model.training
         optimiser.zero_grad()
-        loss.total.backward()
+        loss.total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         rewards.append(loss.figures["reward"])
     assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 0.3

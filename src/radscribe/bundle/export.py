@@ -19,12 +19,19 @@ from radscribe.errors import BundleError
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import Encoder
-from radscribe.training.decoder_run import load_captioner
+from radscribe.training.decoder_run import ENCODER, IMPORT, load_captioner
 
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
 CARD = "MODEL_CARD.md"
 OPSET = 18
-NAMES_FILES = ("encoder", "weak_reports", "teacher", "init_from")  # keys of configurations
+NAMES_FILES = (
+    "encoder",
+    "weak_reports",
+    "teacher",
+    "cache",
+    "init_from",
+    "word_vectors",
+)  # keys of configurations
 
 
 class _EncoderGraph(nn.Module):
@@ -242,10 +249,19 @@ def _portable(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bare_card(name: str, run: Path) -> str:
-    validation = json.loads((run / "encoder" / "validation.json").read_text())
-    rows = "\n".join(f"| {finding} | {value:.3f} |" for finding, value in validation["auroc"].items())
-    return (
+    card = (
         f"# {name}\n\nDrafts for research: not verified, not for diagnosis. "
-        "**Nothing was measured on held-out data.**"
-        f"\n\nValidation AUROC, {validation['images']} images:\n\n| finding | AUROC |\n|---|---|\n{rows}\n"
+        "**Nothing was measured on held-out data.**\n"
     )
+    for part, folder in (("Encoder", run / ENCODER), ("Decoder", run)):
+        if (folder / IMPORT).is_file():
+            source = json.loads((folder / IMPORT).read_text())
+            notes = "".join(f" {note[0].upper()}{note[1:]}." for note in source["notes"])
+            card += f"\n{part}: imported from `{source['file']}` (SHA-256 {source['sha256']}).{notes}\n"
+    if (run / ENCODER / "validation.json").is_file():
+        validation = json.loads((run / ENCODER / "validation.json").read_text())
+        rows = "\n".join(f"| {finding} | {value:.3f} |" for finding, value in validation["auroc"].items())
+        card += (
+            f"\nValidation AUROC, {validation['images']} images:\n\n| finding | AUROC |\n|---|---|\n{rows}\n"
+        )
+    return card

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prepare": ("radscribe.cli.prepare", "Turn a dataset's download into a manifest."),
     "train-encoder": ("radscribe.cli.train_encoder", "Train an image encoder on findings."),
     "train": ("radscribe.cli.train", "Train a captioner."),
+    "import-weights": ("radscribe.cli.import_weights", "Take over published weights."),
     "evaluate": ("radscribe.cli.evaluate", "Score captions beside their baselines."),
     "export": ("radscribe.cli.export", "Export a run to a bundle that captions without torch."),
     "label": ("radscribe.cli.label", "Find the findings in each report."),

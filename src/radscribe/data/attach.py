@@ -108,8 +108,8 @@ def attach(manifest: Manifest, path: Path, out: Path) -> Attached:
     """Write `features.npz` with the features of the manifest's images.
 
     An image is found by its path or file name, without suffixes and, for the Indiana collection, without the
-    prefixes that its distributions add. The images of a study that R2Gen renamed have the mean of the
-    study's features.
+    prefixes that its distributions add. The images of a study that R2Gen renamed have the study's features in
+    the file's order, or, where there are more of these than images, each the mean of all.
 
     Raises
     ------
@@ -121,8 +121,10 @@ def attach(manifest: Manifest, path: Path, out: Path) -> Attached:
     found: dict[str, list[int]] = {}
     for study in manifest:
         whole = True
-        for image in study.images:
-            found[image.path] = rows.find(image.path, study.id)
+        for place, image in enumerate(study.images):
+            places = rows.find(image.path, study.id)
+            # As many as the study has images: each has one of its own.
+            found[image.path] = [places[place]] if len(places) == len(study.images) > 1 else places
             if not found[image.path]:
                 result.missing.append(image.path)
                 whole = False

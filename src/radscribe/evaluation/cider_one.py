@@ -15,7 +15,7 @@ from radscribe.evaluation.ngrams import ORDERS
 from radscribe.evaluation.tokenization import Tokens
 
 Vector = dict[Tokens, float]  # weight of each n-gram of one order
-MEMORY = 10_000  # texts whose vectors are kept
+MEMORY = 1 << 15  # references whose vectors are kept
 
 
 class CiderD:
@@ -34,13 +34,13 @@ class CiderD:
             documents += 1
         self._unseen = math.log(documents)
         self._idf = {gram: self._unseen - math.log(count) for gram, count in frequency.items()}
-        self._vectors = lru_cache(MEMORY)(self._make)
+        self._kept = lru_cache(MEMORY)(self._vectors)
 
     def score(self, caption: Tokens, reference: Tokens) -> float:
         """0 to 10."""
         total = 0.0
         for (said, said_norm), (written, norm) in zip(
-            self._vectors(caption), self._vectors(reference), strict=True
+            self._vectors(caption), self._kept(reference), strict=True
         ):
             if said_norm and norm:
                 dot = sum(
@@ -50,7 +50,7 @@ class CiderD:
         delta = max(len(caption) - 1, 0) - max(len(reference) - 1, 0)
         return 10 / ORDERS * total * math.exp(-(delta**2) / (2 * SIGMA**2))
 
-    def _make(self, words: Tokens) -> list[tuple[Vector, float]]:
+    def _vectors(self, words: Tokens) -> list[tuple[Vector, float]]:
         """The tf-idf vector of each order, and its length."""
         made: list[tuple[Vector, float]] = []
         for order in range(ORDERS):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from radscribe.models.captioner import Captioner
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import BACKBONES, Encoder
+from radscribe.models.merge_captioner import MergeCaptioner, PaddedMergeCaptioner
 from radscribe.models.show_and_tell import ShowAndTell
 from radscribe.models.show_attend_tell import ShowAttendTell
 from radscribe.models.show_attend_tell_hard import ShowAttendTellHard
@@ -17,6 +18,8 @@ DECODERS: dict[str, Callable[..., Decoder]] = {
     "show-attend-tell": ShowAttendTell,
     "show-attend-tell-hard": ShowAttendTellHard,
     "transformer": Transformer,
+    "merge": MergeCaptioner,
+    "merge-padded": PaddedMergeCaptioner,
 }
 
 __all__ = ["BACKBONES", "DECODERS", "Captioner", "Decoder", "Encoder", "ShowAndTell", "StudyFeatures"]

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from radscribe.errors import UsageError
+
 GROWTH = 32  # channels that each layer adds
 BOTTLENECK = 4  # the 1×1 convolution makes BOTTLENECK * GROWTH channels
 BLOCKS = (6, 12, 24, 16)  # layers in each dense block
@@ -59,17 +61,29 @@ class Transition(nn.Module):
 
 
 class DenseNet121(nn.Module):
-    """Images to a feature grid: `[N, 3, H, W]` → `[N, 1024, H/32, W/32]`; H and W divisible by 32."""
+    """Images to a feature grid: `[N, C, H, W]` → `[N, 1024, H/32, W/32]`; H and W divisible by 32.
+
+    Parameters
+    ----------
+    input_channels : C, 3 in torchvision and Keras, 1 in torchxrayvision.
+    final_relu : the paper's ReLU after the last normalisation; Keras had none before 2.2.3
+        (keras-applications, issue 31).
+    """
 
     channels = 1024
     # ImageNet's, as CheXNet was trained with.
-    mean = (0.485, 0.456, 0.406)
-    std = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
-    def __init__(self) -> None:
+    def __init__(self, input_channels: int = 3, final_relu: bool = True) -> None:
         super().__init__()
+        self.final_relu = final_relu
+        if input_channels not in (1, 3):
+            raise UsageError(f"{input_channels} input channels", remedy="take 3, or 1 for grey images")
+        if input_channels == 1:
+            self.mean, self.std = (sum(self.mean) / 3,), (sum(self.std) / 3,)
         features = nn.Sequential()
-        features.add_module("conv0", nn.Conv2d(3, STEM, 7, stride=2, padding=3, bias=False))
+        features.add_module("conv0", nn.Conv2d(input_channels, STEM, 7, stride=2, padding=3, bias=False))
         features.add_module("norm0", nn.BatchNorm2d(STEM))
         features.add_module("relu0", nn.ReLU())
         features.add_module("pool0", nn.MaxPool2d(3, stride=2, padding=1))
@@ -87,4 +101,5 @@ class DenseNet121(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.features(x))  # [N, 1024, H/32, W/32]
+        grid: Tensor = self.features(x)  # [N, 1024, H/32, W/32]
+        return F.relu(grid) if self.final_relu else grid

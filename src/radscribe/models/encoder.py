@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, cast
 
 import torch
@@ -13,7 +14,7 @@ from radscribe.labels import CHESTXRAY14, VIEW_KINDS
 from radscribe.models.densenet import DenseNet121
 from radscribe.models.efficientnet_lite import EfficientNetLite0
 
-BACKBONES: dict[str, Callable[[], nn.Module]] = {
+BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "densenet121": DenseNet121,
     "efficientnet-lite0": EfficientNetLite0,
 }
@@ -42,6 +43,7 @@ class Encoder(nn.Module):
     backbone : a name in `BACKBONES`.
     image_size : side of the square input in pixels, divisible by 32.
     findings : label order of the head.
+    backbone_options : of the backbone's class.
     view_head : tell frontal from lateral too; such an encoder is trained on both.
     """
 
@@ -56,6 +58,7 @@ class Encoder(nn.Module):
         image_size: int = 224,
         findings: tuple[str, ...] = CHESTXRAY14,
         dropout: float = 0.0,
+        backbone_options: Mapping[str, int | bool] = MappingProxyType({}),
         view_head: bool = False,
     ) -> None:
         super().__init__()
@@ -64,13 +67,17 @@ class Encoder(nn.Module):
         if image_size % 32:
             raise UsageError(f"image size {image_size} is not divisible by 32", remedy="take 224, 256 or 320")
         self.backbone_name, self.image_size, self.findings = backbone, image_size, findings
-        self.backbone = BACKBONES[backbone]()
+        self.backbone_options = dict(backbone_options)
+        try:
+            self.backbone = BACKBONES[backbone](**backbone_options)
+        except TypeError as error:
+            raise UsageError(f"backbone_options of {backbone}: {error}", remedy="leave them out") from error
         self.channels = cast(int, self.backbone.channels)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(self.channels, len(findings))
         self.view_classifier = nn.Linear(self.channels, len(VIEWS)) if view_head else None
-        self.register_buffer("mean", torch.tensor(self.backbone.mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(self.backbone.std).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(self.backbone.mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(self.backbone.std).view(1, -1, 1, 1))
         # Platt scaling, fitted on validation data: probability = sigmoid(scale * logit + shift).
         self.register_buffer("calibration_scale", torch.ones(len(findings)))
         self.register_buffer("calibration_shift", torch.zeros(len(findings)))
@@ -82,7 +89,7 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> EncoderOutput:
         """`images` is float32 `[N, 1, S, S]` in 0..1, bright is dense."""
-        x = (images - self.mean) / self.std  # [N, 3, S, S]: grey repeated on three channels by broadcasting
+        x = (images - self.mean) / self.std  # [N, 3, S, S]: grey repeated on the channels by broadcasting
         grid = self.backbone(x)  # [N, C, S/32, S/32]
         pooled = grid.mean(dim=(2, 3))  # [N, C]
         logits = self.classifier(self.dropout(pooled))  # [N, F]

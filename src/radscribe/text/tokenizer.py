@@ -98,6 +98,30 @@ class ReportTokenizer:
         return cls(tokenizer)
 
     @classmethod
+    def of_words(cls, words: Sequence[str]) -> ReportTokenizer:
+        """A vocabulary that somebody else made, of words between spaces; the specials come before them.
+
+        Raises
+        ------
+        UsageError : a word stands twice, is empty, or holds a space.
+        """
+        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+        vocabulary = {word: place for place, word in enumerate((*SPECIALS, *words))}
+        wrong = [word for word in words if word.split() != [word] or word in SPECIALS]
+        if wrong or len(vocabulary) != len(SPECIALS) + len(words):
+            raise UsageError(
+                f"no vocabulary: {len(words)} words, {len(vocabulary) - len(SPECIALS)} of them different"
+                + (f", among them {wrong[0]!r}" if wrong else ""),
+                remedy="give each word once",
+            )
+        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
+        tokenizer.normalizer = normalizers.Lowercase()
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        tokenizer.add_special_tokens(list(SPECIALS))
+        return cls(tokenizer)
+
+    @classmethod
     def load(cls, path: Path) -> ReportTokenizer:
         """Read `tokenizer.json`, of either kind.
 

@@ -151,12 +151,17 @@ class CaptionData(Dataset[CaptionItem]):
         return random.Random(f"{self._seed}:{self._epoch}:{study.id}")
 
 
+def side_by_side(studies: Sequence[dict[str, Tensor]]) -> StudyFeatures:
+    """Features of N studies; cells are padded with zeros, which in `views` says padding."""
+    return StudyFeatures(
+        **{kind: pad_sequence([study[kind] for study in studies], True) for kind in studies[0]}
+    )
+
+
 def collate(items: Sequence[CaptionItem]) -> CaptionBatch:
-    """One batch; cells are padded with zeros, which in `views` says padding."""
-    kinds = items[0].features
-    features = {kind: pad_sequence([item.features[kind] for item in items], True) for kind in kinds}
+    """One batch."""
     return CaptionBatch(
-        StudyFeatures(**features),
+        side_by_side([item.features for item in items]),
         pad_sequence([item.tokens for item in items], batch_first=True, padding_value=0),
         [item.reference for item in items],
         [item.id for item in items],

@@ -19,6 +19,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Side = Annotated[int, msgspec.Meta(ge=64)]  # pixels: the smallest radiographs that are read
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -48,9 +49,10 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     """`radscribe train-encoder`."""
 
     backbone: str = "efficientnet-lite0"  # or "densenet121"
+    backbone_options: dict[str, int | bool] = {}  # of the backbone's class
     pretrained: bool = True  # ImageNet weights, where the backbone has some
     init_from: str | None = None  # folder of an encoder to start from: of a run, or of import-weights
-    image_size: Count = 320  # pixels a side
+    image_size: Side = 320  # pixels
     findings: tuple[str, ...] = CHESTXRAY14  # labels that are learned, one sigmoid each
     epochs: Count = 14
     batch_size: Count = 32
@@ -105,6 +107,8 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     evidence: Literal["encoder", "labels"] = "encoder"  # what the decoder is told in training
     decoder: str = "show-and-tell"  # how words are made: a name in `radscribe.models.DECODERS`
     options: dict[str, int | float | bool | str] = {}  # of the decoder's class
+    word_vectors: str = ""  # file in GloVe's text format that the word embedding starts from
+    freeze_word_vectors: bool = False  # the word embedding does not learn
     init_from: str = ""  # folder of a run: start from its weights, with its vocabulary
     objective: str = "cross-entropy"  # a name in `training.objectives.OBJECTIVES`
     label_smoothing: Share = 0.0  # of the target, spread evenly over the vocabulary
@@ -113,8 +117,6 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     reward: Reward = Reward()  # of a caption, for objective=self-critical and for val_score
     balance: NotNegative = 0.0  # 0 draws every study alike, 1 every finding about as often as none
     target: Literal["findings", "impression", "both"] = "findings"  # the report's section that is learned
-    word_vectors: str | None = None  # file in GloVe's text format that the word embedding starts from
-    freeze_word_vectors: bool = False  # the word embedding does not learn
     tokenizer: str = "word"  # or "bpe"
     vocabulary_size: Count = 4000  # most tokens
     min_frequency: Count = 3  # times that a word stands in the training texts, to be one
@@ -173,7 +175,8 @@ def save(config: RunConfig, path: Path) -> None:
 
 def shown(value: object) -> str:
     """A value as YAML has it, in one line."""
-    return msgspec.json.encode(value).decode().replace('"', "").replace(",", ", ") or "none"
+    text = msgspec.json.encode(value).decode()
+    return text.replace('"', "").replace(",", ", ") if value else text
 
 
 def read_table(file: Path) -> dict[str, Any]:

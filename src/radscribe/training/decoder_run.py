@@ -22,6 +22,7 @@ WEIGHTS = "decoder.pt"
 SHAPES = "shapes.json"
 TOKENIZER = "tokenizer.json"
 ENCODER = "encoder"
+IMPORT = "import.json"  # where an imported run came from
 
 
 class Shapes(msgspec.Struct, frozen=True):
@@ -96,9 +97,13 @@ def load_captioner(run: Path) -> tuple[Encoder, Decoder, ReportTokenizer, Decode
 
 
 def keep_encoder(source: Path, run: Path) -> None:
-    """Copy what an encoder's run left into a captioner's."""
+    """Copy what an encoder's run, or its import, left into a captioner's."""
     target = run / ENCODER
     target.mkdir(exist_ok=True)
-    for name in ("config.json", "encoder.pt", "validation.json"):
-        if (source / name).resolve() != (target / name).resolve():
+    for name in ("config.json", "encoder.pt", "validation.json", IMPORT):
+        if (source / name).resolve() == (target / name).resolve():
+            continue
+        if (source / name).exists() or name not in ("validation.json", IMPORT):
             shutil.copyfile(source / name, target / name)
+        else:
+            (target / name).unlink(missing_ok=True)  # of the encoder that was here before

@@ -18,7 +18,14 @@ CONFIG, WEIGHTS = "config.json", "encoder.pt"
 
 def build_encoder(config: EncoderConfig) -> Encoder:
     """The encoder of a configuration, with random weights."""
-    return Encoder(config.backbone, config.image_size, config.findings, config.dropout, config.view_head)
+    return Encoder(
+        config.backbone,
+        config.image_size,
+        config.findings,
+        config.dropout,
+        backbone_options=config.backbone_options,
+        view_head=config.view_head,
+    )
 
 
 def initial_encoder(config: EncoderConfig, prevalence: Tensor) -> Encoder:
@@ -86,7 +93,7 @@ def load_encoder(run: Path) -> Encoder:
         encoder.load_state_dict(torch.load(run / WEIGHTS, map_location="cpu", weights_only=True))
     except FileNotFoundError:
         raise DataError(
-            "has no encoder.pt: the run is not finished", subject=run, remedy="go on with --resume"
+            f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
         ) from None
     except RuntimeError as error:
         raise DataError(

@@ -53,6 +53,7 @@ from radscribe.training.evidence import (
 )
 from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.objectives import build_objective
+from radscribe.training.word_embedding import set_word_vectors
 
 CACHE = "features"
 PARTS: tuple[Split, ...] = ("train", "val")
@@ -87,6 +88,8 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
         tokenizer.save(out / TOKENIZER)
         (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
     decoder = build_decoder(config, len(tokenizer), shapes)
+    if config.word_vectors:
+        set_word_vectors(decoder, tokenizer, Path(config.word_vectors), config.freeze_word_vectors)
     if config.init_from:
         _start_from(Path(config.init_from), decoder)
     features = _features(manifest, out, config, decoder, encoder, table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 
 from radscribe.errors import UsageError
 from radscribe.models.decoder import Decoder
@@ -12,8 +13,8 @@ from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.text.word_vectors import read_word_vectors
 
 
-def set_word_vectors(decoder: Decoder, tokenizer: ReportTokenizer, path: Path, freeze: bool) -> int:
-    """Put the vectors of a file into the word embedding; give the number of words that it had.
+def set_word_vectors(decoder: Decoder, tokenizer: ReportTokenizer, path: Path, freeze: bool) -> None:
+    """Put the vectors of a file into the word embedding, and tell how many tokens it has.
 
     Words that are not in the file keep their initialisation. Frozen, the embedding does not learn: not of the
     words in the file, and not of the others.
@@ -42,4 +43,4 @@ def set_word_vectors(decoder: Decoder, tokenizer: ReportTokenizer, path: Path, f
             if token in vectors:
                 embedding.weight[index] = torch.from_numpy(vectors[token])
     embedding.weight.requires_grad_(not freeze)
-    return len(vectors)
+    rank_zero_info(f"{path} has {len(vectors):,} of {len(tokens):,} tokens")

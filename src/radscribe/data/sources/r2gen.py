@@ -8,8 +8,9 @@ Cite     Chen et al., Generating Radiology Reports via Memory-driven Transformer
 Labels   none; `radscribe label` finds them in the reports
 Parts    official: those of the file. `id` is the study's id; MIMIC's `subject_id` is the patient's.
 
-The file renames IU's images to 0.png and 1.png. With `--features`, a study is found by its id: each of its
-images gets the mean of the study's features, whichever of them it is.
+The file renames IU's images to 0.png and 1.png. With `--features`, a study is found by its id: its images get
+the study's features in that file's order, which may not be R2Gen's, or, where there are more features than
+images (154 of 2,955 studies), each the mean of all. The mean over a study's images is the same.
 """
 
 from __future__ import annotations

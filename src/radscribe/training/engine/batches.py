@@ -59,7 +59,7 @@ class Batches(Sampler[list[int]]):
         return torch.multinomial(self._weights, self._size, replacement=True, generator=generator)
 
     def _cut(self, order: Tensor) -> list[Tensor]:
-        batches = list(order.split(self._batch_size))
+        batches = list(torch.split(order, self._batch_size))
         last = len(batches[-1]) if batches else 0
         if len(batches) > 1 and last < self._batch_size and self._drop_last:
             del batches[-1]

@@ -15,7 +15,8 @@ COLUMNS = 3
 
 def draw(rows: Sequence[Row], best_epoch: int, path: Path) -> None:
     """A panel of the losses and one of each other validation figure; a line marks the best epoch."""
-    from matplotlib.figure import Figure  # here: it costs a second
+    from matplotlib.figure import Figure  # here: they cost a second
+    from matplotlib.ticker import MaxNLocator
 
     names = list(dict.fromkeys(name for row in rows for name in row))
     panels = [
@@ -32,7 +33,7 @@ def draw(rows: Sequence[Row], best_epoch: int, path: Path) -> None:
             axes.plot(*zip(*points, strict=True), marker="." if len(points) < 30 else "", label=name)
         axes.axvline(best_epoch, color="grey", linestyle=":", linewidth=1)
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", frameon=False)
     figure.savefig(path, dpi=110)

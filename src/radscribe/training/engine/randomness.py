@@ -29,9 +29,6 @@ class Reseed(Callback):
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.on_train_epoch_start(trainer, pl_module)  # Lightning leaves that out for the first one resumed
-
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         process, _ = rank_and_count()
         seed = epoch_seed(self._seed, trainer.current_epoch, process)

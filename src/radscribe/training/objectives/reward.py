@@ -27,8 +27,8 @@ def micro_f1_share(said: Booleans, written: Booleans) -> Floats:
     """What each study's findings `[N, F]` add to the micro-F1 of all N, `[N]`, to first order.
 
     A study by itself, where silence is right more often than not, teaches a caption to assert nothing. With
-    F = 2 TP / D, D = 2 TP + FP + FN, the share is (2 TP_n - F D_n) / mean D: a finding is worth asserting from
-    a probability of F / 2 on (Lipton et al., Optimal Thresholding of Classifiers to Maximize F1, 2014).
+    F = 2 TP / D, D = 2 TP + FP + FN, the share is (2 TP_n - F D_n) / mean D: a finding is worth asserting
+    from a probability of F / 2 on (Lipton et al., Optimal Thresholding of Classifiers to Maximize F1, 2014).
     """
     hits = 2.0 * (said & written).sum(1)  # [N]
     total = said.sum(1) + written.sum(1)  # [N]

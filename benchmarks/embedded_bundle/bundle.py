@@ -1,6 +1,6 @@
 """Export the embedded bundle: measure it on held-out data, and put the tables into its card.
 
-python -m benchmarks.edition_one.bundle RUN OUT DATA ANNOTATION
+python -m benchmarks.embedded_bundle.bundle RUN OUT DATA ANNOTATION
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import tempfile
 from pathlib import Path
 
-from benchmarks.edition_one import measure
+from benchmarks.embedded_bundle import measure
 from radscribe.bundle.export import export
 from radscribe.bundle.format import DEFAULT
 

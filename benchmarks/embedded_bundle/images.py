@@ -1,6 +1,6 @@
 """The images that the second edition's encoder learns from, as one manifest.
 
-    python -m benchmarks.edition_two.images ../shared/data OUT
+    python -m benchmarks.embedded_bundle.images ../shared/data OUT
 
 The parts of the NIH sample are those of the first edition, so that both are measured on the same images. What
 else there is goes into the training part, each image with the labels that its collection is sure of:
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.edition_one import nih
+from benchmarks.embedded_bundle import nih
 from radscribe.data.manifest import VERSION, Header, write
 from radscribe.data.splits import unit_hash
 from radscribe.data.study import ImageRef, Study
@@ -63,9 +63,14 @@ def jsrt(source: Path) -> Iterator[Study]:
             yield training(image, "PA", labels)
 
 
+def trains(name: str) -> bool:
+    """Whether an image of OpenIST is in the half that is trained on."""
+    return unit_hash(name) < 0.5
+
+
 def openist(source: Path) -> Iterator[Study]:
     for path in sorted((source / "images").iterdir()):
-        if unit_hash(path.name) < 0.5:
+        if trains(path.name):
             yield training(Path("openist/images") / path.name, "frontal", NORMAL)
 
 

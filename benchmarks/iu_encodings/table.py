@@ -1,0 +1,105 @@
+"""The table of all lines, and how far the best one is above the best constants.
+
+The best line and its search are chosen on the validation part, by the mean over seeds of CIDEr-D and micro-F1
+of findings; the test part is only scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.iu_encodings.job import BEAMS, captions_of
+from benchmarks.iu_encodings.lines import run_of
+from radscribe.data.study import Split
+from radscribe.evaluation import dataset, run
+from radscribe.evaluation.clinical import Labelled
+from radscribe.evaluation.dataset import Dataset
+from radscribe.evaluation.evaluate import Captions, Evaluation, seed_spread
+from radscribe.evaluation.metrics import TITLES
+from radscribe.evaluation.scored import Scored
+
+COLUMNS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
+EVALUATED = ("plain", "r2gen")
+Choice = tuple[str, str]  # a line and a search
+
+
+class Lines:
+    """The captions of all lines of one part.
+
+    Parameters
+    ----------
+    out : the folder of the runs.
+    """
+
+    def __init__(self, data: Path, out: Path, part: Split, seeds: Sequence[int]) -> None:
+        self.data: Dataset = dataset.read(data, part, "findings")
+        self._out, self._seeds = out, seeds
+        self._options = run.options()
+
+    def captions(self, line: str, search: str) -> list[Captions]:
+        """What the runs of a line say, by seed."""
+        part = self.data.references.part
+        paths = [captions_of(run_of(self._out, line, seed), part, search) for seed in self._seeds]
+        return [run.read_captions(path, self.data, self._options) for path in paths]
+
+    def evaluation(self, choice: Choice, tokenization: str, labelled: Labelled) -> Evaluation:
+        """A line beside the baselines, as `radscribe evaluate` has it."""
+        return run.run(self.data, self.captions(*choice), [], run.options(tokenization), labelled)
+
+
+def choose(lines: Lines, choices: Sequence[Choice], labelled: Labelled) -> Choice:
+    """The best of them, on the part of `lines`, which is validation's."""
+    scorer = lines.evaluation(choices[0], "plain", labelled).scorer
+
+    def figure(choice: Choice) -> float:
+        values = [scorer.score("", "", one.texts).values for one in lines.captions(*choice)]
+        return float(np.mean([value["cider_d"] + value["micro_f1"] for value in values]))
+
+    return max(choices, key=figure)
+
+
+def show(data: Path, out: Path, names: Sequence[str], seeds: Sequence[int]) -> None:
+    """Print a table for each tokenization; the best line's page goes to `out/best`."""
+    labelled = Labelled()
+    choices = [(line, search) for line in names for search in BEAMS]
+    best = choose(Lines(data, out, "val", seeds), choices, labelled)
+    lines = Lines(data, out, "test", seeds)
+    print(
+        f"Best of validation by CIDEr-D + micro-F1: {best[0]}, {best[1]}. "
+        f"Mean ± deviation of {len(seeds)} seeds."
+    )
+    for tokenization in EVALUATED:
+        result = lines.evaluation(best, tokenization, labelled)
+        titles = " | ".join(TITLES.get(column, column) for column in COLUMNS)
+        print(f"\n{result.n} test studies, tokenization {tokenization}\n")
+        print(f"| captions | search | {titles} | distinct |\n|---|---|{'---:|' * (len(COLUMNS) + 1)}")
+        for baseline in result.baselines:
+            print(row(baseline.name.replace("_", " "), "", [baseline]))
+        for line, search in choices:
+            scored = [result.scorer.score(line, "", one.texts) for one in lines.captions(line, search)]
+            print(row(line, search, scored))
+        print(f"\n{best[0]}, {best[1]}, less a constant; 95% intervals, paired bootstrap\n")
+        print(f"| less | {titles} |\n|---|{'---:|' * len(COLUMNS)}")
+        for name, found in result.differences.items():
+            if name.startswith("best_constant"):
+                cells = [
+                    f"{found[column].difference:+.3f} ({low:+.3f} to {high:+.3f})"
+                    for column in COLUMNS
+                    for low, high in [found[column].interval or (0.0, 0.0)]
+                ]
+                print(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+        run.write(result, out / "best" / tokenization, lines.data.manifest.root)
+
+
+def row(name: str, search: str, seeds: list[Scored]) -> str:
+    """Mean over seeds, and the spread where there are several."""
+    spread = seed_spread(seeds) if len(seeds) > 1 else {}
+    cells = [
+        f"{spread[column][0]:.3f} ± {spread[column][1]:.3f}" if spread else f"{seeds[0].values[column]:.3f}"
+        for column in COLUMNS
+    ]
+    distinct = np.mean([one.distinct for one in seeds])
+    return f"| {name} | {search} | {' | '.join(cells)} | {distinct:.0f} |"

@@ -1,0 +1,35 @@
+"""Which reader a file is for: told by its first bytes, never by its ending."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from radscribe.errors import WeightsError
+from radscribe.models.importers import keras_file, torch_file
+from radscribe.models.importers.weights_file import WeightsFile
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def read_weights_file(path: Path) -> WeightsFile:
+    """Read Keras (`.h5`, `.weights.h5`, `.keras`), torch (`.pth`, `.pt`, `.tar`) or safetensors.
+
+    Raises
+    ------
+    WeightsError : no such file, damaged, of no known kind, or with more than tensors in it.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+        if head.startswith(HDF5):
+            return keras_file.read_hdf5(path)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if keras_file.WEIGHTS in archive.namelist():
+                    return keras_file.read_keras(path, archive)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"cannot be read: {error}", subject=path, remedy="fetch it again") from error
+    if head[8:9] == b"{":  # after the length of the header, which is JSON
+        return torch_file.read_safetensors(path)
+    return torch_file.read_torch(path)
