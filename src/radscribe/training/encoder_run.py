@@ -5,15 +5,24 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import msgspec
 import torch
 from torch import Tensor
 
-from radscribe.errors import DataError, RadscribeWarning, UsageError
+from radscribe.errors import DataError, RadscribeWarning
 from radscribe.models.efficientnet_lite import imagenet_state
 from radscribe.models.encoder import Encoder
 from radscribe.training.config import EncoderConfig, load
 
 CONFIG, WEIGHTS = "config.json", "encoder.pt"
+
+
+def with_backbone_of_source(config: EncoderConfig) -> EncoderConfig:
+    """The configuration with the backbone of the encoder that it starts from, where it starts from one."""
+    if not config.init_from:
+        return config
+    source = load(EncoderConfig, Path(config.init_from) / CONFIG)
+    return msgspec.structs.replace(config, backbone=source.backbone, backbone_options=source.backbone_options)
 
 
 def build_encoder(config: EncoderConfig) -> Encoder:
@@ -33,11 +42,8 @@ def initial_encoder(config: EncoderConfig, prevalence: Tensor) -> Encoder:
 
     Parameters
     ----------
+    config : its backbone is that of `init_from`.
     prevalence : `[F]`, how often each finding is met.
-
-    Raises
-    ------
-    UsageError : `init_from` is of another backbone.
     """
     encoder = build_encoder(config)
     # At first the classifier says how often each finding is met; class weights even that out.
@@ -62,12 +68,6 @@ def initial_encoder(config: EncoderConfig, prevalence: Tensor) -> Encoder:
 def _take_over(encoder: Encoder, folder: Path) -> None:
     """Start from another encoder: its backbone, and its classifier's rows of the findings that both know."""
     source = load_encoder(folder)
-    if source.backbone_name != encoder.backbone_name:
-        raise UsageError(
-            f"init_from is of backbone {source.backbone_name}, not {encoder.backbone_name}",
-            subject=folder,
-            remedy=f"set backbone={source.backbone_name}",
-        )
     encoder.backbone.load_state_dict(source.backbone.state_dict())
     encoder.mean, encoder.std = source.mean, source.std
     with torch.no_grad():

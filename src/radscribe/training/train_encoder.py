@@ -25,7 +25,7 @@ from radscribe.models.encoder import VIEWS, Encoder, EncoderOutput
 from radscribe.training.calibration import CALIBRATIONS, cross_fitted, expected_calibration_error
 from radscribe.training.config import EncoderConfig
 from radscribe.training.encoder_module import EncoderModule, as_input, aurocs, view_accuracy
-from radscribe.training.encoder_run import WEIGHTS, initial_encoder
+from radscribe.training.encoder_run import WEIGHTS, initial_encoder, with_backbone_of_source
 from radscribe.training.engine import begin, finish, fit, loader
 from radscribe.training.image_data import ImageData, plain_errors, read_soft_labels
 
@@ -39,8 +39,9 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
     ------
     DataError : a part has no studies, no images or no known labels, or an image cannot be read.
     LeakError : a patient, a study or an image stands in two parts.
-    UsageError : `init_from` is of another backbone, or a view head has but one view to learn from.
+    UsageError : `init_from` is no encoder's run, or a view head has but one view to learn from.
     """
+    config = with_backbone_of_source(config)
     if not begin(out, config, resume):
         return out / WEIGHTS
     L.seed_everything(config.seed, workers=True, verbose=False)

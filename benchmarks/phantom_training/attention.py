@@ -1,0 +1,91 @@
+"""Where a captioner looks while it names a finding, beside where the finding was drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from radscribe.data.manifest import Manifest
+from radscribe.inference.caption import Caption
+from radscribe.text.findings import find
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the image's sides
+Drawn = dict[str, list[Box]]  # finding → its boxes in one image
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One finding that a caption names and that is there: `mass` of its attention lies in the box, which is a
+    `share` of the image."""
+
+    finding: str
+    mass: float
+    share: float
+
+
+def boxes(path: Path, manifest: Manifest) -> dict[str, Drawn]:
+    """The findings drawn in each image, by its path, from what `radscribe prepare phantom` wrote."""
+    sizes = {
+        image.path: (image.width or 1, image.height or 1) for study in manifest for image in study.images
+    }
+    drawn: dict[str, Drawn] = {}
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        (left, top, width, height), (columns, rows) = row["box"], sizes[row["image"]]
+        box = (left / columns, top / rows, (left + width) / columns, (top + height) / rows)
+        drawn.setdefault(row["image"], {}).setdefault(row["finding"], []).append(box)
+    return drawn
+
+
+def covered(drawn: Sequence[Box], height: int, width: int) -> npt.NDArray[np.float64]:
+    """The share of each cell that lies in one of the boxes, `[height, width]`."""
+    fine = 32  # points a cell and side
+    y, x = ((np.arange(n * fine) + 0.5) / (n * fine) for n in (height, width))
+    inside = np.zeros((height * fine, width * fine), dtype=bool)
+    for left, top, right, bottom in drawn:
+        inside |= ((y >= top) & (y < bottom))[:, None] & ((x >= left) & (x < right))[None, :]
+    shares: npt.NDArray[np.float64] = inside.reshape(height, fine, width, fine).mean((1, 3))
+    return shares
+
+
+def spans(caption: Caption) -> Iterator[tuple[int, int]]:
+    """Where each token stands in the caption's text: it is cased and spaced again, and nothing else."""
+    text, position = (caption.text or "").lower(), 0
+    for token in caption.tokens:
+        word = token.text.removeprefix("##").lower()
+        start = text.index(word, position)
+        position = start + len(word)
+        yield start, position
+
+
+def focus(captions: Sequence[Caption], images: Sequence[str], drawn: dict[str, Drawn]) -> list[Look]:
+    """A `Look` for every finding that was drawn and is asserted; none of a model without attention.
+
+    Parameters
+    ----------
+    images : path of the one image that each caption is of.
+    """
+    looks: list[Look] = []
+    for caption, image in zip(captions, images, strict=True):
+        if caption.attention is None:
+            continue
+        (grid,) = caption.grids
+        places = list(spans(caption))
+        for finding, of_finding in drawn.get(image, {}).items():
+            naming = [
+                index
+                for mention in find(caption.text or "")
+                if mention.finding == finding and mention.status == "present"
+                for index, (start, end) in enumerate(places)
+                if start < mention.end and end > mention.start
+            ]
+            if naming:
+                inside = covered(of_finding, grid.height, grid.width)  # [h, w]
+                attention = caption.attention[naming].mean(0)  # [L]
+                looks.append(Look(finding, float((attention * inside.ravel()).sum()), float(inside.mean())))
+    return looks
