@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import shutil
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import torch
@@ -39,6 +40,14 @@ def require_decoder(name: str) -> None:
         raise UsageError(f"no decoder '{name}'", remedy=f"choose one of {', '.join(DECODERS)}")
 
 
+def option_names(decoder: str) -> list[str]:
+    """What the class of a decoder, and those that it stands on, take beside the lengths of vectors."""
+    classes = inspect.getmro(cast("type[Decoder]", DECODERS[decoder]))
+    own = [kind for kind in classes if issubclass(kind, Decoder) and "__init__" in vars(kind)]
+    given = {"self", "vocabulary_size", "findings", "channels", "options"}
+    return [n for kind in own for n in inspect.signature(kind.__init__).parameters if n not in given]
+
+
 def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -> Decoder:
     """The decoder of a configuration.
 
@@ -48,8 +57,7 @@ def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -
     """
     require_decoder(config.decoder)
     kind = DECODERS[config.decoder]
-    given = ("vocabulary_size", "findings", "channels")
-    require_known(config.options, [name for name in inspect.signature(kind).parameters if name not in given])
+    require_known(config.options, option_names(config.decoder))
     try:
         decoder = kind(vocabulary_size, findings=shapes.findings, channels=shapes.channels, **config.options)
     except TypeError as error:
