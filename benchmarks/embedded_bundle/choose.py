@@ -33,11 +33,11 @@ from radscribe.training.train_decoder import train_decoder
 CONFIG = Path(__file__).with_name("decoder.yaml")
 CANDIDATES: Mapping[str, tuple[str, ...]] = {
     "show and tell": ("decoder=show-and-tell",),
-    "attends to maps": ("decoder=show-attend-tell", "options.attend=maps"),
-    "told probabilities, attends to maps": (
+    "show, attend and tell": (
         "decoder=show-attend-tell",
         "options.attend=maps",
         "options.image_input=probabilities",
+        "options.attention=64",
     ),
 }
 OPERATING_POINTS = (0.15, 0.18, 0.2, 0.22, 0.25, 0.3)
