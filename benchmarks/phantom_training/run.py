@@ -32,6 +32,7 @@ import numpy as np
 
 import radscribe
 from benchmarks.phantom_training.attention import Drawn, boxes, focus
+from benchmarks.phantom_training.sides import sides_right
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Study
 from radscribe.evaluation.clinical import FINDINGS, PRESENT, Labelled, per_finding, statistics, value
@@ -103,6 +104,7 @@ def measure(captions: list[Caption], studies: list[Study], drawn: dict[str, Draw
         "without_caption": sum(caption.text is None for caption in captions),
         **{f"finding_{name}": float(score) for name, score in value(sums, kept).items()},
         "f1": {f: float(x) for f, x, k in zip(FINDINGS, per_finding(sums)["f1"], kept, strict=True) if k},
+        "sides_right": sides_right(texts, reports),
         "distinct_captions": len(set(texts)),
         "distinct_reports": len(set(reports)),
     }

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from radscribe.inference.constraints import Forbid, NoRepeatedTrigram, NotEmpty
+from radscribe.inference.constraints import Forbid, NoRepeatedNgram, NotEmpty, of_a_caption
 from radscribe.inference.search import Hypothesis, Ranker, Stepped, mean, search, total, wu
+from radscribe.text.tokenizer import ReportTokenizer
 
 BOS, EOS, V = 0, 1, 5
 LONGEST = 4
@@ -149,12 +150,22 @@ def test_a_caption_that_reaches_the_longest_length_is_ended() -> None:
     assert found[0].tokens == (2,) * LONGEST
 
 
-def test_a_trigram_is_not_said_twice() -> None:
-    scores = np.zeros((2, V), dtype=np.float32)
+def test_a_few_tokens_in_a_row_are_not_said_twice() -> None:
     tokens = np.array([[2, 3, 4, 2, 3], [2, 3, 4, 3, 2]])
-    NoRepeatedTrigram(()).apply(scores, tokens)
+    scores = np.zeros((2, V), dtype=np.float32)
+    NoRepeatedNgram(3).apply(scores, tokens)
     assert np.isneginf(scores[0]).nonzero()[0].tolist() == [4]
     assert np.isfinite(scores[1]).all()
-    allowed = np.zeros((2, V), dtype=np.float32)
-    NoRepeatedTrigram([4]).apply(allowed, tokens)
-    assert np.isfinite(allowed).all()
+    longer = np.zeros((2, V), dtype=np.float32)
+    NoRepeatedNgram(4).apply(longer, tokens)
+    assert np.isfinite(longer).all()
+
+
+def test_a_caption_may_start_two_sentences_alike() -> None:
+    tokenizer = ReportTokenizer.train(["there is a mass . there is a nodule ."], min_frequency=1)
+    tokens = np.array([tokenizer.encode("there is a mass . there is")])
+    scores = np.zeros((1, len(tokenizer)), dtype=np.float32)
+    for constraint in of_a_caption(tokenizer):
+        constraint.apply(scores, tokens)
+    (a,) = tokenizer.encode("a")
+    assert np.isfinite(scores[0, a])

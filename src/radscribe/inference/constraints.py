@@ -31,22 +31,24 @@ class Forbid:
         scores[:, self._ids] = -np.inf
 
 
-class NoRepeatedTrigram:
-    """No hypothesis says three tokens twice (Paulus et al., ICLR 2018); `allowed` tokens may always come."""
+class NoRepeatedNgram:
+    """No hypothesis says `length` tokens twice (Paulus et al., ICLR 2018), so that none goes in circles.
 
-    def __init__(self, allowed: Sequence[int]) -> None:
-        self._allowed = frozenset(allowed)
+    Five, not the three of the paper: 14% of Indiana's reports say some trigram twice ("there is a"), which is
+    forbidden only at the price of a broken sentence, and 0.5% five tokens.
+    """
+
+    def __init__(self, length: int = 5) -> None:
+        self._before = length - 1
 
     def apply(self, scores: Scores, tokens: Tokens) -> None:
-        length = tokens.shape[1]
-        if length < 3:
+        if tokens.shape[1] <= self._before:
             return
-        # Where in each row the last two tokens stood before: what followed them is forbidden now.
-        seen = (tokens[:, :-2] == tokens[:, -2, None]) & (tokens[:, 1:-1] == tokens[:, -1, None])
+        # Where in each row its last tokens stood before: what followed them is forbidden now.
+        windows = np.lib.stride_tricks.sliding_window_view(tokens[:, :-1], self._before, axis=1)
+        seen = (windows == tokens[:, None, -self._before :]).all(2)  # [R, t - length + 1]
         for row, start in zip(*np.nonzero(seen), strict=True):
-            follower = int(tokens[row, start + 2])
-            if follower not in self._allowed:
-                scores[row, follower] = -np.inf
+            scores[row, tokens[row, start + self._before]] = -np.inf
 
 
 class NotEmpty:
@@ -61,7 +63,7 @@ class NotEmpty:
 
 
 def of_a_caption(tokenizer: ReportTokenizer) -> tuple[Constraint, ...]:
-    """What holds for every caption: words, none of them a de-identification mark, and no trigram twice."""
+    """What holds for every caption: words, no de-identification mark, and no five words twice."""
     marks = [i for i, token in enumerate(tokenizer.tokens()) if "xxx" in token]
     special = [tokenizer.pad, tokenizer.bos, tokenizer.unk]
-    return Forbid([*special, *marks]), NoRepeatedTrigram(()), NotEmpty(tokenizer.eos)
+    return Forbid([*special, *marks]), NoRepeatedNgram(), NotEmpty(tokenizer.eos)
