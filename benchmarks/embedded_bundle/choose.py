@@ -32,13 +32,8 @@ from radscribe.training.train_decoder import train_decoder
 
 CONFIG = Path(__file__).with_name("decoder.yaml")
 CANDIDATES: Mapping[str, tuple[str, ...]] = {
-    "show and tell": ("decoder=show-and-tell",),
-    "show, attend and tell": (
-        "decoder=show-attend-tell",
-        "options.attend=maps",
-        "options.image_input=probabilities",
-        "options.attention=64",
-    ),
+    "show and tell": ("decoder=show-and-tell", "options={}"),
+    "show, attend and tell": (),  # as in decoder.yaml
 }
 OPERATING_POINTS = (0.15, 0.18, 0.2, 0.22, 0.25, 0.3)
 BEAMS = (1, 3)
