@@ -75,6 +75,11 @@ class FeatureTable:
         kind = kind if kind in self.arrays else VECTOR_OF.get(kind, kind)
         return int(self.arrays[kind].shape[-1]) if kind in self.arrays else 0
 
+    @property
+    def places(self) -> int:
+        """Cells of one image; 0 where there are but vectors."""
+        return next((x.shape[1] for kind, x in self.arrays.items() if kind in VECTOR_OF), 0)
+
     def study(self, study: Study, kind: str) -> Floats:
         """One vector `[K]` for a study: the mean over its images.
 

@@ -20,7 +20,7 @@ class ShowAttendTell(Decoder):
     Parameters
     ----------
     vocabulary_size : V, specials included.
-    findings, channels : F and C of the features.
+    findings, channels, places : F and C of the features, and the cells of one image.
     attend, image_input, operating_point : what is read of a study, see `StudyReader`.
     embedding, hidden, attention : widths of the word embedding E, of the LSTM's state H, and of cells and
         attention D.
@@ -36,6 +36,7 @@ class ShowAttendTell(Decoder):
         vocabulary_size: int,
         findings: int = 14,
         channels: int = 0,
+        places: int = 0,
         attend: str = "grid",
         image_input: str = "none",
         operating_point: float = 0.5,
@@ -50,7 +51,7 @@ class ShowAttendTell(Decoder):
         if doubly_stochastic < 0:
             raise UsageError(f"doubly_stochastic {doubly_stochastic} is below 0", remedy="take 0 for none")
         self.vocabulary_size, self.doubly_stochastic = vocabulary_size, doubly_stochastic
-        self.reader = StudyReader(findings, channels, attention, attend, image_input, operating_point)
+        self.reader = StudyReader(findings, channels, attention, attend, image_input, operating_point, places)
         self.inputs = self.reader.inputs
         self.first_h, self.first_c = nn.Linear(attention, hidden), nn.Linear(attention, hidden)
         self.key = nn.Linear(attention, attention)

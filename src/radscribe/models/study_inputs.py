@@ -1,4 +1,4 @@
-"""What decoders read of a study: one vector of the whole, and the cells of its images."""
+"""What decoders read of a study: one vector of the whole, and the cells of its images with their places."""
 
 from __future__ import annotations
 
@@ -74,10 +74,19 @@ class StudyReader(nn.Module):
     image_input : the vector that is added to the mean of the cells, if any.
     operating_point : the probability from which on a finding counts as seen.
     width : D of cells and vector.
+    places : cells of one image, each with an embedding of its place: without, left and right look alike to
+        whoever attends. 0 has none.
     """
 
     def __init__(
-        self, findings: int, channels: int, width: int, attend: str, image_input: str, operating_point: float
+        self,
+        findings: int,
+        channels: int,
+        width: int,
+        attend: str,
+        image_input: str,
+        operating_point: float,
+        places: int = 0,
     ) -> None:
         super().__init__()
         self.cells = choice("cells to attend to", attend, CELLS)
@@ -89,6 +98,7 @@ class StudyReader(nn.Module):
         self.standardise = _StandardCells(inputs)
         self.projection = nn.Linear(inputs, width)
         self.view_embedding = nn.Embedding(len(VIEW_KINDS), width)
+        self.place_embedding = nn.Embedding(places, width) if places else None
         self.norm = nn.LayerNorm(width)
         if self.vectors:
             self.image_embedding = vector_embedding(sum(widths[name] for name in self.vectors), width)
@@ -103,7 +113,11 @@ class StudyReader(nn.Module):
         if "maps" in self.cells:
             parts.append(features.get("maps") - self.threshold)
         standard = self.standardise(torch.cat(parts, dim=2), real)  # [N, L, K]
-        cells = self.norm(self.projection(standard) + self.view_embedding(views))  # [N, L, D]
+        embedded = self.projection(standard) + self.view_embedding(views)  # [N, L, D]
+        if self.place_embedding is not None:  # the images of a study stand one after the other
+            place = torch.arange(views.shape[1], device=views.device) % self.place_embedding.num_embeddings
+            embedded = embedded + self.place_embedding(place)
+        cells = self.norm(embedded)
         kept = real.unsqueeze(2).to(cells.dtype)  # [N, L, 1]
         cells = cells * kept
         whole = cells.sum(1) / kept.sum(1)  # [N, D]

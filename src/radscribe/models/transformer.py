@@ -76,7 +76,7 @@ class Transformer(Decoder):
     Parameters
     ----------
     vocabulary_size : V, specials included.
-    findings, channels : F and C of the features.
+    findings, channels, places : F and C of the features, and the cells of one image.
     attend, image_input, operating_point : what is read of a study, see `StudyReader`.
     embedding : D, width of everything; a multiple of `heads`.
     positions : P, tokens of a caption at most, `<bos>` included.
@@ -92,6 +92,7 @@ class Transformer(Decoder):
         vocabulary_size: int,
         findings: int = 14,
         channels: int = 0,
+        places: int = 0,
         attend: str = "grid",
         image_input: str = "none",
         operating_point: float = 0.5,
@@ -108,7 +109,7 @@ class Transformer(Decoder):
         if layers < 1:
             raise UsageError(f"{layers} layers", remedy="take 1 or more")
         self.vocabulary_size, self.positions = vocabulary_size, positions
-        self.reader = StudyReader(findings, channels, embedding, attend, image_input, operating_point)
+        self.reader = StudyReader(findings, channels, embedding, attend, image_input, operating_point, places)
         self.inputs = self.reader.inputs
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
         self.position_embedding = nn.Embedding(positions, embedding)

@@ -51,9 +51,7 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     backbone: str = "efficientnet-lite0"  # or "densenet121"
     backbone_options: dict[str, int | bool] = {}  # of the backbone's class
     pretrained: bool = True  # ImageNet weights, where the backbone has some
-    init_from: str | None = (
-        None  # folder of an encoder to start from, with its backbone: a run's, an import's
-    )
+    init_from: str = ""  # folder of an encoder's run or import: start from its weights, with its backbone
     image_size: Side = 320  # pixels
     findings: tuple[str, ...] = CHESTXRAY14  # labels that are learned, one sigmoid each
     epochs: Count = 14

@@ -28,10 +28,11 @@ IMPORT = "import.json"  # where an imported run came from
 
 
 class Shapes(msgspec.Struct, frozen=True):
-    """Lengths of the features that a decoder reads; 0 where there is no pooled vector."""
+    """Lengths of the features that a decoder reads; 0 where there is no such feature."""
 
     findings: int
     channels: int
+    places: int = 0  # cells of one image
 
 
 def require_decoder(name: str) -> None:
@@ -41,11 +42,16 @@ def require_decoder(name: str) -> None:
 
 
 def option_names(decoder: str) -> list[str]:
-    """What the class of a decoder, and those that it stands on, take beside the lengths of vectors."""
+    """What a decoder takes beside the size of the vocabulary and its `Shapes`."""
+    given = {"self", "vocabulary_size", *Shapes.__struct_fields__, "options"}
+    return [name for name in _parameters(decoder) if name not in given]
+
+
+def _parameters(decoder: str) -> list[str]:
+    """What the class of a decoder takes, and those that it stands on."""
     classes = inspect.getmro(cast("type[Decoder]", DECODERS[decoder]))
     own = [kind for kind in classes if issubclass(kind, Decoder) and "__init__" in vars(kind)]
-    given = {"self", "vocabulary_size", "findings", "channels", "options"}
-    return [n for kind in own for n in inspect.signature(kind.__init__).parameters if n not in given]
+    return [name for kind in own for name in inspect.signature(kind.__init__).parameters]
 
 
 def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -> Decoder:
@@ -58,8 +64,9 @@ def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -
     require_decoder(config.decoder)
     kind = DECODERS[config.decoder]
     require_known(config.options, option_names(config.decoder))
+    lengths = {k: n for k, n in msgspec.structs.asdict(shapes).items() if k in _parameters(config.decoder)}
     try:
-        decoder = kind(vocabulary_size, findings=shapes.findings, channels=shapes.channels, **config.options)
+        decoder = kind(vocabulary_size, **lengths, **config.options)
     except TypeError as error:
         raise UsageError(f"options of {config.decoder}: {error}", remedy="see docs/decoders.md") from error
     if decoder.positions is not None and decoder.positions <= config.max_length:

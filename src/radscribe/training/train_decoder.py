@@ -161,13 +161,13 @@ def _features(
 def _shapes(encoder: Encoder | None, table: FeatureTable | None) -> Shapes:
     """Raises `UsageError` where there are no features to come."""
     if table is not None:
-        return Shapes(table.width("maps"), table.width("grid"))
+        return Shapes(table.width("maps"), table.width("grid"), table.places)
     if encoder is None:
         raise UsageError(
             f"no encoder is named, and there is no {feature_file.FILE} beside the manifest",
             remedy="give --set encoder=RUN, a run of train-encoder, or prepare with --features",
         )
-    return Shapes(len(encoder.findings), encoder.channels)
+    return Shapes(len(encoder.findings), encoder.channels, (encoder.image_size // 32) ** 2)
 
 
 def _start_from(run: Path, decoder: Decoder) -> None:
