@@ -20,9 +20,9 @@ from radscribe.evaluation.agreement import agreement, macro_f1
 from radscribe.models import ShowAndTell, StudyFeatures
 from radscribe.training.config import DecoderConfig, load
 from radscribe.training.decoder_run import load_captioner
+from radscribe.training.encoder_run import load_encoder
 from radscribe.training.image_data import ImageData
 from radscribe.training.train_decoder import train_decoder
-from radscribe.training.encoder_run import load_encoder
 from radscribe.training.train_encoder import infer
 
 CONFIG = Path(__file__).with_name("decoder.yaml")
