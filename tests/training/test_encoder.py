@@ -49,6 +49,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def config(**keys: object) -> EncoderConfig:
     common = {"backbone": "tiny", "image_size": SIZE, "findings": FINDINGS, "epochs": 1, "batch_size": 8}
+    common |= {"pretrained": False}
     return EncoderConfig(**{**common, "average_decay": 0.0, **keys})  # type: ignore[arg-type]
 
 
@@ -169,7 +170,7 @@ def test_a_run_starts_from_another_encoder_by_the_findings_names(tmp_path: Path)
 
 def test_a_start_from_random_weights_is_warned_of() -> None:
     with pytest.warns(RadscribeWarning, match="no pretrained weights of densenet121"):
-        initial_encoder(config(backbone="densenet121"), HALF)
+        initial_encoder(config(backbone="densenet121", pretrained=True), HALF)
 
 
 def test_a_plateau_divides_the_learning_rate_by_ten() -> None:

@@ -26,7 +26,7 @@ from radscribe.errors import BundleError
 FORMAT = 1
 DESCRIPTION = "bundle.json"
 EMBEDDED = Path(__file__).parent / "embedded"
-DEFAULT = "nih-iu-2"  # the name of the bundle that ships with the package
+DEFAULT = "nih-iu-1"  # the name of the bundle that ships with the package
 
 
 class EncoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """Held-out figures of the embedded bundle, as the tables of its model card.
 
-    python -m benchmarks.embedded_bundle.measure DATA ANNOTATION [--bundle B] [--part test]
+    python -m benchmarks.edition_one.measure DATA ANNOTATION [--bundle B] [--part test]
 
 Encoder: AUROC of each finding, with intervals by a bootstrap over patients. Captions: how far the findings
 that a caption asserts (by the labeller; doubt is no assertion) agree with the image's labels, beside the

@@ -1,6 +1,6 @@
 """Average the weights of encoders that were tuned from the same start, and calibrate the mean.
 
-    python -m benchmarks.embedded_bundle.soup DATA OUT RUN RUN...
+    python -m benchmarks.edition_one.soup DATA OUT RUN RUN...
 
 Wortsman et al., Model soups, ICML 2022. Running means and variances of the normalisations are taken anew,
 over the training images. OUT becomes a run like the others, with the configuration of the first.

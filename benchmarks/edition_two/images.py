@@ -1,6 +1,6 @@
 """The images that the second edition's encoder learns from, as one manifest.
 
-    python -m benchmarks.embedded_bundle.images ../shared/data OUT
+    python -m benchmarks.edition_two.images ../shared/data OUT
 
 The parts of the NIH sample are those of the first edition, so that both are measured on the same images. What
 else there is goes into the training part, each image with the labels that its collection is sure of:
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.embedded_bundle import nih
+from benchmarks.edition_one import nih
 from radscribe.data.manifest import VERSION, Header, write
 from radscribe.data.splits import unit_hash
 from radscribe.data.study import ImageRef, Study

@@ -1,6 +1,6 @@
 """Train decoders of several kinds, and print how far their captions agree with the validation labels.
 
-    python -m benchmarks.embedded_bundle.choose DATA ENCODER ANNOTATION OUT
+    python -m benchmarks.edition_two.choose DATA ENCODER ANNOTATION OUT
 
 The figures are for choosing `decoder.yaml`; nothing here looks at the test part. The operating point changes
 nothing in training, so that one training serves all of them.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.embedded_bundle.measure import asserted, truth
+from benchmarks.edition_one.measure import asserted, truth
 from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Study

@@ -1,7 +1,7 @@
 """The NIH sample as a manifest: train .65, val .10, test .25 of the patients of both folders of images.
 
 
-    python -m benchmarks.embedded_bundle.nih ../shared/data/nih OUT
+    python -m benchmarks.edition_one.nih ../shared/data/nih OUT
 
 The parts are hashes of the patient, as `radscribe.data.splits` makes them.
 """

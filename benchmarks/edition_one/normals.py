@@ -1,0 +1,32 @@
+"""How many of a folder of normal radiographs get a caption that asserts a finding: false alarms.
+
+    python -m benchmarks.edition_one.normals ../shared/data/openist/images [BUNDLE [--unseen]]
+
+With `--unseen`, only the half of OpenIST, by a hash, that `benchmarks.edition_two.images` leaves out.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import radscribe
+from benchmarks.edition_one.measure import asserted
+from radscribe.data.splits import unit_hash
+
+
+def main() -> None:
+    captioner = radscribe.load(sys.argv[2] if sys.argv[2:] else None)
+    paths = sorted(Path(sys.argv[1]).iterdir())
+    if "--unseen" in sys.argv:
+        paths = [path for path in paths if unit_hash(path.name) >= 0.5]
+    captions = captioner.stream(paths)
+    texts = [caption.text for caption in captions if caption.text is not None]
+    alarms = int(asserted(texts, captioner.findings).any(1).sum())
+    print(
+        f"{captioner.bundle}: {alarms} of {len(texts)} captions assert a finding ({alarms / len(texts):.1%})"
+    )
+
+
+if __name__ == "__main__":
+    main()
