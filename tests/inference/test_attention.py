@@ -34,10 +34,10 @@ def attending(tmp_path_factory: pytest.TempPathFactory) -> Captioner:
     (run / "encoder" / "validation.json").write_text('{"auroc": {}, "images": 0}')
     tokenizer = ReportTokenizer.train([WORDS], min_frequency=1)
     tokenizer.save(run / "tokenizer.json")
-    shapes = Shapes(len(encoder.findings), encoder.channels)
+    shapes = Shapes(len(encoder.findings), encoder.channels, (encoder.image_size // 32) ** 2)
     (run / SHAPES).write_bytes(msgspec.json.encode(shapes))
     save(DecoderConfig(decoder=KIND, options=OPTIONS, max_length=12), run / "config.json")
-    decoder = DECODERS[KIND](len(tokenizer), findings=shapes.findings, channels=shapes.channels, **OPTIONS)
+    decoder = DECODERS[KIND](len(tokenizer), **msgspec.structs.asdict(shapes), **OPTIONS)
     for parameter in decoder.parameters():  # far from even, so that captions and attention differ
         torch.nn.init.normal_(parameter, std=0.4)
     for module in (*encoder.modules(), *decoder.modules()):

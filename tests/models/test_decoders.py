@@ -48,6 +48,8 @@ CASES: list[tuple[str, dict[str, object]]] = [(kind, {}) for kind in DECODERS] +
     ("show-attend-tell", {"attend": "maps", "image_input": "probabilities", "hidden": 48}),
     ("show-attend-tell", {"attend": "both", "image_input": "both", "tie_weights": False}),
     ("transformer", {"attend": "maps", "image_input": "probabilities", "embedding": 64, "layers": 2}),
+    ("show-attend-tell", {"places": 3}),
+    ("transformer", {"places": 3}),
 ]
 ATTENDING = [(kind, options) for kind, options in CASES if "views" in make(kind, **options).inputs]
 
@@ -170,6 +172,17 @@ def test_doubly_stochastic_attention_is_even_over_cells_and_words() -> None:
     padded = even.clone()
     padded[1, 2] = torch.tensor([1.0, 0.0, 0.0, 0.0])  # after the end: it does not count
     assert loss(padded) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("kind", ["show-attend-tell", "transformer"])
+@torch.no_grad()
+def test_cells_that_change_places_are_told_apart_by_an_embedding(kind: str) -> None:
+    seen, tokens = features(2), torch.randint(0, V, (2, 5))
+    mirrored = seen._replace(grid=seen.get("grid")[:, [2, 1, 0, *range(3, L)]])  # in the first image
+    for places, alike in ((0, True), (3, False)):
+        decoder = make(kind, places=places)
+        one, other = (decoder(x, tokens).log_probabilities for x in (seen, mirrored))
+        assert torch.allclose(one, other, atol=1e-5) == alike
 
 
 @torch.no_grad()
