@@ -159,8 +159,14 @@ def test_a_captioner_killed_and_resumed_is_the_one_not_killed(
 
 
 def test_two_processes_come_to_the_figures_of_one(data: Path, encoder: Path, tmp_path: Path) -> None:
-    settings = (*DECODER, f"encoder={encoder}", "options.dropout=0.0", "learning_rate=0.02", "epochs=12")
-    settings = (*settings, "patience=0")
+    settings = (
+        *DECODER,
+        f"encoder={encoder}",
+        "options.dropout=0.0",
+        "learning_rate=0.02",
+        "epochs=12",
+        "patience=0",
+    )
     one, two = tmp_path / "one", tmp_path / "two"
     run(*arguments("train", data, one, settings))
     process = start(arguments("train", data, two, settings, "--devices", "2", "--strategy", "ddp"))
