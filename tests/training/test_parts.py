@@ -30,6 +30,7 @@ from radscribe.training.caption_data import (
     collate,
     findings_present,
     reports_as_written,
+    with_views,
 )
 from radscribe.training.encoder_module import as_input, masked_loss, mix
 from radscribe.training.evidence import encoder_features, label_evidence
@@ -261,3 +262,11 @@ def test_the_target_is_a_section_or_both(target: Target, text: str) -> None:
     assert len(data) == 1  # a study without a text teaches nothing
     assert tokenizer.decode(data[0].tokens.tolist()) == text
     assert data[0].reference.startswith(report.impression if target == "impression" else report.findings)
+
+
+def test_images_of_views_that_an_encoder_has_not_learned_are_left_out() -> None:
+    frontal, lateral, unknown = ImageRef("f", "PA"), ImageRef("l", "lateral"), ImageRef("u")
+    both, alone = Study("a", (frontal, lateral, unknown)), Study("b", (lateral,))
+    (kept,) = with_views([both, alone], ("frontal",))
+    assert kept.images == (frontal, unknown)
+    assert with_views([both, alone], ("frontal", "lateral")) == [both, alone]

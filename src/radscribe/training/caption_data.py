@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -24,6 +24,19 @@ from radscribe.training.evidence import FeatureSource
 
 NOTHING = "no finding"
 TextSource = Callable[[Study, random.Random], str]
+
+
+def with_views(studies: Iterable[Study], views: Sequence[str]) -> list[Study]:
+    """The studies without images of views that the encoder has not learned, as in serving.
+
+    Those that have no other images are left out.
+    """
+    kept: list[Study] = []
+    for study in studies:
+        images = tuple(image for image in study.images if image.view != "lateral" or "lateral" in views)
+        if images or not study.images:
+            kept.append(replace(study, images=images))
+    return kept
 
 
 class CaptionItem(NamedTuple):

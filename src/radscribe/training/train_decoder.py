@@ -14,7 +14,7 @@ from radscribe.data import features as feature_file
 from radscribe.data.features import FeatureTable
 from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
-from radscribe.data.study import Split
+from radscribe.data.study import Split, Study
 from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.errors import DataError, UsageError
 from radscribe.models import Decoder, Encoder
@@ -30,6 +30,7 @@ from radscribe.training.caption_data import (
     findings_present,
     reports_as_written,
     weak_reports,
+    with_views,
 )
 from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_module import DecoderModule
@@ -92,10 +93,13 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
         set_word_vectors(decoder, tokenizer, Path(config.word_vectors), config.freeze_word_vectors)
     if config.init_from:
         _start_from(Path(config.init_from), decoder)
-    features = _features(manifest, out, config, decoder, encoder, table)
+    studies = {split: list(manifest.split(split)) for split in PARTS}
+    if encoder is not None and table is None:
+        studies = {split: with_views(part, encoder.views) for split, part in studies.items()}
+    features = _features(manifest, studies, out, config, decoder, encoder, table)
     parts = {
         split: CaptionData(
-            list(manifest.split(split)),
+            studies[split],
             features,
             sources[split],
             tokenizer,
@@ -134,6 +138,7 @@ def _loader(part: CaptionData, config: DecoderConfig, split: Split) -> DataLoade
 
 def _features(
     manifest: Manifest,
+    studies: dict[Split, list[Study]],
     out: Path,
     config: DecoderConfig,
     decoder: Decoder,
@@ -147,7 +152,7 @@ def _features(
     seen = [kind for kind in decoder.inputs if not (told_by_labels and kind == "probabilities")]
     if table is None and seen:
         assert encoder is not None
-        names = [image.path for part in PARTS for study in manifest.split(part) for image in study.images]
+        names = [image.path for part in studies.values() for study in part for image in study.images]
         cache = FeatureCache(Path(config.cache) if config.cache else out / CACHE, encoder, seen)
         table = cache.table(manifest.root, names)
     source = None if table is None else encoder_features(table, seen)
