@@ -45,7 +45,7 @@ FRACTIONS = "0.8,0.08,0.12"
 ENCODER = [f"image_size={IMAGE}", "epochs=3", "batch_size=16", "learning_rate=0.001"]
 DECODER = ["min_frequency=1", "batch_size=32", "epochs=14", "patience=0"]
 DECODERS = {
-    "show-and-tell": ["options.image_input=both", "options.dropout=0.2"],
+    "show-and-tell": ["options.image_input=both", "options.dropout=0.2", "epochs=30"],
     # A narrow memory that drops out: what a word needs is looked at when it is said. No evenness is asked of
     # attention (λ of the paper's equation 14), since findings are small.
     "show-attend-tell": [
