@@ -9,11 +9,12 @@ nothing in training, so that one training serves all of them.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.edition_one.measure import asserted, truth
+from benchmarks.edition_one.measure import Booleans, asserted, truth
 from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.agreement import agreement, macro_f1
@@ -31,6 +32,23 @@ OPERATING_POINTS = (0.12, 0.15, 0.18, 0.2, 0.22, 0.25)
 BEAMS = (1, 3)
 
 
+def head(choice: str) -> None:
+    """The head of a table of what was tried."""
+    columns = "operating point | beam | precision | recall | micro-F1 | macro-F1 | silent | distinct"
+    print(f"| {choice} | {columns} |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+
+
+def row(true: Booleans, choice: str, point: float, beam: str, said: Booleans, distinct: int) -> None:
+    """How far what is said agrees with what is there, `[N, F]` each."""
+    one = agreement(said, true)
+    print(
+        f"| {choice} | {point} | {beam} | {one.precision:.3f} | {one.recall:.3f} | {one.f1:.3f} "
+        f"| {macro_f1(said, true):.3f} | {(~said.any(1)).mean():.0%} | {distinct} |",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     for name in ("data", "encoder", "annotation", "out"):
@@ -43,19 +61,8 @@ def main() -> None:
         encoder, ImageData(manifest, "val", encoder.findings, encoder.image_size)
     ).probabilities
     true = truth(studies, encoder.findings)
-    print(
-        "| balance | operating point | beam | precision | recall | micro-F1 | macro-F1 | silent | distinct |"
-    )
-    print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-
-    def show(balance: str, point: float, beam: str, said: np.ndarray, distinct: int) -> None:
-        one = agreement(said, true)
-        print(
-            f"| {balance} | {point} | {beam} | {one.precision:.3f} | {one.recall:.3f} | {one.f1:.3f} "
-            f"| {macro_f1(said, true):.3f} | {(~said.any(1)).mean():.0%} | {distinct} |",
-            flush=True,
-        )
-
+    head("balance")
+    show = partial(row, true)
     for point in OPERATING_POINTS:
         show("no decoder", point, "", probabilities.numpy() > point, 0)
     for balance in BALANCES:

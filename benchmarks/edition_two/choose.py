@@ -12,15 +12,14 @@ import argparse
 import math
 import random
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from benchmarks.edition_one.choose import head, row
 from benchmarks.edition_one.measure import asserted, truth
 from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Study
-from radscribe.evaluation.agreement import agreement, macro_f1
 from radscribe.models import Decoder, Encoder, ShowAndTell, ShowAttendTell, StudyFeatures
 from radscribe.training.caption_data import side_by_side
 from radscribe.training.config import DecoderConfig, load
@@ -66,19 +65,8 @@ def main() -> None:
     kinds = ("probabilities", "maps", "views")
     features = features_of(studies, encoder, kinds, manifest, arguments.out / "features")
     true = truth(studies, encoder.findings)
-    print(
-        "| decoder | operating point | beam | precision | recall | micro-F1 | macro-F1 | silent | distinct |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-
-    def show(decoder: str, point: float, beam: str, said: np.ndarray, distinct: int) -> None:
-        one = agreement(said, true)
-        print(
-            f"| {decoder} | {point} | {beam} | {one.precision:.3f} | {one.recall:.3f} | {one.f1:.3f} "
-            f"| {macro_f1(said, true):.3f} | {(~said.any(1)).mean():.0%} | {distinct} |",
-            flush=True,
-        )
-
+    head("decoder")
+    show = partial(row, true)
     for point in OPERATING_POINTS:
         show("none: the encoder's findings", point, "", features.probabilities.numpy() > point, 0)
     for name, settings in CANDIDATES.items():

@@ -19,6 +19,7 @@ from radscribe.errors import BundleError
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import Encoder
+from radscribe.training.config import CONFIG
 from radscribe.training.decoder_run import ENCODER, IMPORT, load_captioner
 
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
@@ -137,7 +138,7 @@ def export(
         cautions=tuple(cautions),
         files={file: sha256(out / file) for file in files},
         training={
-            stage: _portable(json.loads((folder / "config.json").read_text()))
+            stage: _portable(json.loads((folder / CONFIG).read_text()))
             for stage, folder in (("encoder", run / "encoder"), ("decoder", run))
         },
     )

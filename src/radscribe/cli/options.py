@@ -30,6 +30,22 @@ devices_option = click.option("--devices", type=int, help="The same as --set dev
 strategy_option = click.option("--strategy", help="The same as --set strategy=ddp.")
 
 
+def training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What both training commands take."""
+    folder = click.Path(path_type=Path)
+    for option in (
+        strategy_option,
+        devices_option,
+        resume_option,
+        set_option,
+        config_option,
+        click.option("--out", required=True, type=folder, help="Folder of the run."),
+        click.option("--data", required=True, type=folder, help="Folder with manifest.jsonl."),
+    ):
+        command = option(command)
+    return command
+
+
 class TrainingCommand(click.Command):
     """A command with a configuration, whose keys `--help` lists.
 

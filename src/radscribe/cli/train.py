@@ -6,26 +6,11 @@ from pathlib import Path
 
 import click
 
-from radscribe.cli.options import (
-    TrainingCommand,
-    config_option,
-    configuration,
-    devices_option,
-    require_extra,
-    resume_option,
-    set_option,
-    strategy_option,
-)
+from radscribe.cli.options import TrainingCommand, configuration, require_extra, training_options
 
 
 @click.command(cls=TrainingCommand, configuration="DecoderConfig")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with manifest.jsonl.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
-@config_option
-@set_option
-@resume_option
-@devices_option
-@strategy_option
+@training_options
 def command(
     data: Path,
     out: Path,

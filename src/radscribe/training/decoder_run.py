@@ -17,7 +17,8 @@ import torch
 from radscribe.errors import DataError, UsageError
 from radscribe.models import DECODERS, Decoder, Encoder
 from radscribe.text.tokenizer import ReportTokenizer
-from radscribe.training.config import DecoderConfig, load, require_known
+from radscribe.training.config import CONFIG, DecoderConfig, load, require_known
+from radscribe.training.encoder_run import WEIGHTS as ENCODER_WEIGHTS
 from radscribe.training.encoder_run import load_encoder
 
 WEIGHTS = "decoder.pt"
@@ -84,7 +85,7 @@ def load_decoder(run: Path) -> tuple[Decoder, ReportTokenizer, DecoderConfig]:
     ------
     DataError : the run is not finished.
     """
-    config = load(DecoderConfig, run / "config.json")
+    config = load(DecoderConfig, run / CONFIG)
     if not (run / WEIGHTS).is_file():
         raise DataError(
             f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
@@ -117,7 +118,7 @@ def keep_encoder(source: Path, run: Path) -> None:
     """Copy what an encoder's run, or its import, left into a captioner's."""
     target = run / ENCODER
     target.mkdir(exist_ok=True)
-    for name in ("config.json", "encoder.pt", "validation.json", IMPORT):
+    for name in (CONFIG, ENCODER_WEIGHTS, "validation.json", IMPORT):
         if (source / name).resolve() == (target / name).resolve():
             continue
         if (source / name).exists() or name not in ("validation.json", IMPORT):

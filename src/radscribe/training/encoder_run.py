@@ -12,9 +12,9 @@ from torch import Tensor
 from radscribe.errors import DataError, RadscribeWarning
 from radscribe.models.efficientnet_lite import imagenet_state
 from radscribe.models.encoder import Encoder
-from radscribe.training.config import EncoderConfig, load
+from radscribe.training.config import CONFIG, EncoderConfig, load
 
-CONFIG, WEIGHTS = "config.json", "encoder.pt"
+WEIGHTS = "encoder.pt"
 
 
 def with_backbone_of_source(config: EncoderConfig) -> EncoderConfig:

@@ -17,7 +17,7 @@ from radscribe.models.importers.encoder_import import ImportedEncoder, build
 from radscribe.models.importers.keras_merge import ImportedCaptioner, arrange
 from radscribe.models.importers.reading import read_weights_file
 from radscribe.text.tokenizer import ReportTokenizer
-from radscribe.training.config import DecoderConfig, EncoderConfig, RunConfig, save
+from radscribe.training.config import CONFIG, DecoderConfig, EncoderConfig, RunConfig, save
 from radscribe.training.decoder_run import IMPORT, SHAPES, WEIGHTS, Shapes, build_decoder, keep_encoder
 from radscribe.training.encoder_run import load_encoder
 
@@ -187,7 +187,7 @@ def _write(
 ) -> Path:
     """Configuration, weights, and where they came from."""
     out.mkdir(parents=True, exist_ok=True)
-    save(config, out / "config.json")
+    save(config, out / CONFIG)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     source = {"file": path.name, "sha256": digest, "notes": list(notes)}
