@@ -90,8 +90,6 @@ def command(
         for caption in captioner.stream(
             studies, beam=beam, n_best=n_best, force=force, evidence=evidence is not None
         ):
-            if evidence is not None and caption.text is not None:
-                write(caption, evidence, point, evidence_findings)
             failed |= caption.failed
             if as_json:
                 click.echo(json.dumps(caption.to_dict(), ensure_ascii=False))
@@ -101,6 +99,9 @@ def command(
                 click.echo(f"radscribe: {caption.error}", err=True)
             elif caption.refused and as_json:
                 click.echo(f"radscribe: {caption.study}: refused: {caption.refused}", err=True)
+            if evidence is not None and caption.text is not None:
+                folder = write(caption, evidence, point, evidence_findings)
+                click.echo(f"radscribe: {caption.study}: evidence in {folder}", err=True)
             advance()
     return int(failed)
 

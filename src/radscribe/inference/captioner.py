@@ -154,14 +154,14 @@ class Captioner:
                 constraints=self._constraints,
             )
             # Height and width of the cells of an image, where there are some.
-            shape = next((values.shape[2:] for values in outputs.values() if values.ndim == 4), (0, 0))
+            height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
             maps = features.get("maps", [None] * len(seen))
             for index, prepared in enumerate(seen):
                 drafts[id(prepared)] = self._draft.caption(
                     prepared,
                     hypotheses[index][: options.n_best],
                     features["probabilities"][index],
-                    Cells(*shape, maps[index]) if options.evidence else None,
+                    Cells(height, width, maps[index]) if options.evidence else None,
                 )
         for prepared in batch:
             yield drafts.get(id(prepared)) or self._draft.nothing(prepared)

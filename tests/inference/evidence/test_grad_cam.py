@@ -56,7 +56,7 @@ def test_grad_cam_of_a_finding_is_its_class_activation_map(telling_bundle: Path)
 
 
 def test_grad_cam_of_a_word_is_the_slope_of_its_log_probability(telling_bundle: Path) -> None:
-    """Against differences: a cell's value is the slope when the whole image moves towards what that cell holds
+    """Against differences: a cell's value is the slope when all cells of its image rise by what it holds
     (equations 1 and 2 of Grad-CAM, in one)."""
     encoder, decoder, tokenizer = restore(telling_bundle)
     encoder, decoder = encoder.double(), decoder.double()

@@ -52,7 +52,7 @@ class Scale:
             share = np.log(clipped / self.low) / math.log(self.high / self.low)
         else:
             share = (clipped - self.low) / (self.high - self.low)
-        return np.rint(share * 255).astype(np.uint8)
+        return np.asarray(np.rint(share * 255), dtype=np.uint8)
 
 
 PROBABILITY = Scale(
