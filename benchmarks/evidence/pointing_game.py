@@ -4,11 +4,11 @@
         [--grad-cam BUNDLE] [--jsrt FOLDER] [--jsrt-run RUN] [--read-at 448]
 
 Phantoms: the test part of `radscribe prepare phantom`, whose boxes are known; class activation maps of every
-finding that was drawn, and the attention (of `--grad-cam`'s bundle: the Grad-CAM) of the words that assert it.
-Fixed places come from the train part. JSRT: the Cardiomegaly map of the embedded bundle on 240 frontals
-against the masks of the heart, enlarged or not; fixed places come from the other 239 images. `--read-at` shows
-the same encoders images of another size than they learned from; that of the phantoms comes from its bundle's
-weights, that of the embedded bundle from its run.
+finding that was drawn, and the attention (of `--grad-cam`'s bundle: the Grad-CAM) of the words that assert
+it. Fixed places come from the train part. JSRT: the Cardiomegaly map of the embedded bundle on 240 frontals
+against the masks of the heart, enlarged or not; fixed places come from the other 239 images. `--read-at`
+shows the same encoders images of another size than they learned from; that of the phantoms comes from its
+bundle's weights, that of the embedded bundle from its run.
 """
 
 from __future__ import annotations
@@ -138,9 +138,7 @@ def main() -> None:
         print_rows("phantoms, CAM", [c for e in evidence_of(captions) for c in phantoms.findings(e)])
         print_rows("phantoms, attention of words", [c for k in captions for c in phantoms.words(k)])
         if given.grad_cam:
-            encoder, decoder, tokenizer = restore(given.grad_cam)
-            explain = GradCam(encoder, decoder, tokenizer.bos)
-            captioner = Captioner(given.grad_cam, explain=explain)
+            captioner = Captioner(given.grad_cam, explain=GradCam(*restore(given.grad_cam)))
             told = captioner.stream(phantoms.paths, evidence=True)
             print_rows("phantoms, Grad-CAM of words", [c for k in told for c in phantoms.words(k)])
         for size in given.read_at:

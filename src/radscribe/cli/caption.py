@@ -113,8 +113,7 @@ def gradients(bundle: str | None) -> Explain:
     from radscribe.bundle.restore import restore
     from radscribe.models.grad_cam import GradCam
 
-    encoder, decoder, tokenizer = restore(locate(bundle))
-    return GradCam(encoder, decoder, tokenizer.bos)
+    return GradCam(*restore(locate(bundle)))
 
 
 def render(caption: Caption) -> str:

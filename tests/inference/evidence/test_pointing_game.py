@@ -9,10 +9,10 @@ from benchmarks.evidence.game import Elsewhere, line, play, widened
 from radscribe.inference.evidence import ImageEvidence
 
 
-def evidence(row: int, column: int) -> ImageEvidence:
+def evidence(row: int, column: int, file: str = "a") -> ImageEvidence:
     cells = np.full((10, 10), -20, dtype=np.float32)
     cells[row, column] = 20
-    return ImageEvidence("a", "PA", 100, 200, {"Mass": cells}, None, 1.0, "cam")
+    return ImageEvidence(file, "PA", 100, 200, {"Mass": cells}, None, 1.0, "cam")
 
 
 def test_a_mask_widens_by_the_tolerance_in_every_direction_and_stays_within_the_image() -> None:
@@ -34,7 +34,7 @@ def test_a_hit_needs_the_highest_cell_on_the_target() -> None:
     assert case.area == pytest.approx(0.01)
     assert case.chance == pytest.approx(22 * 32 / 20000)
     assert 0.3 < case.energy <= 1  # logits fall off on the way to the neighbours' centres
-    missed = play(evidence(3, 8), "Mass", "Mass", mask, elsewhere)
+    missed = play(evidence(3, 8, "b"), "Mass", "Mass", mask, elsewhere)
     assert missed.hit == 0
     assert missed.energy < case.energy
     text = line("map", "Mass", [case, missed])
