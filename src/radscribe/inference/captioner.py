@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -103,7 +103,7 @@ class Captioner:
         *,
         ordered: bool = True,
         **asked: Unpack[Asked],
-    ) -> Iterator[Caption]:
+    ) -> Generator[Caption, None, None]:
         """Caption studies as they are done; memory does not grow with their number.
 
         Images are read, checked and encoded on all cores, while the search goes through the studies that are

@@ -7,7 +7,7 @@ for many at once, and runs in the caller's thread while the workers go on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -29,7 +29,7 @@ def two_stages(
     *,
     workers: int,
     ordered: bool = True,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """`together` of `each` of the items; memory does not grow with their number.
 
     Items are drawn in the caller's thread, as many ahead of the results as `AHEAD` and `WAITING` allow. When
@@ -42,7 +42,7 @@ def two_stages(
     together : called in the caller's thread with `BATCH` items at most; one result for each, in order.
     ordered : results come in the order of the items; else as they are done.
     """
-    source = enumerate(items)
+    source, ahead = enumerate(items), max(AHEAD, BATCH + 2 * workers)
     exhausted = False
     failure: BaseException | None = None  # of drawing
     done: SimpleQueue[tuple[int, Future[Half]]] = SimpleQueue()
@@ -54,7 +54,7 @@ def two_stages(
     pool = ThreadPoolExecutor(workers, thread_name_prefix="radscribe")
     try:
         while True:
-            full = exhausted or working + len(ready) >= AHEAD or len(results) >= WAITING
+            full = exhausted or working + len(ready) >= ahead or len(results) >= WAITING
             if not full:
                 try:
                     place, item = next(source)

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 class EncoderSession:
     """Images `[N, 1, S, S]` → the encoder's outputs by name.
 
-    One image after the other on one thread: what an image needs stays in the core's cache, and no thread waits
+    One image after the other on one thread: what it needs stays in the cache of a core, and no thread waits
     for another. Callers fill the cores by calling from several threads.
     """
 
