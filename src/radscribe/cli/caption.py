@@ -20,7 +20,7 @@ BAR = 24  # characters of a full bar
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option("--bundle", help="A bundle's folder, or the name of an embedded one.")
+@click.option("--bundle", help="A bundle's folder, an embedded one's name, or hf:owner/name.")
 @click.option("--beam", type=click.IntRange(min=1), default=3, show_default=True, help="1 is greedy.")
 @click.option("--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Captions a study.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a study, a line each.")
@@ -44,7 +44,7 @@ BAR = 24  # characters of a full bar
     is_flag=True,
     help="Evidence by gradients where the bundle gives none; needs torch and the bundle's weights.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Of the encoder; else all cores.")
+@click.option("--threads", type=click.IntRange(min=1), help="Images encoded at once; else one a core.")
 def command(
     paths: tuple[Path, ...],
     bundle: str | None,
