@@ -89,5 +89,5 @@ def _percentile(ranked: npt.NDArray[np.float32], share: float) -> npt.NDArray[np
     below, between = divmod(share * (ranked.shape[1] - 1), 1)
     low, high = ranked[:, int(below)], ranked[:, int(below) + 1]
     step = (high - low).astype(np.float64)
-    exact = low + step * between if between < 0.5 else high - step * (1 - between)
+    exact: npt.NDArray[Any] = low + step * between if between < 0.5 else high - step * (1 - between)
     return exact.astype(np.float32)

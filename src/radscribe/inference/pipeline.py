@@ -44,17 +44,17 @@ def two_stages(
     """
     source, ahead = enumerate(items), max(AHEAD, BATCH + 2 * workers)
     exhausted = False
-    failure: BaseException | None = None  # of drawing
-    done: SimpleQueue[tuple[int, Future[Half]]] = SimpleQueue()
-    working = 0  # items that the workers have, or that lie in `done`
+    failure: Exception | None = None  # of drawing
+    places: dict[Future[Half], int] = {}  # what the workers have, or have done
+    done: SimpleQueue[Future[Half]] = SimpleQueue()
     ready: list[tuple[int, Half]] = []
-    results: dict[int, Result] = {}  # by place, as they were done
+    results: dict[int, Result] = {}  # by place
     due = 0  # place of the result that comes next
     last = time.monotonic()  # when a batch was begun
     pool = ThreadPoolExecutor(workers, thread_name_prefix="radscribe")
     try:
         while True:
-            full = exhausted or working + len(ready) >= ahead or len(results) >= WAITING
+            full = exhausted or len(places) + len(ready) >= ahead or len(results) >= WAITING
             if not full:
                 try:
                     place, item = next(source)
@@ -63,30 +63,29 @@ def two_stages(
                 except Exception as error:  # noqa: BLE001 - raised below, when what was drawn is done
                     exhausted, failure = True, error
                 else:
-                    working += 1
                     future = pool.submit(each, item)
-                    future.add_done_callback(lambda future, place=place: done.put((place, future)))
+                    places[future] = place
+                    future.add_done_callback(done.put)
             deliverable = bool(results) and (not ordered or due in results)
-            if working:
+            if places:
                 patience = max(0.0, last + PATIENCE - time.monotonic()) if ready else None
-                try:  # waits only when nothing else can be done
-                    place, future = done.get(full and not deliverable, patience)
+                try:  # waits only when there is nothing else to do
+                    future = done.get(full and not deliverable, patience)
                 except Empty:
                     pass
                 else:
-                    working -= 1
-                    ready.append((place, future.result()))
+                    ready.append((places.pop(future), future.result()))
             late = time.monotonic() > last + PATIENCE
-            if len(ready) >= BATCH or (ready and (late or not working)):
-                places, halves = zip(*ready[:BATCH], strict=True)
-                del ready[:BATCH]
+            if len(ready) >= BATCH or (ready and (late or not places)):
                 last = time.monotonic()
-                results.update(zip(places, together(halves), strict=True))
+                batch, ready = ready[:BATCH], ready[BATCH:]
+                drafted = together([half for _, half in batch])
+                results |= zip((place for place, _ in batch), drafted, strict=True)
                 deliverable = not ordered or due in results
             if deliverable:
                 yield results.pop(due if ordered else next(iter(results)))
                 due += 1
-            elif exhausted and not (working or ready or results):
+            elif exhausted and not (places or ready or results):
                 break
     finally:
         pool.shutdown(cancel_futures=True)
