@@ -12,7 +12,7 @@ import pytest
 from radscribe.errors import UsageError
 from radscribe.imaging import phantom
 from radscribe.inference.captioner import BATCH, Captioner
-from radscribe.inference.inputs import StudyInput
+from radscribe.inference.inputs import Source, StudyInput
 
 
 def test_every_kind_of_source_gives_the_same_caption(captioner: Captioner, tmp_path: Path) -> None:
@@ -63,8 +63,9 @@ def test_eight_threads_and_two_streams_share_a_captioner(captioner: Captioner) -
 
 def test_what_fails_in_a_stream_fails_alone(captioner: Captioner, tmp_path: Path) -> None:
     radiograph = phantom.draw(1, (), size=128).radiograph
-    (tmp_path / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing else")
-    sources = [radiograph, tmp_path / "damaged.png", radiograph, tmp_path / "missing.png", radiograph]
+    damaged, missing = tmp_path / "damaged.png", tmp_path / "missing.png"
+    damaged.write_bytes(b"\x89PNG\r\n\x1a\nnothing else")
+    sources: list[Source] = [radiograph, damaged, radiograph, missing, radiograph]
     captions = list(captioner.stream(sources, force=True))
     assert [caption.error is None for caption in captions] == [True, False, True, False, True]
     assert "damaged.png" in str(captions[1].error)
