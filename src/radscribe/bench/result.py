@@ -10,6 +10,11 @@ from typing import Any
 TIMES = "×"  # a ratio
 
 
+def figure(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    return f"{float(f'{value:.3g}'):,g}"
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """The median of repeated figures, and the least and the greatest of them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from radscribe.bench import MEASUREMENTS
 from radscribe.bench.machine import UNKNOWN, machine, versions
-from radscribe.bench.result import Result
+from radscribe.bench.result import Result, figure
 from radscribe.bench.scale import Scale
 from radscribe.bench.setting import Setting, prepare
 from radscribe.errors import UsageError
@@ -87,9 +87,11 @@ def lines(head: dict[str, Any]) -> Iterator[str]:
 def row(result: Result) -> str:
     """A result for a reader."""
     spread, verdict = result.spread, {None: "", True: "met", False: "MISSED"}[result.met]
-    value = UNKNOWN if spread is None else f"{spread.median:.3g} {result.unit}"
+    value = UNKNOWN if spread is None else f"{figure(spread.median)} {result.unit}"
     between = (
-        "" if spread is None or spread.low == spread.high else f"({spread.low:.3g} to {spread.high:.3g})"
+        ""
+        if spread is None or spread.low == spread.high
+        else f"({figure(spread.low)} to {figure(spread.high)})"
     )
     goal = f"goal {result.goal}: {verdict}" if result.goal else ""
     return f"{result.name:20} {value:15} {between:18} {goal:20} {result.meaning}"
