@@ -3,8 +3,8 @@
     python -m benchmarks.inference.torch_eager RUN [--rounds 7]
 
 RUN is a captioner's run. In torch: the encoder, then `models.captioner.greedy`. Here: the graphs that
-`radscribe export` makes of it, in onnxruntime, and the search that serves with a beam of 1 and no constraint,
-since `greedy` has none. Both have every core; both sides run in turn; captions must be equal.
+`radscribe export` makes of it, in onnxruntime, an image a core, and the search that serves with a beam of 1
+and no constraint, since `greedy` has none. Both have every core and run in turn; captions must be equal.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from __future__ import annotations
 import argparse
 import logging
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from radscribe.bench import decoding
 from radscribe.bench.images import decoded, drawn, repeated
 from radscribe.bench.pairs import in_turn, ratio
 from radscribe.bench.result import Spread, figure
@@ -25,10 +27,10 @@ from radscribe.bundle import format as bundle_format
 from radscribe.bundle.export import export
 from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.join_views import join_views
-from radscribe.inference.search import search
 from radscribe.inference.sessions import DecoderSession, EncoderSession
 from radscribe.labels import view_code
 from radscribe.models import captioner
+from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.decoder_run import load_captioner
 
 BATCHES = (1, 8, 32)
@@ -55,16 +57,20 @@ class Torch:
 class Ours:
     """The bundle of the same run."""
 
-    def __init__(self, bundle: Path, bos: int, eos: int, threads: int) -> None:
-        spec = bundle_format.read(bundle)
-        self._encoder = EncoderSession(bundle, spec, threads)
-        self._decoder = DecoderSession(bundle, spec)
-        self._search = partial(search, bos=bos, eos=eos, max_length=spec.decoder.max_length, beam=1)
+    def __init__(self, bundle: Path, tokenizer: ReportTokenizer, threads: int) -> None:
+        self._spec = bundle_format.read(bundle)
+        self._encoder = EncoderSession(bundle, self._spec)
+        self._decoder, self._tokenizer = DecoderSession(bundle, self._spec), tokenizer
+        self._threads = threads
 
     def __call__(self, images: np.ndarray) -> Captions:
-        features = join_views(self._encoder(images), [("PA",)] * len(images))
-        found = self._search(self._decoder.step, *self._decoder.init_state(features))
-        return [list(best.tokens) for best, *_ in found]
+        with ThreadPoolExecutor(self._threads) as pool:
+            seen = list(pool.map(lambda image: self._encoder(image[None]), images))
+        outputs = {name: np.concatenate([output[name] for output in seen]) for name in seen[0]}
+        features = join_views(outputs, [("PA",)] * len(images))
+        longest = self._spec.decoder.max_length
+        found = decoding.captions(self._decoder, self._tokenizer, features, longest=longest)
+        return [list(best.tokens) for best in found]
 
 
 def main() -> None:
@@ -81,7 +87,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         export(arguments.run, folder / "bundle", weights=False)
-        ours = Ours(folder / "bundle", eager.tokenizer.bos, eager.tokenizer.eos, threads)
+        ours = Ours(folder / "bundle", eager.tokenizer, threads)
         images = decoded(repeated(drawn(folder, BATCHES[-1]), BATCHES[-1]), eager.encoder.image_size)
         print(f"torch {torch.__version__}, {threads} threads, {arguments.rounds} rounds\n")
         print(

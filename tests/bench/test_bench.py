@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from radscribe.bench import MEASUREMENTS, images
 from radscribe.bench.cold_start import cost
+from radscribe.bench.decoding import captions
 from radscribe.bench.machine import machine, peak_mb, resident_mb
 from radscribe.bench.pairs import exponent, in_turn, ratio
 from radscribe.bench.result import Goal, Result, Spread
@@ -23,6 +25,8 @@ from radscribe.bench.setting import Setting, prepare
 from radscribe.cli.bench import command
 from radscribe.errors import BundleError, RadscribeError, UsageError
 from radscribe.imaging import phantom
+from radscribe.inference.sessions import DecoderSession
+from radscribe.text.tokenizer import ReportTokenizer
 
 TINY = Scale(
     images=1, studies=2, rounds=1, widths=(3,), batches=(1, 2), growth=(1, 2, 4), lengths=(2, 4), starts=1
@@ -120,6 +124,16 @@ def test_a_process_costs_its_own_memory_and_not_its_parents() -> None:
         cost(["python3", "-c", "import sys; print('sorry', file=sys.stderr); sys.exit(3)"])
 
 
+@pytest.mark.parametrize("beam", [1, 3])
+def test_captions_of_a_given_length_have_it(setting: Setting, beam: int) -> None:
+    folder, spec = setting.bundle.folder, setting.bundle.spec
+    decoder, tokenizer = DecoderSession(folder, spec), ReportTokenizer.load(folder / spec.tokenizer)
+    features = {"probabilities": np.full((2, 14), 0.1, np.float32)}
+    for length in (2, 60):  # shorter and longer than what it says of itself
+        found = captions(decoder, tokenizer, features, shortest=length, longest=length, beam=beam)
+        assert [len(best.tokens) for best in found] == [length, length]
+
+
 def test_the_machine_is_told() -> None:
     told = machine()
     assert told["processor"]
@@ -144,11 +158,12 @@ def test_json_is_one_object_and_the_table_has_a_line_a_result(folder: Path) -> N
     assert {"machine", "versions", "images", "results"} <= set(told)
     assert told["versions"]["bundle"].startswith("nih-iu-1@")
     assert told["images"].startswith("1 file of 512 x 512 (PNG)")
-    assert [result["name"] for result in told["results"]] == ["batch.1", "batch.2"]
+    names = ["batch.1", "batch.2", "batch.one-a-core"]
+    assert [result["name"] for result in told["results"]] == names
     assert set(told["results"][0]) == {"name", "meaning", "value", "low", "high", "unit", "goal", "met"}
     said.clear()
     bench(None, None, folder, ["batch"], False, said.append, TINY)
-    assert [line.split()[0] for line in said if line.startswith("batch.")] == ["batch.1", "batch.2"]
+    assert [line.split()[0] for line in said if line.startswith("batch.")] == names
 
 
 def test_a_wrong_bundle_is_one_line(folder: Path) -> None:

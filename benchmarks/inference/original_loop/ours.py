@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from radscribe.bench import forced
+from radscribe.bench import decoding
 from radscribe.bundle import format as bundle_format
 from radscribe.bundle.export import export
 from radscribe.inference.constraints import of_a_caption
@@ -51,13 +51,13 @@ class Ours:
         self._tokenizer = ReportTokenizer.load(bundle / spec.tokenizer)
         constraints = of_a_caption(self._tokenizer) if constrained else ()
         self._search = partial(
-            forced.captions, DecoderSession(bundle, spec), self._tokenizer, constraints=constraints
+            decoding.captions, DecoderSession(bundle, spec), self._tokenizer, constraints=constraints
         )
 
     def captions(self, scores: Array, words: int, beam: int = 1) -> list[list[str]]:
         """The best captions of N studies with probabilities `[N, F]`."""
-        found = self._search({"probabilities": scores}, length=words, beam=beam)
-        return [[self._tokenizer.token(token) for token in best.tokens] for best, *_ in found]
+        found = self._search({"probabilities": scores}, shortest=words, longest=words, beam=beam)
+        return [[self._tokenizer.token(token) for token in best.tokens] for best in found]
 
     def seconds(self, scores: Array, words: int, beam: int = 1) -> float:
         """Seconds a caption; captions are so quick that they are repeated for a while, after one untimed."""

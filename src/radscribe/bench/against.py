@@ -9,7 +9,6 @@ from radscribe.bench.images import decoded, repeated
 from radscribe.bench.pairs import in_turn, ratio
 from radscribe.bench.result import Result
 from radscribe.bench.setting import Opened, Setting
-from radscribe.inference.captioner import BATCH
 
 
 def measure(setting: Setting) -> Iterator[Result]:
@@ -21,13 +20,13 @@ def measure(setting: Setting) -> Iterator[Result]:
     def encoder(bundle: Opened) -> Callable[[], object]:
         bare = BareEncoder(bundle.encoder, setting.threads)
         tensors = decoded(files, bundle.spec.encoder.image_size)
-        return lambda: bare(tensors, BATCH)
+        return lambda: bare.one_a_core(tensors)
 
     def end_to_end(bundle: Opened) -> Callable[[], object]:
         return lambda: list(bundle.captioner.stream(files))
 
     for name, meaning, side in (
-        ("encoder", f"images/s of the bare encoder, batch {BATCH}", encoder),
+        ("encoder", "images/s of the bare encoder, an image a core", encoder),
         ("end-to-end", "studies/s from files to captions (beam 3)", end_to_end),
     ):
         seconds = in_turn({key: side(bundle) for key, bundle in bundles.items()}, setting.scale.rounds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from radscribe.bench.bare import BareEncoder
@@ -18,17 +18,25 @@ def measure(setting: Setting) -> Iterator[Result]:
     files = repeated(setting.files, max(first, *others))
     tensors = decoded(files, setting.bundle.spec.encoder.image_size)
     bare = BareEncoder(setting.bundle.encoder, setting.threads)
-    sides = {size: partial(bare, tensors, size) for size in (first, *others)}
+    sides: dict[int, Callable[[], object]] = {
+        size: partial(bare.batched, tensors, size) for size in (first, *others)
+    }
+    sides[0] = partial(bare.one_a_core, tensors)
     seconds = in_turn(sides, setting.scale.rounds)
     yield Result(
         f"batch.{first}",
-        f"the bare encoder, {first} at a time",
+        f"the bare encoder, all cores at {first} image at a time",
         Spread.of(len(tensors) / s for s in seconds[first]),
         "images/s",
     )
     for size in others:
         yield Result(
             f"batch.{size}",
-            f"images/s of the bare encoder, {size} at a time over {first} at a time",
+            f"images/s of the bare encoder, all cores at {size} at a time, over {first} at a time",
             ratio(seconds[first], seconds[size]),
         )
+    yield Result(
+        "batch.one-a-core",
+        f"images/s of the bare encoder, each core at an image of its own, over all at {first} at a time",
+        ratio(seconds[first], seconds[0]),
+    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from radscribe.bench import forced
+from radscribe.bench import decoding
+from radscribe.bench.bare import BATCH
 from radscribe.bench.images import decoded, repeated
 from radscribe.bench.pairs import exponent, in_turn, ratio
 from radscribe.bench.result import Result
 from radscribe.bench.setting import Setting
-from radscribe.inference.captioner import BATCH
 from radscribe.inference.constraints import of_a_caption
 from radscribe.inference.join_views import join_views
 from radscribe.inference.sessions import DecoderSession, EncoderSession
@@ -31,7 +31,13 @@ def measure(setting: Setting) -> Iterator[Result]:
     lengths = [max(int(length * share), 1) for length in setting.scale.lengths]
 
     def decode(length: int) -> None:
-        forced.captions(decoder, tokenizer, features, length, BEAM, constraints)
+        decoding.captions(
+            *(decoder, tokenizer, features),
+            shortest=length,
+            longest=length,
+            beam=BEAM,
+            constraints=constraints,
+        )
 
     sides = {length: partial(decode, length) for length in lengths}
     seconds = in_turn(sides, setting.scale.rounds)
