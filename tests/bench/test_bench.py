@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +20,13 @@ from radscribe.bench.decoding import captions
 from radscribe.bench.machine import machine, peak_mb, resident_mb
 from radscribe.bench.pairs import exponent, in_turn, ratio
 from radscribe.bench.result import Goal, Result, Spread
-from radscribe.bench.run import bench, chosen, row
+from radscribe.bench.run import bench, chosen
 from radscribe.bench.scale import Scale
 from radscribe.bench.setting import Setting, prepare
+from radscribe.bench.table import row
 from radscribe.cli.bench import command
-from radscribe.errors import BundleError, RadscribeError, UsageError
+from radscribe.cli.main import main
+from radscribe.errors import RadscribeError, UsageError
 from radscribe.imaging import phantom
 from radscribe.inference.sessions import DecoderSession
 from radscribe.text.tokenizer import ReportTokenizer
@@ -115,13 +118,13 @@ def test_a_goal_is_met_or_missed_and_said() -> None:
 def test_a_process_costs_its_own_memory_and_not_its_parents() -> None:
     held = bytearray(200 * 2**20)  # Linux counts what a parent had resident when it started a child
     held[::4096] = b"x" * len(held[::4096])
-    figures = cost(["python3", "-c", "pass"])
+    figures = cost([sys.executable, "-c", "pass"])
     assert figures["seconds"] > 0
     assert figures["peak_mb"] is None or figures["peak_mb"] < 100
     if (resident := resident_mb()) is not None:
         assert 200 < resident <= (peak_mb() or 0)
     with pytest.raises(RadscribeError, match="ended with 3: sorry"):
-        cost(["python3", "-c", "import sys; print('sorry', file=sys.stderr); sys.exit(3)"])
+        cost([sys.executable, "-c", "import sys; print('sorry', file=sys.stderr); sys.exit(3)"])
 
 
 @pytest.mark.parametrize("beam", [1, 3])
@@ -166,13 +169,15 @@ def test_json_is_one_object_and_the_table_has_a_line_a_result(folder: Path) -> N
     assert [line.split()[0] for line in said if line.startswith("batch.")] == names
 
 
-def test_a_wrong_bundle_is_one_line(folder: Path) -> None:
-    runner = CliRunner()
-    for arguments in (["--bundle", "nowhere"], ["--against", "nowhere"]):
-        failed = runner.invoke(command, [*arguments, "--images", str(folder), "--only", "batch"])
-        assert isinstance(failed.exception, BundleError)
-        assert str(failed.exception).startswith("nowhere: no such bundle; ")
-        assert failed.output == ""
+@pytest.mark.parametrize("option", ["--bundle", "--against"])
+def test_a_wrong_bundle_is_one_line(folder: Path, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", option, "nowhere", "--images", str(folder), "--only", "batch"])
+    told = capsys.readouterr()
+    assert ended.value.code == 1
+    assert told.out == ""
+    assert told.err.startswith("radscribe: nowhere: no such bundle; ")
+    assert told.err.count("\n") == 1
 
 
 def test_help_names_every_measurement() -> None:

@@ -1,17 +1,17 @@
-"""Which measurements run, and the table or the JSON of what they give."""
+"""Which measurements run, on what, and who is told."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from radscribe.bench import MEASUREMENTS
-from radscribe.bench.machine import UNKNOWN, machine, versions
-from radscribe.bench.result import Result, figure
+from radscribe.bench.machine import machine, versions
 from radscribe.bench.scale import Scale
 from radscribe.bench.setting import Setting, prepare
+from radscribe.bench.table import lines, row
 from radscribe.errors import UsageError
 
 
@@ -68,30 +68,3 @@ def head(setting: Setting) -> dict[str, Any]:
         "threads": setting.threads,
         "rounds": setting.scale.rounds,
     }
-
-
-def lines(head: dict[str, Any]) -> Iterator[str]:
-    """The head for a reader."""
-    of, memory = head["machine"], head["machine"]["memory_gib"]
-    yield (
-        f"{of['processor']} ({of['architecture']}), {of['cores']} of {of['cores_of_machine']} cores, "
-        f"{UNKNOWN if memory is None else f'{memory} GiB'}; {' '.join(of['vectors']) or UNKNOWN}"
-    )
-    yield ", ".join(f"{name} {version}" for name, version in head["versions"].items())
-    yield f"{head['images']}; {head['threads']} threads; {head['rounds']} rounds: median (least to greatest)"
-    if of["load"] is not None and of["load"] > 0.5:
-        yield f"! the machine was not idle when this began: a load of {of['load']} on {of['cores']} cores"
-    yield ""
-
-
-def row(result: Result) -> str:
-    """A result for a reader."""
-    spread, verdict = result.spread, {None: "", True: "met", False: "MISSED"}[result.met]
-    value = UNKNOWN if spread is None else f"{figure(spread.median)} {result.unit}"
-    between = (
-        ""
-        if spread is None or spread.low == spread.high
-        else f"({figure(spread.low)} to {figure(spread.high)})"
-    )
-    goal = f"goal {result.goal}: {verdict}" if result.goal else ""
-    return f"{result.name:20} {value:15} {between:18} {goal:20} {result.meaning}"

@@ -33,7 +33,7 @@ class Scale:
 
 FULL = Scale(
     images=64,
-    studies=64,
+    studies=128,
     rounds=7,
     widths=(2, 3, 5, 10),
     batches=(1, 8, 32),
@@ -43,7 +43,7 @@ FULL = Scale(
 )
 QUICK = Scale(
     images=8,
-    studies=16,
+    studies=32,
     rounds=3,
     widths=(3,),
     batches=(1, 8, 32),
