@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from radscribe.cli.options import progress
+from radscribe.cli.search import search_options, strategy
 
 if TYPE_CHECKING:
     from radscribe.inference.caption import Caption
@@ -19,7 +20,7 @@ BAR = 24  # characters of a full bar
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option("--bundle", help="A bundle's folder, or the name of an embedded one.")
-@click.option("--beam", type=click.IntRange(min=1), default=3, show_default=True, help="1 is greedy.")
+@search_options
 @click.option("--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Captions a study.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a study, a line each.")
 @click.option("--force", is_flag=True, help="Caption also what the chest check refuses, under a warning.")
@@ -28,12 +29,12 @@ BAR = 24  # characters of a full bar
 def command(
     paths: tuple[Path, ...],
     bundle: str | None,
-    beam: int,
     n_best: int,
     as_json: bool,
     force: bool,
     one_study: bool,
     threads: int | None,
+    **search: Any,
 ) -> int:
     """Write a draft caption for each study: not verified, not for diagnosis.
 
@@ -49,16 +50,14 @@ def command(
     2: wrong use.
     """
     import radscribe
-    from radscribe.errors import UsageError
     from radscribe.inference.inputs import group
 
-    if n_best > beam:
-        raise UsageError(f"--n-best {n_best} is more than --beam {beam}", remedy="raise --beam")
+    chosen = strategy(n_best=n_best, **search)
     captioner = radscribe.load(bundle, threads=threads)
     studies = group(paths, together=one_study)
     failed = False
     with progress(len(studies)) as advance:
-        for caption in captioner.stream(studies, beam=beam, n_best=n_best, force=force):
+        for caption in captioner.stream(studies, strategy=chosen, n_best=n_best, force=force):
             failed |= caption.failed
             if as_json:
                 click.echo(json.dumps(caption.to_dict(), ensure_ascii=False))

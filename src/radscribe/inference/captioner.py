@@ -12,13 +12,13 @@ import numpy as np
 from radscribe.bundle import format as bundle_format
 from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.caption import Caption
-from radscribe.inference.constraints import of_a_caption
+from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.inputs import Source, StudyInput, as_study
 from radscribe.inference.join_views import join_views
 from radscribe.inference.options import Options
 from radscribe.inference.prepare import Prepared, Preparer
-from radscribe.inference.search import search
+from radscribe.inference.search import Strategy, search
 from radscribe.inference.sessions import DecoderSession, EncoderSession
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -56,6 +56,7 @@ class Captioner:
         self._prepare = Preparer(self.spec.encoder.image_size, self.spec.encoder.views)
         self._draft = Drafter(self.spec, self._tokenizer)
         self._constraints = of_a_caption(self._tokenizer)
+        self._claims = Claims(self._tokenizer)
 
     @property
     def bundle(self) -> str:
@@ -74,6 +75,7 @@ class Captioner:
         beam: int = 3,
         n_best: int = 1,
         force: bool = False,
+        strategy: Strategy | None = None,
     ) -> Caption:
         """Caption one study.
 
@@ -81,8 +83,9 @@ class Captioner:
         ----------
         source : a path, a folder, an array `[H, W]`, a `Radiograph`, a `Study`, or several images of one.
         beam : beam width; 1 is greedy.
-        n_best : captions to return, at most `beam`.
+        n_best : captions to return, at most `beam`, or what `strategy` gives.
         force : caption what the chest check refuses, under a warning.
+        strategy : how to search, of `radscribe.inference.search`; None is `Beam(beam)`.
 
         Returns
         -------
@@ -92,7 +95,7 @@ class Captioner:
         ------
         UsageError : a beam below 1, more captions than the beam holds, or a source of another kind.
         """
-        return next(self.stream([source], beam=beam, n_best=n_best, force=force))
+        return next(self.stream([source], beam=beam, n_best=n_best, force=force, strategy=strategy))
 
     def stream(
         self,
@@ -101,13 +104,14 @@ class Captioner:
         beam: int = 3,
         n_best: int = 1,
         force: bool = False,
+        strategy: Strategy | None = None,
     ) -> Iterator[Caption]:
         """Caption studies in order, each when its batch is done; memory does not grow with their number.
 
         The next batch is read and checked while the encoder sees the present one. Parameters and errors are
         those of `caption`.
         """
-        return self._stream(iter(sources), Options(beam, n_best, force))
+        return self._stream(iter(sources), Options(beam, n_best, force, strategy))
 
     def _stream(self, sources: Iterator[Source | StudyInput], options: Options) -> Iterator[Caption]:
         waiting: deque[Future[Prepared]] = deque()
@@ -138,8 +142,8 @@ class Captioner:
                 bos=self._tokenizer.bos,
                 eos=self._tokenizer.eos,
                 max_length=self.spec.decoder.max_length,
-                beam=options.beam,
-                constraints=self._constraints,
+                strategy=options.search,
+                constraints=(*self._constraints, self._claims.of([study.views for study in seen])),
             )
             # Height and width of the cells that the decoder attends to, where it does.
             shape = next((values.shape[2:] for values in outputs.values() if values.ndim == 4), (0, 0))
