@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radscribe.errors import UsageError
-from radscribe.inference.constraints import NoRepeatedNgram
+from radscribe.inference.constraints import NoRepeatedNgram, of_a_caption
 from radscribe.inference.search import (
     Beam,
     DiverseBeam,
@@ -27,6 +27,7 @@ from radscribe.inference.search import (
     search,
 )
 from radscribe.inference.search.largest import largest
+from radscribe.text.tokenizer import ReportTokenizer
 from tests.inference.toy_language import BOS, EOS, LONGEST, WORDED, Bigrams, V, captions, run, table
 
 RANKERS = [Mean(), Total(), LengthPenalty(0.7), LengthPenalty(1.5)]
@@ -204,3 +205,24 @@ def test_the_largest_are_those_of_a_full_sort(data: st.DataObject, count: int, s
 def test_strategies_that_make_no_sense(wrong: object) -> None:
     with pytest.raises(UsageError):
         wrong()  # type: ignore[operator]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(2, 4), max_size=12), st.integers(1, 4))
+def test_a_few_tokens_in_a_row_are_not_said_twice(said: list[int], length: int) -> None:
+    scores = np.zeros((1, V))
+    NoRepeatedNgram(length).apply(scores, np.array([said], dtype=np.int64), np.zeros(1, np.int64))
+    for token in range(V):
+        following = [*said, token]
+        grams = [tuple(following[i : i + length]) for i in range(len(following) - length + 1)]
+        assert np.isneginf(scores[0, token]) == (bool(grams) and grams[-1] in grams[:-1])
+
+
+def test_a_caption_may_start_two_sentences_alike() -> None:
+    tokenizer = ReportTokenizer.train(["there is a mass . there is a nodule ."], min_frequency=1)
+    tokens = np.array([tokenizer.encode("there is a mass . there is")])
+    scores = np.zeros((1, len(tokenizer)), dtype=np.float32)
+    for constraint in of_a_caption(tokenizer):
+        constraint.apply(scores, tokens, np.zeros(1, np.int64))
+    (a,) = tokenizer.encode("a")
+    assert np.isfinite(scores[0, a])

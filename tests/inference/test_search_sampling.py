@@ -10,7 +10,7 @@ import pytest
 
 from radscribe.inference.search import Greedy, Sample
 from radscribe.inference.search.sample import draw
-from tests.inference.toy_language import BOS, V, Bigrams, captions, run, table
+from tests.inference.toy_language import BOS, Bigrams, V, captions, run, table
 
 DRAWS = 4000
 UNLIKELY = 3.1  # a standard normal exceeds this once in a thousand times

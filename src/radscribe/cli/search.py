@@ -24,8 +24,12 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--temperature", type=float, help="Below 1 sharpens what is drawn from. [1]"),
         click.option("--sample", is_flag=True, help="Draw --n-best captions instead of searching."),
         click.option("--diversity", type=float, help="Of --diverse: what saying the same costs, nats. [0.5]"),
-        click.option("--diverse", type=int, metavar="GROUPS", help="Share the beam among groups that differ."),
-        click.option("--length-penalty", type=float, metavar="A", help="Rank as Wu et al. do, not by the mean."),
+        click.option(
+            "--diverse", type=int, metavar="GROUPS", help="Share the beam among groups that differ."
+        ),
+        click.option(
+            "--length-penalty", type=float, metavar="A", help="Rank as Wu et al. do, not by the mean."
+        ),
         click.option("--beam", type=click.IntRange(min=1), help=f"Width of the beam; 1 is greedy. [{BEAM}]"),
     ):
         command = option(command)

@@ -26,7 +26,8 @@ class Options:
         width = self.search.width
         if not 1 <= self.n_best <= width:
             raise UsageError(
-                f"{self.n_best} captions of a search for {width}", remedy="take 1 <= n-best <= beam (or samples)"
+                f"{self.n_best} captions of a search for {width}",
+                remedy="take 1 <= n-best <= beam (or samples)",
             )
 
     @property

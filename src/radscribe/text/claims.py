@@ -28,7 +28,17 @@ PRIOR = (
     *_each("increase|increased|increasing|decrease|decreased|decreasing", "in|since|from|compared"),
     *_each("has|have", "increased|decreased|been|developed|cleared"),
     *("increasing", "decreasing", "increase of", "decrease of"),
-    *("improv*", "worsen*", "new", "newly", "progress*", "persist*", "resolved", "resolving", "resolution of"),
+    *(
+        "improv*",
+        "worsen*",
+        "new",
+        "newly",
+        "progress*",
+        "persist*",
+        "resolved",
+        "resolving",
+        "resolution of",
+    ),
     *("since", "still", "remain", "remains", "remained", "no longer", "no change", "not changed"),
     *("residual", "recurren*", "today", "developing", "clearing of", "earlier", "last", "removed", "removal"),
     *("reexpan*", "re-expan*", "as before"),
@@ -40,7 +50,9 @@ PRIOR_UNLESS_EVENT = ("prior", "priors", "previous", "previously")
 LATERAL = (
     *_each("pa|ap|frontal", "and", "lateral"),
     *("on lateral", "on the lateral", "on laterals", "on the laterals", "in the laterals"),
-    *_each("lateral", "view|views|film|films|image|images|exam*|radiograph|radiographs|projection|projections"),
+    *_each(
+        "lateral", "view|views|film|films|image|images|exam*|radiograph|radiographs|projection|projections"
+    ),
     *("retrosternal", "ap diameter", "ap dimension", "anterior wedg*", "anteriorly wedg*"),
     *_each("posterior", "costophrenic|cp|sulc*|gutter|gutters|diaphragm*"),
 )

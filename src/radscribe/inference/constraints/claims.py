@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from radscribe.inference.constraints.constraint import Scores, Tokens
 from radscribe.inference.constraints.phrases import Phrases
-from radscribe.labels import view_code, VIEW_KINDS
+from radscribe.labels import VIEW_KINDS, view_code
 from radscribe.text import claims
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -20,9 +20,9 @@ ALWAYS, NO_LATERAL, NO_FRONTAL = 1, 2, 4
 class Claims:
     """What captions of one vocabulary must not claim; `of` tells it for the views of some studies.
 
-    The phrases are those of `text.claims`, by which sentences are kept out of training too. Where a word ends
-    is known one token too late, so a piece that completes a phrase is forbidden even where its word might have
-    gone on ("again", "st").
+    The phrases are those of `text.claims`, by which sentences are kept out of training too. Where a word
+    ends is known one token too late, so a piece that completes a phrase is forbidden even where its word
+    might have gone on ("again", "st").
     """
 
     def __init__(self, tokenizer: ReportTokenizer) -> None:

@@ -18,13 +18,12 @@ class NoRepeatedNgram:
         self._before = length - 1
 
     def apply(self, scores: Scores, tokens: Tokens, studies: Tokens) -> None:
-        spoken = tokens.shape[1]
-        if spoken <= self._before:
+        starts = tokens.shape[1] - self._before
+        if starts <= 0:
             return
         # Where in each row its last tokens stood before: what followed them is forbidden now.
-        seen = np.ones((len(tokens), spoken - self._before), dtype=bool)
+        seen = np.ones((len(tokens), starts), dtype=bool)
         for place in range(self._before):
-            last = tokens[:, spoken - self._before + place, None]
-            seen &= tokens[:, place : spoken - self._before + place] == last
+            seen &= tokens[:, place : place + starts] == tokens[:, starts + place, None]
         for row, start in zip(*seen.nonzero(), strict=True):
             scores[row, tokens[row, start + self._before]] = -np.inf

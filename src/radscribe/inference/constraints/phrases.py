@@ -133,28 +133,34 @@ class Phrases:
         columns = np.full((longest, len(tokens)), -1, np.int64)  # of the i-th character of each token
         for place, text in enumerate(spelled):
             columns[: len(text), place] = [self._column.get(character, 0) for character in text]
-        place_of = {0: 0}  # node → state
+        states = np.full(len(self._next), -1, np.int64)  # of each node that is reached between tokens
+        states[0] = 0
+        new, reached = np.zeros(1, np.int32), 1
+        nodes: list[npt.NDArray[np.int32]] = []
         following: list[npt.NDArray[np.int32]] = []
         forbidden: list[Kinds] = []
-        reached = [0]
-        for start in reached:  # grows while it is read
-            node = np.full(len(tokens), start, np.int32)
-            bad = np.zeros(len(tokens), np.uint8)
+        while len(new):
+            node = np.repeat(new[:, None], len(tokens), axis=1)  # [new, V]
+            bad = np.zeros(node.shape, np.uint8)
             for column in columns:
                 bad |= self._bad[node, column]
                 node = self._next[node, column]
             bad |= self._end[node]
-            bad[tokenizer.eos] = self._stop[start]
-            forbidden.append(bad)
+            bad[:, tokenizer.eos] = self._stop[new]
+            nodes.append(new)
             following.append(node)
-            for new in set(node.tolist()) - place_of.keys():
-                place_of[new] = len(place_of)
-                reached.append(new)
-        states = np.zeros(len(self._next), np.int64)
-        states[list(place_of)] = list(place_of.values())
-        table, kinds = states[np.stack(following)], np.stack(forbidden)
-        _close_dead_ends(table, kinds, self._stop[reached], speakable=np.array([bool(s) for s in spelled]))
-        return table, kinds, self._memory(reached, pieces=any(token.startswith(CONTINUES) for token in tokens))
+            forbidden.append(bad)
+            new = np.unique(node[states[node] < 0])
+            states[new] = np.arange(reached, reached + len(new))
+            reached += len(new)
+        table, kinds = states[np.concatenate(following)], np.concatenate(forbidden)
+        at = np.concatenate(nodes)
+        _close_dead_ends(table, kinds, self._stop[at], speakable=np.array([bool(text) for text in spelled]))
+        return (
+            table,
+            kinds,
+            self._memory(at.tolist(), pieces=any(token.startswith(CONTINUES) for token in tokens)),
+        )
 
     def _memory(self, nodes: Sequence[int], pieces: bool) -> int:
         """Tokens that a node's text consists of at most: of whole words as many as there are spaces."""
@@ -164,9 +170,7 @@ class Phrases:
         return max(len(text[node]) if pieces else text[node].count(" ") for node in nodes)
 
 
-def _close_dead_ends(
-    table: Integers, kinds: Kinds, pending: Kinds, speakable: npt.NDArray[np.bool_]
-) -> None:
+def _close_dead_ends(table: Integers, kinds: Kinds, pending: Kinds, speakable: npt.NDArray[np.bool_]) -> None:
     """Forbid what leads to a state in which everything else is forbidden, in place."""
     while True:
         dead = np.bitwise_and.reduce(kinds[:, speakable] if speakable.any() else kinds, axis=1) & pending

@@ -12,7 +12,7 @@ from radscribe.errors import UsageError
 from radscribe.inference.search.greedy import Greedy
 from radscribe.inference.search.hypothesis import Hypothesis
 from radscribe.inference.search.largest import largest
-from radscribe.inference.search.ranking import Mean, Ranker, ranked
+from radscribe.inference.search.ranking import MEAN, Ranker, ranked
 from radscribe.inference.search.step import Doubles, Integers
 from radscribe.inference.search.strategy import Choice, Chooser
 
@@ -32,7 +32,7 @@ class Beam:
     """
 
     width: int = 3
-    rank: Ranker = Mean()
+    rank: Ranker = MEAN
 
     def __post_init__(self) -> None:
         if self.width < 1:

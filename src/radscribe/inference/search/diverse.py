@@ -10,7 +10,7 @@ import numpy as np
 from radscribe.errors import UsageError
 from radscribe.inference.search.beam import Beams
 from radscribe.inference.search.hypothesis import Hypothesis
-from radscribe.inference.search.ranking import Mean, Ranker, ranked
+from radscribe.inference.search.ranking import MEAN, Ranker, ranked
 from radscribe.inference.search.step import Doubles, Integers
 from radscribe.inference.search.strategy import Choice, Chooser
 
@@ -36,7 +36,7 @@ class DiverseBeam:
     width: int = 6
     groups: int = 3
     strength: float = 0.5
-    rank: Ranker = Mean()
+    rank: Ranker = MEAN
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.groups < 1 or self.width % self.groups:
@@ -82,7 +82,7 @@ class _Groups:
             ended.append(end[:, 0] * rows + end[:, 1] + start)
         self._first = False
         going = np.stack([beams.going() for beams in self._groups])  # [G, N]
-        left = going.any(axis=0)
+        left = np.logical_or.reduce(going)
         for beams, open_ in zip(self._groups, going, strict=True):
             beams.close(~open_)
             beams.keep(left)

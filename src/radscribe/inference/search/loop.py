@@ -48,10 +48,12 @@ def search(
         scores = log_probabilities.astype(np.float64)
         for constraint in constraints:
             constraint.apply(scores, paths.tokens, paths.study)
-        # A row ends where it must, and where there is nothing else that it may say.
-        over = slice(None) if t == max_length else scores.max(axis=1) == -np.inf
-        scores[over] = -np.inf
-        scores[over, eos] = log_probabilities[over, eos]
+        over = scores.max(axis=1) == -np.inf  # there is nothing that the row may say: it ends
+        if t == max_length:
+            over[:] = True
+        if over.any():
+            scores[over] = -np.inf
+            scores[over, eos] = log_probabilities[over, eos]
         ended, parents, token = chooser.choose(scores, eos)
         for row in ended:
             finished[paths.study[row]].append(paths.hypothesis(row, log_probabilities[row, eos]))

@@ -42,6 +42,9 @@ class Mean:
         return np.asarray(log_probability, dtype=np.float64) / length
 
 
+MEAN = Mean()  # what strategies rank by, unless told otherwise
+
+
 @dataclass(frozen=True, slots=True)
 class LengthPenalty:
     """Length penalty of Wu et al., Google's Neural Machine Translation System, 2016, equation 14.
@@ -60,7 +63,8 @@ class LengthPenalty:
             raise UsageError(f"a length penalty of {self.alpha}", remedy="take 0 or more; 0.6 is common")
 
     def __call__(self, log_probability: npt.NDArray[Any] | float, length: int) -> Doubles:
-        return np.asarray(log_probability, dtype=np.float64) / ((5 + length) / 6) ** self.alpha
+        penalty: float = ((5 + length) / 6) ** self.alpha
+        return np.asarray(log_probability, dtype=np.float64) / penalty
 
 
 def ranked(hypotheses: Iterable[Hypothesis], rank: Ranker) -> list[Hypothesis]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from radscribe.errors import UsageError
 from radscribe.inference.search.hypothesis import Hypothesis
-from radscribe.inference.search.ranking import Mean, Ranker, ranked
+from radscribe.inference.search.ranking import MEAN, Ranker, ranked
 from radscribe.inference.search.step import Doubles, Integers
 from radscribe.inference.search.strategy import Choice
 
@@ -18,8 +18,8 @@ from radscribe.inference.search.strategy import Choice
 class Sample:
     """Draw captions from the model.
 
-    Temperature, `top_k` and `top_p` are applied in this order, to what the constraints leave. Log-probabilities
-    of hypotheses stay the model's own.
+    Temperature, `top_k` and `top_p` are applied in this order, to what the constraints leave. The
+    log-probabilities of hypotheses stay the model's own.
 
     Sample `j` of a study is drawn with a generator that is seeded with `seed` and `j` alone. So a study gets
     the same samples alone and in any batch, and the first of many is the one of one. It also means that all
@@ -44,7 +44,7 @@ class Sample:
     top_k: int = 0
     top_p: float = 1.0
     seed: int = 0
-    rank: Ranker = Mean()
+    rank: Ranker = MEAN
 
     def __post_init__(self) -> None:
         wrong = {
@@ -98,9 +98,9 @@ class _Drawn:
 
 
 def draw(scores: Doubles, numbers: Doubles, top_k: int = 0, top_p: float = 1.0) -> Integers:
-    """Tokens `[R]` at the quantiles `numbers` `[R]`, in 0..1, of softmax(`scores` `[R, V]`), cut to its top.
+    """Tokens `[R]` at the quantiles `numbers` `[R]` of softmax(`scores` `[R, V]`), cut to its top.
 
-    The order of the quantiles is that of the tokens. Of equally likely tokens the lower ones belong to the top.
+    Quantiles are in the order of the tokens. Of equally likely tokens the lower ones belong to the top.
     """
     probabilities = np.exp(scores - scores.max(axis=1, keepdims=True))  # [R, V], not yet of sum 1
     if 0 < top_k < scores.shape[1] or top_p < 1:
