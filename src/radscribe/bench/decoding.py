@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.inference.constraints import Constraint
-from radscribe.inference.search import Hypothesis, search
+from radscribe.inference.search import Beam, Hypothesis, search
 from radscribe.inference.sessions import DecoderSession
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -44,7 +44,7 @@ def captions(
         bos=tokenizer.bos,
         eos=tokenizer.eos,
         max_length=longest,
-        beam=beam,
+        strategy=Beam(beam),
         constraints=(*constraints, NoEnd(tokenizer.eos, shortest)),
     )
     return [best for best, *_ in found]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from radscribe.cli.options import progress, require_extra
+from radscribe.cli.search import search_options, strategy
 
 if TYPE_CHECKING:
     from radscribe.inference.caption import Caption
@@ -21,7 +22,7 @@ BAR = 24  # characters of a full bar
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option("--bundle", help="A bundle's folder, an embedded one's name, or hf:owner/name.")
-@click.option("--beam", type=click.IntRange(min=1), default=3, show_default=True, help="1 is greedy.")
+@search_options
 @click.option("--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Captions a study.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a study, a line each.")
 @click.option("--force", is_flag=True, help="Caption also what the chest check refuses, under a warning.")
@@ -48,7 +49,6 @@ BAR = 24  # characters of a full bar
 def command(
     paths: tuple[Path, ...],
     bundle: str | None,
-    beam: int,
     n_best: int,
     as_json: bool,
     force: bool,
@@ -57,6 +57,7 @@ def command(
     evidence_findings: Which,
     grad_cam: bool,
     threads: int | None,
+    **search: Any,
 ) -> int:
     """Write a draft caption for each study: not verified, not for diagnosis.
 
@@ -77,10 +78,9 @@ def command(
     from radscribe.inference.evidence.write import operating_point, write
     from radscribe.inference.inputs import group
 
-    if n_best > beam:
-        raise UsageError(f"--n-best {n_best} is more than --beam {beam}", remedy="raise --beam")
     if grad_cam and evidence is None:
         raise UsageError("--grad-cam makes evidence", remedy="say where to with --evidence DIR")
+    chosen = strategy(n_best=n_best, **search)
     explain = gradients(bundle) if grad_cam else None
     captioner = Captioner(bundle, threads=threads, explain=explain)
     point = operating_point(captioner.spec)
@@ -88,7 +88,7 @@ def command(
     failed = False
     with progress(len(studies)) as advance:
         for caption in captioner.stream(
-            studies, beam=beam, n_best=n_best, force=force, evidence=evidence is not None
+            studies, strategy=chosen, n_best=n_best, force=force, evidence=evidence is not None
         ):
             failed |= caption.failed
             if as_json:

@@ -12,7 +12,7 @@ import numpy as np
 from radscribe.bundle import format as bundle_format
 from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.caption import Caption
-from radscribe.inference.constraints import of_a_caption
+from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
 from radscribe.inference.inputs import Source, StudyInput, as_study
@@ -75,6 +75,7 @@ class Captioner:
         self._prepare = Preparer(self.spec.encoder.image_size, self.spec.encoder.views)
         self._draft = Drafter(self.spec, self._tokenizer, explain)
         self._constraints = of_a_caption(self._tokenizer)
+        self._claims = Claims(self._tokenizer)
 
     @property
     def bundle(self) -> str:
@@ -152,8 +153,8 @@ class Captioner:
                 bos=self._tokenizer.bos,
                 eos=self._tokenizer.eos,
                 max_length=self.spec.decoder.max_length,
-                beam=options.beam,
-                constraints=self._constraints,
+                strategy=options.search,
+                constraints=(*self._constraints, self._claims.of([study.prepared.views for study in seen])),
             )
             # Height and width of the cells of an image, where there are some.
             height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
