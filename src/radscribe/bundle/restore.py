@@ -9,15 +9,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model
 from torch import nn
 
-from radscribe.bundle.format import read
+from radscribe.bundle.format import WEIGHTS, read
 from radscribe.errors import BundleError, UsageError
 from radscribe.models import Decoder, Encoder
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import DecoderConfig, EncoderConfig
 from radscribe.training.decoder_run import Shapes, build_decoder
 from radscribe.training.encoder_run import build_encoder
-
-WEIGHTS = "weights.safetensors"
 
 
 def restore(folder: Path) -> tuple[Encoder, Decoder, ReportTokenizer]:

@@ -12,6 +12,7 @@ import numpy as np
 from radscribe.bundle import format as bundle_format
 from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.caption import Caption
+from radscribe.inference.confidence import hand_back, require_confidence
 from radscribe.inference.constraints import of_a_caption
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
@@ -83,6 +84,7 @@ class Captioner:
         n_best: int = 1,
         force: bool = False,
         evidence: bool = False,
+        min_confidence: float | None = None,
     ) -> Caption:
         """Caption one study.
 
@@ -93,6 +95,7 @@ class Captioner:
         n_best : captions to return, at most `beam`.
         force : caption what the chest check refuses, under a warning.
         evidence : fill `Caption.evidence`, and keep each image's pixels in it.
+        min_confidence : a study whose caption is less likely right is refused.
 
         Returns
         -------
@@ -100,9 +103,19 @@ class Captioner:
 
         Raises
         ------
-        UsageError : a beam below 1, more captions than the beam holds, or a source of another kind.
+        UsageError : a beam below 1, more captions than the beam holds, a source of another kind, or a least
+            confidence where the bundle gives none.
         """
-        return next(self.stream([source], beam=beam, n_best=n_best, force=force, evidence=evidence))
+        return next(
+            self.stream(
+                [source],
+                beam=beam,
+                n_best=n_best,
+                force=force,
+                evidence=evidence,
+                min_confidence=min_confidence,
+            )
+        )
 
     def stream(
         self,
@@ -112,13 +125,16 @@ class Captioner:
         n_best: int = 1,
         force: bool = False,
         evidence: bool = False,
+        min_confidence: float | None = None,
     ) -> Iterator[Caption]:
         """Caption studies in order, each when its batch is done; memory does not grow with their number.
 
         The next batch is read and checked while the encoder sees the present one. Parameters and errors are
         those of `caption`.
         """
-        return self._stream(iter(sources), Options(beam, n_best, force, evidence))
+        options = Options(beam, n_best, force, evidence, min_confidence)
+        require_confidence(self.spec, min_confidence)
+        return self._stream(iter(sources), options)
 
     def _stream(self, sources: Iterator[Source | StudyInput], options: Options) -> Iterator[Caption]:
         waiting: deque[Future[Prepared]] = deque()
@@ -157,11 +173,12 @@ class Captioner:
             shape = next((values.shape[2:] for values in outputs.values() if values.ndim == 4), (0, 0))
             maps = features.get("maps", [None] * len(seen))
             for index, prepared in enumerate(seen):
-                drafts[id(prepared)] = self._draft.caption(
+                draft = self._draft.caption(
                     prepared,
                     hypotheses[index][: options.n_best],
                     features["probabilities"][index],
                     Cells(*shape, maps[index]) if options.evidence else None,
                 )
+                drafts[id(prepared)] = hand_back(draft, options.min_confidence)
         for prepared in batch:
             yield drafts.get(id(prepared)) or self._draft.nothing(prepared)

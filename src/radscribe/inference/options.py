@@ -13,16 +13,19 @@ class Options:
 
     Raises
     ------
-    UsageError : a beam below 1, or more captions than the beam holds.
+    UsageError : a beam below 1, more captions than the beam holds, or a confidence that is no probability.
     """
 
     beam: int = 3
     n_best: int = 1
     force: bool = False
     evidence: bool = False
+    min_confidence: float | None = None
 
     def __post_init__(self) -> None:
         if self.beam < 1 or not 1 <= self.n_best <= self.beam:
             raise UsageError(
                 f"a beam of {self.beam} with {self.n_best} captions", remedy="take 1 <= n-best <= beam"
             )
+        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"a confidence of at least {self.min_confidence}", remedy="take one from 0 to 1")
