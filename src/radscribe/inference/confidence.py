@@ -81,6 +81,11 @@ FEATURES: dict[str, Callable[[Caption], float]] = {
 }
 
 
+def contradicts(probability: float, status: Status | None) -> bool:
+    """Whether a finding's probability speaks against what is said of it; it does not against doubt."""
+    return probability < EVEN if status == "present" else status == "absent" and probability >= EVEN
+
+
 def confidence(caption: Caption, calibration: ConfidenceSpec) -> float:
     """The probability that a caption is right."""
     values = (FEATURES[name](caption) for name in calibration.features)
@@ -91,16 +96,14 @@ def confidence(caption: Caption, calibration: ConfidenceSpec) -> float:
 def assess(caption: Caption, calibration: ConfidenceSpec | None) -> Caption:
     """A draft with its confidence, where the bundle is calibrated, and with what in it is doubtful."""
     said = asserted(caption)
-
-    def doubtful(finding: str | None, status: Status | None) -> bool:
-        probability = caption.findings.get(finding or "")
-        if probability is None:
-            return False
-        return (status == "present" and probability < EVEN) or (status == "absent" and probability >= EVEN)
-
     return replace(
         caption,
-        tokens=tuple(replace(t, doubtful=doubtful(t.finding, t.status)) for t in caption.tokens),
+        tokens=tuple(
+            replace(token, doubtful=contradicts(caption.findings[token.finding], token.status))
+            if token.finding in caption.findings
+            else token
+            for token in caption.tokens
+        ),
         confidence=None if calibration is None else confidence(caption, calibration),
         doubtful_findings=tuple(name for name, p in said.items() if p < EVEN),
         unsaid_findings=tuple(n for n, p in _known(caption).items() if p >= EVEN and n not in said),

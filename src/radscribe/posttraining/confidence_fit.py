@@ -38,8 +38,9 @@ def right(said: Booleans, true: Floats) -> Floats:
     """
     speaks = said.any(1)
     wrong = np.where(speaks, (said & (true == 0)).any(1), (true == 1).any(1))
-    looked_at = np.where(speaks[:, None], said, ~np.isnan(true).all(0))
-    unknown = (looked_at & np.isnan(true)).any(1)
+    not_known = np.isnan(true)
+    looked_at: Booleans = np.where(speaks[:, None], said, ~not_known.all(0, keepdims=True))
+    unknown = (looked_at & not_known).any(1)
     return np.where(wrong, 0.0, np.where(unknown, np.nan, 1.0))
 
 
