@@ -102,8 +102,6 @@ def command(
             evidence=evidence is not None,
             min_confidence=min_confidence,
         ):
-            if evidence is not None and caption.text is not None:
-                write(caption, evidence, point, evidence_findings)
             failed |= caption.failed
             if as_json:
                 click.echo(json.dumps(caption.to_dict(), ensure_ascii=False))
@@ -113,6 +111,9 @@ def command(
                 click.echo(f"radscribe: {caption.error}", err=True)
             elif caption.refused and as_json:
                 click.echo(f"radscribe: {caption.study}: refused: {caption.refused}", err=True)
+            if evidence is not None and caption.text is not None:
+                folder = write(caption, evidence, point, evidence_findings)
+                click.echo(f"radscribe: {caption.study}: evidence in {folder}", err=True)
             advance()
     return int(failed)
 
@@ -124,8 +125,7 @@ def gradients(bundle: str | None) -> Explain:
     from radscribe.bundle.restore import restore
     from radscribe.models.grad_cam import GradCam
 
-    encoder, decoder, tokenizer = restore(locate(bundle))
-    return GradCam(encoder, decoder, tokenizer.bos)
+    return GradCam(*restore(locate(bundle)))
 
 
 def render(caption: Caption) -> str:

@@ -170,14 +170,14 @@ class Captioner:
                 constraints=self._constraints,
             )
             # Height and width of the cells of an image, where there are some.
-            shape = next((values.shape[2:] for values in outputs.values() if values.ndim == 4), (0, 0))
+            height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
             maps = features.get("maps", [None] * len(seen))
             for index, prepared in enumerate(seen):
                 draft = self._draft.caption(
                     prepared,
                     hypotheses[index][: options.n_best],
                     features["probabilities"][index],
-                    Cells(*shape, maps[index]) if options.evidence else None,
+                    Cells(height, width, maps[index]) if options.evidence else None,
                 )
                 drafts[id(prepared)] = hand_back(draft, options.min_confidence)
         for prepared in batch:

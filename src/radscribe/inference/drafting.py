@@ -8,6 +8,7 @@ from radscribe.bundle.format import BundleSpec
 from radscribe.inference.caption import Alternative, Caption, Token
 from radscribe.inference.confidence import assess, calibration_of
 from radscribe.inference.disclaimer import DISCLAIMER
+from radscribe.inference.evidence import ImageEvidence
 from radscribe.inference.evidence.gather import Cells, Explain, gather
 from radscribe.inference.prepare import Prepared
 from radscribe.inference.search import Hypothesis
@@ -42,7 +43,8 @@ class Drafter:
         """
         best, *others = hypotheses
         text = self._tokenizer.decode(best.tokens)
-        evidence, told = (), ()
+        evidence: tuple[ImageEvidence, ...] = ()
+        told: tuple[str, ...] = ()
         if cells is not None:
             names = self._spec.encoder.findings
             evidence, told = gather(prepared, cells, best.attention, best.tokens, names, self._explain)

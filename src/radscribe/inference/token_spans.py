@@ -24,14 +24,15 @@ def token_spans(text: str, tokens: Sequence[str]) -> list[TokenSpan]:
 
     Of several mentions that a token is part of the shortest counts, as the one that is most about it; of
     equally long ones what is asserted comes before doubt and denial, and then the first that the labeller
-    found ("the lungs are clear" denies eight findings at once).
+    found ("the lungs are clear" denies eight findings at once). `Normal` is no finding that a word names.
 
     Parameters
     ----------
     text : as `ReportTokenizer.decode` writes it: the tokens, cased and spaced again, and nothing else.
     tokens : a token that the text leaves out, such as `<unk>`, gets an empty span.
     """
-    mentions = sorted(find(text), key=lambda m: (m.end - m.start, _SAID[m.status]))  # stable
+    named = [mention for mention in find(text) if mention.finding != "Normal"]
+    mentions = sorted(named, key=lambda m: (m.end - m.start, _SAID[m.status]))  # stable
     return [
         TokenSpan(start, end, next((m for m in mentions if start < m.end and m.start < end), None))
         for start, end in _places(text, tokens)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from radscribe.errors import UsageError
 
+PAD, BOS = 0, 1  # ids of `ReportTokenizer`
+
 
 class StudyFeatures(NamedTuple):
     """The encoder's view of N studies of one or more images each.

@@ -24,7 +24,7 @@ _MARKS = np.array([list(bytes.fromhex(colour)) for colour in _EVERY_15TH.split()
 PLASMA = np.stack(
     [np.interp(np.arange(256), np.arange(0, 256, 15), _MARKS[:, channel]) for channel in range(3)], axis=1
 ).astype(np.float32)  # [256, 3]
-OPACITY = (0.7 * np.linspace(0, 1, 256) ** 1.3).astype(np.float32)  # [256]
+OPACITY = (0.6 * np.linspace(0, 1, 256) ** 1.3).astype(np.float32)  # [256]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Scale:
             share = np.log(clipped / self.low) / math.log(self.high / self.low)
         else:
             share = (clipped - self.low) / (self.high - self.low)
-        return np.rint(share * 255).astype(np.uint8)
+        return np.asarray(np.rint(share * 255), dtype=np.uint8)
 
 
 PROBABILITY = Scale(

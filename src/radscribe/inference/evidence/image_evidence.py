@@ -27,9 +27,9 @@ class ImageEvidence:
     Parameters
     ----------
     height, width : H and W, pixels of the image as it was read.
-    maps : finding → `[h, w]`. By `cam` (class activation maps, Zhou et al., CVPR 2016) the finding's calibrated
-        logit in each cell; their mean is the image's logit. By `grad-cam` (Selvaraju et al., ICCV 2017) each
-        cell's share of what speaks for the finding in this image. Empty where the bundle gives no maps.
+    maps : finding → `[h, w]`. By `cam` (class activation maps, Zhou et al., CVPR 2016) the finding's
+        calibrated logit in each cell; their mean is the image's logit. By `grad-cam` (Selvaraju et al., ICCV
+        2017) each cell's share of what speaks for the finding in this image. Empty where there are none.
     words : `[tokens, h, w]`. By `attention` (Xu et al., ICML 2015) the share of each cell in what a token
         looked at, by `grad-cam` in what speaks for it; over all images of the study a token's shares sum to
         1, or to 0 where nothing speaks for it. None where the decoder does not attend.

@@ -15,11 +15,17 @@ from radscribe.bundle.format import BundleSpec
 from radscribe.data.atomic import replacing
 from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
-from radscribe.inference.evidence.image_evidence import ImageEvidence
+from radscribe.inference.disclaimer import DISCLAIMER
+from radscribe.inference.evidence.image_evidence import ImageEvidence, Method
 from radscribe.inference.evidence.word_sheet import word_sheet
 
 Which = Literal["stated", "all"]
 ARRAYS = "evidence.json"
+HOW: dict[Method | None, str] = {
+    "cam": "class activation map",
+    "attention": "what the decoder looked at",
+    "grad-cam": "what speaks for it, by Grad-CAM",
+}
 COMPRESSION = 4  # of zlib: a radiograph of eight megapixels takes seconds at more
 
 
@@ -71,7 +77,7 @@ def write(caption: Caption, out: Path, point: float, which: Which = "stated") ->
                 picture.save(file, "PNG", compress_level=COMPRESSION)
             pictures.append({"picture": name, **about})
         with replacing(folder / ARRAYS) as file:
-            content = caption.to_dict() | {"pictures": pictures}
+            content = {"disclaimer": DISCLAIMER, **caption.to_dict(), "pictures": pictures}
             file.write(json.dumps(content).encode("ascii") + b"\n")
     except OSError as error:
         raise UsageError(
@@ -80,28 +86,19 @@ def write(caption: Caption, out: Path, point: float, which: Which = "stated") ->
     return folder
 
 
-def _pictures(caption: Caption, names: list[str]) -> Iterator[tuple[str, dict[str, object], Image.Image]]:
+def _pictures(caption: Caption, names: list[str]) -> Iterator[tuple[str, dict[str, str], Image.Image]]:
     """File name, what it is of, and the picture: each finding of each image, and its words."""
     for number, evidence in enumerate(caption.evidence, 1):
-        of_image = f"image {number} of {len(caption.evidence)}, " if len(caption.evidence) > 1 else ""
+        which = f", image {number} of {len(caption.evidence)}" if len(caption.evidence) > 1 else ""
         for name in names:
-            if name not in evidence.maps:
-                continue
-            how = "Grad-CAM" if evidence.findings_from == "grad-cam" else "class activation map"
-            chance = f"{caption.findings[name]:.0%} in the study"
-            title = f"{name.replace('_', ' ')}: {chance} ({of_image}{how})"
-            yield (
-                f"{number}-{safe_finding(name)}.png",
-                {"image": evidence.file, "finding": name},
-                evidence.overlay(name, title),
-            )
+            if name in evidence.maps:
+                finding, probability = name.replace("_", " "), f"{caption.findings[name]:.0%} in the study"
+                title = f"{finding}: {probability} ({HOW[evidence.findings_from]}{which})"
+                about = {"image": evidence.file, "finding": name}
+                yield f"{number}-{safe_finding(name)}.png", about, evidence.overlay(name, title)
         if words := _words(caption, evidence):
-            how = "Grad-CAM" if evidence.words_from == "grad-cam" else "attention"
-            yield (
-                f"{number}-words.png",
-                {"image": evidence.file, "words": True},
-                word_sheet(evidence, words, f"What each word looked at ({of_image}{how})"),
-            )
+            title = f"Each word: {HOW[evidence.words_from]}{which}"
+            yield f"{number}-words.png", {"image": evidence.file}, word_sheet(evidence, words, title)
 
 
 def safe_finding(name: str) -> str:
