@@ -36,7 +36,7 @@ def right(said: Booleans, true: Floats) -> Floats:
     ----------
     said, true : `[N, F]`; a finding of which no study of the set knows anything does not count as there.
     """
-    speaks = said.any(1)
+    speaks = np.asarray(said.any(1))
     wrong = np.where(speaks, (said & (true == 0)).any(1), (true == 1).any(1))
     not_known = np.isnan(true)
     looked_at: Booleans = np.where(speaks[:, None], said, ~not_known.all(0, keepdims=True))
