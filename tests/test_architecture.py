@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bundle": {"models", "training", *LEAVES},
     "inference": {"imaging", "text", "data", "bundle", *LEAVES},
     "bench": {"inference", "imaging", "text", "bundle", *LEAVES},
+    "posttraining": {"bundle", "inference", "evaluation", "data", "text", *LEAVES},
 }
 NEEDS_TORCH = {"models", "training"}
 

@@ -19,6 +19,7 @@ from radscribe.labels import CHESTXRAY14
 KEYS = {
     *("study", "files", "text", "tokens", "log_probability", "alternatives", "findings", "warnings"),
     *("refused", "error", "left_out", "bundle", "evidence"),
+    *("confidence", "doubtful_findings", "unsaid_findings"),
 }
 DRAFT = "not verified, not for diagnosis"
 

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 import radscribe
 from radscribe.bundle import format as bundle_format
-from radscribe.bundle.restore import WEIGHTS, restore
+from radscribe.bundle.format import WEIGHTS
+from radscribe.bundle.restore import restore
 from radscribe.cli.caption import command
 from radscribe.errors import BundleError, UsageError
 from radscribe.inference.captioner import Captioner
