@@ -118,7 +118,7 @@ class Captioner:
         The next batch is read and checked while the encoder sees the present one. Parameters and errors are
         those of `caption`.
         """
-        return self._stream(iter(sources), Options(beam, n_best, force, evidence))
+        return self._stream(iter(sources), Options(beam=beam, n_best=n_best, force=force, evidence=evidence))
 
     def _stream(self, sources: Iterator[Source | StudyInput], options: Options) -> Iterator[Caption]:
         waiting: deque[Future[Prepared]] = deque()
