@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from radscribe.bench.pairs import in_turn
 from radscribe.bundle import staging
 from radscribe.bundle.format import locate, read
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.bootstrap import Rows, interval
-from radscribe.imaging.onnx_session import available_cores
+from radscribe.imaging.onnx_session import available_cores, open_session
 from radscribe.inference.captioner import Captioner
-from radscribe.inference.sessions import EncoderSession
 from radscribe.posttraining.captioned_part import CaptionedPart, caption_part, images_of
 from radscribe.posttraining.figures import TITLES, figures
 from radscribe.posttraining.int8 import calibration_images, to_int8
@@ -37,15 +37,18 @@ FILES = 64  # captioned end to end in a round
 
 def ratios(before: Callable[[], Any], after: Callable[[], Any], rounds: int) -> tuple[float, float, float]:
     """Quartiles of how many times faster the second is; both in turn, the first round not counted."""
-    found = []
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        before()
-        middle = time.perf_counter()
-        after()
-        found.append((middle - start) / (time.perf_counter() - middle))
-    low, median, high = np.quantile(found[1:], (0.25, 0.5, 0.75))
+    seconds = in_turn({"before": before, "after": after}, rounds)
+    low, median, high = np.quantile(np.divide(seconds["before"], seconds["after"]), (0.25, 0.5, 0.75))
     return low, median, high
+
+
+def run(session: Any, images: npt.NDArray[np.float32]) -> Callable[[], Any]:
+    return lambda: session.run(["probabilities"], {"images": images})
+
+
+def captions(bundle: Path, threads: int, files: list[Any]) -> Callable[[], Any]:
+    captioner = Captioner(bundle, threads=threads)
+    return lambda: list(captioner.stream(files))
 
 
 def print_throughput(float32: Path, int8: Path, manifest: Manifest, rounds: int) -> None:
@@ -54,18 +57,16 @@ def print_throughput(float32: Path, int8: Path, manifest: Manifest, rounds: int)
     files = [images_of(study, manifest.root) for study in islice(manifest.split("val"), FILES)]
     print("| | threads | batch | int8 over fp32, throughput | quartiles |\n|---|---:|---:|---:|---|")
     for threads in sorted({1, available_cores()}):
-        one, other = (EncoderSession(folder, spec, threads) for folder in (float32, int8))
+        one, other = (open_session(folder / spec.encoder.file, threads) for folder in (float32, int8))
         for batch in BATCHES:
             some = images[:batch]
-            low, median, high = ratios(lambda e=one, x=some: e(x), lambda e=other, x=some: e(x), rounds)
+            low, median, high = ratios(run(one, some), run(other, some), rounds)
             print(
                 f"| encoder | {threads} | {batch} | **{median:.2f}** | {low:.2f} to {high:.2f} |", flush=True
             )
     for threads in sorted({1, available_cores()}):
-        first, second = (Captioner(folder, threads=threads) for folder in (float32, int8))
-        low, median, high = ratios(
-            lambda c=first: list(c.stream(files)), lambda c=second: list(c.stream(files)), max(rounds // 4, 3)
-        )
+        first, second = (captions(folder, threads, files) for folder in (float32, int8))
+        low, median, high = ratios(first, second, max(rounds // 4, 3))
         print(
             f"| captions of {len(files)} files | {threads} | | **{median:.2f}** | {low:.2f} to {high:.2f} |",
             flush=True,

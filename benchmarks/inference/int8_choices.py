@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.inference.int8 import ratios
+from benchmarks.inference.int8 import ratios, run
 from radscribe.bundle.format import locate, read
 from radscribe.bundle.quantise import FLOAT_CONVOLUTIONS, METHOD, Images, quantise
 from radscribe.data.manifest import Manifest
@@ -67,11 +67,7 @@ def main(given: Sequence[str] | None = None) -> None:
             quantise(graph, out, seen, float_convolutions=count, method=method)
             error = np.sqrt(((logits(out, validation) - true) ** 2).mean())
             before, after = (open_session(path, 1) for path in (graph, out))
-            _, ratio, _ = ratios(
-                lambda s=before: s.run(["probabilities"], {"images": one}),
-                lambda s=after: s.run(["probabilities"], {"images": one}),
-                ROUNDS,
-            )
+            _, ratio, _ = ratios(run(before, one), run(after, one), ROUNDS)
             print(f"| {count} | {method} | {images} | {error:.3f} | {ratio:.2f} |", flush=True)
 
 
