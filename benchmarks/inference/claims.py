@@ -3,8 +3,8 @@
     python -m benchmarks.inference.claims DATA RUN...
 
 DATA and RUN are those of benchmarks.iu_encodings: decoders of 14 scores a view, trained on every sentence of
-Indiana's reports. Captions are of the validation part, beam 3, searched freely and with the constraint;
-first the reports themselves.
+Indiana's reports. Captions are of the validation part, searched freely and with the constraint; first the
+reports themselves.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from radscribe.evaluation.agreement import agreement
 from radscribe.evaluation.metric import Corpus
 from radscribe.evaluation.metrics import score
 from radscribe.evaluation.tokenization import plain
+from radscribe.inference.search import Beam, Sample, Strategy
 from radscribe.labels import CHESTXRAY14
 from radscribe.text.findings import label
 from radscribe.text.sentences import compares_with_prior, split_sentences
 from radscribe.training.caption_data import side_by_side
 from radscribe.training.decoder_run import load_decoder
 from radscribe.training.evidence import encoder_features
+
+SEARCHES: dict[str, Strategy] = {"beam 3": Beam(3), "sampled": Sample()}
 
 
 def asserted(texts: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -63,14 +66,14 @@ def main() -> None:
         decoder, tokenizer, config = load_decoder(run)
         source = encoder_features(FeatureTable.load(arguments.data / FILE), decoder.inputs)
         features = side_by_side([source(study, random.Random()) for study in studies])
-        free, kept = (
-            captions(decoder, tokenizer, features, 3, config.max_length, known) for known in (None, views)
-        )
-        name = f"{run.parent.name}, seed {run.name}"
-        show(name, free)
-        show(
-            f"{name}, constrained", kept, f"{np.mean([a != b for a, b in zip(free, kept, strict=True)]):.1%}"
-        )
+        for how, strategy in SEARCHES.items():
+            free, kept = (
+                captions(decoder, tokenizer, features, strategy, config.max_length, known)
+                for known in (None, views)
+            )
+            changed = np.mean([a != b for a, b in zip(free, kept, strict=True)])
+            show(f"{run.parent.name}, {how}", free)
+            show(f"{run.parent.name}, {how}, constrained", kept, f"{changed:.1%}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 Both say the same tokens: from `<bos>` on the likeliest that is a word, at first no end. The loop in Python
 does that with the constraints of `words.py`, and once more with all that hold in serving, which the graph
-lacks. Times are of the thread's processor, the median of the rounds, taken in turn; the encoder's time, beside
-which they count, is that of one thread.
+lacks. Times are of the thread's processor, the median of the rounds, taken in turn; the encoder's time,
+beside which they count, is that of one thread.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,8 @@ def fused(
     )
     model = helper.make_model(graph, opset_imports=step.opset_import, ir_version=step.ir_version)
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    serialised: bytes = model.SerializeToString()
+    return serialised
 
 
 class FusedGreedy:
@@ -166,14 +168,8 @@ def main() -> None:
     print("|---:|---:|---:|---:|---:|---:|")
     for batch in (1, 8, 32):
         same = sum(a == b for a, b in zip(in_python(batch, bare), in_graph(batch), strict=True))
-        times: list[tuple[float, ...]] = [
-            (
-                seconds(lambda b=batch: in_python(b, bare)) / STUDIES,
-                seconds(lambda b=batch: in_python(b, ())) / STUDIES,
-                seconds(lambda b=batch: in_graph(b)) / STUDIES,
-            )
-            for _ in range(ROUNDS)
-        ]
+        ways = (partial(in_python, batch, bare), partial(in_python, batch, ()), partial(in_graph, batch))
+        times = [[seconds(way) / STUDIES for way in ways] for _ in range(ROUNDS)]
         python, whole, one = (statistics.median(column) for column in zip(*times, strict=True))
         print(
             f"| {batch} | {python * 1e3:.2f} | {whole * 1e3:.2f} | {one * 1e3:.2f} | {one / python:.2f} "

@@ -3,9 +3,9 @@
     python -m benchmarks.inference.strategies DATA
 
 DATA is the folder with the manifest of benchmarks.edition_one.nih. Micro-F1 is of the findings that captions
-assert, by the labeller, against the images' labels. The time of a search is the thread's processor time, beside
-that of greedy search, in batches of 8 studies. At the end beam search is timed against greedy search from
-files to captions, in turn, in wall time.
+assert, by the labeller, against the images' labels. The time of a search is the thread's processor time,
+beside that of greedy search, in batches of 8 studies. At the end beam search is timed against greedy search
+from files to captions, in turn, in wall time.
 """
 
 from __future__ import annotations
