@@ -14,6 +14,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from radscribe.data.manifest import Manifest
 from radscribe.evaluation.bootstrap import Rows, interval
 from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.captioner import Captioner
+from radscribe.inference.inputs import StudyInput
 from radscribe.inference.sessions import EncoderSession
 from radscribe.posttraining.captioned_part import CaptionedPart, caption_part, images_of
 from radscribe.posttraining.figures import TITLES, figures
@@ -57,19 +59,24 @@ def print_throughput(float32: Path, int8: Path, manifest: Manifest, rounds: int)
         one, other = (EncoderSession(folder, spec, threads) for folder in (float32, int8))
         for batch in BATCHES:
             some = images[:batch]
-            low, median, high = ratios(lambda e=one, x=some: e(x), lambda e=other, x=some: e(x), rounds)
+            low, median, high = ratios(partial(one, some), partial(other, some), rounds)
             print(
                 f"| encoder | {threads} | {batch} | **{median:.2f}** | {low:.2f} to {high:.2f} |", flush=True
             )
     for threads in sorted({1, available_cores()}):
         first, second = (Captioner(folder, threads=threads) for folder in (float32, int8))
         low, median, high = ratios(
-            lambda c=first: list(c.stream(files)), lambda c=second: list(c.stream(files)), max(rounds // 4, 3)
+            partial(caption_all, first, files), partial(caption_all, second, files), max(rounds // 4, 3)
         )
         print(
             f"| captions of {len(files)} files | {threads} | | **{median:.2f}** | {low:.2f} to {high:.2f} |",
             flush=True,
         )
+
+
+def caption_all(captioner: Captioner, studies: Sequence[StudyInput]) -> None:
+    for _ in captioner.stream(studies):
+        pass
 
 
 def some_of(part: CaptionedPart, rows: Rows) -> CaptionedPart:
