@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ def quantise(
     *,
     float_convolutions: int = FLOAT_CONVOLUTIONS,
     method: str = METHOD,
+    signed: bool = False,
 ) -> None:
     """Write the int8 form of an encoder's graph.
 
@@ -50,6 +52,7 @@ def quantise(
     batches : `[N, 1, S, S]` radiographs, to see the ranges of activations; not those that it is measured on.
     float_convolutions : how many of the first ones stay in float32.
     method : of turning what was seen into a range; a name in `CalibrationMethod`.
+    signed : int8 activations, to show what they cost.
     """
     with tempfile.TemporaryDirectory() as folder, _quiet():
         prepared = Path(folder) / "prepared.onnx"
@@ -61,7 +64,7 @@ def quantise(
             _Reader(batches),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            activation_type=QuantType.QUInt8,
+            activation_type=QuantType.QInt8 if signed else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod[method],
             op_types_to_quantize=OPERATORS,
@@ -97,11 +100,12 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without onnxruntime's advice on the root logger."""
+    """Without onnxruntime's advice on the root logger and its progress on standard output."""
     logger = logging.getLogger()
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with redirect_stdout(StringIO()):
+            yield
     finally:
         logger.setLevel(before)
