@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("radscribe.cli.evaluate", "Score captions beside their baselines."),
     "export": ("radscribe.cli.export", "Export a run to a bundle that captions without torch."),
     "label": ("radscribe.cli.label", "Find the findings in each report."),
+    "bench": ("radscribe.cli.bench", "Measure speed and memory on this machine."),
 }
 
 

@@ -12,8 +12,10 @@ import numpy as np
 from radscribe.bundle import format as bundle_format
 from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.caption import Caption
-from radscribe.inference.constraints import of_a_caption
+from radscribe.inference.confidence import hand_back, require_confidence
+from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.inference.drafting import Drafter
+from radscribe.inference.evidence.gather import Cells, Explain
 from radscribe.inference.inputs import Source, StudyInput, as_study
 from radscribe.inference.join_views import join_views
 from radscribe.inference.options import Asked, Options
@@ -42,6 +44,7 @@ class Captioner:
     bundle : a bundle's folder, the name of an embedded one, `hf:owner/name` with `@revision` or without for
         one on the Hugging Face Hub, or None for the default.
     threads : images that a stream reads and encodes at once; None takes every core.
+    explain : makes evidence where the bundle gives none, such as `models.grad_cam.GradCam`.
 
     Raises
     ------
@@ -57,7 +60,13 @@ class Captioner:
     14
     """
 
-    def __init__(self, bundle: str | Path | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        bundle: str | Path | None = None,
+        *,
+        threads: int | None = None,
+        explain: Explain | None = None,
+    ) -> None:
         folder = bundle_format.locate(bundle)
         self.spec = bundle_format.read(folder)
         self._threads = threads or available_cores()
@@ -65,8 +74,9 @@ class Captioner:
         self._decoder = DecoderSession(folder, self.spec)
         self._tokenizer = ReportTokenizer.load(folder / self.spec.tokenizer)
         self._prepare = Preparer(self.spec.encoder.image_size, self.spec.encoder.views)
-        self._draft = Drafter(self.spec, self._tokenizer)
+        self._draft = Drafter(self.spec, self._tokenizer, explain)
         self._constraints = of_a_caption(self._tokenizer)
+        self._claims = Claims(self._tokenizer)
 
     @property
     def bundle(self) -> str:
@@ -92,7 +102,8 @@ class Captioner:
 
         Raises
         ------
-        UsageError : options that make no sense, or a source of another kind.
+        UsageError : options that make no sense, a source of another kind, or a least confidence where the
+            bundle gives none.
         """
         (caption,) = self.stream([source], **asked)
         return caption
@@ -116,6 +127,7 @@ class Captioner:
         ordered : captions come in the order of the sources; else each as soon as it is done.
         """
         options = Options(**asked)
+        require_confidence(self.spec, options.min_confidence)
         return two_stages(
             (source if isinstance(source, StudyInput) else as_study(source) for source in sources),
             lambda study: self._encode(study, options),
@@ -125,8 +137,10 @@ class Captioner:
         )
 
     def _encode(self, study: StudyInput, options: Options) -> Encoded:
-        prepared = self._prepare(study, options.force)
-        return Encoded(prepared, self._encoder(np.stack(prepared.images)) if prepared.images else {})
+        prepared = self._prepare(study, options.force, options.evidence)
+        if not prepared.images:
+            return Encoded(prepared, {})
+        return Encoded(prepared, self._encoder(np.stack(prepared.images), maps=options.evidence))
 
     def _caption(self, batch: Sequence[Encoded], options: Options) -> list[Caption]:
         seen = [study for study in batch if study.outputs]
@@ -142,16 +156,18 @@ class Captioner:
                 bos=self._tokenizer.bos,
                 eos=self._tokenizer.eos,
                 max_length=self.spec.decoder.max_length,
-                beam=options.beam,
-                constraints=self._constraints,
+                strategy=options.search,
+                constraints=(*self._constraints, self._claims.of([study.prepared.views for study in seen])),
             )
-            # Height and width of the cells that the decoder attends to, where it does.
-            shape = next((values.shape[2:] for values in outputs.values() if values.ndim == 4), (0, 0))
+            # Height and width of the cells of an image, where there are some.
+            height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
+            maps = features.get("maps", [None] * len(seen))
             for index, study in enumerate(seen):
-                drafts[id(study)] = self._draft.caption(
+                draft = self._draft.caption(
                     study.prepared,
                     hypotheses[index][: options.n_best],
                     features["probabilities"][index],
-                    shape,
+                    Cells(height, width, maps[index]) if options.evidence else None,
                 )
+                drafts[id(study)] = hand_back(draft, options.min_confidence)
         return [drafts.get(id(study)) or self._draft.nothing(study.prepared) for study in batch]
