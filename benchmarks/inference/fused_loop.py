@@ -135,7 +135,7 @@ def main() -> None:
     bare = tuple(rule for rule in rules if type(rule).__module__.endswith(".words"))
     probabilities = (np.random.default_rng(0).random((STUDIES, 14)) ** 3).astype(np.float32)
     image = np.random.default_rng(0).random((8, 1, *[spec.encoder.image_size] * 2), dtype=np.float32)
-    encoder = EncoderSession(folder, spec, threads=1)
+    encoder = EncoderSession(folder, spec)
     encoding = statistics.median(seconds(lambda: encoder(image)) / 8 for _ in range(5))
 
     def in_python(batch: int, constraints: tuple[Constraint, ...]) -> list[tuple[int, ...]]:
