@@ -2,10 +2,9 @@
 
 Activations become uint8 over a range that was seen on radiographs, weights int8 with a scale for each output
 channel; onnxruntime runs a convolution between QuantizeLinear and DequantizeLinear as one of integers. Signed
-activations are slower than float32: x86 multiplies unsigned by signed bytes. Normalisation, head,
-calibration and maps stay in float32, and so do the first convolutions: they have few channels on many
-pixels, and what they round away is lost to all that follow. What each choice costs,
-`python -m benchmarks.inference.int8_choices` prints.
+activations are hardly faster than float32: x86 multiplies unsigned by signed bytes. Normalisation, head,
+calibration and maps stay in float32, and so do the first convolutions, which amplify what is rounded away
+before them. What each choice costs, `python -m benchmarks.inference.int8_choices` prints.
 """
 
 from __future__ import annotations
