@@ -19,13 +19,11 @@ from radscribe.inference.evidence.gather import Cells, Explain
 from radscribe.inference.inputs import Source, StudyInput, as_study
 from radscribe.inference.join_views import join_views
 from radscribe.inference.options import Asked, Options
-from radscribe.inference.pipeline import BATCH, two_stages
+from radscribe.inference.pipeline import two_stages
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.search import search
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession
 from radscribe.text.tokenizer import ReportTokenizer
-
-__all__ = ["BATCH", "Captioner"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +115,8 @@ class Captioner:
     ) -> Generator[Caption, None, None]:
         """Caption studies as they are done; memory does not grow with their number.
 
-        Images are read, checked and encoded on all cores, while the search goes through the studies that are
-        ready. Sources are drawn in the caller's thread, some dozens ahead; when drawing fails, the studies
+        Images are read, checked and encoded on all cores, and the studies that are ready are searched
+        together on one of them. Sources are drawn in the caller's thread, some dozens ahead; when drawing fails, the studies
         before come first. A stream that is left early leaves no thread. Options and errors are those of
         `caption`.
 

@@ -18,7 +18,8 @@ from radscribe.data.splits import unit_hash
 from radscribe.data.study import Split
 from radscribe.errors import BundleError, DataError, UsageError
 from radscribe.evaluation.references import Target
-from radscribe.inference.captioner import BATCH, Captioner
+from radscribe.inference.captioner import Captioner
+from radscribe.inference.pipeline import BATCH
 from radscribe.inference.prepare import Preparer
 from radscribe.posttraining.captioned_part import caption_part, images_of
 from radscribe.posttraining.figures import AUROC, CIDER_D, FINDING_F1, TITLES, figures

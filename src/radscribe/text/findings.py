@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from radscribe.text import scope
 from radscribe.text.lexicon import PHRASES, Phrase, compile_phrases
@@ -57,6 +58,11 @@ def find(text: str) -> list[Mention]:
     A saying that denies findings without naming them ("the lungs are clear") is a mention of each. `Normal`
     is mentioned, as present, where something is called normal and no abnormality is asserted or doubted.
     """
+    return list(_mentions(text))
+
+
+@lru_cache(maxsize=1024)  # captions repeat each other, and each is asked about for several ends
+def _mentions(text: str) -> tuple[Mention, ...]:
     lowered = _lower(text)
     likely = [(finding, phrase) for finding, phrase in _TABLE if phrase.key in lowered]
     implied = [(phrase, findings) for phrase, findings in IMPLIED_ABSENT if phrase.key in lowered]
@@ -78,7 +84,7 @@ def find(text: str) -> list[Mention]:
         for span in asserting:
             for saying in _NORMAL.finditer(lowered, span.start, span.end):
                 found.append(Mention("Normal", "present", text[slice(*saying.span())], *saying.span()))
-    return found
+    return tuple(found)
 
 
 def summarise(found: list[Mention]) -> dict[str, Status]:

@@ -41,7 +41,7 @@ class Beam:
     def begin(self, studies: int, longest: int) -> Chooser:
         if self.width == 1:
             return Greedy().begin(studies, longest)
-        return Beams(studies, self.width, longest, self.rank)
+        return Beams(studies, self.width, self.rank)
 
     def select(self, finished: Sequence[Hypothesis]) -> list[Hypothesis]:
         return ranked(finished, self.rank)[: self.width]
@@ -50,8 +50,8 @@ class Beam:
 class Beams:
     """The beams of N studies, B rows each, but for the first step, where a study has one row."""
 
-    def __init__(self, studies: int, width: int, longest: int, rank: Ranker) -> None:
-        self._width, self._longest, self._rank = width, longest, rank
+    def __init__(self, studies: int, width: int, rank: Ranker) -> None:
+        self._width, self._rank = width, rank
         self._length = 0  # tokens said, `<eos>` among them where a row ends
         self._scores = np.zeros((studies, 1))  # [N, B] log-probabilities; minus infinity: an unused row
         self._finished = np.full((studies, width), -np.inf)  # [N, B] ranks of the best, by falling rank
@@ -118,14 +118,13 @@ class Beams:
         return self._scores > -np.inf
 
     def going(self) -> npt.NDArray[np.bool_]:
-        """`[N]`: whether an open row can still come among the best finished ones.
+        """`[N]`: whether an open row would come among the best finished ones, did it end now for nothing.
 
-        A row's log-probability can only fall. Its rank is at best what it has now, spread over the longest
-        caption; for rankers that do not favour length that is its present rank.
+        By the total, which can only fall, no caption is lost. A mean can rise as long as words follow that
+        are surer than those before; such a caption is not waited for (nor is it by the `generate` of
+        Hugging Face's transformers, by default).
         """
-        hope = self._scores.max(axis=1)
-        best = np.maximum(self._rank(hope, self._longest), self._rank(hope, self._length + 1))
-        return np.asarray(best > self._finished[:, -1])
+        return np.asarray(self._rank(self._scores.max(axis=1), self._length + 1) > self._finished[:, -1])
 
     def close(self, studies: npt.NDArray[np.bool_]) -> None:
         """Let no row of these studies go on."""

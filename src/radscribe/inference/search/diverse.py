@@ -48,7 +48,7 @@ class DiverseBeam:
 
     def begin(self, studies: int, longest: int) -> Chooser:
         width = self.width // self.groups
-        beams = [Beams(studies, width, longest, self.rank) for _ in range(self.groups)]
+        beams = [Beams(studies, width, self.rank) for _ in range(self.groups)]
         return _Groups(beams, width, self.strength)
 
     def select(self, finished: Sequence[Hypothesis]) -> list[Hypothesis]:
