@@ -2,9 +2,9 @@
 
     python -m benchmarks.serving.load [--seconds 60] [--clients 64] [--images FOLDER]
 
-The engine captions the files for a while, alone; then clients post them over loopback, each waiting for its caption
-before the next; then the engine once more. Clients run on the same cores. Every caption that the service gives must
-be the engine's.
+The engine captions the files for a while, alone; then clients post them over loopback, each waiting for its
+caption before the next; then the engine once more. Clients run on the same cores. Every caption must be the
+engine's own.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import radscribe
@@ -25,19 +26,28 @@ FILES, SIZE = 64, 512
 WARM_UP = 5.0  # seconds that do not count
 
 
-def bare(files: list[Path], seconds: float) -> tuple[float, dict[str, str | None]]:
-    """Images a second of `Captioner.stream`, and the caption of each file."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Images a second, and milliseconds of processor time for each."""
+
+    images: float
+    processor: float
+
+
+def bare(files: list[Path], seconds: float) -> tuple[Pace, dict[str, str | None]]:
+    """The pace of `Captioner.stream`, and the caption of each file."""
     captioner = radscribe.load()
     texts: dict[str, str | None] = {}
     captioner.caption(files[0])
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     count = 0
     for caption in captioner.stream(itertools.cycle(files)):
         texts[Path(caption.files[0]).name] = caption.text
         count += 1
         if time.perf_counter() - started > seconds and len(texts) == len(files):
             break
-    return count / (time.perf_counter() - started), texts
+    spent = time.process_time() - processor
+    return Pace(count / (time.perf_counter() - started), 1000 * spent / count), texts
 
 
 async def client(
@@ -72,7 +82,8 @@ async def client(
 
 async def load(
     service: RunningService, files: list[Path], texts: dict[str, str | None], clients: int, seconds: float
-) -> None:
+) -> Pace:
+    """Let clients post, and print what they saw."""
     requests = []
     for file in files:
         kind, body = multipart(file)
@@ -82,35 +93,32 @@ async def load(
         )
         requests.append((file.name, head.encode() + body))
     seen: list[tuple[float, float, int]] = []
-    started = time.perf_counter()
-    ends = started + WARM_UP + seconds
+    counts_from = time.perf_counter() + WARM_UP
+    ends = counts_from + seconds
     address = ("127.0.0.1", service.port)
     tasks = [
         asyncio.create_task(client(address, requests, n * len(files) // clients, texts, ends, seen))
         for n in range(clients)
     ]
+    await asyncio.sleep(WARM_UP)
+    processor = service.processor_seconds()
     memory = []
     while time.perf_counter() < ends:
         await asyncio.sleep(1)
-        if time.perf_counter() > started + WARM_UP:
-            memory.append(service.resident())
+        memory.append(service.resident())
+    processor = service.processor_seconds() - processor
     wrong = sum(await asyncio.gather(*tasks))
-    counted = [row for row in seen if row[0] > started + WARM_UP]
-    times = sorted(latency for _, latency, status in counted if status == 200)
-    service_pace = len(times) / (max(row[0] + row[1] for row in counted) - started - WARM_UP)
+    done = [(at + took, took) for at, took, status in seen if status == 200]
+    times = sorted(took for at, took in done if counts_from < at <= ends)
     half = len(memory) // 2
-    print(f"service: {service_pace:.1f} images/s, {clients} clients, {len(times)} captions, {wrong} wrong")
+    print(f"{clients} clients: {len(times)} captions, {wrong} not the engine's")
     print(f"latency: p50 {times[len(times) // 2]:.3f} s, p99 {times[int(len(times) * 0.99)]:.3f} s")
-    print(f"statuses: {dict(Counter(row[2] for row in seen))}")
+    print(f"answers by status: {dict(Counter(status for _, _, status in seen))}")
     print(
-        f"resident memory: {max(memory[:half]):.0f} MB at most in the first half, "
+        f"resident memory at most: {max(memory[:half]):.0f} MB in the first half, "
         f"{max(memory[half:]):.0f} MB in the second"
     )
-    global PACE
-    PACE = service_pace
-
-
-PACE = 0.0
+    return Pace(len(times) / seconds, 1000 * processor / len(times))
 
 
 def main() -> None:
@@ -129,10 +137,11 @@ def main() -> None:
         alone = arguments.seconds / 3
         before, texts = bare(files, alone)
         with RunningService(Path(folder) / "store") as service:
-            asyncio.run(load(service, files, texts, arguments.clients, arguments.seconds))
+            served = asyncio.run(load(service, files, texts, arguments.clients, arguments.seconds))
         after, _ = bare(files, alone)
-        print(f"bare engine: {before:.1f} images/s before, {after:.1f} after")
-        print(f"service / engine: {2 * PACE / (before + after):.2f} (goal 0.85)")
+        for name, pace in (("engine before", before), ("service", served), ("engine after", after)):
+            print(f"{name:14} {pace.images:6.1f} images/s, {pace.processor:5.1f} ms of processor time each")
+        print(f"service / engine: {2 * served.images / (before.images + after.images):.2f} (goal 0.85)")
 
 
 if __name__ == "__main__":

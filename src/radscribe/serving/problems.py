@@ -75,8 +75,6 @@ def install(app: FastAPI) -> None:
         kind = next((k for k, (code, _) in KINDS.items() if code == error.status_code), None)
         if kind in ("not-found", "method-not-allowed"):
             detail = f"{request.method} does not lead anywhere here; /openapi.json lists what does."
-        elif kind == "too-large":
-            detail = "The body is larger than this takes; shorten it."
         else:
             detail = f"{http.HTTPStatus(error.status_code).phrase}; /openapi.json says what is expected."
         headers = dict(error.headers) if error.headers else None
