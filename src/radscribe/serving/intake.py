@@ -76,7 +76,7 @@ class Intake:
         except ImageError as error:
             return ImageRow(n, file.name, error=str(error)), None
         name = self._store.images.name(image.data, image.suffix)
-        row = ImageRow(n, file.name, name, None, image.view, image.height, image.width)
+        row = ImageRow(n, file.name, name, None, image.view, image.height or None, image.width or None)
         return row, image.data
 
     def take_up(self) -> int:
