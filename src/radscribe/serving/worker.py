@@ -43,6 +43,7 @@ class CaptionWorker:
 
     def __init__(self, engine: Engine, queue: StudyQueue, store: Store, metrics: Metrics) -> None:
         self._engine, self._queue, self._store, self._metrics = engine, queue, store, metrics
+        self._taken: deque[Job] = deque()  # off the queue, still to be handed to the engine
         self._running: deque[Job] = deque()  # handed to the engine, in order
         self._thread = threading.Thread(target=self._run, name="caption-worker", daemon=True)
         self._thread.start()
@@ -73,22 +74,28 @@ class CaptionWorker:
 
     def _sources(self, first: Job) -> Iterator[list[Path]]:
         """Images of the first study, and then of those that wait with the same options until none does."""
-        jobs, passed = [first], 0
-        while jobs:
-            self._store.write(writes.mark_running, [job.id for job in jobs]).result()
-            for job in jobs:
-                self._running.append(job)
-                yield list(job.images.values())
-            passed += len(jobs)
-            jobs = [] if first.alone else self._queue.take(first.options, MARKED, passed)
+        self._taken.append(first)
+        passed = 0
+        while self._taken:
+            self._store.write(writes.mark_running, [job.id for job in self._taken]).result()
+            while self._taken:
+                passed += 1
+                self._running.append(self._taken.popleft())
+                yield list(self._running[-1].images.values())
+            if not first.alone:
+                self._taken.extend(self._queue.take(first.options, MARKED, passed))
 
     def _apart(self) -> None:
         """After a failure: the study at fault fails, or each of the batch is tried alone."""
-        jobs, self._running = list(self._running), deque()
-        if len(jobs) == 1:
-            self._finish(jobs[0], failed(jobs[0], self._engine.bundle, FAILED))
+        running, taken = list(self._running), list(self._taken)
+        self._running.clear()
+        self._taken.clear()
+        for job in reversed(taken):
+            self._queue.put(job, first=True)
+        if len(running) == 1:
+            self._finish(running[0], failed(running[0], self._engine.bundle, FAILED))
             return
-        for job in reversed(jobs):
+        for job in reversed(running):
             job.alone = True
             self._queue.put(job, first=True)
 
@@ -99,11 +106,10 @@ class CaptionWorker:
     def _settle(self, job: Job, draft: Draft, written: Future[str | None]) -> None:
         """The draft is on disk: whoever waits for it gets it."""
         error = written.exception()
+        self._queue.release()
         if error is None:
             self._metrics.captioned(draft.status)
             job.done.set_result(Finished(draft, written.result()))
         else:  # it stays in the queue of the store, and is captioned after the next start
             log.error("a draft could not be written: %s", error)
             job.done.set_exception(error)
-        if job.counted:
-            self._queue.release()
