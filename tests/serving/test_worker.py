@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from radscribe.errors import UsageError
 from radscribe.serving.intake import Intake
 from radscribe.serving.options import CaptionOptions
 from radscribe.serving.queue import PASSED, Job, StudyQueue
@@ -63,6 +64,19 @@ def test_only_the_study_at_fault_fails(
     with caplog.at_level(logging.CRITICAL):
         statuses = done(client)
     assert statuses == {str(n): "failed" if n == 42 else "done" for n in range(40, 46)}
+
+
+def test_options_that_the_engine_does_not_take_fail_with_its_reason(
+    client: TestClient, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(sources: object, **options: object) -> None:
+        raise UsageError("this bundle is not calibrated", remedy="leave min_confidence out")
+
+    monkeypatch.setattr(engine, "stream", refuses)
+    record = posted(client, min_confidence=0.5)
+    assert record["status"] == "failed"
+    assert record["caption"]["error"] == "this bundle is not calibrated; leave min_confidence out"
+    assert service_of(client).queue.held == 0
 
 
 def test_a_study_that_was_deleted_while_it_waited_gets_no_draft(

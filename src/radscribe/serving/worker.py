@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
 from radscribe.serving.draft import draft_of, failed
 from radscribe.serving.metrics import Metrics
@@ -61,20 +62,22 @@ class CaptionWorker:
     def _run(self) -> None:
         while (first := self._queue.wait()) is not None:
             started, count = time.perf_counter(), 0
+            self._taken.append(first)
             try:
                 for caption in self._engine.stream(self._sources(first), **first.options.arguments()):
                     job = self._running.popleft()
                     self._finish(job, draft_of(caption, job))
                     count += 1
+            except UsageError as error:  # options that this bundle does not take
+                self._apart(str(error))
             except Exception:
                 log.exception("the engine failed over %d studies", len(self._running))
-                self._apart()
+                self._apart(FAILED)
             if count:
                 self._queue.finished((time.perf_counter() - started) / count)
 
     def _sources(self, first: Job) -> Iterator[list[Path]]:
         """Images of the first study, and then of those that wait with the same options until none does."""
-        self._taken.append(first)
         passed = 0
         while self._taken:
             self._store.write(writes.mark_running, [job.id for job in self._taken]).result()
@@ -85,15 +88,16 @@ class CaptionWorker:
             if not first.alone:
                 self._taken.extend(self._queue.take(first.options, MARKED, passed))
 
-    def _apart(self) -> None:
+    def _apart(self, why: str) -> None:
         """After a failure: the study at fault fails, or each of the batch is tried alone."""
-        running, taken = list(self._running), list(self._taken)
+        running = list(self._running) or [self._taken.popleft()]  # none: it failed before it took any
+        taken = list(self._taken)
         self._running.clear()
         self._taken.clear()
         for job in reversed(taken):
             self._queue.put(job, first=True)
         if len(running) == 1:
-            self._finish(running[0], failed(running[0], self._engine.bundle, FAILED))
+            self._finish(running[0], failed(running[0], self._engine.bundle, why))
             return
         for job in reversed(running):
             job.alone = True

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["reviews"])
     summary="Review a draft",
     responses={
         201: {"model": schemas.Caption},
-        **problems("not-found", "gone", "conflict", "invalid", "cross-origin"),
+        **problems("malformed", "not-found", "gone", "conflict", "too-large", "invalid", "cross-origin"),
     },
 )
 async def review(study_id: StudyId, body: schemas.Review, service: Serving, actor: Actor) -> Response:
