@@ -34,7 +34,7 @@ def pixels(data: bytes, folder: Path) -> np.ndarray[tuple[int, ...], np.dtype[np
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = BytesIO()
-    image.save(buffer, format=kind, **options)  # type: ignore[arg-type]
+    image.save(buffer, format=kind, **options)
     return buffer.getvalue()
 
 

@@ -13,7 +13,7 @@ from radscribe.serving.examples import EXAMPLES
 from tests.serving.conftest import picture, post, posted
 
 
-def encoded(levels: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def encoded(levels: np.ndarray) -> bytes:
     buffer = BytesIO()
     Image.fromarray(levels).save(buffer, format="PNG")
     return buffer.getvalue()

@@ -105,6 +105,20 @@ def test_a_slow_upload_is_answered_408(tmp_path: Path) -> None:
         assert connection.recv(1000).startswith(b"HTTP/1.1 408")
 
 
+def test_a_file_that_is_too_large_is_answered_while_it_streams(tmp_path: Path) -> None:
+    with (
+        RunningService(tmp_path / "store", "--threads", "1", "--max-file", "1") as service,
+        socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection,
+    ):
+        connection.sendall(
+            b"POST /v1/captions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+            b'Content-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+        )
+        connection.sendall(b"x" * 1_100_000)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413")
+
+
 def test_reviews_are_exported_as_a_manifest(tmp_path: Path, chest: Path) -> None:
     store, out = tmp_path / "store", tmp_path / "reviewed"
     with RunningService(store, "--threads", "1") as service:

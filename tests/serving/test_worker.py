@@ -14,6 +14,7 @@ from radscribe.serving.options import CaptionOptions
 from radscribe.serving.queue import PASSED, Job, StudyQueue
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
+from radscribe.serving.store.rows import ImageRow
 from radscribe.serving.store.store import Store
 from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
 
@@ -103,7 +104,7 @@ def accepted(folder: Path, *, running: bool) -> tuple[Store, str]:
     store = Store(folder)
     file = store.images.name(picture(), ".png")
     store.images.put(file, picture())
-    rows = [writes.ImageRow(0, "a.png", file, None, "PA", 64, 64)]
+    rows = [ImageRow(0, "a.png", file, None, "PA", 64, 64)]
     arguments = ("0" * 26, "2026-01-01T00:00:00.000Z", "", CaptionOptions().encode(), rows, "me")
     store.write(writes.add_study, *arguments).result()
     if running:
