@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 examples=${1:-300}
 shift || true
 python=${PYTHON:-python3}
-fuzzer=build/fuzz
+fuzzer=$PWD/build/fuzz
 port=8765
 if [ ! -x $fuzzer/bin/schemathesis ]; then
   "$python" -m venv $fuzzer
@@ -19,6 +19,7 @@ store=$(mktemp -d)
 service=$!
 trap 'kill $service 2>/dev/null; wait $service; rm -rf "$store"' EXIT
 code=0
+cd "$store"  # it writes what it found where it runs
 $fuzzer/bin/schemathesis run "http://127.0.0.1:$port/openapi.json" --wait-for-schema 60 --no-color \
   --max-examples "$examples" --mode all --phases examples,coverage,fuzzing,stateful --generation-database none \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \

@@ -22,7 +22,7 @@ from radscribe.serving.store.rows import Draft
 from radscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)
-MARKED = 16  # studies whose status is set to running in one commit
+MARKED = 32  # studies whose status is set to running in one commit
 FAILED = "the engine failed over this study; report it, with the study if you may share it"
 
 
