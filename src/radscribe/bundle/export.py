@@ -65,9 +65,18 @@ class _StepGraph(nn.Module):
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
+        self.table: Tensor | None = None
+        if type(decoder).step_after is not Decoder.step_after:
+            # What a step makes of the token alone is computed once, for every token.
+            with torch.no_grad():
+                self.table = decoder.read(torch.arange(decoder.vocabulary_size))  # [V, K]
 
     def forward(self, token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        log_probabilities, following, attention, _ = self.decoder.step(token, tuple(state))
+        if self.table is None:
+            stepped = self.decoder.step(token, state)
+        else:
+            stepped = self.decoder.step_after(self.table[token], state)
+        log_probabilities, following, attention, _ = stepped
         moving = following[: len(following) - len(self.decoder.fixed)]
         return (log_probabilities, *moving, *([] if attention is None else [attention]))
 

@@ -10,7 +10,7 @@ A bundle is a folder that captions with onnxruntime alone:
 | `decoder.onnx` | `token` `[N]`, `state_*` → `log_probabilities` `[N, V]`, `next_state_*`, `attention` |
 | `tokenizer.json` | the vocabulary, as the `tokenizers` library writes it |
 | `MODEL_CARD.md` | data, terms, recipe and held-out figures |
-| `weights.safetensors` | optional: for going on with training |
+| `weights.safetensors` | for going on with training; may be left out of a copy that only captions |
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from typing import Any
 
 import msgspec
 
+from radscribe.bundle import hub
 from radscribe.errors import BundleError
 
 FORMAT = 1
 DESCRIPTION = "bundle.json"
+WEIGHTS = "weights.safetensors"
 EMBEDDED = Path(__file__).parent / "embedded"
 DEFAULT = "nih-iu-1"  # the name of the bundle that ships with the package
 
@@ -80,28 +82,34 @@ def sha256(path: Path) -> str:
 def locate(bundle: str | Path | None) -> Path:
     """The folder of a bundle: a path, the name of an embedded one, or None for the default.
 
+    A bundle on the Hub, `hf:owner/name` or `hf:owner/name@revision`, is fetched without its weights.
+
     Raises
     ------
-    BundleError : there is no such folder or name.
+    BundleError : there is no such folder or name, or it cannot be fetched.
     """
     if bundle is None:
         return EMBEDDED / DEFAULT
+    if str(bundle).startswith(hub.PREFIX):
+        return hub.fetch(str(bundle), DESCRIPTION, lambda folder: describe(folder).files.keys() - {WEIGHTS})
     if Path(bundle).is_dir():
         return Path(bundle)
     if str(bundle) == Path(bundle).name and (EMBEDDED / str(bundle)).is_dir():
         return EMBEDDED / str(bundle)
     names = ", ".join(sorted(p.name for p in EMBEDDED.iterdir() if p.is_dir())) if EMBEDDED.is_dir() else ""
     raise BundleError(
-        "no such bundle", subject=bundle, remedy=f"give a folder with {DESCRIPTION}, or one of: {names}"
+        "no such bundle",
+        subject=bundle,
+        remedy=f"give a folder with {DESCRIPTION}, {hub.PREFIX}owner/name, or one of: {names}",
     )
 
 
-def read(folder: Path) -> BundleSpec:
-    """Read `bundle.json` and check the hash of every file that it lists.
+def describe(folder: Path) -> BundleSpec:
+    """Read `bundle.json` alone.
 
     Raises
     ------
-    BundleError : a file is missing or altered, or the description is of another format.
+    BundleError : it is missing, damaged, of another format, or names what is not a file of the folder.
     """
     description = folder / DESCRIPTION
     try:
@@ -123,17 +131,31 @@ def read(folder: Path) -> BundleSpec:
         raise BundleError(
             f"gives no hash for {', '.join(missing)}", subject=description, remedy="export it anew"
         )
-    for name, expected in spec.files.items():
-        path = folder / name
+    for name in spec.files:
         if Path(name).name != name:
             raise BundleError(f"lists '{name}', which is not a plain file name", subject=description)
+    return spec
+
+
+def read(folder: Path) -> BundleSpec:
+    """Read `bundle.json` and check the hash of every file that it lists; only the weights may be left out.
+
+    Raises
+    ------
+    BundleError : a file is missing or altered, or the description is damaged or of another format.
+    """
+    spec = describe(folder)
+    for name, expected in spec.files.items():
+        path = folder / name
         if not path.is_file():
+            if name == WEIGHTS:
+                continue
             raise BundleError("is missing from the bundle", subject=path, remedy="fetch or export it again")
         if sha256(path) != expected:
             raise BundleError(
                 "is not the file that was exported: its SHA-256 differs",
                 subject=path,
-                remedy="fetch or export it again",
+                remedy="delete it, and fetch or export it again",
             )
     return spec
 

@@ -4,36 +4,60 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from radscribe.cli.options import progress
+from radscribe.cli.options import progress, require_extra
+from radscribe.cli.search import search_options, strategy
 
 if TYPE_CHECKING:
     from radscribe.inference.caption import Caption
+    from radscribe.inference.evidence.gather import Explain
+    from radscribe.inference.evidence.write import Which
 
 BAR = 24  # characters of a full bar
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option("--bundle", help="A bundle's folder, or the name of an embedded one.")
-@click.option("--beam", type=click.IntRange(min=1), default=3, show_default=True, help="1 is greedy.")
+@click.option("--bundle", help="A bundle's folder, an embedded one's name, or hf:owner/name.")
+@search_options
 @click.option("--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Captions a study.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a study, a line each.")
 @click.option("--force", is_flag=True, help="Caption also what the chest check refuses, under a warning.")
 @click.option("--one-study", is_flag=True, help="Take all PATHs as one study.")
-@click.option("--threads", type=click.IntRange(min=1), help="Of the encoder; else all cores.")
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write pictures of what each finding and word comes from; with --json, their arrays too.",
+)
+@click.option(
+    "--evidence-findings",
+    type=click.Choice(["stated", "all"]),
+    default="stated",
+    show_default=True,
+    help="Which get a picture: those that the caption asserts or that are likely, or all.",
+)
+@click.option(
+    "--grad-cam",
+    is_flag=True,
+    help="Evidence by gradients where the bundle gives none; needs torch and the bundle's weights.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Images encoded at once; else one a core.")
 def command(
     paths: tuple[Path, ...],
     bundle: str | None,
-    beam: int,
     n_best: int,
     as_json: bool,
     force: bool,
     one_study: bool,
+    evidence: Path | None,
+    evidence_findings: Which,
+    grad_cam: bool,
     threads: int | None,
+    **search: Any,
 ) -> int:
     """Write a draft caption for each study: not verified, not for diagnosis.
 
@@ -44,21 +68,28 @@ def command(
     \b
     radscribe caption chest.dcm
     radscribe caption scans/ --json | jq -r '.study + ": " + .text'
+    radscribe caption chest.dcm --evidence pictures
 
     Exit code 0: all done. 1: some inputs could not be read or were refused; the others are done.
     2: wrong use.
     """
-    import radscribe
     from radscribe.errors import UsageError
+    from radscribe.inference.captioner import Captioner
+    from radscribe.inference.evidence.write import operating_point, write
     from radscribe.inference.inputs import group
 
-    if n_best > beam:
-        raise UsageError(f"--n-best {n_best} is more than --beam {beam}", remedy="raise --beam")
-    captioner = radscribe.load(bundle, threads=threads)
+    if grad_cam and evidence is None:
+        raise UsageError("--grad-cam makes evidence", remedy="say where to with --evidence DIR")
+    chosen = strategy(n_best=n_best, **search)
+    explain = gradients(bundle) if grad_cam else None
+    captioner = Captioner(bundle, threads=threads, explain=explain)
+    point = operating_point(captioner.spec)
     studies = group(paths, together=one_study)
     failed = False
     with progress(len(studies)) as advance:
-        for caption in captioner.stream(studies, beam=beam, n_best=n_best, force=force):
+        for caption in captioner.stream(
+            studies, strategy=chosen, n_best=n_best, force=force, evidence=evidence is not None
+        ):
             failed |= caption.failed
             if as_json:
                 click.echo(json.dumps(caption.to_dict(), ensure_ascii=False))
@@ -68,8 +99,21 @@ def command(
                 click.echo(f"radscribe: {caption.error}", err=True)
             elif caption.refused and as_json:
                 click.echo(f"radscribe: {caption.study}: refused: {caption.refused}", err=True)
+            if evidence is not None and caption.text is not None:
+                folder = write(caption, evidence, point, evidence_findings)
+                click.echo(f"radscribe: {caption.study}: evidence in {folder}", err=True)
             advance()
     return int(failed)
+
+
+def gradients(bundle: str | None) -> Explain:
+    """Grad-CAM of a bundle's own weights."""
+    require_extra("train")
+    from radscribe.bundle.format import locate
+    from radscribe.bundle.restore import restore
+    from radscribe.models.grad_cam import GradCam
+
+    return GradCam(*restore(locate(bundle)))
 
 
 def render(caption: Caption) -> str:
