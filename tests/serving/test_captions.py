@@ -20,6 +20,12 @@ from tests.serving.conftest import HOST, QuickEngine, Serve, picture, post, post
 UNKNOWN = new_id()
 
 
+@pytest.fixture
+def client(serve: Serve, database: str | None) -> TestClient:
+    """A service on SQLite, then one on PostgreSQL."""
+    return serve(database=database)
+
+
 def test_a_picture_gets_its_caption(client: TestClient) -> None:
     response = post(client, ("chest.png", picture(120)), study="bed 1")
     record = response.json()
