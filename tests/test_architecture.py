@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": {"imaging", "text", "data", "bundle", *LEAVES},
     "serving": {"inference", "imaging", "text", "data", "bundle", *LEAVES},
     "bench": {"inference", "imaging", "text", "bundle", *LEAVES},
+    "posttraining": {"bundle", "inference", "evaluation", "data", "text", *LEAVES},
 }
 NEEDS_TORCH = {"models", "training"}
 

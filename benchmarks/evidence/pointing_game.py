@@ -14,6 +14,7 @@ bundle's weights, that of the embedded bundle from its run.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -150,6 +151,8 @@ def main() -> None:
         hearts = Hearts(given.jsrt)
         captions = list(radscribe.load().stream(hearts.paths, evidence=True, force=True))
         print_rows("JSRT hearts, CAM", [hearts.play(evidence) for evidence in evidence_of(captions)])
+        most = max(caption.findings["Cardiomegaly"] for caption in captions)
+        print(f"JSRT: Cardiomegaly has a probability of at most {most:.2f}", file=sys.stderr)
         for size in given.read_at if given.jsrt_run else []:
             encoder = load_encoder(given.jsrt_run / "encoder")
             cases = [hearts.play(evidence) for evidence in read_at(encoder, hearts.paths, size)]

@@ -19,6 +19,7 @@ from radscribe.labels import CHESTXRAY14
 KEYS = {
     *("study", "files", "text", "tokens", "log_probability", "alternatives", "findings", "warnings"),
     *("refused", "error", "left_out", "bundle", "evidence"),
+    *("confidence", "doubtful_findings", "unsaid_findings"),
 }
 DRAFT = "not verified, not for diagnosis"
 
@@ -72,6 +73,10 @@ def test_json_lines_have_every_key(chests: Path) -> None:
         assert all(token["log_probability"] <= 0 for token in value["tokens"])
         assert value["log_probability"] <= sum(t["log_probability"] for t in value["tokens"]) + 1e-3
         assert DRAFT in value["warnings"][0]
+        assert value["evidence"] == []
+        for token in value["tokens"]:
+            assert value["text"][token["start"] : token["end"]].lower() == token["text"]
+            assert (token["finding"] is None) == (token["status"] is None)
     assert first["findings"] != second["findings"]
     assert first["bundle"] == second["bundle"]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from radscribe import __version__
-from radscribe.bundle.format import BundleSpec, DecoderSpec, EncoderSpec, sha256, write
+from radscribe.bundle.format import CARD, WEIGHTS, BundleSpec, DecoderSpec, EncoderSpec, sha256, write
 from radscribe.errors import BundleError
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, StudyFeatures
@@ -23,7 +23,6 @@ from radscribe.training.config import CONFIG
 from radscribe.training.decoder_run import ENCODER, IMPORT, load_captioner
 
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
-CARD = "MODEL_CARD.md"
 OPSET = 18
 NAMES_FILES = (
     "encoder",
@@ -136,8 +135,8 @@ def export(
         from safetensors.torch import save_model
 
         both = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
-        save_model(both, str(out / "weights.safetensors"))
-        files.append("weights.safetensors")
+        save_model(both, str(out / WEIGHTS))
+        files.append(WEIGHTS)
     spec = BundleSpec(
         format=1,
         name=name or out.name,

@@ -11,13 +11,16 @@ A bundle is a folder that captions with onnxruntime alone:
 | `tokenizer.json` | the vocabulary, as the `tokenizers` library writes it |
 | `MODEL_CARD.md` | data, terms, recipe and held-out figures |
 | `weights.safetensors` | for going on with training; may be left out of a copy that only captions |
+
+Optional in the description: `encoder.precision` (`fp32`, or `int8` by `radscribe export --int8`),
+`quantisation` with what int8 cost, and `confidence`, by which captions get theirs.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,9 +29,11 @@ from radscribe.errors import BundleError
 
 FORMAT = 1
 DESCRIPTION = "bundle.json"
+CARD = "MODEL_CARD.md"
 WEIGHTS = "weights.safetensors"
 EMBEDDED = Path(__file__).parent / "embedded"
 DEFAULT = "nih-iu-1"  # the name of the bundle that ships with the package
+Precision = Literal["fp32", "int8"]
 
 
 class EncoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +44,7 @@ class EncoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     findings: tuple[str, ...]
     views: tuple[str, ...]  # views that it was trained on: "frontal", "lateral"
     file: str = "encoder.onnx"
+    precision: Precision = "fp32"
 
 
 class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +59,30 @@ class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fixed: tuple[str, ...] = ()  # the last states, which the step reads and does not give back
 
 
+class QuantisationSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What int8 cost, by captions of the same studies before and after."""
+
+    data: str  # the dataset, as its manifest names it
+    part: str
+    studies: int
+    calibration_images: int  # of the training part, which showed the ranges of activations
+    figures: dict[str, tuple[float, float]]  # "auroc", "finding_f1", "cider_d" → in float32, in int8
+
+
+class ConfidenceSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A logistic regression: from what a caption is like to the probability that its assertions are right."""
+
+    features: tuple[str, ...]  # names in `inference.confidence.FEATURES`
+    weights: tuple[float, ...]
+    bias: float
+    data: str  # the dataset that it was fitted on, as its manifest names it
+    part: str
+    studies: int
+    right: int  # of these studies
+    auroc: float  # of right and wrong captions, by cross-fitting over patients, as the next one
+    calibration_error: float  # expected, ten bins
+
+
 class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `bundle.json`."""
 
@@ -65,11 +95,15 @@ class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokenizer: str = "tokenizer.json"
     cautions: tuple[str, ...] = ()  # what every caption of this bundle must be read with
     training: dict[str, Any] = {}
+    quantisation: QuantisationSpec | None = None
+    confidence: ConfidenceSpec | None = None
 
     @property
     def id(self) -> str:
-        """Name and a digest of all files: two bundles with one id caption alike."""
+        """Name and a digest of files and confidence: two bundles with one id caption alike."""
         digest = hashlib.sha256("".join(f"{k}:{v};" for k, v in sorted(self.files.items())).encode())
+        if self.confidence is not None:
+            digest.update(msgspec.json.encode(self.confidence))
         return f"{self.name}@{digest.hexdigest()[:12]}"
 
 

@@ -9,14 +9,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model
 from torch import nn
 
-from radscribe.bundle.format import read
+from radscribe.bundle.format import WEIGHTS, read
 from radscribe.errors import BundleError, UsageError
 from radscribe.models import Decoder, Encoder
 from radscribe.training.config import DecoderConfig, EncoderConfig
 from radscribe.training.decoder_run import Shapes, build_decoder
 from radscribe.training.encoder_run import build_encoder
 
-WEIGHTS = "weights.safetensors"
 EMBEDDING = "decoder.word_embedding.weight"
 
 

@@ -45,6 +45,12 @@ BAR = 24  # characters of a full bar
     is_flag=True,
     help="Evidence by gradients where the bundle gives none; needs torch and the bundle's weights.",
 )
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Refuse studies whose caption is less likely right.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Images encoded at once; else one a core.")
 def command(
     paths: tuple[Path, ...],
@@ -56,6 +62,7 @@ def command(
     evidence: Path | None,
     evidence_findings: Which,
     grad_cam: bool,
+    min_confidence: float | None,
     threads: int | None,
     **search: Any,
 ) -> int:
@@ -88,7 +95,12 @@ def command(
     failed = False
     with progress(len(studies)) as advance:
         for caption in captioner.stream(
-            studies, strategy=chosen, n_best=n_best, force=force, evidence=evidence is not None
+            studies,
+            strategy=chosen,
+            n_best=n_best,
+            force=force,
+            evidence=evidence is not None,
+            min_confidence=min_confidence,
         ):
             failed |= caption.failed
             if as_json:
@@ -124,7 +136,8 @@ def render(caption: Caption) -> str:
     if caption.text is None:
         lines.append(f"refused: {caption.refused}")
     else:
-        lines += textwrap.wrap(caption.text, 100)
+        lines += textwrap.wrap(marked(caption), 100)
+        lines += doubts(caption)
         lines += [f"or: {alternative.text}" for alternative in caption.alternatives]
         for finding, probability in sorted(caption.findings.items(), key=lambda item: -item[1]):
             filled = round(probability * BAR)
@@ -132,3 +145,30 @@ def render(caption: Caption) -> str:
             lines.append(f"  {finding.replace('_', ' '):20} {bar} {probability:4.0%}")
     lines += [f"! {warning}" for warning in caption.warnings]
     return "\n".join(lines) + "\n"
+
+
+def marked(caption: Caption) -> str:
+    """The text with a question mark behind the words of each doubtful finding."""
+    text, tokens = caption.text or "", caption.tokens
+    following = [*tokens[1:], None]
+    ends = [
+        token.end
+        for token, after in zip(tokens, following, strict=True)
+        if token.doubtful and not (after and after.doubtful and after.finding == token.finding)
+    ]
+    for end in reversed(ends):
+        text = f"{text[:end]}?{text[end:]}"
+    return text
+
+
+def doubts(caption: Caption) -> list[str]:
+    """How sure the caption is, and of what it is not."""
+    lines = [] if caption.confidence is None else [f"confidence {caption.confidence:.0%}"]
+    for what, names in (
+        ("doubtful", caption.doubtful_findings),
+        ("likely, and not said", caption.unsaid_findings),
+    ):
+        if names:
+            told = (f"{name.replace('_', ' ')} {caption.findings[name]:.0%}" for name in names)
+            lines.append(f"{what}: {', '.join(told)}")
+    return lines

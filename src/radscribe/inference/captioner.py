@@ -12,6 +12,7 @@ import numpy as np
 from radscribe.bundle import format as bundle_format
 from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.caption import Caption
+from radscribe.inference.confidence import hand_back, require_confidence
 from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
@@ -101,7 +102,8 @@ class Captioner:
 
         Raises
         ------
-        UsageError : options that make no sense, or a source of another kind.
+        UsageError : options that make no sense, a source of another kind, or a least confidence where the
+            bundle gives none.
         """
         (caption,) = self.stream([source], **asked)
         return caption
@@ -125,6 +127,7 @@ class Captioner:
         ordered : captions come in the order of the sources; else each as soon as it is done.
         """
         options = Options(**asked)
+        require_confidence(self.spec, options.min_confidence)
         return two_stages(
             (source if isinstance(source, StudyInput) else as_study(source) for source in sources),
             lambda study: self._encode(study, options),
@@ -160,10 +163,11 @@ class Captioner:
             height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
             maps = features.get("maps", [None] * len(seen))
             for index, study in enumerate(seen):
-                drafts[id(study)] = self._draft.caption(
+                draft = self._draft.caption(
                     study.prepared,
                     hypotheses[index][: options.n_best],
                     features["probabilities"][index],
                     Cells(height, width, maps[index]) if options.evidence else None,
                 )
+                drafts[id(study)] = hand_back(draft, options.min_confidence)
         return [drafts.get(id(study)) or self._draft.nothing(study.prepared) for study in batch]

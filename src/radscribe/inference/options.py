@@ -17,6 +17,7 @@ class Asked(TypedDict, total=False):
     force: bool
     evidence: bool
     strategy: Strategy | None
+    min_confidence: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,11 @@ class Options:
     force : caption what the chest check refuses, under a warning.
     evidence : fill `Caption.evidence`, and keep each image's pixels in it.
     strategy : how to search, of `radscribe.inference.search`.
+    min_confidence : a study whose caption is less likely right is refused.
 
     Raises
     ------
-    UsageError : a beam below 1, or more captions than the strategy gives.
+    UsageError : a beam below 1, more captions than the strategy gives, or a confidence outside 0 to 1.
     """
 
     beam: int = 3
@@ -41,6 +43,7 @@ class Options:
     force: bool = False
     evidence: bool = False
     strategy: Strategy | None = None
+    min_confidence: float | None = None
 
     def __post_init__(self) -> None:
         width = self.search.width
@@ -49,6 +52,8 @@ class Options:
                 f"{self.n_best} captions of a search for {width}",
                 remedy="take 1 <= n-best <= beam (or samples)",
             )
+        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"a confidence of at least {self.min_confidence}", remedy="take one from 0 to 1")
 
     @property
     def search(self) -> Strategy:

@@ -13,10 +13,12 @@ from click.testing import CliRunner
 
 import radscribe
 from radscribe.bundle import format as bundle_format
-from radscribe.bundle.restore import WEIGHTS, restore
+from radscribe.bundle.format import WEIGHTS
+from radscribe.bundle.restore import restore
 from radscribe.cli.caption import command
 from radscribe.errors import BundleError, UsageError
 from radscribe.inference.captioner import Captioner
+from radscribe.inference.evidence.gather import NO_MAPS
 from radscribe.models.captioner import join_views
 from radscribe.models.grad_cam import GradCam
 from radscribe.text.tokenizer import ReportTokenizer
@@ -100,6 +102,26 @@ def test_words_get_shares_by_grad_cam_where_the_decoder_does_not_attend(telling_
     assert caption.text == radscribe.load(telling_bundle).caption(
         [picture(1), picture(2, "lateral")], force=True
     ).text  # fmt: skip
+
+
+def test_findings_get_shares_by_grad_cam_where_the_encoder_gives_no_maps(
+    without_maps: Path, telling_bundle: Path
+) -> None:
+    captioner = Captioner(without_maps, explain=GradCam(*restore(without_maps)))
+    caption = captioner.caption(picture(1, height=70, width=90), force=True, evidence=True)
+    assert NO_MAPS not in caption.warnings
+    (image,) = caption.evidence
+    assert image.findings_from == "grad-cam"
+    of_graph = radscribe.load(telling_bundle).caption(
+        picture(1, height=70, width=90), force=True, evidence=True
+    )
+    encoder, _ = restore(telling_bundle)
+    constant = encoder.classifier.bias * encoder.calibration_scale + encoder.calibration_shift
+    for finding, at_nought in zip(FINDINGS, constant.tolist(), strict=True):
+        speaks_for = np.maximum(of_graph.evidence[0].maps[finding] - at_nought, 0)
+        np.testing.assert_allclose(image.findings[finding], speaks_for / speaks_for.sum(), atol=1e-4)
+        assert image.heat(finding).shape == (70, 90)
+        assert image.overlay(finding).mode == "RGB"
 
 
 def test_a_decoder_that_attends_is_not_asked_for_gradients(attending_bundle: Path) -> None:
