@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,6 +116,20 @@ def test_an_image_that_is_being_accepted_is_not_removed(store: Store) -> None:
         assert store.images.path(file).is_file()
     store.sweep(None)
     assert not store.images.path(file).exists()
+
+
+def test_images_are_looked_for_and_removed_where_studies_are_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A study of the same picture that is accepted between the look and the removal would lose it."""
+    threads = []
+    monkeypatch.setattr(store.images, "remove", lambda files: threads.append(threading.current_thread().name))
+    study_id = add(store)
+    store.delete(study_id, "me")
+    store.sweep(None)
+    store.sweep(1e-9)
+    assert threads
+    assert set(threads) == {"store-writer"}
 
 
 def test_what_a_crash_left_half_written_is_swept(store: Store) -> None:
