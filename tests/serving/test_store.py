@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from radscribe.errors import RadscribeError, UsageError
 from radscribe.serving.store import reads, writes
 from radscribe.serving.store.ids import new_id
+from radscribe.serving.store.images import ImageFolder
 from radscribe.serving.store.rows import Draft, ImageRow
 from radscribe.serving.store.store import Store
 from radscribe.serving.store.tables import audit, metadata, now, studies
@@ -132,10 +133,12 @@ def test_images_are_looked_for_and_removed_where_studies_are_written(
     assert set(threads) == {"store-writer"}
 
 
-def test_what_a_crash_left_half_written_is_swept(store: Store) -> None:
+def test_what_a_crash_left_half_written_goes_at_the_start_and_not_while_it_is_written(store: Store) -> None:
     partial = store.images.folder / "ab" / "x.partial"
     partial.write_bytes(b"half")
     store.sweep(None)
+    assert partial.exists()
+    ImageFolder(store.images.folder)
     assert not partial.exists()
 
 
