@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"models", "data", "text", "imaging", "evaluation", *LEAVES},
     "bundle": {"models", "training", *LEAVES},
     "inference": {"imaging", "text", "data", "bundle", *LEAVES},
+    "serving": {"inference", "imaging", "text", "data", "bundle", *LEAVES},
     "bench": {"inference", "imaging", "text", "bundle", *LEAVES},
     "posttraining": {"bundle", "inference", "evaluation", "data", "text", *LEAVES},
 }
