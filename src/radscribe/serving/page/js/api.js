@@ -13,15 +13,16 @@ export class Problem extends Error {
 
 const authorization = () => (getToken() ? { Authorization: `Bearer ${getToken()}` } : {});
 
-function problem(status, text, retryAfter) {
+function problem(status, text, header) {
   let body = {};
   try {
     body = JSON.parse(text) ?? {};
   } catch { // a proxy's own page, perhaps: its status says enough
   }
-  const seconds = Number.parseFloat(retryAfter);
-  return new Problem(status, body.title || `The service answered ${status}`, typeof body.detail === "string" ? body.detail : "",
-    Number.isFinite(seconds) ? seconds : null);
+  const seconds = Number.parseFloat(header("Retry-After"));
+  const basic = /^basic/i.test(header("WWW-Authenticate") ?? "");
+  return Object.assign(new Problem(status, body.title || `The service answered ${status}`, typeof body.detail === "string" ? body.detail : "",
+    Number.isFinite(seconds) ? seconds : null), { basic });
 }
 
 const silent = () => new Problem(0, "The service does not answer", "Is it running, and is this machine connected?");
@@ -32,7 +33,7 @@ async function authorised(attempt) {
     try {
       return await attempt();
     } catch (error) {
-      if (error.status !== 401) throw error;
+      if (error.status !== 401 || error.basic) throw error; // for a password the browser asks by itself
       const token = await askToken(Boolean(getToken()));
       if (token === undefined) throw error;
       setToken(token);
@@ -50,13 +51,14 @@ export function request(path, { headers = {}, ...options } = {}) {
       if (error.name === "AbortError") throw error;
       throw silent();
     }
-    if (!response.ok) throw problem(response.status, await response.text(), response.headers.get("Retry-After"));
+    if (!response.ok) throw problem(response.status, await response.text(), (name) => response.headers.get(name));
     return response;
   });
 }
 
 const json = async (path, options) => (await request(path, options)).json();
 const post = (path, body) => json(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+const given = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== "" && value !== null && value !== undefined));
 const at = (id) => `v1/captions/${encodeURIComponent(id)}`;
 
 export const caption = (id, { evidence = false, signal } = {}) => json(`${at(id)}${evidence ? "?evidence=true" : ""}`, { signal });
@@ -65,7 +67,10 @@ export const review = (id, body) => post(`${at(id)}/review`, body);
 export const audit = (id) => json(`${at(id)}/audit`);
 export const model = () => json("v1/model");
 export const examples = () => json("v1/examples");
-export const example = (name) => json(`v1/examples/${encodeURIComponent(name)}`, { method: "POST" });
+export const example = (name, fields) => json(`v1/examples/${encodeURIComponent(name)}?${new URLSearchParams(given({ ...fields, wait: "false" }))}`, { method: "POST" });
+/** A picture of an address that the service named. */
+export const picture = async (path) => createImageBitmap(await (await request(path.replace(/^\//, ""), { headers: { Accept: "image/png" } })).blob());
+
 
 export function list({ query = "", before = "", limit = 20 } = {}) {
   const parameters = new URLSearchParams({ limit });
@@ -93,7 +98,7 @@ function littleEndian(buffer) {
 export function send(files, fields, onProgress, signal) {
   const form = new FormData();
   for (const file of files) form.append("files", file, file.name);
-  for (const [name, value] of Object.entries(fields)) if (value !== "" && value !== null) form.append(name, value);
+  for (const [name, value] of Object.entries(given({ ...fields, wait: "false" }))) form.append(name, value);
   return authorised(() => new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     xhr.open("POST", "v1/captions");
@@ -101,7 +106,7 @@ export function send(files, fields, onProgress, signal) {
     for (const [name, value] of Object.entries(authorization())) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     xhr.onload = () => (xhr.status < 300 ? resolve(JSON.parse(xhr.responseText))
-      : reject(problem(xhr.status, xhr.responseText, xhr.getResponseHeader("Retry-After"))));
+      : reject(problem(xhr.status, xhr.responseText, (name) => xhr.getResponseHeader(name))));
     xhr.onerror = () => reject(silent());
     xhr.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     signal.addEventListener("abort", () => xhr.abort());

@@ -38,7 +38,8 @@ async function route() {
   main.setAttribute("aria-busy", "true");
   try {
     const study = await api.caption(id, { evidence: true });
-    if (mine === turn) open(study);
+    if (mine === turn && study.deleted) show({ element: sorry({ title: "This study was deleted", detail: "Its images and its draft are no longer here." }) }, "Deleted");
+    else if (mine === turn) open(study);
   } catch (error) {
     if (mine === turn) show({ element: sorry(error) }, "Not opened");
   } finally {
@@ -108,10 +109,18 @@ $("rail-toggle").addEventListener("click", () => {
   $("rail-toggle").setAttribute("aria-expanded", String(isOpen));
   if (isOpen) rail.querySelector("a, button").focus();
 });
+// Beside the open list a tap closes it, and does nothing else.
+document.addEventListener("click", (event) => {
+  if (!document.body.classList.contains("rail-open") || event.target.closest(".rail, .bar, dialog")) return;
+  event.preventDefault();
+  event.stopPropagation();
+  closeRail();
+}, { capture: true });
 rail.addEventListener("keydown", (event) => { if (event.key === "Escape" && document.body.classList.contains("rail-open")) { closeRail(); $("rail-toggle").focus(); } });
 
 addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, dialog");
+  if (event.key === "Escape" && !event.target.closest("dialog")) shown?.escape?.();
   if (event.key === "?" && !typing && remembered("question", "on") === "on") { event.preventDefault(); help(); }
 });
 addEventListener("beforeunload", (event) => { if (shown?.unsaved) event.preventDefault(); });

@@ -52,7 +52,7 @@ function walk(event) {
 }
 
 function key(kinds) {
-  const entries = [["present", "asserted"], ["absent", "denied"], ["uncertain", "left open"], ["doubtful", "doubtful: the model held it for unlikely"]];
+  const entries = [["present", "asserted"], ["absent", "denied"], ["uncertain", "left open"], ["doubtful", "doubtful: held for unlikely"]];
   const shown = entries.filter(([kind]) => kinds.has(kind));
   return shown.length ? h("p", { class: "key small" }, shown.map(([kind, meaning]) => h("span", {},
     h("span", { class: `word ${kind === "doubtful" ? kind : `is-${kind}`}`, "aria-hidden": "true" }, "word"), ` ${meaning}`))) : null;
@@ -76,6 +76,6 @@ function odds(p, draft) {
 export function confidence({ confidence: value, text }) {
   if (!text) return null;
   if (value === null || value === undefined) return h("p", { class: "small" }, "This model gives no confidence of a whole draft.");
-  return h("div", { class: "confidence" }, h("span", {}, "Confidence that what it asserts is right"),
-    h("meter", { min: 0, max: 1, value: String(value), "aria-label": "Confidence that what the draft asserts is right" }), h("b", {}, percent(value)));
+  return h("div", { class: "confidence" }, h("span", {}, "Confidence in what it asserts"),
+    h("span", { class: "gauge", "aria-hidden": "true", vars: { "--p": value } }), h("b", {}, percent(value)));
 }

@@ -11,4 +11,4 @@ export function colour(value) {
 }
 
 /** How much of the image a value hides, before the reader's opacity: little hides little. */
-export const cover = (value) => 0.06 + 0.94 * Math.min(Math.max(value, 0), 1);
+export const cover = (value) => 0.05 + 0.95 * Math.min(Math.max(value, 0), 1) ** 1.25;

@@ -32,13 +32,13 @@ export function time(iso) {
   return today ? clock : `${date.toLocaleDateString()} ${clock}`;
 }
 
-/** Ask in a modal dialog. `build(close)` gives its content; resolves to what `close` was called with, or undefined. */
-export function ask(title, build) {
+/** A modal dialog. `build(close)` gives its content; resolves to what `close` was called with, or undefined. */
+export function ask(title, build, wide = false) {
   return new Promise((resolve) => {
     let answer;
     const close = (value) => { answer = value; dialog.close(); };
-    const heading = h("h2", { id: "dialog-title" }, title);
-    const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, heading, build(close));
+    const head = h("header", {}, h("h2", { id: "dialog-title" }, title), h("button", { type: "button", class: "quiet", onclick: () => close() }, "Close"));
+    const dialog = h("dialog", { "aria-labelledby": "dialog-title", class: wide && "wide" }, head, h("div", { class: "stack" }, build(close)));
     dialog.addEventListener("close", () => { dialog.remove(); resolve(answer); });
     document.body.append(dialog);
     dialog.showModal();

@@ -2,11 +2,12 @@
 
 import { percent, plain } from "./dom.js";
 
-export const ATTENTION_TOP = 4; // attention is shown in multiples of an even spread, 0 to this
+const TOP = 4; // shares are shown in multiples of an even spread, 0 to this
+const EVEN = "in multiples of an even spread";
 
 /**
- * What can be lit: { key, kind: "finding" | "attention", title, meaning, top, show, maps }. `maps` gives rows of cells by
- * the number of the image; a value of `top` has the last colour of the scale, and `show` writes a value.
+ * What can be lit: { key, kind, title, meaning, top, show, maps }. `maps` gives rows of cells by the number of the image;
+ * a value of `top` has the last colour of the scale, and `show` writes a value.
  */
 export class Evidence {
   #caption;
@@ -24,21 +25,30 @@ export class Evidence {
 
   finding(name) {
     const maps = this.#maps((entry) => entry.findings?.[name]);
-    return maps && { key: `finding:${name}`, kind: "finding", title: plain(name), meaning: "calibrated probability of the finding in each cell", top: 1, show: percent, maps };
+    if (!maps) return null;
+    const lit = { key: `finding:${name}`, kind: "Finding", title: plain(name), maps };
+    if (!this.#by("findings_from", "grad-cam")) return { ...lit, meaning: "calibrated probability in each cell", top: 1, show: percent };
+    for (const [n, rows] of maps) maps.set(n, scaled(rows, rows.length * rows[0].length));
+    return { ...lit, meaning: `what speaks for it (Grad-CAM), ${EVEN}`, top: TOP, show: times };
   }
 
-  /** Attention where the model attends; else the map of the finding that the word speaks of; else null. */
+  /** Where the model looked, if it tells; else the map of the finding that the word speaks of; else null. */
   word(index) {
     const token = this.#caption.tokens[index];
-    const shares = this.#maps((entry) => entry.words?.[index]);
-    if (shares) {
-      // An even spread gives each cell of the study, over all images, the same share.
-      const cells = [...shares.values()].reduce((sum, rows) => sum + rows.length * rows[0].length, 0);
-      const maps = new Map([...shares].map(([n, rows]) => [n, rows.map((row) => row.map((share) => share * cells))]));
-      return { key: `word:${index}`, kind: "attention", title: `“${token.text}”`, meaning: "where the model looked as it wrote the word, in multiples of an even spread", top: ATTENTION_TOP, show: times, maps };
+    const maps = this.#maps((entry) => entry.words?.[index]);
+    if (!maps) {
+      const lit = token.finding && this.finding(token.finding);
+      return lit ? { ...lit, key: `word:${index}`, word: token.text } : null;
     }
-    const lit = token.finding && this.finding(token.finding);
-    return lit ? { ...lit, key: `word:${index}`, word: token.text } : null;
+    // An even spread gives each cell of the study, over all images, the same share.
+    const cells = [...maps.values()].reduce((sum, rows) => sum + rows.length * rows[0].length, 0);
+    for (const [n, rows] of maps) maps.set(n, scaled(rows, cells));
+    const [kind, what] = this.#by("words_from", "grad-cam") ? ["Word", "what speaks for it (Grad-CAM)"] : ["Attention", "where the model looked for this word"];
+    return { key: `word:${index}`, kind, title: `“${token.text}”`, meaning: `${what}, ${EVEN}`, top: TOP, show: times, maps };
+  }
+
+  #by(key, method) {
+    return this.#entries.some(([, entry]) => entry[key] === method);
   }
 
   #maps(of) {
@@ -48,6 +58,7 @@ export class Evidence {
 }
 
 const times = (x) => `${x.toFixed(1)}×`;
+const scaled = (rows, factor) => rows.map((row) => row.map((share) => share * factor));
 
 /** Evidence names a file; images of one name are told apart by their order. */
 function pair(evidence, images) {

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { ask, h } from "./dom.js";
+import { markdown } from "./markdown.js";
 import { remember, remembered } from "./store.js";
 import { KEYS, VIEWS_KEYS } from "./viewer/keys.js";
 
@@ -13,26 +14,23 @@ const table = (title, rows) => h("section", {}, h("h3", {}, title), h("table", {
 
 /** Overlay of keys. */
 export function help() {
-  return ask("Keys and gestures", (close) => [
+  return ask("Keys and gestures", () => [
     h("div", { class: "columns" },
       table("On the page", PAGE_KEYS),
       table("On an image that has the focus", [...KEYS, ...VIEWS_KEYS].map(([, key, what]) => [key, what])),
       table("Mouse and fingers", [["Wheel, pinch", "Zoom where you point"], ["Left drag", "Pan, or window and level"], ["Right drag", "Window (across) and level (down)"], ["Double click", "Zoom in, or fit"], ["Drop", "Files or folders anywhere: a new study"]])),
     h("label", { class: "choice" }, h("input", { type: "checkbox", checked: remembered("question", "on") === "on",
-      onchange: (event) => remember("question", event.target.checked ? "on" : "off") }), "Let ? open this help from anywhere"),
-    h("button", { type: "button", class: "main-action", autofocus: true, onclick: () => close() }, "Close")]);
+      onchange: (event) => remember("question", event.target.checked ? "on" : "off") }), "Let ? open this help from anywhere")], true);
 }
 
 /** What the model is, by its own card. */
 export function modelCard() {
-  return ask("The model", (close) => {
-    const card = h("pre", { tabindex: "0", "aria-label": "Model card" }, "Reading the card …"), bundle = h("p");
-    api.model().then((model) => {
-      bundle.replaceChildren("Bundle ", h("code", {}, model.bundle ?? model.id ?? ""));
-      card.textContent = model.card || "This bundle has no card.";
-    }, (error) => { card.textContent = error.message; });
-    return [bundle, card, h("button", { type: "button", class: "main-action", autofocus: true, onclick: () => close() }, "Close")];
-  });
+  return ask("The model", () => {
+    const card = h("div", { class: "card" }, "Reading the card …");
+    api.model().then((model) => card.replaceChildren(h("p", {}, "Bundle ", h("code", {}, model.bundle)), ...markdown(model.card || "It has no card.")),
+      (error) => { card.textContent = error.message; });
+    return card;
+  }, true);
 }
 
 /** Dark, as reading rooms are, or light by choice. */

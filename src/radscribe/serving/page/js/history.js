@@ -11,7 +11,7 @@ export class History extends EventTarget {
   #list = h("ul", { class: "studies", "aria-label": "Earlier studies" });
   #note = h("p", { class: "small", role: "status" });
   #more = h("button", { type: "button", hidden: true, onclick: () => this.#load() }, "Show more");
-  #search = h("input", { type: "search", id: "search", placeholder: "Name, words of a caption …", oninput: () => this.#typed() });
+  #search = h("input", { type: "search", id: "search", placeholder: "Search …", oninput: () => this.#typed() });
   #before = "";
   #turn = 0; // answers that come after a newer question are dropped
   #timer = 0;

@@ -9,10 +9,10 @@ import { remember, remembered } from "./store.js";
 /** The editor of a study. `text` is what stands in it; dispatches "reviewed" with the study that the service now has. */
 export class Review extends EventTarget {
   #study;
-  #editor = h("textarea", { id: "edit", spellcheck: "true", lang: "en", oninput: () => this.#changed() });
+  #editor = h("textarea", { id: "edit", spellcheck: "true", lang: "en", maxlength: 20000, oninput: () => this.#changed() });
   #diff = h("p", { class: "diff", "aria-live": "off" });
   #reviewer = h("input", { id: "reviewer", autocomplete: "name", maxlength: 200 });
-  #comment = h("input", { id: "comment", maxlength: 2000 });
+  #comment = h("input", { id: "comment", maxlength: 4000 });
   #problem = h("p", { class: "bad", role: "alert" });
   #buttons = ["accept", "reject"].map((decision) => h("button", { type: "button", "data-decision": decision,
     class: decision === "accept" ? "main-action" : null, onclick: () => this.#decide(decision) }, decision === "accept" ? "Accept" : "Reject"));
@@ -50,12 +50,9 @@ export class Review extends EventTarget {
   }
 
   #changed() {
-    const parts = diff(this.#study.caption.text, this.text);
-    const changed = parts.some(([kind]) => kind !== "same");
-    const names = { removed: "del", added: "ins" };
-    this.#diff.replaceChildren(...(changed ? [h("span", { class: "small" }, "Against the draft: "),
-      ...parts.map(([kind, text]) => (kind === "same" ? text : h(names[kind], {}, text)))] : []));
-    this.#buttons[0].textContent = changed ? "Accept as edited" : "Accept";
+    const edited = this.text !== this.#study.caption.text.trim();
+    this.#diff.replaceChildren(...(edited && this.unsaved ? [h("span", { class: "small" }, "Against the draft: "), ...this.#marked(this.text)] : []));
+    this.#buttons[0].textContent = edited ? "Accept as edited" : "Accept";
   }
 
   async #decide(decision) {
@@ -67,10 +64,10 @@ export class Review extends EventTarget {
     remember("reviewer", reviewer);
     for (const button of this.#buttons) button.disabled = true;
     try {
-      await api.review(this.#study.id, { text: this.text, decision, reviewer, comment: this.#comment.value.trim() });
-      const study = await api.caption(this.#study.id);
-      this.#study = { ...this.#study, reviews: study.reviews };
+      const { reviews } = await api.review(this.#study.id, { text: this.text, decision, reviewer, comment: this.#comment.value.trim() });
+      this.#study = { ...this.#study, reviews };
       this.#comment.value = "";
+      this.#changed();
       this.#past();
       say(decision === "accept" ? "Accepted" : "Rejected");
       this.dispatchEvent(new CustomEvent("reviewed", { detail: this.#study }));
@@ -86,15 +83,20 @@ export class Review extends EventTarget {
     const trail = h("ul", { class: "trail small" });
     this.#reviews.replaceChildren(h("ul", { class: "reviews" }, reviews.map((review) => h("li", {},
       h("div", { class: "row spread small" }, decisionMark(review.decision), h("span", {}, `${review.reviewer}, ${time(review.created)}`)),
-      h("p", {}, diff(this.#study.caption.text, review.text ?? "").map(([kind, text]) => (kind === "same" ? text : h(kind === "added" ? "ins" : "del", {}, text)))),
+      h("p", {}, this.#marked(review.text ?? "")),
       review.comment && h("p", { class: "small" }, `“${review.comment}”`)))),
       h("details", { class: "audit", ontoggle: (event) => event.target.open && this.#audit(trail) }, h("summary", {}, "Audit trail"), trail));
   }
 
+  /** A text with what it takes from and adds to the draft. */
+  #marked(text) {
+    return diff(this.#study.caption.text, text).map(([kind, part]) => (kind === "same" ? part : h(kind === "added" ? "ins" : "del", {}, part)));
+  }
+
   async #audit(place) {
     try {
-      const { entries } = await api.audit(this.#study.id);
-      place.replaceChildren(...entries.map(({ at, action, actor }) => h("li", {}, `${time(at)} · ${action}${actor ? ` · ${actor}` : ""}`)));
+      const { audit } = await api.audit(this.#study.id);
+      place.replaceChildren(...audit.map(({ at, action, actor }) => h("li", {}, `${time(at)} · ${action}${actor ? ` · ${actor}` : ""}`)));
     } catch (error) {
       place.replaceChildren(h("li", {}, error.message));
     }

@@ -56,7 +56,8 @@ export class Sending {
     const { item } = this, [title, words] = WORDS[item.state] ?? [item.state, ""];
     const silent = item.problem && item.state !== "held";
     return [h("p", { class: "small" }, item.title), h("h1", { id: "state-title", role: "status" }, title), bar(item),
-      item.state === "held" && h("p", {}, item.problem.detail, " Tried again in ", h("span", { class: "left" }), " s."),
+      item.state === "held" && h("p", {}, "It is sent again in ", h("span", { class: "left" }), " s; there is nothing you need do."),
+      item.state === "held" && h("p", { class: "small" }, item.problem.message),
       silent ? h("p", { class: "warn", role: "alert" }, "The service does not answer just now. It accepted the study; this page goes on asking.")
         : words && h("p", { class: "small share" }, words),
       h("div", { class: "row" }, item.state === "held" && h("button", { type: "button", class: "main-action", onclick: () => this.#queue.hurry(item) }, "Try now"),

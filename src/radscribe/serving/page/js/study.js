@@ -19,11 +19,11 @@ export class StudyView {
 
   constructor(study, on) {
     this.#study = study;
-    const selection = new Selection(), evidence = new Evidence(study);
+    const evidence = new Evidence(study), selection = new Selection();
+    this.escape = () => selection.pin(null);
     this.#views = new Views(study, evidence, selection);
     this.element = h("div", { class: "study" }, this.#views.element,
-      h("article", { class: "report", "aria-label": "Draft" }, this.#head(on), this.#body(evidence, selection, on)));
-    this.element.addEventListener("keydown", (event) => event.key === "Escape" && selection.pin(null));
+      h("article", { class: "report", "aria-label": "Draft" }, this.#parts(evidence, selection, on)));
   }
 
   get unsaved() {
@@ -41,25 +41,22 @@ export class StudyView {
         h("button", { type: "button", class: "quiet", onclick: () => on.remove(this.#study) }, "Delete")));
   }
 
-  #body(evidence, selection, on) {
-    const { caption, status } = this.#study;
-    if (!caption) return h("p", {}, `This study is ${status}.`);
-    return [caption.text ? this.#draft(caption, evidence, selection, on) : nothing(this.#study), notes(caption), provenance(caption, on)];
-  }
-
-  #draft(caption, evidence, selection, on) {
+  /** What was seen, and what the reader makes of it. */
+  #parts(evidence, selection, on) {
+    const { caption } = this.#study, about = [notes(caption), provenance(caption, on)];
+    if (!caption.text) return h("div", { class: "parts" }, this.#head(on), nothing(this.#study), about);
     this.#review = new Review(this.#study);
     this.#review.addEventListener("reviewed", ({ detail }) => {
       this.#study = detail;
       this.#standing.replaceChildren(standing(detail));
       on.reviewed(detail);
     });
-    return [
+    return [h("div", { class: "parts" }, this.#head(on),
       h("section", { class: "part", "aria-labelledby": "draft-title" }, h("h2", { id: "draft-title" }, "Draft"),
         captionWords(caption, evidence, selection), confidence(caption), exports(() => this.#study, () => this.#views.canvases)),
       alternatives(caption, (text) => this.#review.edit(text)),
-      findings(caption, evidence, selection),
-      this.#review.element];
+      findings(caption, evidence, selection)),
+    h("div", { class: "parts" }, this.#review.element, about)];
   }
 }
 

@@ -1,7 +1,7 @@
 // The way in: drop or choose files, or take an example.
 
 import * as api from "./api.js";
-import { h, plain } from "./dom.js";
+import { h } from "./dom.js";
 import { fromDrop, grouped, title } from "./files.js";
 import { remember, remembered } from "./store.js";
 
@@ -14,7 +14,7 @@ export function uploadForm(take) {
     take(items(grouped(chooser.files, together())));
     chooser.value = "";
   });
-  const examples = h("div", { class: "row examples" });
+  const examples = h("div", { class: "examples" });
   fillExamples(examples, take);
   return h("section", { class: "welcome", "aria-labelledby": "welcome-title" },
     h("h1", { id: "welcome-title" }, "A first draft of what a chest radiograph shows"),
@@ -69,12 +69,18 @@ function balance(key) {
   remember(name, from.value);
 }
 
+function exampleButton({ id, title: text, images }, take) {
+  const canvas = h("canvas", { width: 128, height: 128, "aria-hidden": "true" });
+  if (images?.[0]) api.picture(images[0]).then((bitmap) => canvas.getContext("2d").drawImage(bitmap, 0, 0, 128, 128), () => canvas.remove());
+  return h("button", { type: "button", onclick: () => take([{ title: text, example: id, fields: fields() }]) }, canvas, h("span", {}, text));
+}
+
 async function fillExamples(place, take) {
   try {
     const { examples } = await api.examples();
     if (!examples.length) return;
-    place.append(h("span", { class: "small" }, "No file at hand? Try"), ...examples.map(({ name, title: text }) =>
-      h("button", { type: "button", onclick: () => take([{ title: text || plain(name), example: name }]) }, text || plain(name))));
+    place.append(h("h2", { id: "examples-title" }, "Or try a drawn chest"), h("ul", { "aria-labelledby": "examples-title" },
+      examples.map((example) => h("li", {}, exampleButton(example, take)))));
   } catch { // the notice at the top says that the service does not answer; examples are a convenience
     place.hidden = true;
   }

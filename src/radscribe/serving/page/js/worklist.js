@@ -6,9 +6,9 @@ import { statusMark } from "./status.js";
 
 /** The list of the queue's items; `open(item)` shows one. It is there only while it has something to tell. */
 export function worklist(queue, open) {
-  const list = h("ul", { class: "studies", "aria-label": "Studies on their way" });
+  const list = h("ul", { class: "studies", "aria-label": "Studies in progress" });
   const section = h("section", { class: "worklist", hidden: true, "aria-labelledby": "worklist-title" },
-    h("h2", { id: "worklist-title" }, "On their way"), list);
+    h("h2", { id: "worklist-title" }, "In progress"), list);
   const rows = new Map();
   queue.addEventListener("change", ({ detail: item }) => {
     const settled = (item.state === "failed" && !item.id) ? false : FINAL.has(item.state) || item.state === "cancelled";

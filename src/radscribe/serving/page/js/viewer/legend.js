@@ -8,7 +8,7 @@ import { remember, remembered } from "../store.js";
 /** The legend under the images; `change({ on, opacity })` hears its controls. */
 export class Legend {
   on = true;
-  opacity = Number(remembered("opacity", "0.6"));
+  opacity = Number(remembered("opacity", "0.5"));
   #title = h("p", { class: "legend-title" });
   #ticks = h("div", { class: "ticks small", "aria-hidden": "true" });
   #bar = h("canvas", { width: 256, height: 1, role: "img" });
@@ -20,7 +20,7 @@ export class Legend {
     this.#switch = h("button", { type: "button", class: "switch", "aria-pressed": "true", onclick: () => this.toggle() }, "Map");
     const slider = h("input", { type: "range", id: "opacity", min: 0.1, max: 1, step: 0.05, value: String(this.opacity), "aria-label": "Opacity of the map",
       oninput: () => { this.opacity = Number(slider.value); remember("opacity", slider.value); change(); } });
-    this.element = h("div", { class: "legend" }, this.#switch, this.#title,
+    this.element = h("div", { class: "legend" }, this.#title, this.#switch,
       h("div", { class: "scale" }, this.#bar, this.#ticks), h("label", { class: "opacity small" }, "Opacity", slider));
     const context = this.#bar.getContext("2d");
     for (let x = 0; x < 256; x++) {
@@ -43,11 +43,10 @@ export class Legend {
       this.#title.replaceChildren(none);
       return;
     }
-    const what = lit.kind === "attention" ? "Attention" : "Finding";
-    this.#title.replaceChildren(h("b", {}, `${what}: ${lit.title}`), lit.word ? ` (“${lit.word}”)` : "", h("span", { class: "small" }, ` ${lit.meaning}; ${peak(lit)}`));
+    this.#title.replaceChildren(h("b", {}, `${lit.kind}: ${lit.title}`), h("span", { class: "small" }, ` ${lit.meaning}; ${peak(lit)}`));
     const ticks = [0, 0.5, 1].map((share) => lit.show(share * lit.top));
-    if (lit.kind === "attention") ticks[2] = `≥${ticks[2]}`;
+    if (lit.top > 1) ticks[2] = `≥${ticks[2]}`;
     this.#ticks.replaceChildren(...ticks.map((tick) => h("span", {}, tick)));
-    this.#bar.setAttribute("aria-label", `Scale from ${ticks[0]} to ${ticks[2]}, the same for every ${lit.kind === "attention" ? "word" : "finding"}`);
+    this.#bar.setAttribute("aria-label", `Scale from ${ticks[0]} to ${ticks[2]}, always the same`);
   }
 }

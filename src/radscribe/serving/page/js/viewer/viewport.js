@@ -7,7 +7,7 @@ import { bounded, FULL, lookup, whole } from "./window.js";
 /** Sizes and places are in pixels of the canvas; the image's point p is at `offset + scale * p`. */
 export class Viewport {
   tool = "pan";
-  opacity = 0.6;
+  opacity = 0.5;
   #pixels = null; // Uint16 [height, width]
   #picture = document.createElement("canvas"); // the image through its window
   #map = null;
@@ -21,7 +21,7 @@ export class Viewport {
   #drawing = 0;
 
   constructor(image, place, total) {
-    const label = `Image ${place + 1} of ${total}${image.view && image.view !== "unknown" ? `, ${image.view}` : ""}`;
+    const label = `${total > 1 ? `Image ${place + 1} of ${total}` : "Image"}${image.view && image.view !== "unknown" ? `, ${image.view}` : ""}`;
     this.image = image;
     this.canvas = h("canvas");
     this.note = h("p", { class: "view-note", role: "status" }, "Reading the image …");
@@ -151,7 +151,7 @@ export class Viewport {
       this.readout.textContent = "";
       return;
     }
-    const grey = `${((100 * this.#pixels[y * width + x]) / FULL).toFixed(1)} % dense`;
+    const grey = `${((100 * this.#pixels[y * width + x]) / FULL).toFixed(1)} % bright`;
     const value = this.#map && between(this.#map.rows, (x + 0.5) / width, (y + 0.5) / height);
     this.readout.textContent = this.#map ? `${this.#map.lit.title} ${this.#map.lit.show(value)} · ${grey}` : grey;
   }

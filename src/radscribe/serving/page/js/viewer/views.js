@@ -75,9 +75,9 @@ export class Views {
       button("invert", "Invert", active((view) => view.invert())),
       button("reset", "Reset", active((view) => view.reset())),
       several && [h("span", { class: "gap" }),
-        button("layout", "Side by side", () => this.toggleLayout(), { "aria-pressed": "true" }),
-        button("previous", "‹", () => this.step(-1), { "aria-label": "Previous image" }),
-        button("next", "›", () => this.step(1), { "aria-label": "Next image" })]);
+        button("layout", "Side by side", () => this.toggleLayout(), { "aria-pressed": "true", class: "together" }),
+        button("previous", "‹", () => this.step(-1), { "aria-label": "Previous image", class: "step" }),
+        button("next", "›", () => this.step(1), { "aria-label": "Next image", class: "step" })]);
   }
 
   useTool(tool) {
