@@ -37,7 +37,7 @@ function row(name, probability, [sign, words, kind], lit, selection) {
     h("span", { class: `sign ${kind}`, "aria-hidden": "true" }, sign),
     h("span", { class: "finding-name" }, plain(name), words && h("span", { class: `standing ${kind}` }, ` ${words}`)),
     h("span", { class: "probability" }, percent(probability)),
-    h("span", { class: "bar", "aria-hidden": "true", vars: { "--p": probability } })];
+    h("span", { class: "gauge", "aria-hidden": "true", vars: { "--p": probability } })];
   if (!lit) return h("li", { class: "finding", title: "There is no map of this finding" }, content);
   const button = h("button", { type: "button", class: "finding" }, content);
   selection.bind(button, lit);
