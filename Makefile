@@ -41,5 +41,5 @@ $(VENV)/plain.stamp: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing radscribe with what training and the tests need ..."
-	@$(PIP) --editable ".[train,dev]"
+	@$(PIP) --editable ".[train,serve,dev]"
 	@touch $@ $(VENV)/plain.stamp

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"models", "data", "text", "imaging", "evaluation", *LEAVES},
     "bundle": {"models", "training", *LEAVES},
     "inference": {"imaging", "text", "data", "bundle", *LEAVES},
+    "serving": {"inference", "imaging", "text", "data", "bundle", *LEAVES},
 }
 NEEDS_TORCH = {"models", "training"}
 

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import-weights": ("radscribe.cli.import_weights", "Take over published weights."),
     "evaluate": ("radscribe.cli.evaluate", "Score captions beside their baselines."),
     "export": ("radscribe.cli.export", "Export a run to a bundle that captions without torch."),
+    "serve": ("radscribe.cli.serve", "Serve captions over HTTP, with a page."),
+    "export-reviews": ("radscribe.cli.export_reviews", "Write what reviewers accepted as a manifest."),
     "label": ("radscribe.cli.label", "Find the findings in each report."),
 }
 

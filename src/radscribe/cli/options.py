@@ -82,7 +82,10 @@ def configuration(
 
 
 MANY = 4  # studies from which on progress is shown
-EXTRA_MODULES = {"train": ("torch", "lightning", "yaml", "tensorboardX", "matplotlib")}
+EXTRA_MODULES = {
+    "train": ("torch", "lightning", "yaml", "tensorboardX", "matplotlib"),
+    "serve": ("fastapi", "uvicorn", "python_multipart", "sqlalchemy", "alembic", "prometheus_client"),
+}
 
 
 def require_extra(extra: str) -> None:

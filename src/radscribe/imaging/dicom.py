@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import warnings
 import zlib
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -130,16 +131,27 @@ def read_study_uid(path: Path) -> str | None:
 
 
 def _check_inflated_size(path: Path) -> None:
-    """A deflated data set (PS3.5 A.5) is inflated as a whole, a thousand times its size at worst."""
     with path.open("rb") as file:
-        read_preamble(file, force=True)
-        if _read_file_meta_info(file).get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-            return
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        inflater.decompress(file.read(), MAX_INFLATED)
+        check_inflated_size(file, path)
+
+
+def check_inflated_size(file: BinaryIO, subject: str | PathLike[str]) -> None:
+    """Refuse a decompression bomb: a deflated data set (PS3.5 A.5) inflates a thousand times at worst.
+
+    Raises
+    ------
+    ImageError : it inflates to more than an image of `MAX_PIXELS` has.
+    """
+    read_preamble(file, force=True)
+    if _read_file_meta_info(file).get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflater.decompress(file.read(), MAX_INFLATED)
     if inflater.unconsumed_tail:
         raise ImageError(
-            f"inflates to more than {MAX_INFLATED >> 20} MB", subject=path, remedy="give a single radiograph"
+            f"inflates to more than {MAX_INFLATED >> 20} MB",
+            subject=subject,
+            remedy="give a single radiograph",
         )
 
 

@@ -1,0 +1,66 @@
+"""A `Caption` of stored files → what is kept and shown of it: the client's names, no path of the server."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from radscribe.inference.caption import DISCLAIMER, Caption
+from radscribe.serving.queue import Job
+from radscribe.serving.store.rows import Draft
+
+
+def draft_of(caption: Caption, job: Job) -> Draft:
+    """The draft of a study that the engine has seen."""
+    rename = _Names(job.images)
+    document = caption.to_dict()
+    evidence = document.pop("evidence", None)
+    document["study"] = job.study or None
+    document["files"] = list(job.names)
+    for key in ("refused", "error"):
+        document[key] = rename.text(document[key])
+    document["left_out"] = {
+        rename.text(file): rename.text(why) for file, why in document["left_out"].items()
+    } | job.errors
+    document["warnings"] = [rename.text(warning) for warning in document["warnings"]]
+    if caption.error is None:
+        document["warnings"] += [f"left out: {error}" for error in job.errors.values()]
+    for image in evidence or ():
+        image["file"] = rename.text(image["file"])
+    return Draft(
+        status="done" if caption.text is not None else "refused" if caption.refused else "failed",
+        bundle=caption.bundle,
+        document=msgspec.json.encode(document),
+        text=caption.text,
+        evidence=zlib.compress(msgspec.json.encode(evidence), 1) if evidence else None,
+        findings=tuple(caption.findings.items()),
+    )
+
+
+def failed(job: Job, bundle: str, error: str) -> Draft:
+    """The draft of a study that the engine did not see, or could not."""
+    caption = Caption(
+        study="", files=job.names, bundle=bundle, error=error, warnings=(DISCLAIMER,), failed=True
+    )
+    return draft_of(caption, replace(job, images={}))
+
+
+class _Names:
+    """Paths of stored files → the names that the client gave them."""
+
+    def __init__(self, images: Mapping[str, Path]) -> None:
+        self._names: dict[str, str] = {}
+        for name, path in images.items():
+            # How an error shows it.
+            as_told = "".join(c if c.isprintable() else "?" for c in " ".join(str(path).split()))
+            self._names |= {str(path): name, as_told: name}
+
+    def text(self, text: Any) -> Any:
+        for path, name in self._names.items():
+            text = text and text.replace(path, name)
+        return text

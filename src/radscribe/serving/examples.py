@@ -1,0 +1,78 @@
+"""Drawn chests to try the service with: no patient, known findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from tempfile import SpooledTemporaryFile
+from typing import Any
+
+from radscribe.imaging import phantom
+from radscribe.serving.display import as_png
+from radscribe.serving.upload import UploadedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What is drawn: `findings` of one seed."""
+
+    id: str
+    title: str
+    seed: int
+    findings: tuple[phantom.FindingSpec, ...] = ()
+    views: tuple[phantom.PhantomView, ...] = ("PA",)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object of the API."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "views": list(self.views),
+            "findings": [finding.name for finding in self.findings],
+            "images": [f"/v1/examples/{self.id}/images/{n}" for n in range(len(self.views))],
+        }
+
+
+EXAMPLES = (
+    Example("normal", "No finding", 11),
+    Example("cardiomegaly", "A large heart", 4, (phantom.FindingSpec("Cardiomegaly", strength=0.9),)),
+    Example("effusion", "Fluid on the left", 5, (phantom.FindingSpec("Effusion", "left", 0.8),)),
+    Example(
+        "pneumothorax", "A collapsed right lung", 6, (phantom.FindingSpec("Pneumothorax", "right", 0.9),)
+    ),
+    Example(
+        "two-views",
+        "A mass, from the front and from the side",
+        7,
+        (phantom.FindingSpec("Mass", "right", 0.7, "middle"),),
+        ("PA", "lateral"),
+    ),
+)
+
+
+class Examples:
+    """The examples, each drawn when it is first asked for."""
+
+    def all(self) -> list[dict[str, Any]]:
+        """What there is."""
+        return [example.to_dict() for example in EXAMPLES]
+
+    def find(self, name: str) -> Example | None:
+        """One by its id."""
+        return next((example for example in EXAMPLES if example.id == name), None)
+
+    def files(self, example: Example) -> list[UploadedFile]:
+        """The example's views as if they had been uploaded."""
+        files = []
+        for n, view in enumerate(example.views):
+            data = png(example, n)
+            content: SpooledTemporaryFile[bytes] = SpooledTemporaryFile()  # noqa: SIM115  the form closes it
+            content.write(data)
+            files.append(UploadedFile(f"{example.id}-{view.lower()}.png", content, len(data)))
+        return files
+
+
+@lru_cache(maxsize=16)
+def png(example: Example, n: int) -> bytes:
+    """One view of an example as an 8-bit PNG file."""
+    return as_png(phantom.draw(example.seed, example.findings, example.views[n]).radiograph.pixels)

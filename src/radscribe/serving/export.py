@@ -1,0 +1,71 @@
+"""Reviewed studies as a manifest that `radscribe train` takes: use makes the next model better."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from radscribe.data import manifest, records
+from radscribe.data.splits import assign
+from radscribe.data.study import ImageRef, Study
+from radscribe.labels import CHESTXRAY14
+from radscribe.serving.store import reads
+from radscribe.serving.store.reads import StoredStudy
+from radscribe.serving.store.store import IMAGES, Store
+from radscribe.text.findings import label
+from radscribe.text.report import Report
+
+HEADER = manifest.Header(manifest.VERSION, "radscribe reviews")
+VALUES: dict[str, float | None] = {"present": 1.0, "absent": 0.0, "uncertain": None}
+
+
+def to_study(stored: StoredStudy) -> Study:
+    """A reviewed study: its images, the accepted text as findings section, and the labels that it says.
+
+    Its part is a hash of its id. The store knows no patients: studies of one may come into several parts.
+    """
+    text = stored.reviews[-1]["text"]
+    said = label(text)
+    return Study(
+        stored.id,
+        tuple(
+            ImageRef(f"{IMAGES}/{row.file[:2]}/{row.file}", row.view, row.width, row.height)
+            for row in stored.images
+            if row.file
+        ),
+        report=Report(findings=text),
+        labels={finding: VALUES[said[finding]] for finding in CHESTXRAY14 if finding in said},
+        split=assign(stored.id),
+    )
+
+
+def studies(store: Store) -> Iterator[Study]:
+    """All studies whose last review accepts a text and that have an image."""
+    with store.engine.connect() as connection:
+        for stored in reads.reviewed(connection):
+            if any(row.file for row in stored.images) and stored.reviews[-1]["text"].strip():
+                yield to_study(stored)
+
+
+def lines(store: Store) -> Iterator[bytes]:
+    """The manifest, line by line; paths are relative to the store's folder."""
+    yield records.encode_header(HEADER) + b"\n"
+    for study in studies(store):
+        yield records.encode(study) + b"\n"
+
+
+def export(store: Store, out: Path) -> int:
+    """Write a manifest and its images to a folder of their own; returns the number of studies."""
+
+    def copied() -> Iterator[Study]:
+        for study in studies(store):
+            for image in study.images:
+                target = out / image.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not target.exists():
+                    shutil.copyfile(store.folder / image.path, target)
+            yield study
+
+    out.mkdir(parents=True, exist_ok=True)
+    return manifest.write(out, HEADER, copied())

@@ -1,0 +1,112 @@
+"""What a request may ask of a caption, from form fields or the query; kept with the study as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from radscribe.serving.problems import Problem
+from radscribe.serving.settings import MAX_BEAM
+
+TRUE, FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
+STUDY_LENGTH = 200
+
+
+class CaptionOptions(msgspec.Struct, frozen=True):
+    """Parameters of `Captioner.stream`."""
+
+    beam: int = 3
+    n_best: int = 1
+    evidence: bool = False
+    min_confidence: float | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `Captioner.stream`: what differs from its defaults."""
+        given = msgspec.structs.asdict(self)
+        return {key: value for key, value in given.items() if value != getattr(DEFAULT, key)} | {
+            "beam": self.beam
+        }
+
+    def encode(self) -> str:
+        """JSON."""
+        return msgspec.json.encode(self).decode()
+
+
+DEFAULT = CaptionOptions()
+_decoder = msgspec.json.Decoder(CaptionOptions)
+
+
+def decode(text: str) -> CaptionOptions:
+    """What `encode` wrote."""
+    return _decoder.decode(text)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """All that a request says beside its files."""
+
+    options: CaptionOptions
+    study: str
+    wait: bool
+
+
+FIELDS = ("beam", "n_best", "evidence", "min_confidence", "study", "wait")
+
+
+def parse(fields: Mapping[str, str]) -> Asked:
+    """Fields of a form or query.
+
+    Raises
+    ------
+    Problem : 422, an unknown field or a value that makes no sense.
+    """
+    for name in fields:
+        if name not in FIELDS:
+            raise Problem(
+                "invalid",
+                f"There is no field {one_line(name)!r}; there are files, {', '.join(FIELDS)}.",
+            )
+    beam = _integer(fields, "beam", DEFAULT.beam)
+    n_best = _integer(fields, "n_best", DEFAULT.n_best)
+    if not 1 <= beam <= MAX_BEAM:
+        raise Problem("invalid", f"beam is {beam}; give 1 to {MAX_BEAM}.")
+    if not 1 <= n_best <= beam:
+        raise Problem("invalid", f"n_best is {n_best}; give 1 to beam, which is {beam}.")
+    confidence = _share(fields, "min_confidence")
+    options = CaptionOptions(beam, n_best, _flag(fields, "evidence", False), confidence)
+    return Asked(options, one_line(fields.get("study", "")), _flag(fields, "wait", True))
+
+
+def one_line(text: str) -> str:
+    """What a client calls something, as one short printable line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:STUDY_LENGTH]
+
+
+def _integer(fields: Mapping[str, str], name: str, default: int) -> int:
+    text = fields.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.lstrip("-").isdigit() and len(text) < 10):
+        raise Problem("invalid", f"{name} is no whole number; give one.")
+    return int(text)
+
+
+def _share(fields: Mapping[str, str], name: str) -> float | None:
+    text = fields.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise Problem("invalid", f"{name} is no number from 0 to 1; give one.")
+    return value
+
+
+def _flag(fields: Mapping[str, str], name: str, default: bool) -> bool:
+    text = fields.get(name, "true" if default else "false").strip().lower()
+    if text not in TRUE | FALSE:
+        raise Problem("invalid", f"{name} is neither true nor false; give one of them.")
+    return text in TRUE

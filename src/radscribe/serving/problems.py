@@ -1,0 +1,110 @@
+"""Errors of the HTTP interface as problem details (RFC 9457), each saying what to do."""
+
+from __future__ import annotations
+
+import http
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+# The last part of a problem's `type` → status and title.
+KINDS: dict[str, tuple[int, str]] = {
+    "cut-short": (400, "The request broke off"),
+    "malformed": (400, "The request cannot be read"),
+    "unauthorised": (401, "Credentials are needed"),
+    "cross-origin": (403, "The request comes from another site"),
+    "not-found": (404, "There is no such thing"),
+    "method-not-allowed": (405, "The method does not apply here"),
+    "upload-timeout": (408, "The upload took too long"),
+    "conflict": (409, "The study is not in a state for this"),
+    "gone": (410, "The study was deleted"),
+    "too-large": (413, "The upload is too large"),
+    "unsupported-media-type": (415, "The body is of another media type"),
+    "wrong-host": (421, "The service does not answer to this name"),
+    "invalid": (422, "A value makes no sense"),
+    "queue-full": (429, "Too many studies are under way"),
+    "internal": (500, "The service failed"),
+    "not-ready": (503, "The service is not ready"),
+}
+
+
+class Problem(Exception):
+    """Raised in a route, answered as problem details.
+
+    Parameters
+    ----------
+    kind : one of `KINDS`.
+    detail : what is wrong and what to do, for a person; nothing of the server's insides.
+    """
+
+    def __init__(
+        self, kind: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(detail)
+        self.kind, self.detail, self.headers, self.members = kind, detail, headers, members
+
+    def response(self) -> Response:
+        """The answer."""
+        status, title = KINDS[self.kind]
+        body = {
+            "type": f"urn:radscribe:problem:{self.kind}",
+            "title": title,
+            "status": status,
+            "detail": self.detail,
+            **self.members,
+        }
+        return Response(msgspec.json.encode(body), status, self.headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer every error as problem details."""
+
+    async def problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return error.response()
+
+    async def status(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        kind = next((k for k, (code, _) in KINDS.items() if code == error.status_code), None)
+        if kind in ("not-found", "method-not-allowed"):
+            detail = f"{request.method} does not lead anywhere here; /openapi.json lists what does."
+        elif kind == "too-large":
+            detail = "The body is larger than this takes; shorten it."
+        else:
+            detail = f"{http.HTTPStatus(error.status_code).phrase}; /openapi.json says what is expected."
+        headers = dict(error.headers) if error.headers else None
+        return Problem(kind or "malformed", detail, headers=headers).response()
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        wrong = [
+            {"where": "/".join(map(str, entry["loc"])), "problem": str(entry["msg"])}
+            for entry in error.errors()
+        ]
+        detail = "; ".join(f"{entry['where']}: {entry['problem']}" for entry in wrong)
+        return Problem("invalid", f"{detail}. Mend it and send it again.", errors=wrong).response()
+
+    async def gone_away(request: Request, error: Exception) -> Response:
+        return Problem("cut-short", "The body did not arrive whole; send it again.").response()
+
+    async def store_silent(request: Request, error: Exception) -> Response:
+        detail = "The database does not answer; try again in a moment."
+        return Problem("not-ready", detail, headers={"Retry-After": "5"}).response()
+
+    async def failed(request: Request, error: Exception) -> Response:
+        detail = "This should not have happened; the service's log says more. Try again, or report it."
+        return Problem("internal", detail).response()
+
+    app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(HTTPException, status)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ClientDisconnect, gone_away)
+    app.add_exception_handler(OperationalError, store_silent)
+    app.add_exception_handler(Exception, failed)

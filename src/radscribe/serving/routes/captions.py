@@ -1,0 +1,203 @@
+"""`/v1/captions`: take a study, tell of it, list, search, delete."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from radscribe.serving.intake import Accepted
+from radscribe.serving.options import FIELDS, Asked, one_line, parse
+from radscribe.serving.problems import Problem
+from radscribe.serving.routes import schemas
+from radscribe.serving.routes.common import Actor, Json, Serving, StudyId, find, find_present, problems
+from radscribe.serving.service import Service
+from radscribe.serving.settings import MAX_BEAM
+from radscribe.serving.store import reads
+from radscribe.serving.store.ids import PATTERN
+from radscribe.serving.upload import UploadedFile, read_form
+
+router = APIRouter(prefix="/v1/captions", tags=["captions"])
+OPTIONS_SCHEMA: dict[str, Any] = {
+    "beam": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM, "default": 3},
+    "n_best": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM, "default": 1},
+    "evidence": {"type": "boolean", "default": False, "description": "where each word and finding looks"},
+    "min_confidence": {"type": "number", "minimum": 0, "maximum": 1},
+    "study": {"type": "string", "description": "what you call it"},
+    "wait": {"type": "boolean", "default": True, "description": "false: 202 as soon as it is accepted"},
+}
+FORM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["files"],
+    "properties": {
+        "files": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "format": "binary"},
+            "description": "DICOM, PNG, JPEG, BMP, TIFF or WebP; all of one study",
+        },
+        **OPTIONS_SCHEMA,
+    },
+}
+TAKING: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": schemas.Caption,
+        "description": "The study has its caption, was refused or could not be read: see `status`.",
+        "content": {"application/json": {"example": schemas.EXAMPLE}},
+    },
+    202: {
+        "model": schemas.Caption,
+        "description": "Accepted; ask again where `Location` says.",
+        "headers": {"Location": {"schema": {"type": "string"}}},
+    },
+}
+
+
+@router.post(
+    "",
+    summary="Caption a study",
+    responses={
+        **TAKING,
+        **problems(
+            *("malformed", "cross-origin", "upload-timeout", "too-large", "unsupported-media-type"),
+            *("invalid", "queue-full"),
+        ),
+    },
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM_SCHEMA}}}
+    },
+)
+async def post(request: Request, service: Serving, actor: Actor) -> Response:
+    """Several files are one study. What is refused or cannot be read is told in the answer, with status 200:
+    the request was understood, and the study is kept with the reason."""
+    check_open(service)
+    service.queue.reserve()
+    handed_over = False
+    try:
+        form = await read_form(request, service.settings.limits)
+        try:
+            asked = parse(form.fields)
+            if not form.files:
+                raise Problem("invalid", "There is no file; send one or more as `files`.")
+            handed_over = True
+            accepted = await accept(service, form.files, asked, actor)
+        finally:
+            form.close()
+    finally:
+        if not handed_over:
+            service.queue.release()
+    return await answer(service, accepted, asked)
+
+
+def check_open(service: Service) -> None:
+    """Raises `Problem` 503 while the service stops."""
+    if not service.ready:
+        raise Problem(
+            "not-ready", "The service is stopping; try again in a moment.", headers={"Retry-After": "5"}
+        )
+
+
+async def accept(service: Service, files: list[UploadedFile], asked: Asked, actor: str) -> Accepted:
+    """Have a study accepted even if its client hangs up meanwhile; its place is given back on failure."""
+    task = asyncio.ensure_future(service.intake.accept(files, asked, actor))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+    except Exception:
+        service.queue.release()
+        raise
+
+
+async def answer(service: Service, accepted: Accepted, asked: Asked) -> Response:
+    """The caption where it is done in time, else where to ask for it."""
+    study, done = accepted.study, asyncio.wrap_future(accepted.job.done)
+    location = {"Location": f"/v1/captions/{study.id}"}
+    if asked.wait or done.done():
+        try:
+            finished = await asyncio.wait_for(asyncio.shield(done), service.settings.limits.wait_seconds)
+        except TimeoutError:
+            done.add_done_callback(lambda future: future.exception())  # nobody asks for it any more
+        else:
+            draft = finished.draft
+            study = replace(
+                study,
+                status=draft.status,
+                finished=finished.at,
+                document=draft.document,
+                evidence=draft.evidence,
+            )
+            return Json(study.to_dict(evidence=True), headers=location)
+    return Json(study.to_dict(), 202, headers=location)
+
+
+@router.get(
+    "",
+    summary="List and search",
+    responses={200: {"model": schemas.CaptionPage}, **problems("invalid")},
+)
+async def list_captions(
+    service: Serving,
+    query: Annotated[str, Query(max_length=200, description="words that all occur")] = "",
+    status: Annotated[schemas.Status | None, Query()] = None,
+    before: Annotated[str | None, Query(pattern=PATTERN, description="`next` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """The newest first. The search looks at studies' and files' names, drafts and reviews."""
+    ask = partial(reads.page, query=one_line(query), status=status, before=before, limit=limit + 1)
+    found = await run_in_threadpool(service.store.read, ask)
+    more = len(found) > limit
+    found = found[:limit]
+    return Json({"captions": [study.to_dict() for study in found], "next": found[-1].id if more else None})
+
+
+@router.get(
+    "/{study_id}",
+    summary="One study",
+    responses={
+        200: {
+            "model": schemas.Caption,
+            "content": {"application/json": {"example": schemas.EXAMPLE}},
+        },
+        **problems("not-found", "invalid"),
+    },
+)
+async def get(study_id: StudyId, service: Serving, evidence: bool = False) -> Response:
+    """`evidence=true` adds the maps, of studies that were posted with it. A deleted study is marked so."""
+    return Json((await find(service, study_id, evidence=evidence)).to_dict(evidence=evidence))
+
+
+@router.delete(
+    "/{study_id}",
+    status_code=204,
+    summary="Delete a study",
+    responses=problems("not-found", "gone", "invalid", "cross-origin"),
+)
+async def delete(study_id: StudyId, service: Serving, actor: Actor) -> Response:
+    """Its images are removed (unless another study has the same), and it leaves lists, search and export. Its
+    texts go when the retention time is over."""
+    await find_present(service, study_id)
+    await run_in_threadpool(service.store.delete, study_id, actor)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{study_id}/audit",
+    summary="What happened to a study",
+    responses={200: {"model": schemas.Audit}, **problems("not-found", "invalid")},
+)
+async def audit(study_id: StudyId, service: Serving) -> Response:
+    """From the first to the last; it is there after the study was deleted and erased."""
+    rows = await run_in_threadpool(service.store.read, reads.audit_of, study_id)
+    if not rows:
+        raise Problem("not-found", "Nothing ever happened under this id.")
+    return Json({"audit": rows})
+
+
+assert set(OPTIONS_SCHEMA) == set(FIELDS)

@@ -1,0 +1,90 @@
+"""What all routes share: the service, who asks, a study by its id, answers in JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends, Path, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from radscribe.serving.problems import KINDS, Problem
+from radscribe.serving.service import Service
+from radscribe.serving.store import reads
+from radscribe.serving.store.ids import PATTERN
+from radscribe.serving.store.reads import StoredStudy
+
+StudyId = Annotated[str, Path(pattern=PATTERN, examples=["01kay3xnhbm7v4q2c9t8r5w0ez"])]
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _actor(request: Request) -> str:
+    actor: str = request.scope["actor"]
+    return actor
+
+
+Serving = Annotated[Service, Depends(_service)]
+Actor = Annotated[str, Depends(_actor)]
+
+
+class Json(Response):
+    """JSON by msgspec; large bodies go through no model."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return msgspec.json.encode(content)
+
+
+async def find(service: Service, study_id: str, *, evidence: bool = False) -> StoredStudy:
+    """A study that was accepted, a deleted one too; raises `Problem` 404."""
+    study = await run_in_threadpool(service.store.read, reads.find, study_id, evidence=evidence)
+    if study is None:
+        raise Problem("not-found", "There is no study of this id; GET /v1/captions lists them.")
+    return study
+
+
+async def find_present(service: Service, study_id: str) -> StoredStudy:
+    """A study that was not deleted; raises `Problem` 404 or 410."""
+    study = await find(service, study_id)
+    if study.deleted:
+        raise Problem("gone", f"It was deleted at {study.deleted}; only its audit trail is left to see.")
+    return study
+
+
+class ProblemDetails(msgspec.Struct):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["urn:radscribe:problem:queue-full"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what is wrong and what to do"},
+    },
+}
+
+
+def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route: the problems that it answers with, and those that any route may."""
+    kinds = (*kinds, "unauthorised", "wrong-host", "internal", "not-ready")
+    return {
+        KINDS[kind][0]: {
+            "description": KINDS[kind][1],
+            "content": {"application/problem+json": {"schema": PROBLEM_SCHEMA}},
+        }
+        for kind in kinds
+    }

@@ -1,0 +1,49 @@
+"""`/v1/model`: what captions here, and within which limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.responses import Response
+
+import radscribe
+from radscribe.inference.caption import DISCLAIMER
+from radscribe.serving.routes.common import Json, Serving, problems
+from radscribe.serving.settings import MAX_BEAM
+
+CARD = "MODEL_CARD.md"
+router = APIRouter(prefix="/v1/model", tags=["model"])
+
+
+@router.get("", summary="The model", responses={200: {"model": dict[str, Any]}, **problems()})
+def model(service: Serving) -> Response:
+    """Its card (Markdown), findings, cautions, how it was trained, and the limits of a request."""
+    spec, limits = service.spec, service.settings.limits
+    card = service.bundle_folder / CARD
+    return Json(
+        {
+            "bundle": spec.id,
+            "name": spec.name,
+            "version": radscribe.__version__,
+            "disclaimer": DISCLAIMER,
+            "cautions": spec.cautions,
+            "findings": spec.encoder.findings,
+            "views": spec.encoder.views,
+            "image_size": spec.encoder.image_size,
+            "encoder": spec.encoder.backbone,
+            "decoder": spec.decoder.kind,
+            "training": msgspec.to_builtins(spec.training),
+            "card": card.read_text(encoding="utf-8") if card.is_file() else None,
+            "limits": {
+                "files": limits.files,
+                "file_bytes": limits.file_bytes,
+                "request_bytes": limits.request_bytes,
+                "pixels": limits.pixels,
+                "beam": MAX_BEAM,
+                "retain_days": service.settings.retain_days,
+                "keep_identifiers": service.settings.keep_identifiers,
+            },
+        }
+    )

@@ -1,0 +1,51 @@
+"""`/v1/captions/{id}/review` and what comes of reviews: a manifest to train on."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.responses import Response, StreamingResponse
+
+from radscribe.serving import export
+from radscribe.serving.problems import Problem
+from radscribe.serving.routes import schemas
+from radscribe.serving.routes.common import Actor, Json, Serving, StudyId, find, find_present, problems
+from radscribe.serving.store import writes
+
+BODY_BYTES = 200_000
+router = APIRouter(prefix="/v1", tags=["reviews"])
+
+
+@router.post(
+    "/captions/{study_id}/review",
+    status_code=201,
+    summary="Review a draft",
+    max_body_size=BODY_BYTES,
+    responses={
+        201: {"model": schemas.Caption},
+        **problems("not-found", "gone", "conflict", "invalid", "cross-origin"),
+    },
+)
+async def review(study_id: StudyId, body: schemas.Review, service: Serving, actor: Actor) -> Response:
+    """The text as edited, accepted or rejected. Draft and earlier reviews stay; the last review counts."""
+    study = await find_present(service, study_id)
+    if study.status in writes.UNFINISHED:
+        raise Problem("conflict", "The study has no draft yet; wait until it is done.")
+    written = service.store.write(
+        writes.add_review, study_id, body.reviewer, body.decision, body.text, body.comment, actor
+    )
+    await asyncio.wrap_future(written)
+    return Json((await find(service, study_id)).to_dict(), 201)
+
+
+@router.get(
+    "/reviewed.jsonl",
+    summary="Accepted reviews as a manifest",
+    responses={200: {"content": {"application/jsonl": {}}}, **problems()},
+    response_class=StreamingResponse,
+)
+def reviewed(service: Serving) -> Response:
+    """Studies whose last review accepts a text. Paths of images are relative to the store's folder;
+    `radscribe export-reviews` writes a folder with the images in it."""
+    return StreamingResponse(export.lines(service.store), media_type="application/jsonl")

@@ -1,0 +1,123 @@
+"""The shape of what goes in and out, for OpenAPI; only reviews and queries are checked by it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Status = Literal["queued", "running", "done", "refused", "failed"]
+
+
+def _printable(text: str) -> str:
+    """No control characters but tabs and line breaks: a database may refuse them, no page shows them."""
+    if any(not (c.isprintable() or c in "\t\n\r" or c.isspace()) for c in text):
+        raise ValueError("holds control characters; leave them out")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_printable)]
+
+
+class Review(BaseModel):
+    """What a reader makes of a draft."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "text": "The heart is normal in size. The lungs are clear.",
+                    "decision": "accept",
+                    "reviewer": "A. Reader",
+                    "comment": "shortened",
+                }
+            ]
+        },
+    )
+    text: Line = Field(max_length=20_000, description="the text as edited; what accepting accepts")
+    decision: Literal["accept", "reject"]
+    reviewer: Line = Field(min_length=1, max_length=200)
+    comment: Line = Field("", max_length=4_000)
+
+
+class Image(BaseModel):
+    n: int
+    name: str = Field(description="what the client called the file")
+    view: Literal["PA", "AP", "frontal", "lateral", "unknown"] = Field(description="as the file says it")
+    height: int | None
+    width: int | None
+    error: str | None = Field(description="why it is no image")
+
+
+class StoredReview(Review):
+    id: int
+    created: str
+
+
+class Caption(BaseModel):
+    id: str
+    status: Status
+    created: str = Field(description="ISO 8601, UTC")
+    finished: str | None
+    study: str | None
+    images: list[Image]
+    caption: dict[str, Any] | None = Field(description="`radscribe caption --json`; null until it is done")
+    reviews: list[StoredReview]
+    deleted: str | None
+
+
+class CaptionPage(BaseModel):
+    captions: list[Caption]
+    next: str | None = Field(description="give it as `before` for the next page")
+
+
+class AuditRow(BaseModel):
+    at: str
+    actor: str
+    action: str
+    details: dict[str, Any]
+
+
+class Audit(BaseModel):
+    audit: list[AuditRow]
+
+
+class Example(BaseModel):
+    id: str
+    title: str
+    views: list[str]
+    findings: list[str]
+    images: list[str]
+
+
+class Examples(BaseModel):
+    examples: list[Example]
+
+
+EXAMPLE: dict[str, Any] = {
+    "id": "01kay3xnhbm7v4q2c9t8r5w0ez",
+    "status": "done",
+    "created": "2026-11-25T09:30:00.000Z",
+    "finished": "2026-11-25T09:30:00.140Z",
+    "study": "ward 3, bed 2",
+    "images": [
+        {"n": 0, "name": "chest.png", "view": "unknown", "height": 1024, "width": 1024, "error": None}
+    ],
+    "caption": {
+        "study": "ward 3, bed 2",
+        "files": ["chest.png"],
+        "text": "The heart is normal in size. The lungs are clear.",
+        "tokens": [{"text": "The", "log_probability": -0.1}],
+        "log_probability": -4.2,
+        "alternatives": [],
+        "findings": {"Cardiomegaly": 0.04},
+        "warnings": ["Draft by a research model: not verified, not for diagnosis."],
+        "refused": None,
+        "error": None,
+        "left_out": {},
+        "bundle": "nih-iu-1@0123456789ab",
+    },
+    "reviews": [],
+    "deleted": None,
+}

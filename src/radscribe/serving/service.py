@@ -1,0 +1,84 @@
+"""`Service`: store, queue, engine and intake of one process, from their start to their end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import radscribe
+from radscribe.bundle import format as bundle_format
+from radscribe.serving.examples import Examples
+from radscribe.serving.intake import Intake
+from radscribe.serving.metrics import Metrics
+from radscribe.serving.queue import StudyQueue
+from radscribe.serving.settings import Settings
+from radscribe.serving.store.store import Store
+from radscribe.serving.worker import CaptionWorker, Engine
+
+log = logging.getLogger(__name__)
+SWEEP_SECONDS = 3600.0
+
+
+class Service:
+    """What the routes work with.
+
+    Parameters
+    ----------
+    load : makes the engine; None loads the bundle of the settings.
+
+    Raises
+    ------
+    RadscribeError : the store is in use or does not open, or the bundle does not load.
+    """
+
+    def __init__(self, settings: Settings, load: Callable[[], Engine] | None = None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.bundle_folder: Path = bundle_format.locate(settings.bundle)
+        self.spec = bundle_format.read(self.bundle_folder)
+        engine = load() if load else radscribe.load(settings.bundle, threads=settings.threads)
+        self.store = Store(settings.store, settings.database)
+        self.queue = StudyQueue(settings.queue)
+        self.examples = Examples()
+        self.intake = Intake(settings, self.store, self.queue, engine.bundle)
+        if taken := self.intake.take_up():
+            log.warning("took up %d studies that were accepted before", taken)
+        self.worker = CaptionWorker(engine, self.queue, self.store, self.metrics)
+        self.draining = False
+        self._closing = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        self._sweeper.start()
+        self.metrics.gauge("queue_waiting", "Studies that wait for the engine", lambda: len(self.queue))
+        self.metrics.gauge("queue_held", "Studies under way, uploads included", lambda: self.queue.held)
+        self.metrics.gauge("queue_capacity", "Studies under way at most", lambda: self.queue.capacity)
+
+    @property
+    def ready(self) -> bool:
+        """Whether studies are taken and captioned."""
+        return not self.draining and self.worker.alive
+
+    def drain(self) -> bool:
+        """Take nothing more, and wait for what was accepted; False where the time was too short."""
+        self.draining = True
+        return self.queue.wait_empty(self.settings.drain_seconds)
+
+    def close(self) -> None:
+        """Stop; what has no draft yet is taken up at the next start."""
+        self.draining = True
+        self._closing.set()
+        self._sweeper.join()
+        self.worker.close()
+        self.intake.close()
+        self.store.close()
+
+    def _sweep(self) -> None:
+        while True:
+            try:
+                if erased := self.store.sweep(self.settings.retain_days):
+                    log.info("erased %d studies", erased)
+            except Exception:
+                log.exception("the sweep failed; the next one tries again")
+            if self._closing.wait(SWEEP_SECONDS):
+                return

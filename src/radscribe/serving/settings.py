@@ -1,0 +1,90 @@
+"""What a service is told at its start."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from radscribe.errors import UsageError
+from radscribe.imaging.limits import MAX_PIXELS
+from radscribe.serving.credentials import Credentials
+
+MEGABYTE = 1 << 20
+MAX_BEAM = 10  # what one request may cost
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may bring, and how long it may take."""
+
+    file_bytes: int = 64 * MEGABYTE
+    request_bytes: int = 256 * MEGABYTE
+    files: int = 8
+    pixels: int = MAX_PIXELS
+    upload_seconds: float = 60.0  # until the whole body is here; else 408
+    wait_seconds: float = 30.0  # for the caption; then 202 and where to ask for it
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to serve.
+
+    Parameters
+    ----------
+    store : folder of images and, unless `database` is given, of the SQLite file.
+    database : SQLAlchemy URL; None is SQLite in `store`.
+    bundle, threads : of `radscribe.load`.
+    queue : studies that may be under way at once, uploads included; the next one is answered 429.
+    retain_days : after which a study is erased; None keeps it.
+    keep_identifiers : keep files as they came; else all but what makes the picture is removed first.
+    allowed_hosts : further names in the Host header that are answered while on loopback.
+    drain_seconds : what SIGTERM leaves for studies that were accepted; what is not done then is taken up at
+        the next start.
+
+    Raises
+    ------
+    UsageError : a host that is not loopback without credentials.
+    """
+
+    store: Path
+    database: str | None = None
+    bundle: str | None = None
+    threads: int | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    credentials: Credentials = field(default_factory=Credentials)
+    allowed_hosts: tuple[str, ...] = ()
+    queue: int = 128
+    retain_days: float | None = None
+    keep_identifiers: bool = False
+    drain_seconds: float = 30.0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not self.on_loopback and not self.credentials:
+            raise UsageError(
+                "others could reach the service without a password",
+                subject=f"--host {self.host}",
+                remedy="add --token-file or --basic, or stay on 127.0.0.1",
+            )
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
+
+    @property
+    def hosts(self) -> frozenset[str] | None:
+        """Names that the Host header may have, without the port; None where any is answered.
+
+        On loopback a page of another site could otherwise reach the service by a name of its own that it
+        lets resolve to 127.0.0.1 (DNS rebinding). Elsewhere it lacks the credentials.
+        """
+        if not self.on_loopback and not self.allowed_hosts:
+            return None
+        own = (self.host.strip("[]").lower(), "localhost", "127.0.0.1", "::1")
+        return frozenset(own) | {name.lower() for name in self.allowed_hosts}

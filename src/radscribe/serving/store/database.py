@@ -1,0 +1,87 @@
+"""SQLite or PostgreSQL, opened and brought to the present tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from radscribe.errors import RadscribeError, UsageError
+
+FILE = "radscribe.sqlite3"
+BUSY_SECONDS = 30
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+def open_database(folder: Path, url: str | None) -> Engine:
+    """An engine on a database that has been migrated.
+
+    Raises
+    ------
+    UsageError : a URL of another database.
+    RadscribeError : it cannot be reached or is newer than this radscribe.
+    """
+    engine = _engine(folder, url)
+    shown = engine.url.render_as_string(hide_password=True)
+    try:
+        migrate(engine)
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error)
+        raise RadscribeError(
+            f"the database does not open: {reason}", subject=shown, remedy="check that it runs and its URL"
+        ) from error
+    except CommandError as error:
+        raise RadscribeError(
+            f"the database is not one of this radscribe: {error}", subject=shown, remedy="update radscribe"
+        ) from error
+    return engine
+
+
+def _engine(folder: Path, url: str | None) -> Engine:
+    if url is None:
+        url = f"sqlite:///{folder / FILE}"
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise UsageError("is no database URL", subject="--database", remedy="see docs/serving.md") from None
+    if parsed.drivername not in DRIVERS:
+        raise UsageError(
+            f"is of {parsed.drivername}",
+            subject="--database",
+            remedy="give postgresql://user:password@host/name or sqlite:///file",
+        )
+    try:
+        engine = create_engine(parsed.set(drivername=DRIVERS[parsed.drivername]), pool_pre_ping=True)
+    except ImportError:
+        raise UsageError(
+            "PostgreSQL needs psycopg", subject="--database", remedy='run: pip install "radscribe[postgres]"'
+        ) from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, record: object) -> None:
+    """Readers do not wait for the writer; a commit is on disk when it returns; references hold."""
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"busy_timeout = {BUSY_SECONDS * 1000}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Run the migrations that the database lacks, in one transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

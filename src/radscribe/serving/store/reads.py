@@ -1,0 +1,187 @@
+"""What the store is asked: one study, a page of them, its audit trail, what waits, what was reviewed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
+
+from radscribe.serving.store.rows import ImageRow
+from radscribe.serving.store.tables import audit, captions, images, reviews, studies
+
+PAGE = 100  # studies read at once where all are read
+IMAGE_KEYS = ("n", "name", "view", "height", "width", "error")
+REVIEW_KEYS = ("id", "created", "reviewer", "decision", "text", "comment")
+
+
+@dataclass(slots=True)
+class StoredStudy:
+    """A study with what belongs to it."""
+
+    id: str
+    created: str
+    finished: str | None
+    status: str
+    study: str
+    options: str  # JSON
+    attempts: int
+    deleted: str | None
+    images: list[ImageRow] = field(default_factory=list)
+    reviews: list[dict[str, Any]] = field(default_factory=list)
+    text: str | None = None
+    document: bytes | None = None  # JSON of the draft
+    evidence: bytes | None = None  # JSON, deflated
+
+    def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
+        """The object of the API; the draft stands in it as it was encoded."""
+        return {
+            "id": self.id,
+            "status": self.status,
+            "created": self.created,
+            "finished": self.finished,
+            "study": self.study or None,
+            "images": [{key: getattr(row, key) for key in IMAGE_KEYS} for row in self.images],
+            "caption": self._caption(evidence),
+            "reviews": self.reviews,
+            "deleted": self.deleted,
+        }
+
+    def _caption(self, evidence: bool) -> msgspec.Raw | None:
+        if self.document is None:
+            return None
+        if not evidence or self.evidence is None:
+            return msgspec.Raw(self.document)
+        # The document is an object with keys: its last one becomes the evidence.
+        return msgspec.Raw(b'%s,"evidence":%s}' % (self.document[:-1], zlib.decompress(self.evidence)))
+
+
+def find(connection: Connection, study_id: str, *, evidence: bool = False) -> StoredStudy | None:
+    """A study by its id, a deleted one too."""
+    found = _complete(connection, _select(studies.c.id == study_id, 1, connection), evidence)
+    return found[0] if found else None
+
+
+def page(
+    connection: Connection,
+    *,
+    query: str = "",
+    status: str | None = None,
+    before: str | None = None,
+    limit: int = 20,
+) -> list[StoredStudy]:
+    """Studies from the newest on, deleted ones aside.
+
+    Parameters
+    ----------
+    query : words that all stand in the study's name, a file's, the draft or a review, in any case.
+    before : id of a study: those that came before it.
+    """
+    conditions = [studies.c.deleted.is_(None), *(_says(word) for word in query.split())]
+    if status is not None:
+        conditions.append(studies.c.status == status)
+    if before is not None:
+        conditions.append(studies.c.id < before)
+    return _complete(connection, _select(_all(conditions), limit, connection), evidence=False)
+
+
+def _says(word: str) -> ColumnElement[bool]:
+    return or_(
+        studies.c.study.icontains(word, autoescape=True),
+        exists().where(captions.c.study_id == studies.c.id, captions.c.text.icontains(word, autoescape=True)),
+        exists().where(images.c.study_id == studies.c.id, images.c.name.icontains(word, autoescape=True)),
+        exists().where(
+            reviews.c.study_id == studies.c.id,
+            or_(
+                reviews.c.text.icontains(word, autoescape=True),
+                reviews.c.comment.icontains(word, autoescape=True),
+                reviews.c.reviewer.icontains(word, autoescape=True),
+            ),
+        ),
+    )
+
+
+def _all(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    first, *others = conditions
+    for condition in others:
+        first = first & condition
+    return first
+
+
+def _select(condition: ColumnElement[bool], limit: int, connection: Connection) -> list[StoredStudy]:
+    rows = connection.execute(select(studies).where(condition).order_by(studies.c.id.desc()).limit(limit))
+    return [StoredStudy(**row._mapping) for row in rows]
+
+
+def _complete(connection: Connection, found: list[StoredStudy], evidence: bool) -> list[StoredStudy]:
+    """Fetch what belongs to the studies, a query for each table."""
+    by_id = {study.id: study for study in found}
+    if not found:
+        return found
+    for row in connection.execute(
+        select(images).where(images.c.study_id.in_(by_id)).order_by(images.c.study_id, images.c.n)
+    ):
+        values = dict(row._mapping)
+        by_id[values.pop("study_id")].images.append(ImageRow(**values))
+    columns = [captions.c.study_id, captions.c.text, captions.c.document]
+    for row in connection.execute(
+        select(*columns, *([captions.c.evidence] if evidence else [])).where(captions.c.study_id.in_(by_id))
+    ):
+        study = by_id[row.study_id]
+        study.text, study.document = row.text, row.document.encode()
+        study.evidence = row.evidence if evidence else None
+    for row in connection.execute(
+        select(reviews).where(reviews.c.study_id.in_(by_id)).order_by(reviews.c.id)
+    ):
+        by_id[row.study_id].reviews.append({key: getattr(row, key) for key in REVIEW_KEYS})
+    return found
+
+
+def audit_of(connection: Connection, study_id: str) -> list[dict[str, Any]]:
+    """The audit trail of a study, from its first row on."""
+    rows = connection.execute(select(audit).where(audit.c.study_id == study_id).order_by(audit.c.id))
+    return [
+        {
+            "at": row.at,
+            "actor": row.actor,
+            "action": row.action,
+            "details": msgspec.Raw(row.details.encode()),
+        }
+        for row in rows
+    ]
+
+
+def waiting(connection: Connection) -> list[StoredStudy]:
+    """Studies without a draft, the oldest first."""
+    condition = (studies.c.status == "queued") & studies.c.deleted.is_(None)
+    rows = connection.execute(select(studies).where(condition).order_by(studies.c.id))
+    return _complete(connection, [StoredStudy(**row._mapping) for row in rows], evidence=False)
+
+
+def reviewed(connection: Connection) -> Iterator[StoredStudy]:
+    """Studies whose last review accepts a text, deleted ones aside; the oldest first."""
+    after = ""
+    while True:
+        some = exists().where(reviews.c.study_id == studies.c.id)
+        rows = connection.execute(
+            select(studies)
+            .where(studies.c.id > after, studies.c.deleted.is_(None), some)
+            .order_by(studies.c.id)
+            .limit(PAGE)
+        )
+        found = _complete(connection, [StoredStudy(**row._mapping) for row in rows], evidence=False)
+        if not found:
+            return
+        yield from (study for study in found if study.reviews[-1]["decision"] == "accept")
+        after = found[-1].id
+
+
+def created_before(connection: Connection, time: str, limit: int) -> list[str]:
+    """Ids of studies from before a time, deleted ones too."""
+    rows = connection.execute(
+        select(studies.c.id).where(studies.c.created < time).order_by(studies.c.id).limit(limit)
+    )
+    return list(rows.scalars())

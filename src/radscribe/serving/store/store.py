@@ -1,0 +1,106 @@
+"""`Store`: database, images and the one writer, behind one lock: a store serves one process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from radscribe.errors import RadscribeError
+from radscribe.serving.store import reads, writes
+from radscribe.serving.store.database import open_database
+from radscribe.serving.store.images import ImageFolder
+from radscribe.serving.store.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LOCK = "lock"
+IMAGES = "images"
+AT_ONCE = 200  # studies that one sweep's transaction erases
+
+
+class Store:
+    """Everything that outlives the process.
+
+    Parameters
+    ----------
+    folder : made where it is missing, readable by its owner alone.
+    url : of the database; None is SQLite in the folder.
+
+    Raises
+    ------
+    RadscribeError : another process serves from the folder, or the database does not open.
+    """
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        self.folder = folder.resolve()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = self._locked()
+            self.images = ImageFolder(self.folder / IMAGES)
+        except OSError as error:
+            raise RadscribeError(
+                f"cannot be the store: {error.strerror}", subject=folder, remedy="name another --store"
+            ) from error
+        self.engine = open_database(self.folder, url)
+        self.writer = Writer(self.engine)
+
+    def _locked(self) -> int:
+        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise RadscribeError(
+                "is in use by another radscribe",
+                subject=self.folder,
+                remedy="stop it or name another --store",
+            ) from None
+        return descriptor
+
+    def close(self) -> None:
+        """Write what waits and let go of everything."""
+        self.writer.close()
+        self.engine.dispose()
+        os.close(self._lock)
+
+    def read(self, query: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask one of `reads`."""
+        with self.engine.connect() as connection:
+            return query(connection, *args, **kwargs)
+
+    def write(
+        self, operation: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Have one of `writes` done; the future is done when it is committed."""
+        return self.writer.submit(lambda connection: operation(connection, *args, **kwargs))
+
+    def delete(self, study_id: str, actor: str) -> bool:
+        """Mark a study and remove its images; False where it was deleted before."""
+        files = self.write(writes.mark_deleted, study_id, actor).result()
+        self.images.remove(files or ())
+        return files is not None
+
+    def sweep(self, retain_days: float | None) -> int:
+        """Erase studies older than that, and images that nothing refers to; returns the studies erased."""
+        erased = 0
+        if retain_days is not None:
+            limit = (datetime.now(UTC) - timedelta(days=retain_days)).isoformat(timespec="milliseconds")
+            while ids := self.read(reads.created_before, limit, AT_ONCE):
+                self.images.remove(self.write(_erase_all, ids).result())
+                erased += len(ids)
+        names = list(self.images.files())
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            self.images.remove(self.read(writes.unreferred, some))
+        return erased
+
+
+def _erase_all(connection: Connection, study_ids: Sequence[str]) -> list[str]:
+    return [file for study_id in study_ids for file in writes.erase(connection, study_id)]

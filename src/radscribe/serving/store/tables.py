@@ -1,0 +1,106 @@
+"""The tables. Times are ISO 8601 in UTC, as text: they sort, and read the same in every database.
+
+`migrations/` makes them in a real database; a test holds both side by side.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+STATUSES = ("queued", "running", "done", "refused", "failed")
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("created", String(32), nullable=False),
+    Column("finished", String(32)),
+    Column("status", String(8), nullable=False, index=True),
+    Column("study", Text, nullable=False),  # what the client calls it; empty where it does not
+    Column("options", Text, nullable=False),  # JSON
+    Column("attempts", Integer, nullable=False),  # times that the service died over it
+    Column("deleted", String(32), index=True),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("study_id", String(26), ForeignKey("studies.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("name", Text, nullable=False),  # what the client calls the file
+    Column("file", String(80), index=True),  # in the folder of images, by content; null where it was no image
+    Column("error", Text),  # why it was none
+    Column("view", String(8), nullable=False),
+    Column("height", Integer),
+    Column("width", Integer),
+)
+
+captions = Table(
+    "captions",
+    metadata,
+    Column("study_id", String(26), ForeignKey("studies.id"), primary_key=True),
+    Column("bundle", Text, nullable=False),
+    Column("text", Text),
+    Column("document", Text, nullable=False),  # `Caption.to_dict()` without its evidence, JSON
+    Column("evidence", LargeBinary),  # JSON, deflated
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("study_id", String(26), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("probability", Float, nullable=False),
+    ForeignKeyConstraint(["study_id"], ["captions.study_id"]),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", String(26), ForeignKey("studies.id"), nullable=False, index=True),
+    Column("created", String(32), nullable=False),
+    Column("reviewer", Text, nullable=False),
+    Column("decision", String(8), nullable=False),  # accept, reject
+    Column("text", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+)
+
+# Outlives what it tells of, so it holds no text of a study and no foreign key.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", String(26), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("details", Text, nullable=False),  # JSON
+    Index("ix_audit_study_id", "study_id"),
+)
+
+
+def now() -> str:
+    """The present time as the tables hold it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,152 @@
+"""Every change of the store: an operation on a connection, with its row in the audit trail.
+
+A draft is written once and never changed; reviews stand beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from radscribe.serving.store.rows import Draft, ImageRow
+from radscribe.serving.store.tables import audit, captions, findings, images, now, reviews, studies
+
+ATTEMPTS = 3  # deaths of the service over one study, after which it is given up
+UNFINISHED = ("queued", "running")
+SYSTEM = "service"
+
+
+def record(connection: Connection, study_id: str, actor: str, action: str, **details: Any) -> None:
+    """A row of the audit trail; details hold no text of the study."""
+    connection.execute(
+        insert(audit).values(
+            study_id=study_id,
+            at=now(),
+            actor=actor,
+            action=action,
+            details=msgspec.json.encode(details).decode(),
+        )
+    )
+
+
+def add_study(
+    connection: Connection,
+    study_id: str,
+    created: str,
+    study: str,
+    options: str,
+    rows: Sequence[ImageRow],
+    actor: str,
+) -> None:
+    """A study that was accepted, to be captioned."""
+    connection.execute(
+        insert(studies).values(
+            id=study_id, created=created, status="queued", study=study, options=options, attempts=0
+        )
+    )
+    connection.execute(insert(images), [{"study_id": study_id, **asdict(row)} for row in rows])
+    record(connection, study_id, actor, "accepted", images=len(rows))
+
+
+def mark_running(connection: Connection, study_ids: Sequence[str]) -> None:
+    """The engine is about to see these studies."""
+    connection.execute(update(studies).where(studies.c.id.in_(study_ids)).values(status="running"))
+
+
+def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
+    """Write the draft of a study that has none; returns when, or None where it was deleted or is finished."""
+    finished = now()
+    changed = connection.execute(
+        update(studies)
+        .where(studies.c.id == study_id, studies.c.status.in_(UNFINISHED), studies.c.deleted.is_(None))
+        .values(status=draft.status, finished=finished)
+    )
+    if not changed.rowcount:
+        return None
+    connection.execute(
+        insert(captions).values(
+            study_id=study_id,
+            bundle=draft.bundle,
+            text=draft.text,
+            document=draft.document.decode(),
+            evidence=draft.evidence,
+        )
+    )
+    if draft.findings:
+        rows = [{"study_id": study_id, "name": name, "probability": p} for name, p in draft.findings]
+        connection.execute(insert(findings), rows)
+    record(connection, study_id, SYSTEM, draft.status, bundle=draft.bundle)
+    return finished
+
+
+def take_up(connection: Connection) -> None:
+    """At the start: what was running when the service died is counted, and queued again."""
+    connection.execute(
+        update(studies)
+        .where(studies.c.status == "running")
+        .values(status="queued", attempts=studies.c.attempts + 1)
+    )
+
+
+def add_review(
+    connection: Connection, study_id: str, reviewer: str, decision: str, text: str, comment: str, actor: str
+) -> None:
+    """A review beside the draft and earlier reviews."""
+    done = connection.execute(
+        insert(reviews).values(
+            study_id=study_id,
+            created=now(),
+            reviewer=reviewer,
+            decision=decision,
+            text=text,
+            comment=comment,
+        )
+    )
+    key = done.inserted_primary_key
+    assert key is not None
+    record(connection, study_id, actor, "reviewed", review=key[0], decision=decision, reviewer=reviewer)
+
+
+def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str] | None:
+    """Mark a study; returns its files that no other refers to, or None where it is marked already."""
+    changed = connection.execute(
+        update(studies).where(studies.c.id == study_id, studies.c.deleted.is_(None)).values(deleted=now())
+    )
+    if not changed.rowcount:
+        return None
+    record(connection, study_id, actor, "deleted")
+    return unreferred(connection, files_of(connection, study_id))
+
+
+def erase(connection: Connection, study_id: str) -> list[str]:
+    """Remove all that is known of a study but its audit trail; returns files that no other refers to."""
+    files = files_of(connection, study_id)
+    for table in (findings, captions, reviews, images):
+        connection.execute(delete(table).where(table.c.study_id == study_id))
+    connection.execute(delete(studies).where(studies.c.id == study_id))
+    record(connection, study_id, SYSTEM, "erased")
+    return unreferred(connection, files)
+
+
+def files_of(connection: Connection, study_id: str) -> list[str]:
+    """The files of a study's images."""
+    rows = connection.execute(
+        select(images.c.file).where(images.c.study_id == study_id, images.c.file.is_not(None))
+    )
+    return list(dict.fromkeys(rows.scalars()))
+
+
+def unreferred(connection: Connection, files: Sequence[str]) -> list[str]:
+    """Those of the files that no study refers to, deleted ones aside."""
+    used = connection.execute(
+        select(images.c.file, func.count())
+        .join(studies, studies.c.id == images.c.study_id)
+        .where(images.c.file.in_(files), studies.c.deleted.is_(None))
+        .group_by(images.c.file)
+    )
+    referred = {row[0] for row in used}
+    return [file for file in files if file not in referred]

@@ -1,0 +1,109 @@
+"""The thread that captions: what waits goes through `Captioner.stream` together."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from radscribe.inference.caption import Caption
+from radscribe.serving.draft import draft_of, failed
+from radscribe.serving.metrics import Metrics
+from radscribe.serving.queue import Finished, Job, StudyQueue
+from radscribe.serving.store import writes
+from radscribe.serving.store.rows import Draft
+from radscribe.serving.store.store import Store
+
+log = logging.getLogger(__name__)
+MARKED = 16  # studies whose status is set to running in one commit
+FAILED = "the engine failed over this study; report it, with the study if you may share it"
+
+
+class Engine(Protocol):
+    """What the service needs of a `Captioner`."""
+
+    @property
+    def bundle(self) -> str: ...
+
+    @property
+    def stream(self) -> Callable[..., Iterator[Caption]]: ...
+
+
+class CaptionWorker:
+    """Takes studies from the queue and writes their drafts, each once.
+
+    After a failure of the engine its studies are tried one by one, so that only the one at fault fails.
+    """
+
+    def __init__(self, engine: Engine, queue: StudyQueue, store: Store, metrics: Metrics) -> None:
+        self._engine, self._queue, self._store, self._metrics = engine, queue, store, metrics
+        self._running: deque[Job] = deque()  # handed to the engine, in order
+        self._thread = threading.Thread(target=self._run, name="caption-worker", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether studies are still captioned."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop after the studies that the engine has."""
+        self._queue.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (first := self._queue.wait()) is not None:
+            started, count = time.perf_counter(), 0
+            try:
+                for caption in self._engine.stream(self._sources(first), **first.options.arguments()):
+                    job = self._running.popleft()
+                    self._finish(job, draft_of(caption, job))
+                    count += 1
+            except Exception:
+                log.exception("the engine failed over %d studies", len(self._running))
+                self._apart()
+            if count:
+                self._queue.finished((time.perf_counter() - started) / count)
+
+    def _sources(self, first: Job) -> Iterator[list[Path]]:
+        """Images of the first study, and then of those that wait with the same options until none does."""
+        jobs, passed = [first], 0
+        while jobs:
+            self._store.write(writes.mark_running, [job.id for job in jobs]).result()
+            for job in jobs:
+                self._running.append(job)
+                yield list(job.images.values())
+            passed += len(jobs)
+            jobs = [] if first.alone else self._queue.take(first.options, MARKED, passed)
+
+    def _apart(self) -> None:
+        """After a failure: the study at fault fails, or each of the batch is tried alone."""
+        jobs, self._running = list(self._running), deque()
+        if len(jobs) == 1:
+            self._finish(jobs[0], failed(jobs[0], self._engine.bundle, FAILED))
+            return
+        for job in reversed(jobs):
+            job.alone = True
+            self._queue.put(job, first=True)
+
+    def _finish(self, job: Job, draft: Draft) -> None:
+        written = self._store.write(writes.finish, job.id, draft)
+        written.add_done_callback(partial(self._settle, job, draft))
+
+    def _settle(self, job: Job, draft: Draft, written: Future[str | None]) -> None:
+        """The draft is on disk: whoever waits for it gets it."""
+        error = written.exception()
+        if error is None:
+            self._metrics.captioned(draft.status)
+            job.done.set_result(Finished(draft, written.result()))
+        else:  # it stays in the queue of the store, and is captioned after the next start
+            log.error("a draft could not be written: %s", error)
+            job.done.set_exception(error)
+        if job.counted:
+            self._queue.release()
