@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from radscribe.data.manifest import Manifest
 from radscribe.inference.caption import Caption
-from radscribe.text.findings import find
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the image's sides
 Drawn = dict[str, list[Box]]  # finding → its boxes in one image
@@ -53,39 +52,33 @@ def covered(drawn: Sequence[Box], height: int, width: int) -> npt.NDArray[np.flo
     return shares
 
 
-def spans(caption: Caption) -> Iterator[tuple[int, int]]:
-    """Where each token stands in the caption's text: it is cased and spaced again, and nothing else."""
-    text, position = (caption.text or "").lower(), 0
-    for token in caption.tokens:
-        word = token.text.removeprefix("##").lower()
-        start = text.index(word, position)
-        position = start + len(word)
-        yield start, position
-
-
 def focus(captions: Sequence[Caption], images: Sequence[str], drawn: dict[str, Drawn]) -> list[Look]:
     """A `Look` for every finding that was drawn and is asserted; none of a model without attention.
 
     Parameters
     ----------
+    captions : with their evidence.
     images : path of the one image that each caption is of.
     """
     looks: list[Look] = []
     for caption, image in zip(captions, images, strict=True):
-        if caption.attention is None:
-            continue
-        (grid,) = caption.grids
-        places = list(spans(caption))
         for finding, of_finding in drawn.get(image, {}).items():
-            naming = [
-                index
-                for mention in find(caption.text or "")
-                if mention.finding == finding and mention.status == "present"
-                for index, (start, end) in enumerate(places)
-                if start < mention.end and end > mention.start
-            ]
-            if naming:
-                inside = covered(of_finding, grid.height, grid.width)  # [h, w]
-                attention = caption.attention[naming].mean(0)  # [L]
-                looks.append(Look(finding, float((attention * inside.ravel()).sum()), float(inside.mean())))
+            attention = attention_to(finding, caption)
+            if attention is not None:
+                inside = covered(of_finding, *attention.shape)  # [h, w]
+                looks.append(Look(finding, float((attention * inside).sum()), float(inside.mean())))
     return looks
+
+
+def attention_to(finding: str, caption: Caption) -> npt.NDArray[np.float32] | None:
+    """Mean attention `[h, w]` of the words that assert a finding of the one image; None where none does."""
+    naming = [
+        place
+        for place, token in enumerate(caption.tokens)
+        if token.finding == finding and token.status == "present"
+    ]
+    if not naming or not caption.evidence or caption.evidence[0].words_from != "attention":
+        return None
+    words = caption.evidence[0].words
+    assert words is not None
+    return np.asarray(words[naming].mean(0))

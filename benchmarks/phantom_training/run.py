@@ -147,7 +147,8 @@ def main() -> None:
     }
     for name in DECODERS:
         captioner = radscribe.load(out / f"{name}-bundle")
-        captions = list(captioner.stream(manifest.root / study.images[0].path for study in studies))
+        paths = (manifest.root / study.images[0].path for study in studies)
+        captions = list(captioner.stream(paths, evidence=True))
         figures[name] = measure(captions, studies, drawn)
     figures["minutes"] = (time.monotonic() - started) / 60
     text = json.dumps(figures, indent=2)

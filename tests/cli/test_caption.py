@@ -18,7 +18,7 @@ from radscribe.labels import CHESTXRAY14
 
 KEYS = {
     *("study", "files", "text", "tokens", "log_probability", "alternatives", "findings", "warnings"),
-    *("refused", "error", "left_out", "bundle"),
+    *("refused", "error", "left_out", "bundle", "evidence"),
 }
 DRAFT = "not verified, not for diagnosis"
 

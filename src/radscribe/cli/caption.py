@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from radscribe.cli.options import progress
+from radscribe.cli.options import progress, require_extra
 
 if TYPE_CHECKING:
     from radscribe.inference.caption import Caption
+    from radscribe.inference.evidence.gather import Explain
+    from radscribe.inference.evidence.write import Which
 
 BAR = 24  # characters of a full bar
 
@@ -24,6 +26,24 @@ BAR = 24  # characters of a full bar
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a study, a line each.")
 @click.option("--force", is_flag=True, help="Caption also what the chest check refuses, under a warning.")
 @click.option("--one-study", is_flag=True, help="Take all PATHs as one study.")
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write pictures of what each finding and word comes from; with --json, their arrays too.",
+)
+@click.option(
+    "--evidence-findings",
+    type=click.Choice(["stated", "all"]),
+    default="stated",
+    show_default=True,
+    help="Which get a picture: those that the caption asserts or that are likely, or all.",
+)
+@click.option(
+    "--grad-cam",
+    is_flag=True,
+    help="Evidence by gradients where the bundle gives none; needs torch and the bundle's weights.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Of the encoder; else all cores.")
 def command(
     paths: tuple[Path, ...],
@@ -33,6 +53,9 @@ def command(
     as_json: bool,
     force: bool,
     one_study: bool,
+    evidence: Path | None,
+    evidence_findings: Which,
+    grad_cam: bool,
     threads: int | None,
 ) -> int:
     """Write a draft caption for each study: not verified, not for diagnosis.
@@ -44,21 +67,31 @@ def command(
     \b
     radscribe caption chest.dcm
     radscribe caption scans/ --json | jq -r '.study + ": " + .text'
+    radscribe caption chest.dcm --evidence pictures
 
     Exit code 0: all done. 1: some inputs could not be read or were refused; the others are done.
     2: wrong use.
     """
-    import radscribe
     from radscribe.errors import UsageError
+    from radscribe.inference.captioner import Captioner
+    from radscribe.inference.evidence.write import operating_point, write
     from radscribe.inference.inputs import group
 
     if n_best > beam:
         raise UsageError(f"--n-best {n_best} is more than --beam {beam}", remedy="raise --beam")
-    captioner = radscribe.load(bundle, threads=threads)
+    if grad_cam and evidence is None:
+        raise UsageError("--grad-cam makes evidence", remedy="say where to with --evidence DIR")
+    explain = gradients(bundle) if grad_cam else None
+    captioner = Captioner(bundle, threads=threads, explain=explain)
+    point = operating_point(captioner.spec)
     studies = group(paths, together=one_study)
     failed = False
     with progress(len(studies)) as advance:
-        for caption in captioner.stream(studies, beam=beam, n_best=n_best, force=force):
+        for caption in captioner.stream(
+            studies, beam=beam, n_best=n_best, force=force, evidence=evidence is not None
+        ):
+            if evidence is not None and caption.text is not None:
+                write(caption, evidence, point, evidence_findings)
             failed |= caption.failed
             if as_json:
                 click.echo(json.dumps(caption.to_dict(), ensure_ascii=False))
@@ -70,6 +103,17 @@ def command(
                 click.echo(f"radscribe: {caption.study}: refused: {caption.refused}", err=True)
             advance()
     return int(failed)
+
+
+def gradients(bundle: str | None) -> Explain:
+    """Grad-CAM of a bundle's own weights."""
+    require_extra("train")
+    from radscribe.bundle.format import locate
+    from radscribe.bundle.restore import restore
+    from radscribe.models.grad_cam import GradCam
+
+    encoder, decoder, tokenizer = restore(locate(bundle))
+    return GradCam(encoder, decoder, tokenizer.bos)
 
 
 def render(caption: Caption) -> str:

@@ -5,18 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from radscribe.inference.disclaimer import DISCLAIMER
+from radscribe.inference.evidence import ImageEvidence
+from radscribe.text.findings import Status
 
-DISCLAIMER = "Draft by a research model: not verified, not for diagnosis."
+__all__ = ["DISCLAIMER", "Alternative", "Caption", "Token"]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word or sign of the caption, and how likely the model held it."""
+    """A word or sign of the caption, and how likely the model held it.
+
+    Parameters
+    ----------
+    start, end : where it stands in the caption's text.
+    finding, status : of the mention that it is part of, by the labeller (`text.findings`), if any.
+    """
 
     text: str
     log_probability: float
+    start: int = 0
+    end: int = 0
+    finding: str | None = None
+    status: Status | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "text": self.text,
+            "log_probability": round(self.log_probability, 5),
+            "start": self.start,
+            "end": self.end,
+            "finding": self.finding,
+            "status": self.status,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +46,6 @@ class Alternative:
 
     text: str
     log_probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """The cells of one image that a caption attended to: `height` rows of `width`."""
-
-    file: str
-    view: str
-    height: int
-    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +63,7 @@ class Caption:
     bundle : id of the model that wrote it.
     left_out : file → why it had no part in the caption.
     failed : there is no caption, or one of the files could not be read.
-    attention : `[tokens, L]`, the share of each cell in what a token looked at; None where the model does not
-        attend.
-    grids : whose cells the L columns are: those of one image after the other, row by row.
+    evidence : of each image that had a part, where it was asked for.
     """
 
     study: str
@@ -70,8 +79,7 @@ class Caption:
     error: str | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     failed: bool = False
-    attention: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
-    grids: tuple[Grid, ...] = ()
+    evidence: tuple[ImageEvidence, ...] = field(default=(), compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -79,7 +87,7 @@ class Caption:
             "study": self.study,
             "files": list(self.files),
             "text": self.text,
-            "tokens": [{"text": t.text, "log_probability": round(t.log_probability, 5)} for t in self.tokens],
+            "tokens": [token.to_dict() for token in self.tokens],
             "log_probability": None if self.log_probability is None else round(self.log_probability, 5),
             "alternatives": [
                 {"text": a.text, "log_probability": round(a.log_probability, 5)} for a in self.alternatives
@@ -90,4 +98,5 @@ class Caption:
             "error": self.error,
             "left_out": self.left_out,
             "bundle": self.bundle,
+            "evidence": [image.to_dict() for image in self.evidence],
         }

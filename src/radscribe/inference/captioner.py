@@ -14,6 +14,7 @@ from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.caption import Caption
 from radscribe.inference.constraints import of_a_caption
 from radscribe.inference.drafting import Drafter
+from radscribe.inference.evidence.gather import Cells, Explain
 from radscribe.inference.inputs import Source, StudyInput, as_study
 from radscribe.inference.join_views import join_views
 from radscribe.inference.options import Options
@@ -32,6 +33,7 @@ class Captioner:
     ----------
     bundle : a bundle's folder, the name of an embedded one, or None for the default.
     threads : of the encoder; None takes every core.
+    explain : makes evidence where the bundle gives none, such as `models.grad_cam.GradCam`.
 
     Raises
     ------
@@ -47,14 +49,20 @@ class Captioner:
     14
     """
 
-    def __init__(self, bundle: str | Path | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        bundle: str | Path | None = None,
+        *,
+        threads: int | None = None,
+        explain: Explain | None = None,
+    ) -> None:
         folder = bundle_format.locate(bundle)
         self.spec = bundle_format.read(folder)
         self._encoder = EncoderSession(folder, self.spec, threads)
         self._decoder = DecoderSession(folder, self.spec)
         self._tokenizer = ReportTokenizer.load(folder / self.spec.tokenizer)
         self._prepare = Preparer(self.spec.encoder.image_size, self.spec.encoder.views)
-        self._draft = Drafter(self.spec, self._tokenizer)
+        self._draft = Drafter(self.spec, self._tokenizer, explain)
         self._constraints = of_a_caption(self._tokenizer)
 
     @property
@@ -74,6 +82,7 @@ class Captioner:
         beam: int = 3,
         n_best: int = 1,
         force: bool = False,
+        evidence: bool = False,
     ) -> Caption:
         """Caption one study.
 
@@ -83,6 +92,7 @@ class Captioner:
         beam : beam width; 1 is greedy.
         n_best : captions to return, at most `beam`.
         force : caption what the chest check refuses, under a warning.
+        evidence : fill `Caption.evidence`, and keep each image's pixels in it.
 
         Returns
         -------
@@ -92,7 +102,7 @@ class Captioner:
         ------
         UsageError : a beam below 1, more captions than the beam holds, or a source of another kind.
         """
-        return next(self.stream([source], beam=beam, n_best=n_best, force=force))
+        return next(self.stream([source], beam=beam, n_best=n_best, force=force, evidence=evidence))
 
     def stream(
         self,
@@ -101,13 +111,14 @@ class Captioner:
         beam: int = 3,
         n_best: int = 1,
         force: bool = False,
+        evidence: bool = False,
     ) -> Iterator[Caption]:
         """Caption studies in order, each when its batch is done; memory does not grow with their number.
 
         The next batch is read and checked while the encoder sees the present one. Parameters and errors are
         those of `caption`.
         """
-        return self._stream(iter(sources), Options(beam, n_best, force))
+        return self._stream(iter(sources), Options(beam, n_best, force, evidence))
 
     def _stream(self, sources: Iterator[Source | StudyInput], options: Options) -> Iterator[Caption]:
         waiting: deque[Future[Prepared]] = deque()
@@ -120,7 +131,7 @@ class Captioner:
                         exhausted = True
                     else:
                         study = source if isinstance(source, StudyInput) else as_study(source)
-                        waiting.append(pool.submit(self._prepare, study, options.force))
+                        waiting.append(pool.submit(self._prepare, study, options.force, options.evidence))
                 if not waiting:
                     return
                 batch = [waiting.popleft().result() for _ in range(min(BATCH, len(waiting)))]
@@ -130,7 +141,8 @@ class Captioner:
         seen = [prepared for prepared in batch if prepared.images]
         drafts: dict[int, Caption] = {}
         if seen:
-            outputs = self._encoder(np.stack([image for study in seen for image in study.images]))
+            images = np.stack([image for study in seen for image in study.images])
+            outputs = self._encoder(images, maps=options.evidence)
             features = join_views(outputs, [study.views for study in seen])
             hypotheses = search(
                 self._decoder.step,
@@ -141,12 +153,15 @@ class Captioner:
                 beam=options.beam,
                 constraints=self._constraints,
             )
-            # Height and width of the cells that the decoder attends to, where it does.
+            # Height and width of the cells of an image, where there are some.
             shape = next((values.shape[2:] for values in outputs.values() if values.ndim == 4), (0, 0))
+            maps = features.get("maps", [None] * len(seen))
             for index, prepared in enumerate(seen):
-                probabilities = features["probabilities"][index]
                 drafts[id(prepared)] = self._draft.caption(
-                    prepared, hypotheses[index][: options.n_best], probabilities, shape
+                    prepared,
+                    hypotheses[index][: options.n_best],
+                    features["probabilities"][index],
+                    Cells(*shape, maps[index]) if options.evidence else None,
                 )
         for prepared in batch:
             yield drafts.get(id(prepared)) or self._draft.nothing(prepared)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from radscribe.bundle.format import BundleSpec
-from radscribe.inference.caption import DISCLAIMER, Alternative, Caption, Grid, Token
+from radscribe.inference.caption import Alternative, Caption, Token
+from radscribe.inference.disclaimer import DISCLAIMER
+from radscribe.inference.evidence.gather import Cells, Explain, gather
 from radscribe.inference.prepare import Prepared
 from radscribe.inference.search import Hypothesis
 from radscribe.inference.sessions import Array
+from radscribe.inference.token_spans import token_spans
 from radscribe.text.tokenizer import ReportTokenizer
 
 
 class Drafter:
-    """Writes the captions of one bundle."""
+    """Writes the captions of one bundle; `explain` makes maps where the bundle gives none."""
 
-    def __init__(self, spec: BundleSpec, tokenizer: ReportTokenizer) -> None:
+    def __init__(self, spec: BundleSpec, tokenizer: ReportTokenizer, explain: Explain | None = None) -> None:
         self._spec = spec
         self._tokenizer = tokenizer
+        self._explain = explain
 
     def caption(
         self,
         prepared: Prepared,
         hypotheses: Sequence[Hypothesis],
         probabilities: Array,
-        shape: tuple[int, ...],
+        cells: Cells | None = None,
     ) -> Caption:
         """The draft of a study.
 
@@ -32,36 +36,39 @@ class Drafter:
         ----------
         hypotheses : by falling rank, as many as were asked for.
         probabilities : `[F]`, calibrated.
-        shape : height and width of the cells that the decoder attends to, where it does.
+        cells : of the study's images, where evidence is asked for.
         """
         best, *others = hypotheses
-        height, width = shape
-        attends = best.attention is not None
-        cells = height * width * len(prepared.images)
+        text = self._tokenizer.decode(best.tokens)
+        evidence, told = (), ()
+        if cells is not None:
+            names = self._spec.encoder.findings
+            evidence, told = gather(prepared, cells, best.attention, best.tokens, names, self._explain)
         return Caption(
             study=prepared.study.name,
             files=prepared.study.files,
             bundle=self._spec.id,
-            text=self._tokenizer.decode(best.tokens),
-            tokens=tuple(
-                Token(self._tokenizer.token(token), log_probability)
-                for token, log_probability in zip(best.tokens, best.log_probabilities, strict=False)
-            ),
+            text=text,
+            tokens=tuple(self._tokens(best, text)),
             log_probability=best.log_probability,
             alternatives=tuple(
                 Alternative(self._tokenizer.decode(h.tokens), h.log_probability) for h in others
             ),
             findings=dict(zip(self._spec.encoder.findings, (float(p) for p in probabilities), strict=True)),
-            warnings=(DISCLAIMER, *self._spec.cautions, *prepared.warnings),
+            warnings=(DISCLAIMER, *self._spec.cautions, *prepared.warnings, *told),
             left_out={**prepared.errors, **prepared.refusals},
             failed=bool(prepared.errors),
-            attention=None if best.attention is None else best.attention[:, :cells],
-            grids=tuple(
-                Grid(file, view, height, width)
-                for file, view in zip(prepared.files, prepared.views, strict=True)
-                if attends
-            ),
+            evidence=evidence,
         )
+
+    def _tokens(self, hypothesis: Hypothesis, text: str) -> Iterator[Token]:
+        tokens = [self._tokenizer.token(token) for token in hypothesis.tokens]
+        spans = token_spans(text, tokens)
+        for token, (start, end, mention), said in zip(
+            tokens, spans, hypothesis.log_probabilities, strict=False
+        ):
+            finding, status = (mention.finding, mention.status) if mention else (None, None)
+            yield Token(token, said, start, end, finding, status)
 
     def nothing(self, prepared: Prepared) -> Caption:
         """What is said of a study that gets no caption, and why it gets none."""

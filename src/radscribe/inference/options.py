@@ -19,6 +19,7 @@ class Options:
     beam: int = 3
     n_best: int = 1
     force: bool = False
+    evidence: bool = False
 
     def __post_init__(self) -> None:
         if self.beam < 1 or not 1 <= self.n_best <= self.beam:

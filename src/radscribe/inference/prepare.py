@@ -26,6 +26,7 @@ class Prepared:
     images: list[npt.NDArray[np.float32]] = field(default_factory=list)
     files: list[str] = field(default_factory=list)  # of the images
     views: list[View] = field(default_factory=list)  # of the images, as the file says or else as they look
+    originals: list[npt.NDArray[np.uint8]] = field(default_factory=list)  # [H, W] of the images, if kept
     warnings: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)  # file → why it could not be read
     refusals: dict[str, str] = field(default_factory=dict)  # file → why it is not to be captioned
@@ -38,8 +39,13 @@ class Preparer:
         self._check = ChestChecker()
         self._size, self._lateral = size, "lateral" in views
 
-    def __call__(self, study: StudyInput, force: bool = False) -> Prepared:
-        """Prepare a study; with `force` what would be refused is kept, under a warning."""
+    def __call__(self, study: StudyInput, force: bool = False, keep_originals: bool = False) -> Prepared:
+        """Prepare a study; with `force` what would be refused is kept, under a warning.
+
+        Parameters
+        ----------
+        keep_originals : keep the images' own pixels too, in 8 bits, for pictures of them.
+        """
         prepared = Prepared(study)
         for image, file in zip(study.images, study.files, strict=True):
             try:
@@ -55,6 +61,8 @@ class Preparer:
             if reason:
                 prepared.warnings.append(f"captioned by force: {reason} ({file})")
             prepared.images.append(resize(radiograph.pixels, self._size, self._size)[None])
+            if keep_originals:
+                prepared.originals.append(np.rint(radiograph.pixels * np.float32(255)).astype(np.uint8))
             prepared.files.append(file)
             prepared.views.append(check.view)
         if prepared.images:  # what is left out of a study that gets a caption is told beside it

@@ -22,9 +22,13 @@ class EncoderSession:
         self._session = open_session(folder / spec.encoder.file, threads)
         # Fetch only what the decoder reads: the grid is large. Views are told by the image's file.
         self.outputs = tuple(sorted({"probabilities", *spec.decoder.inputs} - {"views"}))
+        given = {output.name for output in self._session.get_outputs()}  # older graphs have no maps
+        self._with_maps = tuple(sorted({*self.outputs, *({"maps"} & given)}))
 
-    def __call__(self, images: npt.NDArray[np.float32]) -> dict[str, Array]:
-        return dict(zip(self.outputs, self._session.run(self.outputs, {"images": images}), strict=True))
+    def __call__(self, images: npt.NDArray[np.float32], maps: bool = False) -> dict[str, Array]:
+        """With `maps`, also the maps of the findings, where the graph gives them."""
+        outputs = self._with_maps if maps else self.outputs
+        return dict(zip(outputs, self._session.run(outputs, {"images": images}), strict=True))
 
 
 class DecoderSession:

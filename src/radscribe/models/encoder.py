@@ -89,8 +89,16 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> EncoderOutput:
         """`images` is float32 `[N, 1, S, S]` in 0..1, bright is dense."""
-        x = (images - self.mean) / self.std  # [N, 3, S, S]: grey repeated on the channels by broadcasting
-        grid = self.backbone(x)  # [N, C, S/32, S/32]
+        return self.head(self.grid(images))
+
+    def grid(self, images: Tensor) -> Tensor:
+        """What the backbone sees of images: `[N, C, S/32, S/32]`."""
+        # Grey is repeated on the channels by broadcasting: [N, 3, S, S].
+        grid: Tensor = self.backbone((images - self.mean) / self.std)
+        return grid
+
+    def head(self, grid: Tensor) -> EncoderOutput:
+        """What is said of images by their grid `[N, C, h, w]`."""
         pooled = grid.mean(dim=(2, 3))  # [N, C]
         logits = self.classifier(self.dropout(pooled))  # [N, F]
         probabilities = torch.sigmoid(logits * self.calibration_scale + self.calibration_shift)

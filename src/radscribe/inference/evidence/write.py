@@ -1,0 +1,117 @@
+"""A folder of pictures and arrays for each study: what `radscribe caption --evidence DIR` leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+
+from radscribe.bundle.format import BundleSpec
+from radscribe.data.atomic import replacing
+from radscribe.errors import UsageError
+from radscribe.inference.caption import Caption
+from radscribe.inference.disclaimer import DISCLAIMER
+from radscribe.inference.evidence.image_evidence import ImageEvidence, Method
+from radscribe.inference.evidence.word_sheet import word_sheet
+
+Which = Literal["stated", "all"]
+ARRAYS = "evidence.json"
+HOW: dict[Method | None, str] = {
+    "cam": "class activation map",
+    "attention": "what the decoder looked at",
+    "grad-cam": "what speaks for it, by Grad-CAM",
+}
+COMPRESSION = 4  # of zlib: a radiograph of eight megapixels takes seconds at more
+
+
+def operating_point(spec: BundleSpec) -> float:
+    """The probability from which on the decoder takes a finding as seen; 0.5 where the bundle names none."""
+    options = spec.training.get("decoder", {}).get("options", {})
+    return float(options.get("operating_point", 0.5))
+
+
+def shown(caption: Caption, point: float, which: Which = "stated") -> list[str]:
+    """The findings of the encoder that get a picture, by falling probability.
+
+    `stated`: those that the caption asserts or whose probability is at least `point`; where there is none,
+    the most probable one, so that there is something to look at.
+    """
+    falling = sorted(caption.findings, key=lambda name: -caption.findings[name])
+    if which == "all":
+        return falling
+    asserted = {token.finding for token in caption.tokens if token.status == "present"}
+    stated = [name for name in falling if name in asserted or caption.findings[name] >= point]
+    return stated or falling[:1]
+
+
+def safe_name(study: str) -> str:
+    """A plain folder name of a study's id: its last part, of harmless signs, and a digest of the whole."""
+    part = re.sub(r"[^A-Za-z0-9._-]+", "_", re.split(r"[/\\]", study.rstrip("/\\"))[-1]).strip("._")
+    return f"{part[:60] or 'study'}-{hashlib.sha256(study.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def write(caption: Caption, out: Path, point: float, which: Which = "stated") -> Path:
+    """Write a study's pictures and `evidence.json` into a folder of its own within `out`.
+
+    Pictures that an earlier call left in that folder go: the folder is of this caption alone.
+
+    Raises
+    ------
+    UsageError : the folder cannot be written, or is a link.
+    """
+    folder = out / safe_name(caption.study)
+    if folder.is_symlink():
+        raise UsageError("is a link, and evidence stays where it was asked for", subject=folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.png"):
+            old.unlink()
+        pictures = []
+        for name, about, picture in _pictures(caption, shown(caption, point, which)):
+            with replacing(folder / name) as file:
+                picture.save(file, "PNG", compress_level=COMPRESSION)
+            pictures.append({"picture": name, **about})
+        with replacing(folder / ARRAYS) as file:
+            content = {"disclaimer": DISCLAIMER, **caption.to_dict(), "pictures": pictures}
+            file.write(json.dumps(content).encode("ascii") + b"\n")
+    except OSError as error:
+        raise UsageError(
+            f"cannot be written ({error.strerror or error})", subject=folder, remedy="give another folder"
+        ) from error
+    return folder
+
+
+def _pictures(caption: Caption, names: list[str]) -> Iterator[tuple[str, dict[str, str], Image.Image]]:
+    """File name, what it is of, and the picture: each finding of each image, and its words."""
+    for number, evidence in enumerate(caption.evidence, 1):
+        which = f", image {number} of {len(caption.evidence)}" if len(caption.evidence) > 1 else ""
+        for name in names:
+            if name in evidence.maps:
+                finding, probability = name.replace("_", " "), f"{caption.findings[name]:.0%} in the study"
+                title = f"{finding}: {probability} ({HOW[evidence.findings_from]}{which})"
+                about = {"image": evidence.file, "finding": name}
+                yield f"{number}-{safe_finding(name)}.png", about, evidence.overlay(name, title)
+        if words := _words(caption, evidence):
+            title = f"Each word: {HOW[evidence.words_from]}{which}"
+            yield f"{number}-words.png", {"image": evidence.file}, word_sheet(evidence, words, title)
+
+
+def safe_finding(name: str) -> str:
+    """A finding's name, which a bundle may choose freely, as a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60]
+
+
+def _words(caption: Caption, evidence: ImageEvidence) -> list[tuple[int, str, str | None]]:
+    """The words of a caption for the sheet: all tokens but signs."""
+    if evidence.words is None or caption.text is None:
+        return []
+    return [
+        (place, caption.text[token.start : token.end], token.status)
+        for place, token in enumerate(caption.tokens)
+        if any(sign.isalnum() for sign in caption.text[token.start : token.end])
+    ]
