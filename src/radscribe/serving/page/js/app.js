@@ -1,7 +1,7 @@
 // The page: what is open, and what leads where.
 
 import * as api from "./api.js";
-import { h, say } from "./dom.js";
+import { h, named, say } from "./dom.js";
 import { help, modelCard, theme } from "./help.js";
 import { History } from "./history.js";
 import { FINAL, Queue } from "./queue.js";
@@ -50,7 +50,7 @@ async function route() {
 function open(study) {
   if (FINAL.has(study.status)) {
     const view = new StudyView(study, { reviewed: () => history.refresh(), remove: (which) => history.remove(which), model: modelCard });
-    show(Object.assign(view, { id: study.id }), study.study);
+    show(Object.assign(view, { id: study.id }), named(study));
     say(study.caption?.text ? "The draft is ready" : "There is no draft of this study");
     return;
   }

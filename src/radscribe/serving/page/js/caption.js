@@ -75,7 +75,8 @@ function odds(p, draft) {
 /** How sure the bundle is that what the draft asserts is right. */
 export function confidence({ confidence: value, text }) {
   if (!text) return null;
-  if (value === null || value === undefined) return h("p", { class: "small" }, "This model gives no confidence of a whole draft.");
+  if (value === undefined) return null;
+  if (value === null) return h("p", { class: "confidence small" }, "This model gives no confidence in a whole draft.");
   return h("div", { class: "confidence" }, h("span", {}, "Confidence in what it asserts"),
     h("span", { class: "gauge", "aria-hidden": "true", vars: { "--p": value } }), h("b", {}, percent(value)));
 }

@@ -32,6 +32,12 @@ export function time(iso) {
   return today ? clock : `${date.toLocaleDateString()} ${clock}`;
 }
 
+/** Date and time, for what leaves the page. */
+export const stamp = (iso) => new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+
+/** What a study is called. */
+export const named = (study) => study.study || study.images?.[0]?.name || study.id;
+
 /** A modal dialog. `build(close)` gives its content; resolves to what `close` was called with, or undefined. */
 export function ask(title, build, wide = false) {
   return new Promise((resolve) => {

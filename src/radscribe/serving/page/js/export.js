@@ -1,6 +1,6 @@
 // The draft, or what the reader made of it, to take along.
 
-import { h, percent, plain, say, time } from "./dom.js";
+import { h, named, percent, plain, say, stamp } from "./dom.js";
 import { pdf } from "./pdf.js";
 
 export const DISCLAIMER = "Draft by a research model: not verified, not for diagnosis.";
@@ -9,14 +9,14 @@ export const DISCLAIMER = "Draft by a research model: not verified, not for diag
 function final(study) {
   const last = study.reviews?.at(-1);
   return last?.decision === "accept"
-    ? { text: last.text, by: `Accepted by ${last.reviewer}, ${time(last.created)}. Drafted by a research model: not for diagnosis.` }
-    : { text: study.caption.text, by: last ? `${DISCLAIMER} Rejected by ${last.reviewer}, ${time(last.created)}.` : DISCLAIMER };
+    ? { text: last.text, by: `Accepted by ${last.reviewer}, ${stamp(last.created)}. Drafted by a research model: not for diagnosis.` }
+    : { text: study.caption.text, by: last ? `${DISCLAIMER} Rejected by ${last.reviewer}, ${stamp(last.created)}.` : DISCLAIMER };
 }
 
-/** The buttons. `now()` gives the study, `canvases()` its images as they are seen. */
-export function exports(now, canvases) {
+/** The buttons. `now()` gives the study, `views` its images as they are seen. */
+export function exports(now, views) {
   const note = h("span", { class: "small", role: "status" });
-  const name = () => (now().study || now().id).replace(/[^\p{L}\p{N}._-]+/gu, "_").slice(-80);
+  const name = () => named(now()).replace(/\.\w{1,5}$/, "").replace(/[^\p{L}\p{N}._-]+/gu, "_").slice(-80);
   const action = (text, what) => h("button", { type: "button", onclick: async () => {
     try {
       note.textContent = (await what()) ?? "";
@@ -32,8 +32,8 @@ export function exports(now, canvases) {
       return "Copied, with the line that says what it is.";
     }),
     action("Text", () => save(new Blob([asText(now())], { type: "text/plain;charset=utf-8" }), `${name()}.txt`)),
-    action("JSON", () => save(new Blob([JSON.stringify(now(), null, 1)], { type: "application/json" }), `${name()}.json`)),
-    action("PDF", async () => save(await pdf(lines(now()), canvases()), `${name()}.pdf`)),
+    action("JSON", () => save(new Blob([asJson(now())], { type: "application/json" }), `${name()}.json`)),
+    action("PDF", async () => save(await pdf(lines(now(), views.shown), views.canvases), `${name()}.pdf`)),
     action("Print", () => window.print()), note);
 }
 
@@ -54,14 +54,17 @@ async function copy(text) {
 }
 
 /** What a text or PDF holds: [style, line]. */
-function lines(study) {
+function lines(study, shown = "") {
   const { caption } = study, { text, by } = final(study);
   const ordered = Object.entries(caption.findings ?? {}).sort((a, b) => b[1] - a[1]);
-  return [["title", study.study || study.id], ["small", by], ["text", text],
+  return [["title", named(study)], ["small", by], ...(shown ? [["small", shown]] : []), ["text", text],
     ...(caption.confidence !== null && caption.confidence !== undefined ? [["small", `Confidence that what the draft asserts is right: ${percent(caption.confidence)}`]] : []),
     ["head", "Findings, calibrated probability"], ...ordered.map(([finding, p]) => ["row", `${plain(finding)}: ${percent(p)}`]),
-    ...(caption.warnings?.length ? [["head", "Read with this in mind"], ...caption.warnings.map((warning) => ["row", warning])] : []),
-    ["small", `Model ${caption.bundle}. Captioned ${time(study.finished ?? study.created)}. Images: ${study.images.map((image) => image.name).join(", ")}`]];
+    ...(caption.warnings?.length ? [["head", "Read with this in mind"], ...caption.warnings.filter((warning) => warning !== DISCLAIMER).map((warning) => ["row", warning])] : []),
+    ["small", `Model ${caption.bundle}. Captioned ${stamp(study.finished ?? study.created)}. Images: ${study.images.map((image) => image.name).join(", ")}`]];
 }
+
+/** Readable: a row of numbers stays in one line. */
+const asJson = (study) => JSON.stringify(study, null, 1).replace(/\[[\s\d.,eE+-]+\]/g, (row) => row.replace(/\s+/g, ""));
 
 const asText = (study) => `${lines(study).map(([style, line]) => ({ head: `\n${line}`, row: `  ${line}`, text: `\n${line}\n`, title: `${line}\n` }[style] ?? line)).join("\n")}\n`;

@@ -1,7 +1,7 @@
 // Old studies: search, pages, open, delete.
 
 import * as api from "./api.js";
-import { ask, h, say, time } from "./dom.js";
+import { ask, h, named, say, time } from "./dom.js";
 import { standing } from "./status.js";
 
 const PAGE = 20;
@@ -62,28 +62,28 @@ export class History extends EventTarget {
     return h("li", {},
       h("a", { href: `#/study/${encodeURIComponent(caption.id)}`, "data-id": caption.id,
         "aria-current": caption.id === this.#current ? "page" : null },
-        h("span", { class: "name" }, caption.study || caption.images?.[0]?.name || caption.id),
+        h("span", { class: "name" }, named(caption)),
         h("span", { class: "excerpt" }, text),
         h("span", { class: "row spread small" }, standing(caption), h("time", { datetime: caption.created }, time(caption.created)))),
-      h("button", { type: "button", class: "quiet remove", "aria-label": `Delete ${caption.study || caption.id}`, title: "Delete",
+      h("button", { type: "button", class: "quiet remove", "aria-label": `Delete ${named(caption)}`, title: "Delete",
         onclick: () => this.remove(caption) }, "✕"));
   }
 
   /** Delete a study after asking. */
-  async remove({ id, study }) {
+  async remove(study) {
     const sure = await ask("Delete this study?", (close) => [
-      h("p", {}, `${study || id}: its images, its draft and its reviews are removed from the service. This cannot be undone.`),
+      h("p", {}, `${named(study)}: its images, its draft and its reviews are removed from the service. This cannot be undone.`),
       h("div", { class: "row" }, h("button", { type: "button", class: "danger", onclick: () => close(true) }, "Delete"),
         h("button", { type: "button", autofocus: true, onclick: () => close(false) }, "Keep"))]);
     if (!sure) return;
     try {
-      await api.remove(id);
+      await api.remove(study.id);
     } catch (error) {
       this.#note.textContent = `Not deleted. ${error.message}`;
       return;
     }
     say("Deleted");
-    this.dispatchEvent(new CustomEvent("deleted", { detail: id }));
+    this.dispatchEvent(new CustomEvent("deleted", { detail: study.id }));
     await this.refresh();
     this.#search.focus();
   }

@@ -8,9 +8,9 @@ const WINDOWS_1252 = new Map([..."€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”
 
 const measure = document.createElement("canvas").getContext("2d");
 
-/** `lines` of [style, text] and the canvases above them → a PDF as a Blob. */
+/** `lines` of [style, text], and after the first two the canvases, as many as can be seen → a PDF as a Blob. */
 export async function pdf(lines, canvases) {
-  const images = await Promise.all(canvases.filter((canvas) => canvas.clientWidth).map(jpeg));
+  const images = await Promise.all(canvases.filter((canvas) => canvas.clientWidth).map(jpeg)), first = images.length;
   const pages = [[]];
   let y = PAGE.height - PAGE.margin;
   const room = PAGE.width - 2 * PAGE.margin;
@@ -24,6 +24,7 @@ export async function pdf(lines, canvases) {
   const place = (image, x, width, height) => pages.at(-1).push(`q ${width.toFixed(2)} 0 0 ${height.toFixed(2)} ${x.toFixed(2)} ${y.toFixed(2)} cm /I${image} Do Q`);
   const write = async (style, text) => {
     const [size, gap, bold] = STYLES[style];
+    if (style === "head") y -= 8;
     for (const line of wrap(text, size, bold, room)) {
       down(1.3 * size);
       const bytes = encode(line);
@@ -37,9 +38,9 @@ export async function pdf(lines, canvases) {
   };
   await write(...lines[0]);
   await write(...lines[1]);
-  if (images.length) {
-    const each = (room - 8 * (images.length - 1)) / images.length, first = images.length;
-    const height = Math.min(300, Math.max(...images.map((image) => (each * image.height) / image.width)));
+  if (first) {
+    const each = (room - 8 * (first - 1)) / first;
+    const height = Math.min(300, Math.max(...images.slice(0, first).map((image) => (each * image.height) / image.width)));
     down(height + 8);
     for (let i = 0; i < first; i++) {
       const width = Math.min(each, (height * images[i].width) / images[i].height);

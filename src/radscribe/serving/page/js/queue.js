@@ -1,6 +1,7 @@
 // The studies that this tab sends, one after the other. What the service has accepted is followed until it is done.
 
 import * as api from "./api.js";
+import { named } from "./dom.js";
 
 export const FINAL = new Set(["done", "refused", "failed"]);
 const wait = (seconds, signal) => new Promise((resolve, reject) => {
@@ -27,7 +28,7 @@ export class Queue extends EventTarget {
 
   /** Take up a study that the service already has. */
   follow(study) {
-    const item = { title: study.study || study.id, id: study.id, caption: study, state: study.status, sent: 1, stop: new AbortController() };
+    const item = { title: named(study), id: study.id, caption: study, state: study.status, sent: 1, stop: new AbortController() };
     this.items.push(item);
     this.#set(item, {});
     this.#guard(item, this.#follow(item));

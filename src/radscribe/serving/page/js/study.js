@@ -1,7 +1,7 @@
 // A study that the service has: its images, its draft, what stands beside it.
 
 import { alternatives, captionWords, confidence } from "./caption.js";
-import { h, time } from "./dom.js";
+import { h, named, time } from "./dom.js";
 import { Evidence } from "./evidence.js";
 import { exports } from "./export.js";
 import { findings } from "./findings.js";
@@ -21,8 +21,8 @@ export class StudyView {
     this.#study = study;
     const evidence = new Evidence(study), selection = new Selection();
     this.escape = () => selection.pin(null);
-    this.#views = new Views(study, evidence, selection);
-    this.element = h("div", { class: "study" }, this.#views.element,
+    this.#views = study.images.every((image) => image.error) ? null : new Views(study, evidence, selection);
+    this.element = h("div", { class: `study ${this.#views ? "" : "unseen-study"}` }, this.#views?.element,
       h("article", { class: "report", "aria-label": "Draft" }, this.#parts(evidence, selection, on)));
   }
 
@@ -31,12 +31,12 @@ export class StudyView {
   }
 
   close() {
-    this.#views.close();
+    this.#views?.close();
   }
 
   #head(on) {
     this.#standing.replaceChildren(standing(this.#study));
-    return h("header", { class: "study-head" }, h("h1", {}, this.#study.study || this.#study.images[0]?.name || this.#study.id),
+    return h("header", { class: "study-head" }, h("h1", {}, named(this.#study)),
       h("div", { class: "row spread small" }, h("span", { class: "row" }, this.#standing, h("time", { datetime: this.#study.created }, time(this.#study.created))),
         h("button", { type: "button", class: "quiet", onclick: () => on.remove(this.#study) }, "Delete")));
   }
@@ -53,7 +53,7 @@ export class StudyView {
     });
     return [h("div", { class: "parts" }, this.#head(on),
       h("section", { class: "part", "aria-labelledby": "draft-title" }, h("h2", { id: "draft-title" }, "Draft"),
-        captionWords(caption, evidence, selection), confidence(caption), exports(() => this.#study, () => this.#views.canvases)),
+        captionWords(caption, evidence, selection), confidence(caption), exports(() => this.#study, this.#views)),
       alternatives(caption, (text) => this.#review.edit(text)),
       findings(caption, evidence, selection)),
     h("div", { class: "parts" }, this.#review.element, about)];

@@ -36,6 +36,10 @@ export class Legend {
     this.#change();
   }
 
+  get text() {
+    return this.#title.textContent;
+  }
+
   /** Say what is lit. */
   tell(lit, none = "Point at a word or a finding to see its map.") {
     this.element.dataset.lit = String(Boolean(lit));

@@ -50,9 +50,9 @@ export class Viewport {
     this.fit();
   }
 
-  fail(text, again) {
-    this.note.hidden = false;
-    this.note.replaceChildren(text, " ", h("button", { type: "button", onclick: again }, "Try again"));
+  /** Say why there is no image; `again` tries anew, where that makes sense. */
+  fail(text, again = null) {
+    this.note.replaceChildren(text, again ? h("button", { type: "button", onclick: again }, "Try again") : "");
   }
 
   /** Lay a map over the image, or take it away. */
@@ -95,6 +95,7 @@ export class Viewport {
   }
 
   #to(scale, at) {
+    if (!this.#pixels) return;
     const next = Math.min(Math.max(scale, 0.5 * this.#fitting), Math.max(32, this.#fitting));
     const ratio = next / this.#scale;
     this.#offset = { x: at.x - ratio * (at.x - this.#offset.x), y: at.y - ratio * (at.y - this.#offset.y) };
@@ -108,6 +109,7 @@ export class Viewport {
   }
 
   #moved() {
+    if (!this.#pixels) return;
     this.#fitted = false;
     // A piece of the image stays in sight.
     const keep = 40, bound = (offset, image, canvas) => Math.min(Math.max(offset, keep - image), canvas - keep);
@@ -117,6 +119,7 @@ export class Viewport {
   }
 
   fit() {
+    if (!this.#pixels) return;
     this.#scale = this.#fitting;
     this.#offset = { x: (this.canvas.width - this.#scale * this.#picture.width) / 2, y: (this.canvas.height - this.#scale * this.#picture.height) / 2 };
     this.#fitted = true;

@@ -30,7 +30,7 @@ export class Views {
       gestures(view, () => this.#activate(view));
       keys(view, this);
       view.element.addEventListener("focus", () => this.#activate(view));
-      if (!evidence.has(view.image.n)) view.element.append(h("span", { class: "view-out" }, "No part in the draft"));
+      if (!evidence.has(view.image.n) && !view.image.error) view.element.append(h("span", { class: "view-out" }, "No part in the draft"));
       this.#load(study.id, view);
     }
     selection.addEventListener("change", () => { this.#lit = selection.lit; this.#relight(); });
@@ -42,17 +42,23 @@ export class Views {
     for (const view of this.#viewports) view.close();
   }
 
-  /** The canvases, for a printed or exported page. */
+  /** The canvases, for an exported page. */
   get canvases() {
     return this.#viewports.map((view) => view.canvas);
   }
 
+  /** What the colours on them show, if there are any. */
+  get shown() {
+    return this.#lit && this.legend.on ? `Colours on the image: ${this.legend.text}, from ${this.#lit.show(0)} (blue) to ${this.#lit.show(this.#lit.top)} (yellow).` : "";
+  }
+
   async #load(id, view) {
+    if (view.image.error) return view.fail(view.image.error);
     try {
       view.show(await api.pixels(id, view.image.n, this.#stop.signal));
     } catch (error) {
       if (error.name === "AbortError") return;
-      view.fail(error.status === 404 ? "This file could not be read as an image." : error.title, () => this.#load(id, view));
+      view.fail(error.message, () => this.#load(id, view));
     }
   }
 
