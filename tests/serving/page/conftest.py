@@ -82,7 +82,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def reader(browser: Browser, service: str) -> Iterator[Reader]:
-    """A reader who has opened the page. Whatever the test, nothing may leave this machine or be complained of."""
+    """A reader who has opened the page; nothing may leave this machine or be complained of."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.set_default_timeout(20_000)
     reader = Reader(context.new_page(), service)
@@ -96,7 +96,7 @@ def reader(browser: Browser, service: str) -> Iterator[Reader]:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`a.png` (16 bits) and `b.png`, two chests; `a.dcm`; `frontal.png`, `lateral.png`; `noise.png`; `text.png`."""
+    """`a.png` (16 bits), `b.png`, `a.dcm`: chests; `frontal.png`, `lateral.png`; `noise.png`, `text.png`."""
     folder = tmp_path_factory.mktemp("files")
     first = phantom.draw(1, ("Cardiomegaly",), size=256)
     phantom.save(first, folder / "a.png", bits=16)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import ConsoleMessage, Locator, Page
 
 # Each image that is in sight has been painted, or says why not.
 DRAWN = """() => [...document.querySelectorAll('.view:not([hidden])')].every(view =>
-    view.querySelector('.view-state').textContent || view.querySelector('.view-note').textContent.includes(':'))"""
+    ['.view-state', '.view-note'].some(part => /[:%]/.test(view.querySelector(part).textContent)))"""
 DRAFT = "Draft, not verified, not for diagnosis"
 
 
@@ -37,15 +37,12 @@ class Reader:
         """Listen from now on."""
         self.page.on("request", lambda request: self.addresses.append(request.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._console)
+
+    def _console(self, message: ConsoleMessage) -> None:
         # That an answer had an error status is for the page to tell, as the tests check.
-        self.page.on(
-            "console",
-            lambda message: (
-                message.type in ("error", "warning")
-                and not message.text.startswith("Failed to load resource")
-                and self.complaints.append(message.text)
-            ),
-        )
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
+            self.complaints.append(message.text)
 
     def come(self) -> None:
         """Open the page."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
 
 import radscribe
 from tests.serving.page.reader import DRAFT, Reader
@@ -15,6 +14,7 @@ from tests.serving.page.reader import DRAFT, Reader
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 PAGE = Path(radscribe.__file__).parent / "serving" / "page"
 
 

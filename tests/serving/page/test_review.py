@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import expect
+import pytest
 
 from tests.serving.page.reader import Reader
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
 
 def test_edit_accept_and_find_in_the_history(reader: Reader, files: Path) -> None:
@@ -113,10 +120,8 @@ def test_deleting_asks_first(reader: Reader, files: Path) -> None:
 
 
 def test_the_history_has_pages(reader: Reader) -> None:
-    def many(route: object) -> None:
-        from urllib.parse import parse_qs, urlsplit
-
-        query = parse_qs(urlsplit(route.request.url).query)  # type: ignore[attr-defined]
+    def many(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
         first = int(query.get("before", ["0"])[0])
         captions = [
             {"id": str(n), "status": "done", "created": "2026-01-01T00:00:00Z", "study": f"study {n}",
@@ -124,7 +129,7 @@ def test_the_history_has_pages(reader: Reader) -> None:
             for n in range(first, min(first + 20, 45))
         ]  # fmt: skip
         end = first + 20
-        route.fulfill(json={"captions": captions, "next": str(end) if end < 45 else None})  # type: ignore[attr-defined]
+        route.fulfill(json={"captions": captions, "next": str(end) if end < 45 else None})
 
     reader.page.route("**/v1/captions?*", many)
     reader.come()

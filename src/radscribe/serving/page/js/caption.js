@@ -52,7 +52,7 @@ function walk(event) {
 }
 
 function key(kinds) {
-  const entries = [["present", "asserted"], ["absent", "denied"], ["uncertain", "left open"], ["doubtful", "doubtful: held for unlikely"]];
+  const entries = [["present", "asserted"], ["absent", "denied"], ["uncertain", "left open"], ["doubtful", "doubtful: the probability speaks against it"]];
   const shown = entries.filter(([kind]) => kinds.has(kind));
   return shown.length ? h("p", { class: "key small" }, shown.map(([kind, meaning]) => h("span", {},
     h("span", { class: `word ${kind === "doubtful" ? kind : `is-${kind}`}`, "aria-hidden": "true" }, "word"), ` ${meaning}`))) : null;

@@ -66,8 +66,13 @@ function nothing({ caption, status }) {
   return h("section", { class: `part verdict ${refused ? "refused" : "failed"}`, role: "group", "aria-labelledby": "verdict-title" },
     h("h2", { id: "verdict-title" }, refused ? "⊘ Refused: no draft was written" : "✕ This study could not be read"),
     h("p", {}, caption.refused ?? caption.error ?? "The service gave no reason."),
-    h("p", { class: "small" }, refused ? "radscribe drafts upright frontal chest radiographs with bright bones. It says nothing of what it has not learned to read."
-      : "Nothing is wrong with the other studies. Check the file and send it again."));
+    h("p", { class: "small" }, hint(refused, caption)));
+}
+
+function hint(refused, caption) {
+  if (!refused) return "Check the file and send it again; other studies are not affected.";
+  if (/confidence/i.test(caption.refused)) return "The least confidence is among the options of a new study.";
+  return "radscribe says nothing of what it has not learned to read: an upright chest radiograph with bright bones.";
 }
 
 /** What was left out and why, and what a reader must know; what the page says in its own places is not said twice. */
