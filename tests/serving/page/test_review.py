@@ -57,6 +57,16 @@ def test_reject_keeps_the_draft_and_the_comment(reader: Reader, files: Path) -> 
     expect(reader.page.locator(".reviews")).to_contain_text("misses <b>everything</b>")
 
 
+def test_a_look_at_another_study_loses_no_edit(reader: Reader, files: Path) -> None:
+    study = reader.send(files / "a.png")
+    reader.page.locator("#edit").fill("Half a sent")
+    reader.send(files / "b.png")
+    assert reader.page.locator("#edit").input_value() == reader.draft
+    reader.page.locator(f".history a[data-id='{study['id']}']").click()
+    expect(reader.page.locator("#edit")).to_have_value("Half a sent")
+    expect(reader.page.locator(".review > .diff ins").first).to_be_visible()
+
+
 def test_an_alternative_can_be_edited(reader: Reader, files: Path) -> None:
     study = reader.send(files / "a.png")
     reader.page.get_by_text("Alternatives").click()

@@ -6,6 +6,7 @@ import { help, modelCard, theme } from "./help.js";
 import { History } from "./history.js";
 import { FINAL, Queue } from "./queue.js";
 import { Sending } from "./sending.js";
+import { unsaved } from "./review.js";
 import { remembered } from "./store.js";
 import { StudyView } from "./study.js";
 import { dropped, uploadForm } from "./upload.js";
@@ -14,13 +15,18 @@ import { worklist } from "./worklist.js";
 const $ = (id) => document.getElementById(id);
 const main = $("main"), rail = $("rail");
 const queue = new Queue(), history = new History();
-let shown = null; // what fills the main place; has `element`, perhaps `close` and `unsaved`
+let shown = null; // what fills the main place; has `element`, perhaps `close` and `escape`
+let arrived = false; // the first view leaves the focus where the browser puts it
 let turn = 0; // a slow answer must not replace what was opened after it
 
 function show(view, title) {
   shown?.close?.();
   shown = view;
   main.replaceChildren(view.element);
+  main.scrollTo(0, 0);
+  scrollTo(0, 0);
+  if (document.activeElement === document.body && arrived) main.focus({ preventScroll: true }); // what had the focus is gone
+  arrived = true;
   document.title = `${title ? `${title} · ` : ""}radscribe`;
   closeRail();
 }
@@ -66,7 +72,7 @@ const sorry = (error) => h("section", { class: "state", role: "alert" }, h("h1",
 function take(items) {
   if (!items.length) return;
   const [first] = queue.add(items);
-  if (!shown?.unsaved) watch(first);
+  watch(first);
 }
 
 /** Show an item on its way; when it is done, its study. */
@@ -123,7 +129,7 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.target.closest("dialog")) shown?.escape?.();
   if (event.key === "?" && !typing && remembered("question", "on") === "on") { event.preventDefault(); help(); }
 });
-addEventListener("beforeunload", (event) => { if (shown?.unsaved) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
 const connection = () => {
   $("notice").hidden = navigator.onLine;
   $("notice").textContent = navigator.onLine ? "" : "This machine is offline. A service on this machine still answers; one elsewhere does not until the connection is back.";

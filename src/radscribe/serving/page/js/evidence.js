@@ -3,7 +3,7 @@
 import { percent, plain } from "./dom.js";
 
 const TOP = 4; // shares are shown in multiples of an even spread, 0 to this
-const EVEN = "in multiples of an even spread";
+const EVEN = "1× is an even spread";
 
 /**
  * What can be lit: { key, kind, title, meaning, top, show, maps }. `maps` gives rows of cells by the number of the image;
@@ -29,7 +29,7 @@ export class Evidence {
     const lit = { key: `finding:${name}`, kind: "Finding", title: plain(name), maps };
     if (!this.#by("findings_from", "grad-cam")) return { ...lit, meaning: "calibrated probability in each cell", top: 1, show: percent };
     for (const [n, rows] of maps) maps.set(n, scaled(rows, rows.length * rows[0].length));
-    return { ...lit, meaning: `what speaks for it (Grad-CAM), ${EVEN}`, top: TOP, show: times };
+    return { ...lit, meaning: `what speaks for it in each cell (Grad-CAM), ${EVEN}`, top: TOP, show: times };
   }
 
   /** Where the model looked, if it tells; else the map of the finding that the word speaks of; else null. */
@@ -43,7 +43,7 @@ export class Evidence {
     // An even spread gives each cell of the study, over all images, the same share.
     const cells = [...maps.values()].reduce((sum, rows) => sum + rows.length * rows[0].length, 0);
     for (const [n, rows] of maps) maps.set(n, scaled(rows, cells));
-    const [kind, what] = this.#by("words_from", "grad-cam") ? ["Word", "what speaks for it (Grad-CAM)"] : ["Attention", "where the model looked for this word"];
+    const [kind, what] = this.#by("words_from", "grad-cam") ? ["Word", "what speaks for it in each cell (Grad-CAM)"] : ["Attention", "share of each cell"];
     return { key: `word:${index}`, kind, title: `“${token.text}”`, meaning: `${what}, ${EVEN}`, top: TOP, show: times, maps };
   }
 
@@ -81,5 +81,5 @@ export function peak(lit) {
   const vertical = ["upper", "", "lower"][Math.min(Math.floor(3 * best.y), 2)];
   const horizontal = ["left", "", "right"][Math.min(Math.floor(3 * best.x), 2)];
   const where = `${vertical} ${horizontal}`.trim() || "middle";
-  return `highest ${lit.show(best.value)}, ${where} of the image${lit.maps.size > 1 ? ` ${best.n + 1}` : ""}`;
+  return `highest ${lit.show(best.value)}, ${where} of ${lit.maps.size > 1 ? `image ${best.n + 1}` : "the image"}`;
 }

@@ -6,6 +6,11 @@ import { h, say, time } from "./dom.js";
 import { decisionMark } from "./status.js";
 import { remember, remembered } from "./store.js";
 
+const unfinished = new Map(); // study → text that is not saved, so that a look at another study loses nothing
+
+/** Whether something would be lost with this tab. */
+export const unsaved = () => unfinished.size > 0;
+
 /** The editor of a study. `text` is what stands in it; dispatches "reviewed" with the study that the service now has. */
 export class Review extends EventTarget {
   #study;
@@ -22,7 +27,7 @@ export class Review extends EventTarget {
     super();
     this.#study = study;
     this.#reviewer.value = remembered("reviewer");
-    this.#editor.value = study.reviews?.at(-1)?.text ?? study.caption.text;
+    this.#editor.value = unfinished.get(study.id) ?? this.#saved;
     this.element = h("section", { class: "part review", "aria-labelledby": "review-title" }, h("h2", { id: "review-title" }, "Your reading"),
       h("div", { class: "field" }, h("label", { for: "edit" }, "Edit the draft"), this.#editor), this.#diff,
       h("div", { class: "fields" }, h("div", { class: "field" }, h("label", { for: "reviewer" }, "Reviewer"), this.#reviewer),
@@ -37,9 +42,8 @@ export class Review extends EventTarget {
     return this.#editor.value.trim();
   }
 
-  /** Whether the reader has written something that is not saved. */
-  get unsaved() {
-    return this.text !== (this.#study.reviews?.at(-1)?.text ?? this.#study.caption.text).trim();
+  get #saved() {
+    return (this.#study.reviews?.at(-1)?.text ?? this.#study.caption.text).trim();
   }
 
   /** Put a text into the editor. */
@@ -50,8 +54,10 @@ export class Review extends EventTarget {
   }
 
   #changed() {
-    const edited = this.text !== this.#study.caption.text.trim();
-    this.#diff.replaceChildren(...(edited && this.unsaved ? [h("span", { class: "small" }, "Against the draft: "), ...this.#marked(this.text)] : []));
+    const edited = this.text !== this.#study.caption.text.trim(), changed = this.text !== this.#saved;
+    if (changed) unfinished.set(this.#study.id, this.text);
+    else unfinished.delete(this.#study.id);
+    this.#diff.replaceChildren(...(edited && changed ? [h("span", { class: "small" }, "Against the draft: "), ...this.#marked(this.text)] : []));
     this.#buttons[0].textContent = edited ? "Accept as edited" : "Accept";
   }
 

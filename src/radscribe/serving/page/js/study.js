@@ -26,10 +26,6 @@ export class StudyView {
       h("article", { class: "report", "aria-label": "Draft" }, this.#parts(evidence, selection, on)));
   }
 
-  get unsaved() {
-    return Boolean(this.#review?.unsaved);
-  }
-
   close() {
     this.#views?.close();
   }

@@ -45,9 +45,11 @@ export class Legend {
     this.element.dataset.lit = String(Boolean(lit));
     if (!lit) {
       this.#title.replaceChildren(none);
+      this.#title.removeAttribute("title");
       return;
     }
     this.#title.replaceChildren(h("b", {}, `${lit.kind}: ${lit.title}`), h("span", { class: "small" }, ` ${lit.meaning}; ${peak(lit)}`));
+    this.#title.title = this.text;
     const ticks = [0, 0.5, 1].map((share) => lit.show(share * lit.top));
     if (lit.top > 1) ticks[2] = `≥${ticks[2]}`;
     this.#ticks.replaceChildren(...ticks.map((tick) => h("span", {}, tick)));
