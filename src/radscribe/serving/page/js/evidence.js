@@ -3,7 +3,7 @@
 import { percent, plain } from "./dom.js";
 
 const TOP = 4; // shares are shown in multiples of an even spread, 0 to this
-const EVEN = "1× is an even spread";
+const EVEN = "1× is an even share";
 
 /**
  * What can be lit: { key, kind, title, meaning, top, show, maps }. `maps` gives rows of cells by the number of the image;
