@@ -58,18 +58,12 @@ function key(kinds) {
     h("span", { class: `word ${kind === "doubtful" ? kind : `is-${kind}`}`, "aria-hidden": "true" }, "word"), ` ${meaning}`))) : null;
 }
 
-/** The other captions of the search. `use(text)` puts one into the editor. */
+/** The other captions of the search, by falling rank. `use(text)` puts one into the editor. */
 export function alternatives(caption, use) {
   if (!caption.alternatives?.length) return null;
   return h("details", { class: "part" }, h("summary", {}, `Alternatives (${caption.alternatives.length})`),
-    h("ol", { class: "alternatives" }, caption.alternatives.map(({ text, log_probability: p }) => h("li", {}, h("p", {}, text),
-      h("div", { class: "row spread small" }, h("span", {}, odds(p, caption.log_probability)), h("button", { type: "button", onclick: () => use(text) }, "Edit this one"))))));
-}
-
-/** How likely a caption is beside the draft. */
-function odds(p, draft) {
-  const ratio = Math.exp(p - draft);
-  return ratio > 1 ? `${ratio.toFixed(1)} times as likely as the draft, by the model` : `${percent(ratio)} as likely as the draft, by the model`;
+    h("ol", { class: "alternatives" },
+    caption.alternatives.map(({ text }) => h("li", {}, h("p", {}, text), h("button", { type: "button", onclick: () => use(text) }, "Edit this one")))));
 }
 
 /** How sure the bundle is that what the draft asserts is right. */

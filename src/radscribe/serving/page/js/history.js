@@ -72,7 +72,7 @@ export class History extends EventTarget {
   /** Delete a study after asking. */
   async remove(study) {
     const sure = await ask("Delete this study?", (close) => [
-      h("p", {}, `${named(study)}: its images, its draft and its reviews are removed from the service. This cannot be undone.`),
+      h("p", {}, `${named(study)}: its images are removed from the service, and it leaves lists, search and exports. This cannot be undone.`),
       h("div", { class: "row" }, h("button", { type: "button", class: "danger", onclick: () => close(true) }, "Delete"),
         h("button", { type: "button", autofocus: true, onclick: () => close(false) }, "Keep"))]);
     if (!sure) return;
