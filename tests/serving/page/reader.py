@@ -38,6 +38,8 @@ class Reader:
         self.page.on("request", lambda request: self.addresses.append(request.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._console)
+        # Only while someone listens does the browser hand file choosers over; to begin takes it a moment.
+        self.page.on("filechooser", lambda chooser: None)
 
     def _console(self, message: ConsoleMessage) -> None:
         # That an answer had an error status is for the page to tell, as the tests check.
