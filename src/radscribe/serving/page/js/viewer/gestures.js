@@ -21,14 +21,14 @@ export function gestures(viewport, activate) {
     activate(viewport);
     element.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, event);
-    pinch = null;
+    pinch = spread();
   });
 
   element.addEventListener("pointermove", (event) => {
     const before = pointers.get(event.pointerId);
     if (!before) return void viewport.point(viewport.at(event));
     pointers.set(event.pointerId, event);
-    if (pointers.size === 2) return void squeeze();
+    if (pinch) return void squeeze();
     const dx = event.clientX - before.clientX, dy = event.clientY - before.clientY;
     const windowing = event.buttons & 2 || (viewport.tool === "window" && !(event.buttons & 4));
     if (windowing) viewport.window(dx / WINDOW_SPAN, dy / WINDOW_SPAN);
@@ -38,17 +38,21 @@ export function gestures(viewport, activate) {
     }
   });
 
-  function squeeze() {
+  /** Middle and distance of two fingers; null where there are not two. */
+  function spread() {
+    if (pointers.size !== 2) return null;
     const [a, b] = [...pointers.values()].map((event) => viewport.at(event));
-    const now = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, apart: Math.hypot(a.x - b.x, a.y - b.y) };
-    if (pinch && pinch.apart > 0) {
-      viewport.zoom(now.apart / pinch.apart, pinch);
-      viewport.pan(now.x - pinch.x, now.y - pinch.y);
-    }
+    return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, apart: Math.max(1, Math.hypot(a.x - b.x, a.y - b.y)) };
+  }
+
+  function squeeze() {
+    const now = spread();
+    viewport.zoom(now.apart / pinch.apart, pinch);
+    viewport.pan(now.x - pinch.x, now.y - pinch.y);
     pinch = now;
   }
 
-  const up = (event) => { pointers.delete(event.pointerId); pinch = null; };
+  const up = (event) => { pointers.delete(event.pointerId); pinch = spread(); };
   element.addEventListener("pointerup", up);
   element.addEventListener("pointercancel", up);
   element.addEventListener("pointerleave", () => { viewport.readout.textContent = ""; });
