@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from radscribe.inference.constraints import of_a_caption
-from radscribe.inference.search import State, Stepped, search
+from radscribe.inference.search import Beam, State, Stepped, search
 from radscribe.models import Decoder, StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -39,7 +39,7 @@ def captions(
             bos=tokenizer.bos,
             eos=tokenizer.eos,
             max_length=longest,
-            beam=beam,
+            strategy=Beam(beam),
             constraints=of_a_caption(tokenizer),
         )
         texts += [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]

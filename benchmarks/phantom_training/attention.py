@@ -62,23 +62,21 @@ def focus(captions: Sequence[Caption], images: Sequence[str], drawn: dict[str, D
     """
     looks: list[Look] = []
     for caption, image in zip(captions, images, strict=True):
+        evidence = next(iter(caption.evidence), None)
+        if evidence is None or evidence.words is None:
+            continue
         for finding, of_finding in drawn.get(image, {}).items():
-            attention = attention_to(finding, caption)
-            if attention is not None:
+            if naming := asserting(caption, finding):
+                attention = evidence.words[naming].mean(0)  # [h, w]
                 inside = covered(of_finding, *attention.shape)  # [h, w]
                 looks.append(Look(finding, float((attention * inside).sum()), float(inside.mean())))
     return looks
 
 
-def attention_to(finding: str, caption: Caption) -> npt.NDArray[np.float32] | None:
-    """Mean attention `[h, w]` of the words that assert a finding of the one image; None where none does."""
-    naming = [
+def asserting(caption: Caption, finding: str) -> list[int]:
+    """The places of the tokens that assert a finding."""
+    return [
         place
         for place, token in enumerate(caption.tokens)
         if token.finding == finding and token.status == "present"
     ]
-    if not naming or not caption.evidence or caption.evidence[0].words_from != "attention":
-        return None
-    words = caption.evidence[0].words
-    assert words is not None
-    return np.asarray(words[naming].mean(0))

@@ -33,8 +33,9 @@ def load(bundle: str | Path | None = None, *, threads: int | None = None) -> Cap
 
     Parameters
     ----------
-    bundle : a bundle's folder, the name of an embedded one, or None for the one in the package.
-    threads : of the encoder; None takes every core.
+    bundle : a bundle's folder, the name of an embedded one, `hf:owner/name` or `hf:owner/name@revision` for
+        one on the Hugging Face Hub (extra `hub`), or None for the one in the package.
+    threads : images that a stream reads and encodes at once; None takes every core.
 
     Raises
     ------

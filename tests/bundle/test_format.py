@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from radscribe.bundle import format as bundle_format
@@ -104,3 +105,16 @@ def test_no_bundle_there(tmp_path: Path) -> None:
 def test_an_embedded_bundle_goes_by_its_name() -> None:
     assert locate(None) == locate(bundle_format.DEFAULT)
     assert read(locate(None)).name == bundle_format.DEFAULT
+
+
+def test_the_weights_may_be_left_out_but_not_altered(folder: Path) -> None:
+    path = folder / "weights.safetensors"
+    path.write_text("weights")
+    spec = spec_of(folder)
+    write(folder, msgspec.structs.replace(spec, files={**spec.files, path.name: sha256(path)}))
+    whole = read(folder)
+    path.unlink()
+    assert read(folder) == whole
+    path.write_text("others")
+    with pytest.raises(BundleError, match=r"weights\.safetensors: is not the file"):
+        read(folder)

@@ -19,6 +19,7 @@ from radscribe.labels import CHESTXRAY14
 KEYS = {
     *("study", "files", "text", "tokens", "log_probability", "alternatives", "findings", "warnings"),
     *("refused", "error", "left_out", "bundle", "evidence"),
+    *("confidence", "doubtful_findings", "unsaid_findings"),
 }
 DRAFT = "not verified, not for diagnosis"
 
@@ -72,6 +73,10 @@ def test_json_lines_have_every_key(chests: Path) -> None:
         assert all(token["log_probability"] <= 0 for token in value["tokens"])
         assert value["log_probability"] <= sum(t["log_probability"] for t in value["tokens"]) + 1e-3
         assert DRAFT in value["warnings"][0]
+        assert value["evidence"] == []
+        for token in value["tokens"]:
+            assert value["text"][token["start"] : token["end"]].lower() == token["text"]
+            assert (token["finding"] is None) == (token["status"] is None)
     assert first["findings"] != second["findings"]
     assert first["bundle"] == second["bundle"]
 
@@ -131,9 +136,34 @@ def test_the_beam_gives_its_best_captions(chests: Path) -> None:
     assert greedy["alternatives"] == []
 
 
+def test_a_strategy_is_named_by_its_options(chests: Path) -> None:
+    diverse = ("--beam", "4", "--diverse", "4", "--diversity", "5", "--n-best", "4")
+    (value,) = objects(chests / "a.png", *diverse)
+    texts = [value["text"], *(a["text"] for a in value["alternatives"])]
+    assert len({text.split()[0] for text in texts}) == 4  # groups that differ start with different words
+    sampled = ("--sample", "--temperature", "1.5", "--top-k", "50", "--top-p", "0.95", "--n-best", "2")
+    (once,), (again,), (other,) = (objects(chests / "a.png", *sampled, "--seed", s) for s in ("1", "1", "2"))
+    assert once == again
+    assert once["text"] != other["text"]
+    (ranked,) = objects(chests / "a.png", "--length-penalty", "0", "--beam", "4")
+    (by_mean,) = objects(chests / "a.png", "--beam", "4")
+    assert ranked["log_probability"] > by_mean["log_probability"]
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--beam", "0", "x.png"], ["--n-best", "4", "--beam", "2", "x.png"], ["--nonsense", "x.png"]],
+    [
+        [],
+        ["--beam", "0", "x.png"],
+        ["--n-best", "4", "--beam", "2", "x.png"],
+        ["--nonsense", "x.png"],
+        ["--sample", "--beam", "3", "x.png"],
+        ["--sample", "--diverse", "3", "x.png"],
+        ["--top-p", "0.9", "x.png"],
+        ["--diversity", "1", "x.png"],
+        ["--diverse", "2", "--beam", "3", "x.png"],
+        ["--sample", "--temperature", "0", "x.png"],
+    ],
 )
 def test_wrong_use_is_two(arguments: list[str]) -> None:
     result = run(*arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 
 from radscribe.errors import UsageError
 from radscribe.imaging import phantom
-from radscribe.inference.caption import Caption
 from radscribe.inference.captioner import BATCH, Captioner
+from radscribe.inference.inputs import Source, StudyInput
 
 
 def test_every_kind_of_source_gives_the_same_caption(captioner: Captioner, tmp_path: Path) -> None:
@@ -25,21 +26,57 @@ def test_every_kind_of_source_gives_the_same_caption(captioner: Captioner, tmp_p
     assert from_path.text
 
 
-def test_a_stream_keeps_the_order_and_does_not_depend_on_batches(captioner: Captioner) -> None:
-    radiographs = [phantom.draw(seed, size=256).radiograph for seed in range(BATCH + 3)]
-    streamed = list(captioner.stream(radiographs, beam=2))
-    for radiograph, caption in zip(radiographs, streamed, strict=True):
-        alone = captioner.caption(radiograph, beam=2)
-        assert alone.text == caption.text
-        assert alone.findings == pytest.approx(caption.findings, abs=1e-4)
+def studies() -> list[StudyInput]:
+    """Studies of one and of two images, more than a batch, named by their place."""
+    drawn = [phantom.draw(seed, size=128).radiograph for seed in range(BATCH + 5)]
+    return [StudyInput(str(place), tuple(drawn[place : place + 1 + place % 2])) for place in range(BATCH + 4)]
 
 
-def test_threads_share_a_captioner(captioner: Captioner) -> None:
-    radiographs = [phantom.draw(seed, size=256).radiograph for seed in range(6)]
-    expected = [captioner.caption(radiograph).text for radiograph in radiographs]
-    with ThreadPoolExecutor(3) as pool:
-        got: list[Caption] = list(pool.map(captioner.caption, radiographs))
-    assert [caption.text for caption in got] == expected
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_study_gets_the_same_caption_alone_and_in_any_batch(captioner: Captioner, ordered: bool) -> None:
+    alone = [captioner.caption(study, force=True) for study in studies()]
+    shuffled = studies()
+    random.Random(1).shuffle(shuffled)
+    streamed = list(captioner.stream(shuffled, force=True, ordered=ordered))
+    if ordered:
+        assert [caption.study for caption in streamed] == [study.name for study in shuffled]
+    assert len(streamed) == len(shuffled)
+    for caption in streamed:
+        expected = alone[int(caption.study)]
+        assert caption.text == expected.text
+        assert caption.findings == expected.findings  # each image goes through the encoder alone
+        assert caption.log_probability == pytest.approx(expected.log_probability, abs=1e-4)
+
+
+def test_eight_threads_and_two_streams_share_a_captioner(captioner: Captioner) -> None:
+    mixed = studies()
+    expected = [captioner.caption(study, force=True).text for study in mixed]
+
+    def streamed(sources: list[StudyInput]) -> list[str | None]:
+        return [caption.text for caption in captioner.stream(sources, force=True)]
+
+    with ThreadPoolExecutor(10) as pool:
+        forwards, backwards = pool.submit(streamed, mixed), pool.submit(streamed, mixed[::-1])
+        alone = list(pool.map(lambda study: captioner.caption(study, force=True).text, mixed))
+    assert alone == forwards.result() == backwards.result()[::-1] == expected
+
+
+def test_what_fails_in_a_stream_fails_alone(captioner: Captioner, tmp_path: Path) -> None:
+    radiograph = phantom.draw(1, (), size=128).radiograph
+    damaged, missing = tmp_path / "damaged.png", tmp_path / "missing.png"
+    damaged.write_bytes(b"\x89PNG\r\n\x1a\nnothing else")
+    sources: list[Source] = [radiograph, damaged, radiograph, missing, radiograph]
+    captions = list(captioner.stream(sources, force=True))
+    assert [caption.error is None for caption in captions] == [True, False, True, False, True]
+    assert "damaged.png" in str(captions[1].error)
+    assert "there is no such file" in str(captions[3].error)
+
+
+def test_a_source_that_is_none_is_told_after_the_captions_before_it(captioner: Captioner) -> None:
+    stream = captioner.stream([phantom.draw(1, size=128).radiograph, np.zeros((2, 2, 3))], force=True)
+    assert next(stream).text
+    with pytest.raises(UsageError, match="number array"):
+        next(stream)
 
 
 def test_a_stream_reads_no_more_than_it_needs(captioner: Captioner) -> None:

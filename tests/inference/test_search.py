@@ -2,113 +2,120 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, product
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from radscribe.inference.constraints import Forbid, NoRepeatedNgram, NotEmpty, of_a_caption
-from radscribe.inference.search import Hypothesis, Ranker, Stepped, mean, search, total, wu
+from radscribe.errors import UsageError
+from radscribe.inference.constraints import NoRepeatedNgram, of_a_caption
+from radscribe.inference.search import (
+    Beam,
+    DiverseBeam,
+    Greedy,
+    LengthPenalty,
+    Mean,
+    Ranker,
+    Sample,
+    State,
+    Stepped,
+    Strategy,
+    Total,
+    search,
+)
+from radscribe.inference.search.largest import largest
 from radscribe.text.tokenizer import ReportTokenizer
+from tests.inference.toy_language import BOS, EOS, LONGEST, WORDED, Bigrams, V, captions, run, table
 
-BOS, EOS, V = 0, 1, 5
-LONGEST = 4
-State = tuple[npt.NDArray[np.float32], ...]
-
-
-def table(seed: int) -> npt.NDArray[np.float32]:
-    """Log-probabilities `[V, V]` of the next token after each token."""
-    logits = np.random.default_rng(seed).normal(size=(V, V)) * 2
-    log_probabilities: npt.NDArray[np.float32] = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    return log_probabilities.astype(np.float32)
-
-
-class Bigrams:
-    """A decoder whose state is a study's number: each study has a language of its own."""
-
-    def __init__(self, tables: list[npt.NDArray[np.float32]]) -> None:
-        self.tables = np.stack(tables)
-
-    def start(self, *studies: int) -> State:
-        return (np.array(studies, dtype=np.float32)[:, None],)
-
-    def __call__(self, token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped:
-        return self.tables[state[0][:, 0].astype(int), token], state, None
+RANKERS = [Mean(), Total(), LengthPenalty(0.7), LengthPenalty(1.5)]
+STRATEGIES: list[Strategy] = [
+    Greedy(),
+    Beam(2),
+    Beam(4, LengthPenalty(0.7)),
+    DiverseBeam(4, groups=2, strength=0.7),
+    Sample(3, temperature=1.5, top_k=3, seed=5),
+    Sample(2, top_p=0.8),
+]
+WIDE = 3**LONGEST
 
 
-def enumerate_best(logp: npt.NDArray[np.float32], rank: Ranker) -> tuple[tuple[int, ...], float]:
-    """The best of all captions of one to LONGEST words that say neither <bos> nor nothing."""
-    best: tuple[tuple[int, ...], float] = ((), -np.inf)
-    for length in range(1, LONGEST + 1):
-        for words in product(range(2, V), repeat=length):
-            path = (BOS, *words, EOS)
-            score = sum(float(logp[a, b]) for a, b in pairwise(path))
-            ranked = rank(score, length + 1)
-            if ranked > best[1]:
-                best = (words, ranked)
-    return best
-
-
-def run(step: Bigrams, studies: list[int], beam: int, rank: Ranker = mean) -> list[list[Hypothesis]]:
-    return search(
-        step,
-        step.start(*studies),
-        bos=BOS,
-        eos=EOS,
-        max_length=LONGEST,
-        beam=beam,
-        constraints=(Forbid([BOS]), NotEmpty(EOS)),
-        rank=rank,
-    )
-
-
-@pytest.mark.parametrize("rank", [mean, total, wu(0.7)], ids=["mean", "total", "wu"])
+@pytest.mark.parametrize("rank", RANKERS, ids=repr)
 @pytest.mark.parametrize("seed", range(8))
-def test_a_wide_beam_finds_the_best_caption(seed: int, rank: Ranker) -> None:
+def test_a_wide_beam_finds_the_best_captions_in_order(seed: int, rank: Ranker) -> None:
     step = Bigrams([table(seed)])
-    (found,) = run(step, [0], beam=3**LONGEST, rank=rank)
-    words, ranked = enumerate_best(step.tables[0], rank)
-    assert found[0].tokens == words
-    assert rank(found[0].log_probability, len(words) + 1) == pytest.approx(ranked, abs=1e-5)
+    (found,) = run(step, [0], Beam(WIDE, rank))
+    ranks = {words: float(rank(p, len(words) + 1)) for words, p in captions(step.tables[0])}
+    # Captions of the same pairs of words in another order are equally likely.
+    assert [ranks[h.tokens] for h in found[:10]] == pytest.approx(sorted(ranks.values())[:-11:-1], abs=1e-5)
+    assert found[0].tokens == max(ranks, key=lambda words: ranks[words])
 
 
-@pytest.mark.parametrize("beam", [1, 2, 4])
-def test_a_study_gets_the_same_captions_alone_and_in_a_batch(beam: int) -> None:
-    step = Bigrams([table(seed) for seed in range(6)])
-    together = run(step, list(range(6)), beam)
-    for study in range(6):
-        assert run(step, [study], beam) == [together[study]]
+@pytest.mark.parametrize("rank", RANKERS, ids=repr)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_wide_beam_finds_the_best_caption_that_is_allowed(seed: int, rank: Ranker) -> None:
+    step = Bigrams([table(seed)])
+    (found,) = run(step, [0], Beam(WIDE, rank), (*WORDED, NoRepeatedNgram(1)))
+    allowed = [(words, p) for words, p in captions(step.tables[0]) if len(set(words)) == len(words)]
+    best = max(allowed, key=lambda c: float(rank(c[1], len(c[0]) + 1)))
+    assert found[0].tokens == best[0]
 
 
-def test_greedy_takes_the_likeliest_word_each_time() -> None:
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
+def test_a_study_gets_the_same_captions_alone_and_in_a_batch(strategy: Strategy) -> None:
+    step = Bigrams([table(seed) for seed in range(12)])
+    together = run(step, list(range(12)), strategy)
+    for study in range(12):
+        assert run(step, [study], strategy) == [together[study]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(RANKERS))
+def test_a_beam_of_one_is_greedy(seed: int, rank: Ranker) -> None:
+    step = Bigrams([table(seed)])
+    greedy = run(step, [0], Greedy())
+    assert run(step, [0], Beam(1, rank)) == greedy
+    assert run(step, [0], DiverseBeam(1, groups=1, rank=Total())) == greedy
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(RANKERS), st.integers(2, 5))
+def test_one_group_is_a_beam_and_so_are_groups_that_need_not_differ(
+    seed: int, rank: Ranker, width: int
+) -> None:
+    step = Bigrams([table(seed), table(seed + 1)])
+    beam = run(step, [0, 1], Beam(width, rank))
+    assert run(step, [0, 1], DiverseBeam(width, 1, 0.7, rank)) == beam
+    for same, one in zip(run(step, [0, 1], DiverseBeam(3 * width, 3, 0.0, rank)), beam, strict=True):
+        assert same[:width] == one
+
+
+def test_groups_that_must_differ_do() -> None:
     step = Bigrams([table(3)])
-    (found,) = run(step, [0], beam=1)
-    token, words = BOS, list[int]()
-    while True:
-        scores = step.tables[0][token].copy()
-        scores[BOS] = -np.inf
-        if not words:
-            scores[EOS] = -np.inf
-        token = int(scores.argmax()) if len(words) < LONGEST else EOS
-        if token == EOS:
-            break
-        words.append(token)
-    assert found[0].tokens == tuple(words)
+    (found,) = run(step, [0], DiverseBeam(3, groups=3, strength=1e6))
+    firsts = {h.tokens[0] for h in found}
+    assert len(found) == len(firsts) == 3  # each group had to start with another word
+    for h in found:  # and yet they are ranked by what the model holds of them
+        assert h.log_probability == pytest.approx(dict(captions(step.tables[0]))[h.tokens], abs=1e-5)
 
 
-def test_log_probabilities_are_the_models_and_sum_to_the_captions() -> None:
-    step = Bigrams([table(5)])
-    (found,) = run(step, [0], beam=4)
-    assert len(found) == 4
-    for hypothesis in found:
-        path = (BOS, *hypothesis.tokens, EOS)
-        expected = [float(step.tables[0][a, b]) for a, b in pairwise(path)]
-        assert hypothesis.log_probabilities == pytest.approx(expected)
-        assert hypothesis.log_probability == pytest.approx(sum(expected))
-    ranks = [mean(h.log_probability, len(h.log_probabilities)) for h in found]
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(STRATEGIES))
+def test_captions_are_sorted_and_their_log_probabilities_the_models(seed: int, strategy: Strategy) -> None:
+    step = Bigrams([table(seed)])
+    (found,) = run(step, [0], strategy)
+    assert 1 <= len(found) <= strategy.width
+    for h in found:
+        expected = [float(step.tables[0][a, b]) for a, b in pairwise((BOS, *h.tokens, EOS))]
+        assert h.log_probabilities == pytest.approx(expected)
+        assert h.log_probability == pytest.approx(sum(expected))
+    rank = getattr(strategy, "rank", Mean())
+    ranks = [float(rank(h.log_probability, len(h.log_probabilities))) for h in found]
     assert ranks == sorted(ranks, reverse=True)
-    assert len({h.tokens for h in found}) == 4
+    if not isinstance(strategy, Sample):
+        assert len({h.tokens for h in found}) == len(found)
 
 
 class Looking(Bigrams):
@@ -121,19 +128,19 @@ class Looking(Bigrams):
         return raw, state, np.stack([study, token], axis=1).astype(np.float32)
 
 
-@pytest.mark.parametrize("beam", [1, 3, 4])
-def test_each_word_keeps_where_it_looked_and_each_study_what_is_fixed(beam: int) -> None:
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
+def test_each_word_keeps_where_it_looked_and_each_study_what_is_fixed(strategy: Strategy) -> None:
     step = Looking([table(seed) for seed in range(5)])
     studies = np.arange(5)
     found = search(
         step,
         step.start(*studies),
         (studies.astype(np.float32),),
+        strategy=strategy,
         bos=BOS,
         eos=EOS,
         max_length=LONGEST,
-        beam=beam,
-        constraints=(Forbid([BOS]),),
+        constraints=WORDED[:1],
     )
     assert len({len(hypotheses[0].tokens) for hypotheses in found}) > 1  # they end at different times
     for study, hypotheses in enumerate(found):
@@ -143,22 +150,72 @@ def test_each_word_keeps_where_it_looked_and_each_study_what_is_fixed(beam: int)
             assert hypothesis.attention.tolist() == [[study, token] for token in before]
 
 
-def test_a_caption_that_reaches_the_longest_length_is_ended() -> None:
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(2), DiverseBeam(2, 2), Sample()], ids=repr)
+def test_a_caption_that_reaches_the_longest_length_is_ended(strategy: Strategy) -> None:
     never_ends = np.log(np.full((V, V), 1e-6, dtype=np.float32))
     never_ends[:, 2] = np.log(1 - 4e-6)
-    (found,) = run(Bigrams([never_ends]), [0], beam=2)
+    (found,) = run(Bigrams([never_ends]), [0], strategy)
     assert found[0].tokens == (2,) * LONGEST
 
 
-def test_a_few_tokens_in_a_row_are_not_said_twice() -> None:
-    tokens = np.array([[2, 3, 4, 2, 3], [2, 3, 4, 3, 2]])
-    scores = np.zeros((2, V), dtype=np.float32)
-    NoRepeatedNgram(3).apply(scores, tokens)
-    assert np.isneginf(scores[0]).nonzero()[0].tolist() == [4]
-    assert np.isfinite(scores[1]).all()
-    longer = np.zeros((2, V), dtype=np.float32)
-    NoRepeatedNgram(4).apply(longer, tokens)
-    assert np.isfinite(longer).all()
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(3), DiverseBeam(4, 2), Sample(2)], ids=repr)
+def test_a_caption_to_which_all_is_forbidden_ends(strategy: Strategy) -> None:
+    (found,) = run(Bigrams([table(0)]), [0], strategy, (NoRepeatedNgram(1), *WORDED), max_length=20)
+    assert found
+    assert all(1 <= len(h.tokens) <= V - 2 for h in found)
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(2), Beam(3)], ids=repr)
+def test_of_equally_likely_tokens_the_lower_one_is_said(strategy: Strategy) -> None:
+    even = np.log(np.full((V, V), 1 / V, dtype=np.float32))
+    (found,) = run(Bigrams([even]), [0], strategy, max_length=1)
+    assert [h.tokens for h in found] == [(word,) for word in range(2, 2 + strategy.width)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data(), st.integers(1, 8), st.integers(1, 12))
+def test_the_largest_are_those_of_a_full_sort(data: st.DataObject, count: int, size: int) -> None:
+    few = st.sampled_from([-np.inf, -2.0, -1.0, -0.5, 0.0])  # many ties
+    rows = data.draw(st.lists(st.lists(few, min_size=size, max_size=size), min_size=1, max_size=4))
+    found, places = largest(np.array(rows), count)
+    for row, values, at in zip(rows, found.tolist(), places.tolist(), strict=True):
+        expected = sorted(range(size), key=lambda i: (-row[i], i))[:count]
+        finite = [i for i in expected if row[i] > -np.inf]
+        assert at[: len(finite)] == finite
+        assert values == [row[i] for i in expected] + [-np.inf] * (count - len(expected))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Beam(0),
+        lambda: LengthPenalty(-0.1),
+        lambda: DiverseBeam(4, groups=3),
+        lambda: DiverseBeam(4, groups=0),
+        lambda: DiverseBeam(4, groups=2, strength=-1),
+        lambda: Sample(0),
+        lambda: Sample(temperature=0),
+        lambda: Sample(temperature=float("nan")),
+        lambda: Sample(top_k=-1),
+        lambda: Sample(top_p=0),
+        lambda: Sample(top_p=1.1),
+        lambda: Sample(seed=-1),
+    ],
+)
+def test_strategies_that_make_no_sense(wrong: object) -> None:
+    with pytest.raises(UsageError):
+        wrong()  # type: ignore[operator]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(2, 4), max_size=12), st.integers(1, 4))
+def test_a_few_tokens_in_a_row_are_not_said_twice(said: list[int], length: int) -> None:
+    scores = np.zeros((1, V))
+    NoRepeatedNgram(length).apply(scores, np.array([said], dtype=np.int64), np.zeros(1, np.int64))
+    for token in range(V):
+        following = [*said, token]
+        grams = [tuple(following[i : i + length]) for i in range(len(following) - length + 1)]
+        assert np.isneginf(scores[0, token]) == (bool(grams) and grams[-1] in grams[:-1])
 
 
 def test_a_caption_may_start_two_sentences_alike() -> None:
@@ -166,6 +223,6 @@ def test_a_caption_may_start_two_sentences_alike() -> None:
     tokens = np.array([tokenizer.encode("there is a mass . there is")])
     scores = np.zeros((1, len(tokenizer)), dtype=np.float32)
     for constraint in of_a_caption(tokenizer):
-        constraint.apply(scores, tokens)
+        constraint.apply(scores, tokens, np.zeros(1, np.int64))
     (a,) = tokenizer.encode("a")
     assert np.isfinite(scores[0, a])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from radscribe import __version__
-from radscribe.bundle.format import BundleSpec, DecoderSpec, EncoderSpec, sha256, write
+from radscribe.bundle.format import CARD, WEIGHTS, BundleSpec, DecoderSpec, EncoderSpec, sha256, write
 from radscribe.errors import BundleError
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, StudyFeatures
@@ -23,7 +23,6 @@ from radscribe.training.config import CONFIG
 from radscribe.training.decoder_run import ENCODER, IMPORT, load_captioner
 
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
-CARD = "MODEL_CARD.md"
 OPSET = 18
 NAMES_FILES = (
     "encoder",
@@ -65,9 +64,18 @@ class _StepGraph(nn.Module):
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
+        self.table: Tensor | None = None
+        if type(decoder).step_after is not Decoder.step_after:
+            # What a step makes of the token alone is computed once, for every token.
+            with torch.no_grad():
+                self.table = decoder.read(torch.arange(decoder.vocabulary_size))  # [V, K]
 
     def forward(self, token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        log_probabilities, following, attention, _ = self.decoder.step(token, tuple(state))
+        if self.table is None:
+            stepped = self.decoder.step(token, state)
+        else:
+            stepped = self.decoder.step_after(self.table[token], state)
+        log_probabilities, following, attention, _ = stepped
         moving = following[: len(following) - len(self.decoder.fixed)]
         return (log_probabilities, *moving, *([] if attention is None else [attention]))
 
@@ -127,8 +135,8 @@ def export(
         from safetensors.torch import save_model
 
         both = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
-        save_model(both, str(out / "weights.safetensors"))
-        files.append("weights.safetensors")
+        save_model(both, str(out / WEIGHTS))
+        files.append(WEIGHTS)
     spec = BundleSpec(
         format=1,
         name=name or out.name,

@@ -10,23 +10,30 @@ A bundle is a folder that captions with onnxruntime alone:
 | `decoder.onnx` | `token` `[N]`, `state_*` → `log_probabilities` `[N, V]`, `next_state_*`, `attention` |
 | `tokenizer.json` | the vocabulary, as the `tokenizers` library writes it |
 | `MODEL_CARD.md` | data, terms, recipe and held-out figures |
-| `weights.safetensors` | optional: for going on with training |
+| `weights.safetensors` | for going on with training; may be left out of a copy that only captions |
+
+Optional in the description: `encoder.precision` (`fp32`, or `int8` by `radscribe export --int8`),
+`quantisation` with what int8 cost, and `confidence`, by which captions get theirs.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from radscribe.bundle import hub
 from radscribe.errors import BundleError
 
 FORMAT = 1
 DESCRIPTION = "bundle.json"
+CARD = "MODEL_CARD.md"
+WEIGHTS = "weights.safetensors"
 EMBEDDED = Path(__file__).parent / "embedded"
 DEFAULT = "nih-iu-1"  # the name of the bundle that ships with the package
+Precision = Literal["fp32", "int8"]
 
 
 class EncoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +44,7 @@ class EncoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     findings: tuple[str, ...]
     views: tuple[str, ...]  # views that it was trained on: "frontal", "lateral"
     file: str = "encoder.onnx"
+    precision: Precision = "fp32"
 
 
 class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +59,30 @@ class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fixed: tuple[str, ...] = ()  # the last states, which the step reads and does not give back
 
 
+class QuantisationSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What int8 cost, by captions of the same studies before and after."""
+
+    data: str  # the dataset, as its manifest names it
+    part: str
+    studies: int
+    calibration_images: int  # of the training part, which showed the ranges of activations
+    figures: dict[str, tuple[float, float]]  # "auroc", "finding_f1", "cider_d" → in float32, in int8
+
+
+class ConfidenceSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A logistic regression: from what a caption is like to the probability that its assertions are right."""
+
+    features: tuple[str, ...]  # names in `inference.confidence.FEATURES`
+    weights: tuple[float, ...]
+    bias: float
+    data: str  # the dataset that it was fitted on, as its manifest names it
+    part: str
+    studies: int
+    right: int  # of these studies
+    auroc: float  # of right and wrong captions, by cross-fitting over patients, as the next one
+    calibration_error: float  # expected, ten bins
+
+
 class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `bundle.json`."""
 
@@ -63,11 +95,15 @@ class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokenizer: str = "tokenizer.json"
     cautions: tuple[str, ...] = ()  # what every caption of this bundle must be read with
     training: dict[str, Any] = {}
+    quantisation: QuantisationSpec | None = None
+    confidence: ConfidenceSpec | None = None
 
     @property
     def id(self) -> str:
-        """Name and a digest of all files: two bundles with one id caption alike."""
+        """Name and a digest of files and confidence: two bundles with one id caption alike."""
         digest = hashlib.sha256("".join(f"{k}:{v};" for k, v in sorted(self.files.items())).encode())
+        if self.confidence is not None:
+            digest.update(msgspec.json.encode(self.confidence))
         return f"{self.name}@{digest.hexdigest()[:12]}"
 
 
@@ -80,28 +116,34 @@ def sha256(path: Path) -> str:
 def locate(bundle: str | Path | None) -> Path:
     """The folder of a bundle: a path, the name of an embedded one, or None for the default.
 
+    A bundle on the Hub, `hf:owner/name` or `hf:owner/name@revision`, is fetched without its weights.
+
     Raises
     ------
-    BundleError : there is no such folder or name.
+    BundleError : there is no such folder or name, or it cannot be fetched.
     """
     if bundle is None:
         return EMBEDDED / DEFAULT
+    if str(bundle).startswith(hub.PREFIX):
+        return hub.fetch(str(bundle), DESCRIPTION, lambda folder: describe(folder).files.keys() - {WEIGHTS})
     if Path(bundle).is_dir():
         return Path(bundle)
     if str(bundle) == Path(bundle).name and (EMBEDDED / str(bundle)).is_dir():
         return EMBEDDED / str(bundle)
     names = ", ".join(sorted(p.name for p in EMBEDDED.iterdir() if p.is_dir())) if EMBEDDED.is_dir() else ""
     raise BundleError(
-        "no such bundle", subject=bundle, remedy=f"give a folder with {DESCRIPTION}, or one of: {names}"
+        "no such bundle",
+        subject=bundle,
+        remedy=f"give a folder with {DESCRIPTION}, {hub.PREFIX}owner/name, or one of: {names}",
     )
 
 
-def read(folder: Path) -> BundleSpec:
-    """Read `bundle.json` and check the hash of every file that it lists.
+def describe(folder: Path) -> BundleSpec:
+    """Read `bundle.json` alone.
 
     Raises
     ------
-    BundleError : a file is missing or altered, or the description is of another format.
+    BundleError : it is missing, damaged, of another format, or names what is not a file of the folder.
     """
     description = folder / DESCRIPTION
     try:
@@ -123,17 +165,31 @@ def read(folder: Path) -> BundleSpec:
         raise BundleError(
             f"gives no hash for {', '.join(missing)}", subject=description, remedy="export it anew"
         )
-    for name, expected in spec.files.items():
-        path = folder / name
+    for name in spec.files:
         if Path(name).name != name:
             raise BundleError(f"lists '{name}', which is not a plain file name", subject=description)
+    return spec
+
+
+def read(folder: Path) -> BundleSpec:
+    """Read `bundle.json` and check the hash of every file that it lists; only the weights may be left out.
+
+    Raises
+    ------
+    BundleError : a file is missing or altered, or the description is damaged or of another format.
+    """
+    spec = describe(folder)
+    for name, expected in spec.files.items():
+        path = folder / name
         if not path.is_file():
+            if name == WEIGHTS:
+                continue
             raise BundleError("is missing from the bundle", subject=path, remedy="fetch or export it again")
         if sha256(path) != expected:
             raise BundleError(
                 "is not the file that was exported: its SHA-256 differs",
                 subject=path,
-                remedy="fetch or export it again",
+                remedy="delete it, and fetch or export it again",
             )
     return spec
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model
 from torch import nn
 
-from radscribe.bundle.format import read
+from radscribe.bundle.format import WEIGHTS, read
 from radscribe.errors import BundleError, UsageError
 from radscribe.models import Decoder, Encoder
-from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import DecoderConfig, EncoderConfig
 from radscribe.training.decoder_run import Shapes, build_decoder
 from radscribe.training.encoder_run import build_encoder
 
-WEIGHTS = "weights.safetensors"
+EMBEDDING = "decoder.word_embedding.weight"
 
 
-def restore(folder: Path) -> tuple[Encoder, Decoder, ReportTokenizer]:
-    """Encoder and decoder of a bundle, for inference, and its tokenizer.
+def restore(folder: Path) -> tuple[Encoder, Decoder]:
+    """Encoder and decoder of a bundle, for inference.
 
     Raises
     ------
@@ -32,13 +31,15 @@ def restore(folder: Path) -> tuple[Encoder, Decoder, ReportTokenizer]:
         raise BundleError(
             f"holds no {WEIGHTS}", subject=folder, remedy="export its run again, which adds them"
         )
-    tokenizer = ReportTokenizer.load(folder / spec.tokenizer)
     try:
         encoder = build_encoder(msgspec.convert(spec.training["encoder"], EncoderConfig))
         config = msgspec.convert(spec.training["decoder"], DecoderConfig)
         places = (encoder.image_size // 32) ** 2
         shapes = Shapes(len(encoder.findings), encoder.channels, places)
-        decoder = build_decoder(config, len(tokenizer), shapes)
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            name = (file.metadata() or {}).get(EMBEDDING, EMBEDDING)  # tied tensors are written once
+            vocabulary_size = file.get_slice(name).get_shape()[0]
+        decoder = build_decoder(config, vocabulary_size, shapes)
         load_model(nn.ModuleDict({"encoder": encoder, "decoder": decoder}), folder / WEIGHTS)
     except (KeyError, msgspec.ValidationError, UsageError, RuntimeError, SafetensorError) as error:
         raise BundleError(
@@ -46,4 +47,4 @@ def restore(folder: Path) -> tuple[Encoder, Decoder, ReportTokenizer]:
             subject=folder / WEIGHTS,
             remedy="export its run again",
         ) from error
-    return encoder.eval(), decoder.eval(), tokenizer
+    return encoder.eval(), decoder.eval()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from radscribe.cli.options import progress, require_extra
+from radscribe.cli.search import search_options, strategy
 
 if TYPE_CHECKING:
     from radscribe.inference.caption import Caption
@@ -20,8 +21,8 @@ BAR = 24  # characters of a full bar
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option("--bundle", help="A bundle's folder, or the name of an embedded one.")
-@click.option("--beam", type=click.IntRange(min=1), default=3, show_default=True, help="1 is greedy.")
+@click.option("--bundle", help="A bundle's folder, an embedded one's name, or hf:owner/name.")
+@search_options
 @click.option("--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Captions a study.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a study, a line each.")
 @click.option("--force", is_flag=True, help="Caption also what the chest check refuses, under a warning.")
@@ -44,11 +45,16 @@ BAR = 24  # characters of a full bar
     is_flag=True,
     help="Evidence by gradients where the bundle gives none; needs torch and the bundle's weights.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Of the encoder; else all cores.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Refuse studies whose caption is less likely right.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Images encoded at once; else one a core.")
 def command(
     paths: tuple[Path, ...],
     bundle: str | None,
-    beam: int,
     n_best: int,
     as_json: bool,
     force: bool,
@@ -56,7 +62,9 @@ def command(
     evidence: Path | None,
     evidence_findings: Which,
     grad_cam: bool,
+    min_confidence: float | None,
     threads: int | None,
+    **search: Any,
 ) -> int:
     """Write a draft caption for each study: not verified, not for diagnosis.
 
@@ -77,10 +85,9 @@ def command(
     from radscribe.inference.evidence.write import operating_point, write
     from radscribe.inference.inputs import group
 
-    if n_best > beam:
-        raise UsageError(f"--n-best {n_best} is more than --beam {beam}", remedy="raise --beam")
     if grad_cam and evidence is None:
         raise UsageError("--grad-cam makes evidence", remedy="say where to with --evidence DIR")
+    chosen = strategy(n_best=n_best, **search)
     explain = gradients(bundle) if grad_cam else None
     captioner = Captioner(bundle, threads=threads, explain=explain)
     point = operating_point(captioner.spec)
@@ -88,10 +95,13 @@ def command(
     failed = False
     with progress(len(studies)) as advance:
         for caption in captioner.stream(
-            studies, beam=beam, n_best=n_best, force=force, evidence=evidence is not None
+            studies,
+            strategy=chosen,
+            n_best=n_best,
+            force=force,
+            evidence=evidence is not None,
+            min_confidence=min_confidence,
         ):
-            if evidence is not None and caption.text is not None:
-                write(caption, evidence, point, evidence_findings)
             failed |= caption.failed
             if as_json:
                 click.echo(json.dumps(caption.to_dict(), ensure_ascii=False))
@@ -101,6 +111,9 @@ def command(
                 click.echo(f"radscribe: {caption.error}", err=True)
             elif caption.refused and as_json:
                 click.echo(f"radscribe: {caption.study}: refused: {caption.refused}", err=True)
+            if evidence is not None and caption.text is not None:
+                folder = write(caption, evidence, point, evidence_findings)
+                click.echo(f"radscribe: {caption.study}: evidence in {folder}", err=True)
             advance()
     return int(failed)
 
@@ -112,8 +125,7 @@ def gradients(bundle: str | None) -> Explain:
     from radscribe.bundle.restore import restore
     from radscribe.models.grad_cam import GradCam
 
-    encoder, decoder, tokenizer = restore(locate(bundle))
-    return GradCam(encoder, decoder, tokenizer.bos)
+    return GradCam(*restore(locate(bundle)))
 
 
 def render(caption: Caption) -> str:
@@ -124,7 +136,8 @@ def render(caption: Caption) -> str:
     if caption.text is None:
         lines.append(f"refused: {caption.refused}")
     else:
-        lines += textwrap.wrap(caption.text, 100)
+        lines += textwrap.wrap(marked(caption), 100)
+        lines += doubts(caption)
         lines += [f"or: {alternative.text}" for alternative in caption.alternatives]
         for finding, probability in sorted(caption.findings.items(), key=lambda item: -item[1]):
             filled = round(probability * BAR)
@@ -132,3 +145,30 @@ def render(caption: Caption) -> str:
             lines.append(f"  {finding.replace('_', ' '):20} {bar} {probability:4.0%}")
     lines += [f"! {warning}" for warning in caption.warnings]
     return "\n".join(lines) + "\n"
+
+
+def marked(caption: Caption) -> str:
+    """The text with a question mark behind the words of each doubtful finding."""
+    text, tokens = caption.text or "", caption.tokens
+    following = [*tokens[1:], None]
+    ends = [
+        token.end
+        for token, after in zip(tokens, following, strict=True)
+        if token.doubtful and not (after and after.doubtful and after.finding == token.finding)
+    ]
+    for end in reversed(ends):
+        text = f"{text[:end]}?{text[end:]}"
+    return text
+
+
+def doubts(caption: Caption) -> list[str]:
+    """How sure the caption is, and of what it is not."""
+    lines = [] if caption.confidence is None else [f"confidence {caption.confidence:.0%}"]
+    for what, names in (
+        ("doubtful", caption.doubtful_findings),
+        ("likely, and not said", caption.unsaid_findings),
+    ):
+        if names:
+            told = (f"{name.replace('_', ' ')} {caption.findings[name]:.0%}" for name in names)
+            lines.append(f"{what}: {', '.join(told)}")
+    return lines

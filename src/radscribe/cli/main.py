@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("radscribe.cli.serve", "Serve captions over HTTP, with a page."),
     "export-reviews": ("radscribe.cli.export_reviews", "Write what reviewers accepted as a manifest."),
     "label": ("radscribe.cli.label", "Find the findings in each report."),
+    "bench": ("radscribe.cli.bench", "Measure speed and memory on this machine."),
 }
 
 

@@ -41,7 +41,7 @@ def read_picture(path: Path) -> Radiograph:
                 kind = str(image.format)
                 turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
                 image.load()  # turns a TIFF by itself, once
-                upright = ImageOps.exif_transpose(image)
+                upright = ImageOps.exif_transpose(image) if turned else image  # it copies what is upright
                 pixels, bits = _grey(upright, path)
     except ImageError:
         raise
@@ -61,10 +61,9 @@ def read_picture(path: Path) -> Radiograph:
 
 def _grey(image: Image.Image, path: Path) -> tuple[npt.NDArray[np.float32], int]:
     """Float32 `[H, W]` in 0..1, and the bits of a sample."""
-    if image.mode in SIXTEEN_BITS:
-        return np.asarray(image).astype(np.float32) / np.float32(65535), 16
-    if image.mode == "I" and image.format == "PNG":  # how Pillow before 11.3 gives a 16-bit PNG
-        return np.asarray(image).astype(np.float32) / np.float32(65535), 16
+    # "I" is how Pillow before 11.3 gives a 16-bit PNG.
+    if image.mode in SIXTEEN_BITS or (image.mode == "I" and image.format == "PNG"):
+        return _scaled(image, 65535), 16
     if image.mode in WITHOUT_RANGE:
         raise ImageError(
             f"has {WITHOUT_RANGE[image.mode]} samples, whose black and white nothing defines",
@@ -74,4 +73,10 @@ def _grey(image: Image.Image, path: Path) -> tuple[npt.NDArray[np.float32], int]
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return np.asarray(image.convert("L")).astype(np.float32) / np.float32(255), 8
+    return _scaled(image if image.mode == "L" else image.convert("L"), 255), 8
+
+
+def _scaled(image: Image.Image, white: int) -> npt.NDArray[np.float32]:
+    pixels = np.asarray(image).astype(np.float32)
+    pixels /= np.float32(white)
+    return pixels

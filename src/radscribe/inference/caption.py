@@ -20,6 +20,7 @@ class Token:
     ----------
     start, end : where it stands in the caption's text.
     finding, status : of the mention that it is part of, by the labeller (`text.findings`), if any.
+    doubtful : it says of a finding what the finding's probability speaks against (`inference.confidence`).
     """
 
     text: str
@@ -28,6 +29,7 @@ class Token:
     end: int = 0
     finding: str | None = None
     status: Status | None = None
+    doubtful: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -37,6 +39,7 @@ class Token:
             "end": self.end,
             "finding": self.finding,
             "status": self.status,
+            "doubtful": self.doubtful,
         }
 
 
@@ -64,6 +67,9 @@ class Caption:
     left_out : file → why it had no part in the caption.
     failed : there is no caption, or one of the files could not be read.
     evidence : of each image that had a part, where it was asked for.
+    confidence : calibrated probability that what the text asserts is right; None where the bundle cannot say.
+    doubtful_findings : asserted, and less likely there than not.
+    unsaid_findings : at least as likely there as not, and not asserted.
     """
 
     study: str
@@ -80,6 +86,9 @@ class Caption:
     left_out: dict[str, str] = field(default_factory=dict)
     failed: bool = False
     evidence: tuple[ImageEvidence, ...] = field(default=(), compare=False, repr=False)
+    confidence: float | None = None
+    doubtful_findings: tuple[str, ...] = ()
+    unsaid_findings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -99,4 +108,7 @@ class Caption:
             "left_out": self.left_out,
             "bundle": self.bundle,
             "evidence": [image.to_dict() for image in self.evidence],
+            "confidence": None if self.confidence is None else round(self.confidence, 5),
+            "doubtful_findings": list(self.doubtful_findings),
+            "unsaid_findings": list(self.unsaid_findings),
         }

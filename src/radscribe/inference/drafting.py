@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from radscribe.bundle.format import BundleSpec
 from radscribe.inference.caption import Alternative, Caption, Token
+from radscribe.inference.confidence import assess, calibration_of
 from radscribe.inference.disclaimer import DISCLAIMER
+from radscribe.inference.evidence import ImageEvidence
 from radscribe.inference.evidence.gather import Cells, Explain, gather
 from radscribe.inference.prepare import Prepared
 from radscribe.inference.search import Hypothesis
@@ -22,6 +24,7 @@ class Drafter:
         self._spec = spec
         self._tokenizer = tokenizer
         self._explain = explain
+        self._confidence = calibration_of(spec)
 
     def caption(
         self,
@@ -40,11 +43,12 @@ class Drafter:
         """
         best, *others = hypotheses
         text = self._tokenizer.decode(best.tokens)
-        evidence, told = (), ()
+        evidence: tuple[ImageEvidence, ...] = ()
+        told: tuple[str, ...] = ()
         if cells is not None:
             names = self._spec.encoder.findings
             evidence, told = gather(prepared, cells, best.attention, best.tokens, names, self._explain)
-        return Caption(
+        draft = Caption(
             study=prepared.study.name,
             files=prepared.study.files,
             bundle=self._spec.id,
@@ -60,6 +64,7 @@ class Drafter:
             failed=bool(prepared.errors),
             evidence=evidence,
         )
+        return assess(draft, self._confidence)
 
     def _tokens(self, hypothesis: Hypothesis, text: str) -> Iterator[Token]:
         tokens = [self._tokenizer.token(token) for token in hypothesis.tokens]

@@ -16,10 +16,14 @@ Array = npt.NDArray[Any]
 
 
 class EncoderSession:
-    """Images `[N, 1, S, S]` → the encoder's outputs by name."""
+    """Images `[N, 1, S, S]` → the encoder's outputs by name.
 
-    def __init__(self, folder: Path, spec: BundleSpec, threads: int | None = None) -> None:
-        self._session = open_session(folder / spec.encoder.file, threads)
+    One image after the other on one thread: what it needs stays in the cache of a core, and no thread waits
+    for another. Callers fill the cores by calling from several threads.
+    """
+
+    def __init__(self, folder: Path, spec: BundleSpec) -> None:
+        self._session = open_session(folder / spec.encoder.file, threads=1)
         # Fetch only what the decoder reads: the grid is large. Views are told by the image's file.
         self.outputs = tuple(sorted({"probabilities", *spec.decoder.inputs} - {"views"}))
         given = {output.name for output in self._session.get_outputs()}  # older graphs have no maps
@@ -28,7 +32,8 @@ class EncoderSession:
     def __call__(self, images: npt.NDArray[np.float32], maps: bool = False) -> dict[str, Array]:
         """With `maps`, also the maps of the findings, where the graph gives them."""
         outputs = self._with_maps if maps else self.outputs
-        return dict(zip(outputs, self._session.run(outputs, {"images": images}), strict=True))
+        runs = [self._session.run(outputs, {"images": image[None]}) for image in images]
+        return {name: np.concatenate(got) for name, *got in zip(outputs, *runs, strict=True)}
 
 
 class DecoderSession:

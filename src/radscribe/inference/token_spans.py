@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from radscribe.text.findings import Mention, Status, find
@@ -31,12 +32,16 @@ def token_spans(text: str, tokens: Sequence[str]) -> list[TokenSpan]:
     text : as `ReportTokenizer.decode` writes it: the tokens, cased and spaced again, and nothing else.
     tokens : a token that the text leaves out, such as `<unk>`, gets an empty span.
     """
-    named = [mention for mention in find(text) if mention.finding != "Normal"]
-    mentions = sorted(named, key=lambda m: (m.end - m.start, _SAID[m.status]))  # stable
     return [
-        TokenSpan(start, end, next((m for m in mentions if start < m.end and m.start < end), None))
+        TokenSpan(start, end, next((m for m in _mentions(text) if start < m.end and m.start < end), None))
         for start, end in _places(text, tokens)
     ]
+
+
+@lru_cache(maxsize=1024)  # captions of many studies are alike
+def _mentions(text: str) -> tuple[Mention, ...]:
+    named = [mention for mention in find(text) if mention.finding != "Normal"]
+    return tuple(sorted(named, key=lambda m: (m.end - m.start, _SAID[m.status])))  # stable
 
 
 def _places(text: str, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:

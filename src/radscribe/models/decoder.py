@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from radscribe.errors import UsageError
 
+PAD, BOS = 0, 1  # ids of `ReportTokenizer`
+
 
 class StudyFeatures(NamedTuple):
     """The encoder's view of N studies of one or more images each.
@@ -74,6 +76,15 @@ class Decoder(nn.Module, ABC):
     @abstractmethod
     def step(self, token: Tensor, state: State) -> Step:
         """From the previous token `[N]` to log-probabilities of the next `[N, V]`."""
+
+    def read(self, token: Tensor) -> Tensor:
+        """What a step makes of the token alone, `[N, K]`: serving keeps it of every token in a table."""
+        embedded: Tensor = self.word_embedding(token)
+        return embedded
+
+    def step_after(self, read: Tensor, state: State) -> Step:
+        """The rest of a step, for decoders whose `step` is `step_after(read(token), state)`."""
+        raise NotImplementedError
 
     def forward(self, features: StudyFeatures, tokens: Tensor, sample_rate: float = 0.0) -> Taught:
         """Captions `[N, T]` from `<bos>` on → log-probabilities `[N, T, V]` of what follows each token.

@@ -16,22 +16,17 @@ from torch import Tensor
 
 from radscribe.labels import view_code
 from radscribe.models.captioner import join_views
-from radscribe.models.decoder import Decoder
+from radscribe.models.decoder import BOS, Decoder
 from radscribe.models.encoder import Encoder
 
 Floats = npt.NDArray[np.float32]
 
 
 class GradCam:
-    """Explains what an encoder and a decoder say of a study.
+    """Explains what an encoder and a decoder say of a study."""
 
-    Parameters
-    ----------
-    bos : the token that a caption starts after.
-    """
-
-    def __init__(self, encoder: Encoder, decoder: Decoder, bos: int) -> None:
-        self._encoder, self._decoder, self._bos = encoder.eval(), decoder.eval(), bos
+    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+        self._encoder, self._decoder = encoder.eval(), decoder.eval()
 
     def findings(self, images: Floats) -> Floats:
         """Images `[V, 1, S, S]` → what speaks for each finding's calibrated logit (negative: against it),
@@ -48,7 +43,7 @@ class GradCam:
         grid = self._grid(images)
         codes = torch.tensor([[view_code(view) for view in views]])  # [1, V]
         features = join_views(self._encoder.head(grid), codes)
-        before = torch.tensor([[self._bos, *tokens]])[:, : len(tokens)]  # [1, T]
+        before = torch.tensor([[BOS, *tokens]])[:, : len(tokens)]  # [1, T]
         if not tokens:
             return np.zeros((0, len(grid), *grid.shape[2:]), dtype=np.float32)
         log_probabilities = self._decoder(features, before).log_probabilities[0]  # [T, V]

@@ -10,9 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radscribe.models.decoder import Decoder, State, Step, StudyFeatures
-
-PAD, BOS = 0, 1  # ids of `ReportTokenizer`
+from radscribe.models.decoder import BOS, PAD, Decoder, State, Step, StudyFeatures
 
 
 class MergeCaptioner(Decoder):

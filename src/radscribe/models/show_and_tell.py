@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from radscribe.errors import UsageError
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
@@ -75,12 +76,25 @@ class ShowAndTell(Decoder):
         _, (h, c) = self.lstm(image.unsqueeze(1))  # each [1, N, H]
         return h[0], c[0]
 
-    def step(self, token: Tensor, state: State) -> Step:
+    def read(self, token: Tensor) -> Tensor:
+        weight, _, bias, other_bias = self.lstm.all_weights[0]
+        word = self.word_embedding(token)  # [N, E]
+        return functional.linear(word, weight[:, : word.shape[1]], bias + other_bias)  # [N, 4 H]
+
+    def step_after(self, read: Tensor, state: State) -> Step:
         h, c, *image = state  # each [N, H], and perhaps [N, E]
-        word = torch.cat([self.word_embedding(token), *image], dim=1).unsqueeze(1)  # [N, 1, E or 2 E]
-        y, (h1, c1) = self.lstm(word, (h.unsqueeze(0), c.unsqueeze(0)))  # y [N, 1, H]
-        logits = self.output(self.dropout(y[:, 0]))  # [N, V]
-        return Step(torch.log_softmax(logits, dim=-1), (h1[0], c1[0], *image), None)
+        weight, recurrent, *_ = self.lstm.all_weights[0]
+        gates = read + functional.linear(h, recurrent)  # [N, 4 H]
+        for word in image:
+            gates = gates + functional.linear(word, weight[:, -word.shape[1] :])
+        i, f, g, o = gates.chunk(4, dim=1)  # equations 4 to 8, in torch's order
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        logits = self.output(self.dropout(h))  # [N, V]
+        return Step(torch.log_softmax(logits, dim=-1), (h, c, *image), None)
+
+    def step(self, token: Tensor, state: State) -> Step:
+        return self.step_after(self.read(token), state)
 
     def forward(self, features: StudyFeatures, tokens: Tensor, sample_rate: float = 0.0) -> Taught:
         if sample_rate:

@@ -8,6 +8,16 @@ from __future__ import annotations
 
 import re
 
+from radscribe.text.claims import (
+    FRONTAL,
+    LATERAL,
+    OTHER_VIEWS,
+    PAST_EVENTS,
+    PRIOR,
+    PRIOR_UNLESS_EVENT,
+    as_pattern,
+)
+
 
 def _any(*words: str) -> re.Pattern[str]:
     return re.compile(r"\b(?:" + "|".join(words) + r")\b", re.I)
@@ -26,30 +36,20 @@ _ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|prof|approx|vs|e\.g|i\.e|cf|fig|s
 
 
 _REDACTED = re.compile(r"x{3,}", re.I)
-# What names an event that left its traces, and no earlier picture.
-_PAST = (
-    r"granulom\w+|inflamm\w+|infect\w+|trauma\w*|injur\w+|fractur\w+|tb|tubercul\w+|histoplasm\w+|surg\w+"
-    r"|\w+(?:ectomy|otomy)|cabg|replacement|repair"
-)
+_PAST = "|".join([*map(as_pattern, PAST_EVENTS), r"\w+(?:ectomy|otomy)"])
 _PRIOR = _any(
-    r"unchanged|unaltered|stable|stability|again|re-?demonstrat\w+|compar\w+|interval(?:ly)?",
-    rf"(?:previous(?:ly)?|priors?)(?! (?:\w+ ){{0,2}}(?:{_PAST})\b)",
-    # "Increased markings" is a look; "increased since", "has increased" is a change.
-    r"(?:in|de)creas(?:ed?|ing) (?:in|since|from|compared)|(?:has|have) (?:\w+ )?(?:in|de)creased",
+    *map(as_pattern, PRIOR),
+    rf"(?:{'|'.join(PRIOR_UNLESS_EVENT)})(?! (?:\w+ ){{0,2}}(?:{_PAST})\b)",
+    r"(?:has|have) \w+ (?:in|de)creased|not \w+ changed",
     r"(?:nodules?|mass|effusions?|opacit\w+|consolidation)[^.;,]{0,80} (?:is|are) (?:\w+ )?"
     r"(?:\w+ )?(?:in|de)creased",
-    r"(?:in|de)creasing|(?:increase|decrease) of",
-    r"improv\w+|worsen\w+|new(?:ly)?|progress\w*|persist\w*|resol(?:ved|ving)|resolution of",
-    r"since|still|remains?|remained|no longer|no change|not (?:\w+ )?changed|residual|recurren\w+|today",
-    r"(?:has|have) (?:been|developed|cleared)|developing|clearing of|earlier|last|remov(?:ed|al)",
-    r"re-?expan\w+|(?:larger|smaller|(?:more|less) prominent) than (?:on|in|before|the|prior|previous\w*)",
-    r"as before|old (?:films?|ct|studies|study|images?)",
+    r"(?:larger|smaller|(?:more|less) prominent) than (?:on|in|before|the|prior|previous\w*)",
 )
 _OTHER_VIEW = _any(
-    r"(?:PA|AP|frontal) and lateral|(?:on|in) (?:the )?laterals?|decubitus|lordotic|views?|projections?",
+    *map(as_pattern, (*LATERAL, *FRONTAL, *OTHER_VIEWS)),
+    r"(?:on|in) (?:the )?laterals?|views?|projections?",
     r"laterals? (?:\w+ )?(?:views?|films?|images?|exam\w*|radiographs?)|films?|images?|technique",
-    r"retrosternal|AP (?:\w+ )?(?:diameter|dimension)|anterior(?:ly)? wedg\w+|in the (?:PA|AP|frontal)",
-    r"on the (?:PA|AP|frontal)",
+    r"AP \w+ (?:diameter|dimension)",
     r"posterior(?:ly)? (?:\w+ )?(?:costophrenic|cp|sulc\w+|gutters?|diaphragm\w*)",
     r"CT|MRI|PET|scan|tomograph\w*|ultrasound|sonogra\w+|fluorosc\w+|exam(?:ination)?s?",
     r"chest (?:x-?rays?|radiographs?)|stud(?:y|ies)",

@@ -18,7 +18,7 @@ PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIALS = (PAD, BOS, EOS, UNK)  # ids 0 to 3, in this order
 CONTINUES = "##"  # a piece that goes on with the word before it
 # A decimal number, a word, the end of a contraction, or one sign.
-_WORDS = r"\d+(?:\.\d+)+|\w+|'\w+|[^\w\s]"
+WORDS = r"\d+(?:\.\d+)+|\w+|'\w+|[^\w\s]"
 
 _SPACE_BEFORE = re.compile(r"\s+([.,;:!?%)\]]|'(?:s|t|re|ve|ll)\b)")
 _SPACE_AFTER = re.compile(r"([(\[])\s+")
@@ -93,7 +93,7 @@ class ReportTokenizer:
         model, trainer = KINDS[kind](vocabulary_size, min_frequency)
         tokenizer = Tokenizer(model)
         tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS), "removed", invert=True)
         tokenizer.train_from_iterator(texts, trainer)
         return cls(tokenizer)
 

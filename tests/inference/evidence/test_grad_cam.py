@@ -13,12 +13,15 @@ from click.testing import CliRunner
 
 import radscribe
 from radscribe.bundle import format as bundle_format
-from radscribe.bundle.restore import WEIGHTS, restore
+from radscribe.bundle.format import WEIGHTS
+from radscribe.bundle.restore import restore
 from radscribe.cli.caption import command
 from radscribe.errors import BundleError, UsageError
 from radscribe.inference.captioner import Captioner
+from radscribe.inference.evidence.gather import NO_MAPS
 from radscribe.models.captioner import join_views
 from radscribe.models.grad_cam import GradCam
+from radscribe.text.tokenizer import ReportTokenizer
 from tests.inference.evidence.bundles import FINDINGS, SIZE, picture
 
 IMAGES = np.stack([picture(seed).pixels[None] for seed in (1, 2)])  # [2, 1, S, S]
@@ -33,7 +36,7 @@ def copy_of(bundle: Path, out: Path) -> bundle_format.BundleSpec:
 @pytest.mark.parametrize("kind", ["attending_bundle", "telling_bundle"])
 def test_restored_modules_compute_what_the_graphs_compute(kind: str, request: pytest.FixtureRequest) -> None:
     bundle: Path = request.getfixturevalue(kind)
-    encoder, decoder, tokenizer = restore(bundle)
+    encoder, decoder = restore(bundle)
     captioner = radscribe.load(bundle)
     outputs = captioner._encoder(IMAGES, maps=True)
     with torch.no_grad():
@@ -41,12 +44,12 @@ def test_restored_modules_compute_what_the_graphs_compute(kind: str, request: py
     for name, values in outputs.items():
         np.testing.assert_allclose(values, getattr(expected, name).numpy(), atol=1e-4)
     assert decoder.inputs == captioner.spec.decoder.inputs
-    assert len(tokenizer) == decoder.vocabulary_size
+    assert len(captioner._tokenizer) == decoder.vocabulary_size
 
 
 def test_grad_cam_of_a_finding_is_its_class_activation_map(telling_bundle: Path) -> None:
-    encoder, decoder, tokenizer = restore(telling_bundle)
-    got = GradCam(encoder, decoder, tokenizer.bos).findings(IMAGES)  # [2, F, 2, 2]
+    encoder, decoder = restore(telling_bundle)
+    got = GradCam(encoder, decoder).findings(IMAGES)  # [2, F, 2, 2]
     with torch.no_grad():
         maps = encoder(torch.from_numpy(IMAGES)).maps
     constant = encoder.classifier.bias * encoder.calibration_scale + encoder.calibration_shift  # [F]
@@ -56,13 +59,14 @@ def test_grad_cam_of_a_finding_is_its_class_activation_map(telling_bundle: Path)
 
 
 def test_grad_cam_of_a_word_is_the_slope_of_its_log_probability(telling_bundle: Path) -> None:
-    """Against differences: a cell's value is the slope when the whole image moves towards what that cell holds
+    """Against differences: a cell's value is the slope when all cells of its image rise by what it holds
     (equations 1 and 2 of Grad-CAM, in one)."""
-    encoder, decoder, tokenizer = restore(telling_bundle)
+    encoder, decoder = restore(telling_bundle)
     encoder, decoder = encoder.double(), decoder.double()
+    tokenizer = ReportTokenizer.load(telling_bundle / "tokenizer.json")
     tokens = tokenizer.encode("there is a large mass")
     images = IMAGES.astype(np.float64)
-    explain = GradCam(encoder, decoder, tokenizer.bos)
+    explain = GradCam(encoder, decoder)
     got = explain.words(images, ["PA", "lateral"], tokens)  # type: ignore[arg-type]
 
     @torch.no_grad()
@@ -84,8 +88,8 @@ def test_grad_cam_of_a_word_is_the_slope_of_its_log_probability(telling_bundle: 
 
 
 def test_words_get_shares_by_grad_cam_where_the_decoder_does_not_attend(telling_bundle: Path) -> None:
-    encoder, decoder, tokenizer = restore(telling_bundle)
-    captioner = Captioner(telling_bundle, explain=GradCam(encoder, decoder, tokenizer.bos))
+    encoder, decoder = restore(telling_bundle)
+    captioner = Captioner(telling_bundle, explain=GradCam(encoder, decoder))
     caption = captioner.caption([picture(1), picture(2, "lateral")], force=True, evidence=True)
     total = np.zeros(len(caption.tokens))
     for image in caption.evidence:
@@ -100,9 +104,29 @@ def test_words_get_shares_by_grad_cam_where_the_decoder_does_not_attend(telling_
     ).text  # fmt: skip
 
 
+def test_findings_get_shares_by_grad_cam_where_the_encoder_gives_no_maps(
+    without_maps: Path, telling_bundle: Path
+) -> None:
+    captioner = Captioner(without_maps, explain=GradCam(*restore(without_maps)))
+    caption = captioner.caption(picture(1, height=70, width=90), force=True, evidence=True)
+    assert NO_MAPS not in caption.warnings
+    (image,) = caption.evidence
+    assert image.findings_from == "grad-cam"
+    of_graph = radscribe.load(telling_bundle).caption(
+        picture(1, height=70, width=90), force=True, evidence=True
+    )
+    encoder, _ = restore(telling_bundle)
+    constant = encoder.classifier.bias * encoder.calibration_scale + encoder.calibration_shift
+    for finding, at_nought in zip(FINDINGS, constant.tolist(), strict=True):
+        speaks_for = np.maximum(of_graph.evidence[0].maps[finding] - at_nought, 0)
+        np.testing.assert_allclose(image.findings[finding], speaks_for / speaks_for.sum(), atol=1e-4)
+        assert image.heat(finding).shape == (70, 90)
+        assert image.overlay(finding).mode == "RGB"
+
+
 def test_a_decoder_that_attends_is_not_asked_for_gradients(attending_bundle: Path) -> None:
-    encoder, decoder, tokenizer = restore(attending_bundle)
-    captioner = Captioner(attending_bundle, explain=GradCam(encoder, decoder, tokenizer.bos))
+    encoder, decoder = restore(attending_bundle)
+    captioner = Captioner(attending_bundle, explain=GradCam(encoder, decoder))
     (image,) = captioner.caption(picture(1), force=True, evidence=True).evidence
     assert image.words_from == "attention"
 

@@ -105,7 +105,10 @@ def test_colours_cover_more_the_higher_the_value_and_nothing_where_it_is_nought(
     lightness = PLASMA @ np.array([0.2126, 0.7152, 0.0722])
     assert (np.diff(lightness) > 0).all()
     grey = np.arange(256, dtype=np.uint8)[None]
-    np.testing.assert_array_equal(blend(grey, np.zeros_like(grey)), np.repeat(grey[..., None], 3, 2))
+    plain = np.asarray(blend(grey, np.zeros_like(grey)))
+    np.testing.assert_array_equal(plain, np.repeat(grey[..., None], 3, 2))
+    full = np.asarray(blend(grey, np.full_like(grey, 255))).astype(int)
+    np.testing.assert_allclose(full, 0.4 * grey[..., None] + 0.6 * PLASMA[-1], atol=1.5)
 
 
 def test_a_map_that_is_not_there() -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 _EVERY_15TH = (
     "0d0887 2f0596 4903a0 6100a7 7801a8 8e0ca4 a21d9a b42e8d c43e7f "
@@ -52,7 +53,7 @@ class Scale:
             share = np.log(clipped / self.low) / math.log(self.high / self.low)
         else:
             share = (clipped - self.low) / (self.high - self.low)
-        return np.rint(share * 255).astype(np.uint8)
+        return np.asarray(np.rint(share * 255), dtype=np.uint8)
 
 
 PROBABILITY = Scale(
@@ -70,10 +71,9 @@ SHARE = Scale(
 )
 
 
-def blend(pixels: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Colours of `levels` `[H, W]` over grey `pixels` `[H, W]`: `[H, W, 3]`."""
-    blended = np.empty((*pixels.shape, 3), dtype=np.uint8)
-    grey = pixels * (1 - OPACITY)[levels]
-    for channel in range(3):
-        blended[..., channel] = np.rint(grey + (PLASMA[:, channel] * OPACITY)[levels])
-    return blended
+def blend(pixels: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint8]) -> Image.Image:
+    """Colours of `levels` `[H, W]` over grey `pixels` `[H, W]`; RGB."""
+    level = Image.fromarray(levels)
+    colours = Image.merge("RGB", [level.point(np.rint(PLASMA[:, channel]).tolist()) for channel in range(3)])
+    opacity = level.point(np.rint(255 * OPACITY).tolist())
+    return Image.composite(colours, Image.fromarray(pixels).convert("RGB"), opacity)

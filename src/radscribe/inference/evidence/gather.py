@@ -102,4 +102,5 @@ def _shares(maps: Floats, axes: tuple[int, ...]) -> Floats:
     """What speaks for a thing, as shares that sum to 1; zeros where nothing does."""
     positive = np.maximum(maps, 0)
     total = positive.sum(axes, keepdims=True)
-    return np.divide(positive, total, out=np.zeros_like(positive), where=total > 0)
+    shares: Floats = np.divide(positive, total, out=np.zeros_like(positive), where=total > 0)
+    return shares

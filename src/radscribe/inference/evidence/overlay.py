@@ -24,7 +24,7 @@ def draw(
     """Draw `values` `[H, W]` over `pixels` `[H, W]`, with a ring at `peak` (x, y) and margins around."""
     height, width = pixels.shape
     factor = -(-SMALLEST // max(height, width))
-    radiograph = Image.fromarray(blend(pixels, scale.levels(values)))
+    radiograph = blend(pixels, scale.levels(values))
     if factor > 1:
         radiograph = radiograph.resize((width * factor, height * factor), Image.Resampling.BICUBIC)
     size = max(13, round(max(radiograph.size) / 45))
@@ -68,7 +68,7 @@ def _bar(canvas: Image.Image, scale: Scale, font: Font, place: tuple[int, int, i
     """The colours as they look over middle grey, the highest value on top; `place` is x, y, width, height."""
     x, y, width, height = place
     levels = np.linspace(255, 0, height).round().astype(np.uint8)[:, None].repeat(width, axis=1)
-    canvas.paste(Image.fromarray(blend(np.full_like(levels, 128), levels)), (x, y))
+    canvas.paste(blend(np.full_like(levels, 128), levels), (x, y))
     ink = ImageDraw.Draw(canvas)
     for value, text in scale.ticks:
         level = int(scale.levels(np.array([value], dtype=np.float32))[0])

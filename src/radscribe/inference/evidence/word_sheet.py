@@ -44,7 +44,7 @@ def word_sheet(
         picture = plain
         if token >= 0:
             heat = resize(np.ascontiguousarray(evidence.cells(token)), height, width)
-            picture = Image.fromarray(blend(small, SHARE.levels(heat / evidence.even)))
+            picture = blend(small, SHARE.levels(heat / evidence.even))
         colour = FAINT if token < 0 else SAID.get(status or "", INK)
         ink.text((x, y + line / 2), _cut(text, font, step_x - gap), colour, font, anchor="lm")
         sheet.paste(picture, (x, y + line))

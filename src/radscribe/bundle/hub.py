@@ -1,0 +1,63 @@
+"""A bundle on the Hugging Face Hub → a folder of its cache; needs the extra `hub`.
+
+The Hub's client keeps what it fetched: the second time, and offline, nothing is fetched that is there.
+Which files are the right ones is for the hashes in `bundle.json` to say (`format.read`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from radscribe.errors import BundleError
+
+PREFIX = "hf:"
+
+
+def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]]) -> Path:
+    """The folder with the description of a bundle and the files that it names.
+
+    Parameters
+    ----------
+    bundle : `hf:owner/name` or `hf:owner/name@revision`; a branch, a tag or a commit.
+    description : name of the file that is fetched first.
+    files : from the folder with the description to the names of the files that are needed.
+
+    Raises
+    ------
+    BundleError : the extra is missing, there is no such repository, revision or file, or it is not in the
+        cache and the Hub cannot be reached.
+    """
+    try:
+        from huggingface_hub import errors as hub
+        from huggingface_hub import hf_hub_download
+    except ImportError:
+        raise BundleError(
+            "needs huggingface_hub", subject=bundle, remedy='run: pip install "radscribe[hub]"'
+        ) from None
+    repository, _, revision = bundle.removeprefix(PREFIX).partition("@")
+    name = description
+    try:
+        folder = Path(hf_hub_download(repository, name, revision=revision or None)).parent
+        for name in files(folder):  # of one commit, whose id the folder bears, whatever is pushed meanwhile
+            hf_hub_download(repository, name, revision=folder.name)
+        return folder
+    except BundleError:
+        raise
+    except Exception as error:  # the boundary to the client, whose network library has kinds of its own
+        log_in = "log in with: hf auth login"
+        told = (
+            (hub.HFValidationError, "names no repository", f"write {PREFIX}owner/name[@revision]"),
+            (hub.GatedRepoError, "is not open to everybody", f"accept its terms on its page and {log_in}"),
+            (hub.RepositoryNotFoundError, "is not there, or private", f"check the name, or {log_in}"),
+            (hub.RevisionNotFoundError, f"has no revision {revision}", "name a branch, a tag or a commit"),
+            (
+                hub.LocalEntryNotFoundError,
+                f"{name} is not in the cache, and the Hub cannot be reached",
+                "check the connection, or name a bundle's folder",
+            ),
+            (hub.EntryNotFoundError, f"has no {name}", "name a repository that holds a bundle"),
+            (Exception, f"{name} cannot be fetched: {error}", "try again"),
+        )
+        problem, remedy = next((problem, remedy) for kind, problem, remedy in told if isinstance(error, kind))
+        raise BundleError(problem, subject=bundle, remedy=remedy) from error

@@ -1,0 +1,44 @@
+"""A bundle made beside its place, and put there when it is whole; and a bundle as the start of another."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from radscribe.bundle.format import CARD, DESCRIPTION, WEIGHTS, BundleSpec, read, sha256, write
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A folder of the same name whose files go to `out` when the block ends well, and else nowhere."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
+        stage = Path(folder) / out.name
+        stage.mkdir()
+        yield stage
+        out.mkdir(exist_ok=True)
+        # The description last: an unfinished bundle is never taken for a whole one.
+        for file in sorted(stage.iterdir(), key=lambda file: file.name == DESCRIPTION):
+            file.replace(out / file.name)
+
+
+def copy(source: Path, out: Path, name: str, card: Path | None = None, weights: bool = True) -> BundleSpec:
+    """A bundle under another name, with another card or without its weights."""
+    spec = read(source)
+    files = [file for file in spec.files if weights or file != WEIGHTS]
+    for file in files:
+        shutil.copyfile(source / file, out / file)
+    if card is not None:
+        shutil.copyfile(card, out / CARD)
+    spec = msgspec.structs.replace(
+        spec,
+        name=name,
+        files={file: sha256(out / file) for file in dict.fromkeys([*files, CARD]) if (out / file).is_file()},
+    )
+    write(out, spec)
+    return spec

@@ -1,0 +1,45 @@
+"""`radscribe bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--bundle", help="A bundle's folder, or the name of an embedded one.")
+@click.option("--against", metavar="BUNDLE", help="Another bundle to compare with, e.g. fp32 beside int8.")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of radiographs, a study each; phantoms are drawn unless given.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object at the end.")
+@click.option("--quick", is_flag=True, help="Fewer and smaller: under a minute, and rough.")
+@click.option("--only", multiple=True, metavar="NAME", help="One measurement; may be repeated.")
+def command(
+    bundle: str | None,
+    against: str | None,
+    images: Path | None,
+    as_json: bool,
+    quick: bool,
+    only: tuple[str, ...],
+) -> None:
+    """Measure this machine: ratios of speed and memory, each with its range.
+
+    \b
+    end-to-end   captions over files against the bare encoder on decoded tensors
+    beam         wider beams against greedy, end to end
+    batch        the encoder 1, 8 and 32 images at a time
+    against      another bundle: its encoder alone, and end to end (--against)
+    length       decoding time with the length of captions
+    growth       time and memory with the number of studies, to 4,096
+    cold-start   a whole `radscribe caption` of one image against bare imports
+
+    The sides of a comparison run in turn. Let nothing else run meanwhile.
+    """
+    from radscribe.bench.run import bench
+    from radscribe.bench.scale import FULL, QUICK
+
+    bench(bundle, against, images, only, as_json, click.echo, QUICK if quick else FULL)

@@ -1,0 +1,21 @@
+"""What a caption must not say: each constraint forbids next tokens of the hypotheses so far."""
+
+from __future__ import annotations
+
+from radscribe.inference.constraints.claims import Claims
+from radscribe.inference.constraints.constraint import Constraint
+from radscribe.inference.constraints.ngrams import NoRepeatedNgram
+from radscribe.inference.constraints.words import Forbid, NotEmpty
+from radscribe.text.tokenizer import ReportTokenizer
+
+__all__ = ["Claims", "Constraint", "Forbid", "NoRepeatedNgram", "NotEmpty", "of_a_caption"]
+
+
+def of_a_caption(tokenizer: ReportTokenizer) -> tuple[Constraint, ...]:
+    """What holds for every caption: words, no de-identification mark, and no five words twice.
+
+    What a study lacks (`Claims`) is told for each batch.
+    """
+    marks = [i for i, token in enumerate(tokenizer.tokens()) if "xxx" in token]
+    special = [tokenizer.pad, tokenizer.bos, tokenizer.unk]
+    return Forbid([*special, *marks]), NoRepeatedNgram(), NotEmpty(tokenizer.eos)

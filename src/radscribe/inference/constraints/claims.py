@@ -1,0 +1,71 @@
+"""No claim about an earlier study, which is never given, or about a view that the study does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from radscribe.inference.constraints.constraint import Scores, Tokens
+from radscribe.inference.constraints.phrases import Phrases
+from radscribe.labels import VIEW_KINDS, view_code
+from radscribe.text import claims
+from radscribe.text.tokenizer import ReportTokenizer
+
+ALWAYS, NO_LATERAL, NO_FRONTAL = 1, 2, 4
+
+
+class Claims:
+    """What captions of one vocabulary must not claim; `of` tells it for the views of some studies.
+
+    The phrases are those of `text.claims`, by which sentences are kept out of training too. Where a word
+    ends is known one token too late, so a piece that completes a phrase is forbidden even where its word
+    might have gone on ("again", "st").
+    """
+
+    def __init__(self, tokenizer: ReportTokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    @cached_property
+    def _tables(self) -> tuple[Tokens, npt.NDArray[np.uint8], int]:
+        phrases = Phrases(
+            {
+                ALWAYS: (*claims.PRIOR, *claims.OTHER_VIEWS),
+                NO_LATERAL: claims.LATERAL,
+                NO_FRONTAL: claims.FRONTAL,
+            },
+            unless={ALWAYS: claims.PRIOR_UNLESS_EVENT},
+            exceptions=claims.PAST_EVENTS,
+        )
+        return phrases.over(self._tokenizer)
+
+    def of(self, views: Sequence[Iterable[str]]) -> ClaimsOfStudies:
+        """The constraint of studies with these views; a view that is unknown is neither."""
+        kinds = np.array([_missing(seen) for seen in views], dtype=np.uint8)
+        return ClaimsOfStudies(*self._tables, kinds)
+
+
+def _missing(views: Iterable[str]) -> int:
+    seen = {VIEW_KINDS[view_code(view)] for view in views}
+    return ALWAYS | NO_LATERAL * ("lateral" not in seen) | NO_FRONTAL * ("frontal" not in seen)
+
+
+class ClaimsOfStudies:
+    """Forbids each study the phrases of its kinds `[N]`."""
+
+    def __init__(
+        self, table: Tokens, forbidden: npt.NDArray[np.uint8], memory: int, kinds: npt.NDArray[np.uint8]
+    ) -> None:
+        self._table, self._memory = table, memory
+        different, self._place = np.unique(kinds, return_inverse=True)
+        # [kinds that differ, S, V]: usually all studies of a batch have the same views
+        self._forbidden = np.stack([forbidden & kind != 0 for kind in different])
+
+    def apply(self, scores: Scores, tokens: Tokens, studies: Tokens) -> None:
+        # The state depends on the last few tokens alone, so that nothing must be kept beside the rows.
+        state = np.zeros(len(scores), np.int64)
+        for token in tokens[:, max(0, tokens.shape[1] - self._memory) :].T:
+            state = self._table[state, token]
+        np.copyto(scores, -np.inf, where=self._forbidden[self._place[studies], state])
