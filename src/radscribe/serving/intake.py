@@ -76,7 +76,7 @@ class Intake:
         except ImageError as error:
             return ImageRow(n, file.name, error=str(error)), None
         name = self._store.images.name(image.data, image.suffix)
-        row = ImageRow(n, file.name, name, None, image.view, image.height, image.width)
+        row = ImageRow(n, file.name, name, None, image.view, image.height or None, image.width or None)
         return row, image.data
 
     def take_up(self) -> int:
@@ -86,11 +86,12 @@ class Intake:
         # What ran when the service died comes first and alone: one of them may have been the reason.
         for study in sorted(studies, key=lambda study: -study.attempts):
             job = self._job(study)
-            job.counted, job.alone = False, study.attempts > 0
+            job.alone = study.attempts > 0
             if study.attempts >= writes.ATTEMPTS:
                 died = f"the service died {study.attempts} times over this study; report it"
                 self._store.write(writes.finish, study.id, failed(job, self._bundle, died)).result()
             else:
+                self._queue.reserve(beyond=True)
                 self._enqueue(job)
         return len(studies)
 
@@ -111,9 +112,8 @@ class Intake:
             return
         draft = failed(job, self._bundle, "; ".join(job.errors.values()))
         finished = self._store.write(writes.finish, job.id, draft).result()
+        self._queue.release()
         job.done.set_result(Finished(draft, finished))
-        if job.counted:
-            self._queue.release()
 
 
 def _told_apart(rows: Sequence[ImageRow]) -> list[ImageRow]:

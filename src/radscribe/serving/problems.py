@@ -34,6 +34,9 @@ KINDS: dict[str, tuple[int, str]] = {
     "not-ready": (503, "The service is not ready"),
 }
 
+# What the framework raises by itself.
+OF_STATUS = {400: "malformed", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+
 
 class Problem(Exception):
     """Raised in a route, answered as problem details.
@@ -72,15 +75,13 @@ def install(app: FastAPI) -> None:
 
     async def status(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        kind = next((k for k, (code, _) in KINDS.items() if code == error.status_code), None)
+        kind = OF_STATUS.get(error.status_code, "malformed")
         if kind in ("not-found", "method-not-allowed"):
             detail = f"{request.method} does not lead anywhere here; /openapi.json lists what does."
-        elif kind == "too-large":
-            detail = "The body is larger than this takes; shorten it."
         else:
             detail = f"{http.HTTPStatus(error.status_code).phrase}; /openapi.json says what is expected."
         headers = dict(error.headers) if error.headers else None
-        return Problem(kind or "malformed", detail, headers=headers).response()
+        return Problem(kind, detail, headers=headers).response()
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -34,7 +34,6 @@ class Job:
     images : client's name → stored file, in the client's order.
     errors : client's name → why that file was no image.
     alone : captioned apart from others, since the engine died or failed over a batch with it.
-    counted : it takes a place of the queue.
     """
 
     id: str
@@ -44,7 +43,6 @@ class Job:
     errors: dict[str, str]
     options: CaptionOptions
     alone: bool = False
-    counted: bool = True
     done: Future[Finished] = field(default_factory=Future)
 
 
@@ -72,15 +70,15 @@ class StudyQueue:
         """Places that are taken."""
         return self._held
 
-    def reserve(self) -> None:
-        """Take a place, before the upload is read.
+    def reserve(self, *, beyond: bool = False) -> None:
+        """Take a place, before the upload is read; `beyond` the capacity for what was accepted before.
 
         Raises
         ------
         Problem : 429, with the seconds after which a place is likely to be free.
         """
         with self._changed:
-            if self._held >= self.capacity:
+            if self._held >= self.capacity and not beyond:
                 seconds = max(1, math.ceil(self._held * self._seconds / 2))
                 raise Problem(
                     "queue-full",
@@ -96,7 +94,7 @@ class StudyQueue:
             self._changed.notify_all()
 
     def put(self, job: Job, *, first: bool = False) -> None:
-        """Add a study whose place is reserved, or that was accepted before the last start."""
+        """Add a study whose place is reserved."""
         with self._changed:
             (self._jobs.appendleft if first else self._jobs.append)(job)
             self._changed.notify_all()
@@ -110,7 +108,7 @@ class StudyQueue:
     def take(self, options: CaptionOptions, most: int, passed: int) -> list[Job]:
         """Those that wait now with the same options; none where another has been passed over too often."""
         with self._changed:
-            if not self._jobs:
+            if not self._jobs or self._closed:
                 return []
             if passed >= PASSED and (self._jobs[0].options != options or self._jobs[0].alone):
                 return []
@@ -135,4 +133,4 @@ class StudyQueue:
     def wait_empty(self, timeout: float) -> bool:
         """Wait until nothing is under way; False where the time was too short."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._held <= 0 and not self._jobs, timeout)
+            return self._changed.wait_for(lambda: self._held == 0, timeout)

@@ -13,6 +13,8 @@ from radscribe.serving.problems import Problem
 from radscribe.serving.settings import Settings
 
 COOKIE = "radscribe_session"
+UPLOADS = "/v1/captions"  # has limits of its own
+BODY_BYTES = 200_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz"})
 PAGE = ("/static/",)  # open where the page must ask for the token; they hold no data
@@ -51,6 +53,7 @@ class Gate:
             self._check_host(headers)
             self._check_origin(scope["method"], headers)
             scope["actor"] = self._actor(scope["path"], headers)
+            _check_size(scope["path"], headers)
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return
@@ -83,6 +86,16 @@ class Gate:
             "unauthorised",
             "Send the credentials that the service was started with.",
             headers={"WWW-Authenticate": self._credentials.challenge},
+        )
+
+
+def _check_size(path: str, headers: Headers) -> None:
+    """What is not an upload is small; FastAPI would read it whole into memory."""
+    announced = headers.get("content-length", "0")
+    small = announced.isdigit() and len(announced) < 10 and int(announced) <= BODY_BYTES
+    if path != UPLOADS and (not small or "transfer-encoding" in headers):
+        raise Problem(
+            "too-large", f"Announce a Content-Length of at most {BODY_BYTES} bytes; shorten what you send."
         )
 
 

@@ -24,17 +24,17 @@ class Server(uvicorn.Server):
         self._service = service
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._service.draining:  # asked twice
-            super().handle_exit(sig, frame)
+        if self._service.draining:  # asked twice: at once
+            self.should_exit = self.force_exit = True
             return
         self._service.draining = True
-        threading.Thread(target=self._drain, args=(sig, frame), name="drain", daemon=True).start()
+        threading.Thread(target=self._drain, name="drain", daemon=True).start()
 
-    def _drain(self, sig: int, frame: FrameType | None) -> None:
+    def _drain(self) -> None:
         log.info("finishing what was accepted")
         if not self._service.drain():
             log.warning("not all studies are done; the next start takes them up")
-        super().handle_exit(sig, frame)
+        self.should_exit = True
 
 
 def run(app: FastAPI, settings: Settings) -> None:

@@ -34,6 +34,8 @@ class Service:
     """
 
     def __init__(self, settings: Settings, load: Callable[[], Engine] | None = None) -> None:
+        # It quotes values of files that bend the standard: nothing of a patient goes to a log.
+        logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
         self.settings = settings
         self.metrics = Metrics()
         self.bundle_folder: Path = bundle_format.locate(settings.bundle)

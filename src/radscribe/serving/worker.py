@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
 from radscribe.serving.draft import draft_of, failed
 from radscribe.serving.metrics import Metrics
@@ -21,7 +22,7 @@ from radscribe.serving.store.rows import Draft
 from radscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)
-MARKED = 16  # studies whose status is set to running in one commit
+MARKED = 32  # studies whose status is set to running in one commit
 FAILED = "the engine failed over this study; report it, with the study if you may share it"
 
 
@@ -43,6 +44,7 @@ class CaptionWorker:
 
     def __init__(self, engine: Engine, queue: StudyQueue, store: Store, metrics: Metrics) -> None:
         self._engine, self._queue, self._store, self._metrics = engine, queue, store, metrics
+        self._taken: deque[Job] = deque()  # off the queue, still to be handed to the engine
         self._running: deque[Job] = deque()  # handed to the engine, in order
         self._thread = threading.Thread(target=self._run, name="caption-worker", daemon=True)
         self._thread.start()
@@ -60,35 +62,44 @@ class CaptionWorker:
     def _run(self) -> None:
         while (first := self._queue.wait()) is not None:
             started, count = time.perf_counter(), 0
+            self._taken.append(first)
             try:
                 for caption in self._engine.stream(self._sources(first), **first.options.arguments()):
                     job = self._running.popleft()
                     self._finish(job, draft_of(caption, job))
                     count += 1
+            except UsageError as error:  # options that this bundle does not take
+                self._apart(str(error))
             except Exception:
                 log.exception("the engine failed over %d studies", len(self._running))
-                self._apart()
+                self._apart(FAILED)
             if count:
                 self._queue.finished((time.perf_counter() - started) / count)
 
     def _sources(self, first: Job) -> Iterator[list[Path]]:
         """Images of the first study, and then of those that wait with the same options until none does."""
-        jobs, passed = [first], 0
-        while jobs:
-            self._store.write(writes.mark_running, [job.id for job in jobs]).result()
-            for job in jobs:
-                self._running.append(job)
-                yield list(job.images.values())
-            passed += len(jobs)
-            jobs = [] if first.alone else self._queue.take(first.options, MARKED, passed)
+        passed = 0
+        while self._taken:
+            self._store.write(writes.mark_running, [job.id for job in self._taken]).result()
+            while self._taken:
+                passed += 1
+                self._running.append(self._taken.popleft())
+                yield list(self._running[-1].images.values())
+            if not first.alone:
+                self._taken.extend(self._queue.take(first.options, MARKED, passed))
 
-    def _apart(self) -> None:
+    def _apart(self, why: str) -> None:
         """After a failure: the study at fault fails, or each of the batch is tried alone."""
-        jobs, self._running = list(self._running), deque()
-        if len(jobs) == 1:
-            self._finish(jobs[0], failed(jobs[0], self._engine.bundle, FAILED))
+        running = list(self._running) or [self._taken.popleft()]  # none: it failed before it took any
+        taken = list(self._taken)
+        self._running.clear()
+        self._taken.clear()
+        for job in reversed(taken):
+            self._queue.put(job, first=True)
+        if len(running) == 1:
+            self._finish(running[0], failed(running[0], self._engine.bundle, why))
             return
-        for job in reversed(jobs):
+        for job in reversed(running):
             job.alone = True
             self._queue.put(job, first=True)
 
@@ -99,11 +110,10 @@ class CaptionWorker:
     def _settle(self, job: Job, draft: Draft, written: Future[str | None]) -> None:
         """The draft is on disk: whoever waits for it gets it."""
         error = written.exception()
+        self._queue.release()
         if error is None:
             self._metrics.captioned(draft.status)
             job.done.set_result(Finished(draft, written.result()))
         else:  # it stays in the queue of the store, and is captioned after the next start
             log.error("a draft could not be written: %s", error)
             job.done.set_exception(error)
-        if job.counted:
-            self._queue.release()

@@ -98,6 +98,10 @@ def _cleaned(dataset: Dataset) -> tuple[bytes, int, int, View]:
     deflated = syntax == DeflatedExplicitVRLittleEndian
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if deflated else syntax
     dataset.preamble = b"\0" * 128
+    if not dataset.file_meta.TransferSyntaxUID.is_implicit_VR:
+        for tag in list(dataset.keys()):
+            if dataset.get_item(tag).VR is None:  # read as implicit VR, against what the file says of itself
+                dataset[tag]  # looks the VR up, so that it can be written
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=False)
     return buffer.getvalue(), int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0), view

@@ -16,7 +16,7 @@ from io import BytesIO
 from PIL import Image
 
 from radscribe.errors import ImageError
-from radscribe.imaging.limits import one_line
+from radscribe.imaging.limits import check_size, one_line
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Chunks that decide the pixels; those of an animation stay, so that it is refused as one.
@@ -40,6 +40,7 @@ def clean_png(data: bytes, name: str) -> Picture:
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise _damaged(name, "no image header")
     width, height = struct.unpack(">II", data[16:24])
+    check_size(width, height, name)
     if found & PNG_WITH_ORIENTATION and (orientation := _orientation(data, name)) > 1:
         kept.insert(2, _png_chunk(b"eXIf", _exif(orientation)))
         if orientation >= 5:
@@ -71,6 +72,10 @@ def clean_jpeg(data: bytes, name: str) -> Picture:
             with Image.open(BytesIO(data), formats=["JPEG", "MPO"]) as image:
                 width, height = image.size
                 orientation = int(image.getexif().get(ORIENTATION, 1))
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            "claims more pixels than any radiograph has", subject=name, remedy="export it smaller"
+        ) from error
     except Exception as error:  # the boundary to Pillow, which raises many kinds on damaged files
         raise _damaged(name, one_line(error)) from error
     kept = [b"\xff\xd8"]

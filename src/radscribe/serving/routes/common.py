@@ -18,12 +18,13 @@ from radscribe.serving.store.reads import StoredStudy
 StudyId = Annotated[str, Path(pattern=PATTERN, examples=["01kay3xnhbm7v4q2c9t8r5w0ez"])]
 
 
-def _service(request: Request) -> Service:
+# Coroutines, as FastAPI hands plain functions to a thread.
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _actor(request: Request) -> str:
+async def _actor(request: Request) -> str:
     actor: str = request.scope["actor"]
     return actor
 
@@ -55,15 +56,6 @@ async def find_present(service: Service, study_id: str) -> StoredStudy:
     if study.deleted:
         raise Problem("gone", f"It was deleted at {study.deleted}; only its audit trail is left to see.")
     return study
-
-
-class ProblemDetails(msgspec.Struct):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
 
 
 PROBLEM_SCHEMA = {

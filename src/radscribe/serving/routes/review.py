@@ -13,7 +13,6 @@ from radscribe.serving.routes import schemas
 from radscribe.serving.routes.common import Actor, Json, Serving, StudyId, find, find_present, problems
 from radscribe.serving.store import writes
 
-BODY_BYTES = 200_000
 router = APIRouter(prefix="/v1", tags=["reviews"])
 
 
@@ -21,10 +20,9 @@ router = APIRouter(prefix="/v1", tags=["reviews"])
     "/captions/{study_id}/review",
     status_code=201,
     summary="Review a draft",
-    max_body_size=BODY_BYTES,
     responses={
         201: {"model": schemas.Caption},
-        **problems("not-found", "gone", "conflict", "invalid", "cross-origin"),
+        **problems("malformed", "not-found", "gone", "conflict", "too-large", "invalid", "cross-origin"),
     },
 )
 async def review(study_id: StudyId, body: schemas.Review, service: Serving, actor: Actor) -> Response:

@@ -57,7 +57,9 @@ def _engine(folder: Path, url: str | None) -> Engine:
             remedy="give postgresql://user:password@host/name or sqlite:///file",
         )
     try:
-        engine = create_engine(parsed.set(drivername=DRIVERS[parsed.drivername]), pool_pre_ping=True)
+        # A server may have been restarted since a connection was used; a file was not.
+        remote = parsed.drivername != "sqlite"
+        engine = create_engine(parsed.set(drivername=DRIVERS[parsed.drivername]), pool_pre_ping=remote)
     except ImportError:
         raise UsageError(
             "PostgreSQL needs psycopg", subject="--database", remedy='run: pip install "radscribe[postgres]"'

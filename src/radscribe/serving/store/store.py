@@ -48,7 +48,11 @@ class Store:
             raise RadscribeError(
                 f"cannot be the store: {error.strerror}", subject=folder, remedy="name another --store"
             ) from error
-        self.engine = open_database(self.folder, url)
+        try:
+            self.engine = open_database(self.folder, url)
+        except RadscribeError:
+            os.close(self._lock)
+            raise
         self.writer = Writer(self.engine)
 
     def _locked(self) -> int:

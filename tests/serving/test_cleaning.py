@@ -1,0 +1,180 @@
+"""What is kept of an upload reads as the same picture, and says nothing of whose it is."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+from pydicom import dcmread
+from pydicom.data.data_manager import DATA_ROOT
+
+from radscribe.errors import ImageError
+from radscribe.imaging.limits import MAX_PIXELS
+from radscribe.imaging.reader import decode, read
+from radscribe.serving.cleaning import CleanImage, clean
+
+NAME = b"Doe^Jane"
+LEVELS = np.arange(96 * 80, dtype=np.uint16).reshape(96, 80)
+
+
+def cleaned(data: bytes, **options: bool) -> CleanImage:
+    return clean(data, "upload", MAX_PIXELS, **options)
+
+
+def pixels(data: bytes, folder: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    path = folder / "image"
+    path.write_bytes(data)
+    return decode(path, data[:132]).pixels
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def exif(orientation: int) -> Image.Exif:
+    made = Image.Exif()
+    made[0x0112] = orientation
+    made[0x013B] = NAME.decode()  # artist
+    return made
+
+
+def png_text() -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("PatientName", NAME.decode())
+    return info
+
+
+def pictures() -> dict[str, bytes]:
+    grey8, grey16 = Image.fromarray((LEVELS % 251).astype(np.uint8)), Image.fromarray(LEVELS * 8)
+    colour = Image.merge("RGBA", [grey8, grey8.rotate(90, expand=False), grey8, grey8])
+    made = {
+        "png": encoded(grey8, "PNG", pnginfo=png_text()),
+        "png 16 bits": encoded(grey16, "PNG", pnginfo=png_text()),
+        "png with alpha": encoded(colour, "PNG", pnginfo=png_text()),
+        "png with palette": encoded(colour.convert("RGB").convert("P"), "PNG", pnginfo=png_text()),
+        "jpeg": encoded(grey8, "JPEG", comment=NAME),
+        "jpeg progressive": encoded(colour.convert("RGB"), "JPEG", progressive=True, comment=NAME),
+        "jpeg cmyk": encoded(colour.convert("RGB").convert("CMYK"), "JPEG", comment=NAME),
+        "bmp": encoded(grey8, "BMP") + NAME,
+        "tiff": encoded(grey16, "TIFF", description=NAME.decode()),
+        "webp": encoded(colour.convert("RGB"), "WEBP", lossless=True, exif=exif(1)),
+    }
+    for orientation in range(1, 9):
+        made[f"jpeg turned {orientation}"] = encoded(grey8, "JPEG", exif=exif(orientation))
+        made[f"png turned {orientation}"] = encoded(grey8, "PNG", exif=exif(orientation))
+    made["png with a tail"] = encoded(grey8, "PNG") + NAME
+    made["jpeg with a tail"] = encoded(grey8, "JPEG") + NAME
+    return made
+
+
+PICTURES = pictures()
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_pictures_keep_their_pixels_and_lose_their_text(kind: str, tmp_path: Path) -> None:
+    image = cleaned(PICTURES[kind])
+    before, after = pixels(PICTURES[kind], tmp_path), pixels(image.data, tmp_path)
+    assert np.array_equal(before, after)
+    assert (image.height, image.width) == after.shape
+    assert NAME not in image.data
+
+
+def test_compressed_text_is_gone_too() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("PatientName", NAME.decode() * 50, zip=True)
+    data = encoded(Image.fromarray(LEVELS.astype(np.uint8)), "PNG", pnginfo=info)
+    assert b"zTXt" in data
+    assert b"zTXt" not in cleaned(data).data
+
+
+def dicom_files() -> list[Path]:
+    return sorted((Path(DATA_ROOT) / "test_files").glob("*.dcm"))
+
+
+@pytest.mark.parametrize("path", dicom_files(), ids=lambda path: path.name)
+def test_dicom_keeps_its_pixels_and_view_and_loses_its_identifiers(path: Path, tmp_path: Path) -> None:
+    """Over all of pydicom's own files that are read; what is refused before is refused after."""
+    data = path.read_bytes()
+    try:
+        before = decode(path, data[:132])
+    except ImageError:
+        try:
+            kept = cleaned(data).data
+        except ImageError:
+            return
+        with pytest.raises(ImageError):
+            pixels(kept, tmp_path)
+        return
+    image = cleaned(data)
+    (tmp_path / "image").write_bytes(image.data)
+    after = decode(tmp_path / "image", image.data[:132])
+    assert np.array_equal(before.pixels, after.pixels)
+    assert before.view == after.view
+    assert before.provenance.steps == after.provenance.steps
+    kept_groups = {element.tag.group for element in dcmread(tmp_path / "image", force=True)}
+    assert kept_groups <= {0x0008, 0x0018, 0x0020, 0x0028, 0x7FE0}
+
+
+def labelled_dicom() -> bytes:
+    dataset = dcmread(next(path for path in dicom_files() if path.name == "CT_small.dcm"))
+    dataset.PatientName, dataset.PatientID = NAME.decode(), NAME.decode()
+    dataset.StudyInstanceUID = dataset.SOPInstanceUID = "1.2.840.99.1234567"
+    dataset.SeriesDescription = f"lateral {NAME.decode()}"
+    dataset.AccessionNumber, dataset.PatientBirthDate = "ACC12345", "19500101"
+    dataset.file_meta.SourceApplicationEntityTitle = "HOSPITAL"
+    dataset.preamble = NAME.ljust(128, b"\0")
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+def test_dicom_loses_names_dates_numbers_and_free_text() -> None:
+    image = cleaned(labelled_dicom())
+    assert image.view == "lateral"  # the series description said so
+    for secret in (NAME, b"1.2.840.99", b"ACC12345", b"19500101", b"HOSPITAL", b"CompressedSamples"):
+        assert secret not in image.data
+
+
+def test_identifiers_are_kept_when_asked() -> None:
+    data = labelled_dicom()
+    assert cleaned(data, keep_identifiers=True).data == data
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "is empty"),
+        (b"this is a text file that is named .png", "is not an image"),
+        (PICTURES["png"][:40], "is damaged"),
+        (PICTURES["jpeg"][:20], "is damaged"),
+        (b"II*\0 damaged tiff", "is damaged"),
+    ],
+)
+def test_what_is_no_image_is_told_by_the_clients_name(data: bytes, problem: str) -> None:
+    with pytest.raises(ImageError, match=problem) as error:
+        cleaned(data)
+    assert str(error.value).startswith("upload: ")
+
+
+def test_a_decompression_bomb_is_refused_before_it_goes_off() -> None:
+    head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    bomb = PICTURES["png"][:16] + head + struct.pack(">I", zlib.crc32(b"IHDR" + head)) + PICTURES["png"][33:]
+    with pytest.raises(ImageError, match="60000x60000"):
+        cleaned(bomb)
+    with pytest.raises(ImageError, match="megapixels"):
+        clean(PICTURES["png"], "upload", 1000)
+
+
+@pytest.mark.real_data
+def test_real_radiographs_keep_their_pixels(shared_data: Path, tmp_path: Path) -> None:
+    files = sorted((shared_data / "nih" / "images").iterdir())[:20]
+    for path in files:
+        image = cleaned(path.read_bytes())
+        assert np.array_equal(read(path).pixels, pixels(image.data, tmp_path))

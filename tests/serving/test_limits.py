@@ -1,0 +1,112 @@
+"""What a request may not be, and what it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from radscribe.serving.settings import Limits
+from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
+
+BOUNDARY = b"xyz"
+TYPE = {"Content-Type": "multipart/form-data; boundary=xyz"}
+PART = b'--xyz\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+
+
+def raw(client: TestClient, body: Any, **headers: str) -> Any:
+    return client.post("/v1/captions", content=body, headers={**TYPE, **headers})
+
+
+def problem(response: Any, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    told: dict[str, Any] = response.json()
+    assert told["status"] == status
+    assert len(told["detail"]) > 10
+    return told
+
+
+def test_a_file_that_is_too_large_is_refused(serve: Serve) -> None:
+    client = serve(limits=Limits(file_bytes=100_000))
+    told = problem(post(client, ("a.png", b"x" * 100_001)), 413)
+    assert "file" in told["detail"]
+    assert service_of(client).queue.held == 0
+
+
+def test_a_request_that_is_too_large_is_refused_by_its_head(serve: Serve) -> None:
+    client = serve(limits=Limits(request_bytes=1_000_000))
+    problem(raw(client, b"", **{"Content-Length": "1000001"}), 413)
+
+
+def test_too_many_files_are_refused(serve: Serve) -> None:
+    client = serve(limits=Limits(files=2))
+    told = problem(post(client, *[(f"{n}.png", picture(50 + n)) for n in range(3)]), 413)
+    assert "2 files" in told["detail"]
+
+
+def test_too_many_pixels_are_told_in_the_answer(serve: Serve) -> None:
+    client = serve(limits=Limits(pixels=1000))
+    assert "megapixels" in posted(client)["caption"]["error"]
+
+
+def test_a_long_field_is_refused(client: TestClient) -> None:
+    problem(post(client, ("a.png", picture()), study="x" * 5000), 413)
+
+
+def test_a_long_body_elsewhere_is_refused(client: TestClient) -> None:
+    path = f"/v1/captions/{posted(client)['id']}/review"
+    problem(client.post(path, content=b"x" * 300_000), 413)
+    problem(client.post(path, content=iter([b"x"])), 413)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", "text/plain; boundary=xyz", ""])
+def test_another_media_type_is_refused(client: TestClient, kind: str) -> None:
+    problem(client.post("/v1/captions", content=b"x", headers={"Content-Type": kind}), 415)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"rubbish", 400),
+        (PART + b"no end", 400),
+        (PART + b"x\r\n--xyz\r\nno header\r\n\r\n", 400),
+        (b"--xyz--\r\n", 422),
+        (b'--xyz\r\nContent-Disposition: form-data; name="files"\r\n\r\nx\r\n--xyz--\r\n', 422),
+        (b'--xyz\r\nContent-Disposition: form-data; name="study"\r\n\r\n\xff\r\n--xyz--\r\n', 422),
+        (b"--xyz\r\nX: y\r\n\r\nx\r\n--xyz--\r\n", 422),
+        (b"--xyz\r\nX: " + b"y" * 50_000 + b"\r\n\r\nx\r\n--xyz--\r\n", 400),
+    ],
+)
+def test_a_malformed_body_is_told(client: TestClient, body: bytes, status: int) -> None:
+    problem(raw(client, body), status)
+    assert service_of(client).queue.held == 0
+    assert posted(client)["status"] == "done"
+
+
+def test_a_full_queue_says_when_to_come_again(serve: Serve, engine: QuickEngine) -> None:
+    client = serve(queue=2)
+    engine.opened.clear()
+    for level in (40, 50):
+        posted(client, level, wait=False)
+    response = post(client, ("a.png", picture()))
+    told = problem(response, 429)
+    assert int(response.headers["retry-after"]) >= 1
+    assert "2 studies" in told["detail"]
+    problem(client.post("/v1/examples/normal"), 429)
+    engine.opened.set()
+    assert service_of(client).queue.wait_empty(5)
+    assert posted(client)["status"] == "done"
+
+
+def test_an_error_of_the_server_shows_nothing_of_its_insides(client: TestClient) -> None:
+    def broken(*arguments: object, **options: object) -> None:
+        raise RuntimeError("secret /srv/path")
+
+    service_of(client).store.read = broken  # type: ignore[assignment,method-assign]
+    response = client.get("/v1/captions")
+    problem(response, 500)
+    assert "secret" not in response.text
+    assert "/srv" not in response.text

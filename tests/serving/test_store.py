@@ -1,0 +1,239 @@
+"""The store's rules, against SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from radscribe.errors import RadscribeError, UsageError
+from radscribe.serving.store import reads, writes
+from radscribe.serving.store.ids import new_id
+from radscribe.serving.store.rows import Draft, ImageRow
+from radscribe.serving.store.store import Store
+from radscribe.serving.store.tables import audit, metadata, now, studies
+
+
+@pytest.fixture
+def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
+    opened = Store(tmp_path / "store", database)
+    yield opened
+    opened.close()
+
+
+def add(store: Store, name: str = "", data: bytes = b"picture", created: str | None = None) -> str:
+    """A queued study of one image."""
+    study_id, file = new_id(), store.images.name(data, ".png")
+    store.images.put(file, data)
+    rows = [ImageRow(0, "a.png", file, None, "PA", 10, 20)]
+    store.write(writes.add_study, study_id, created or now(), name, "{}", rows, "me").result()
+    return study_id
+
+
+def finish(store: Store, study_id: str, said: str = "The lungs are clear.") -> str | None:
+    draft = Draft("done", "b@1", json.dumps({"text": said}).encode(), said, None, (("Effusion", 0.5),))
+    return store.write(writes.finish, study_id, draft).result()
+
+
+def review(store: Store, study_id: str, said: str, decision: str = "accept") -> None:
+    store.write(writes.add_review, study_id, "A. Reader", decision, said, "", "me").result()
+
+
+def ids(store: Store, **conditions: object) -> list[str]:
+    return [study.id for study in store.read(reads.page, **conditions)]  # type: ignore[arg-type]
+
+
+def actions(store: Store, study_id: str) -> list[str]:
+    return [row["action"] for row in store.read(reads.audit_of, study_id)]
+
+
+def test_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_study_comes_back_as_it_was_written(store: Store) -> None:
+    study_id = add(store, "bed 1")
+    finish(store, study_id)
+    study = store.read(reads.find, study_id)
+    assert study is not None
+    told = study.to_dict()
+    assert (told["status"], told["study"]) == ("done", "bed 1")
+    image = {"n": 0, "name": "a.png", "view": "PA", "height": 10, "width": 20, "error": None}
+    assert told["images"] == [image]
+    assert json.loads(bytes(told["caption"])) == {"text": "The lungs are clear."}
+
+
+def test_a_draft_is_written_once(store: Store) -> None:
+    study_id = add(store)
+    assert finish(store, study_id, "first") is not None
+    assert finish(store, study_id, "second") is None
+    study = store.read(reads.find, study_id)
+    assert study is not None
+    assert study.text == "first"
+    assert actions(store, study_id) == ["accepted", "done"]
+
+
+def test_a_review_never_touches_the_draft_and_every_change_is_in_the_trail(store: Store) -> None:
+    study_id = add(store)
+    finish(store, study_id, "the draft")
+    review(store, study_id, "edited")
+    review(store, study_id, "edited again", "reject")
+    study = store.read(reads.find, study_id)
+    assert study is not None
+    assert study.text == "the draft"
+    assert [(r["text"], r["decision"]) for r in study.reviews] == [
+        ("edited", "accept"),
+        ("edited again", "reject"),
+    ]
+    assert store.delete(study_id, "me")
+    assert not store.delete(study_id, "me")
+    assert actions(store, study_id) == ["accepted", "done", "reviewed", "reviewed", "deleted"]
+
+
+def test_an_image_goes_with_the_last_study_that_has_it(store: Store) -> None:
+    first, second = add(store), add(store)
+    file = store.images.path(store.images.name(b"picture", ".png"))
+    store.delete(first, "me")
+    assert file.is_file()
+    store.delete(second, "me")
+    assert not file.exists()
+
+
+def test_an_image_that_is_being_accepted_is_not_removed(store: Store) -> None:
+    file = store.images.name(b"new", ".png")
+    store.images.put(file, b"new")
+    with store.images.holding([file]):
+        store.sweep(None)
+        assert store.images.path(file).is_file()
+    store.sweep(None)
+    assert not store.images.path(file).exists()
+
+
+def test_what_a_crash_left_half_written_is_swept(store: Store) -> None:
+    partial = store.images.folder / "ab" / "x.partial"
+    partial.write_bytes(b"half")
+    store.sweep(None)
+    assert not partial.exists()
+
+
+def test_pages_follow_each_other_and_leave_out_what_was_deleted(store: Store) -> None:
+    all_ids = [add(store, created=f"2026-01-01T00:00:0{n}.000Z") for n in range(5)]
+    newest_first = sorted(all_ids, reverse=True)
+    store.delete(newest_first[1], "me")
+    kept = [study_id for study_id in newest_first if study_id != newest_first[1]]
+    first = ids(store, limit=2)
+    assert first + ids(store, limit=9, before=first[-1]) == kept
+
+
+def test_search_finds_words_in_names_drafts_and_reviews_in_any_case(store: Store) -> None:
+    draft, name, reviewed = add(store), add(store, "Bed 7"), add(store)
+    finish(store, draft, "A large EFFUSION on the left.")
+    finish(store, reviewed, "Clear.")
+    review(store, reviewed, "Cardiomegaly, 50% worse.")
+    assert ids(store, query="effusion LEFT") == [draft]
+    assert ids(store, query="bed") == [name]
+    assert ids(store, query="cardiomegaly") == [reviewed]
+    assert ids(store, query="50%") == [reviewed]
+    assert ids(store, query="5%0") == []  # a sign of LIKE stands for itself
+    assert ids(store, query="effusion right") == []
+    assert set(ids(store, status="done")) == {draft, reviewed}
+
+
+def test_what_ran_when_the_service_died_is_counted_and_queued_again(store: Store) -> None:
+    ran, waited, done = add(store), add(store), add(store)
+    store.write(writes.mark_running, [ran]).result()
+    finish(store, done)
+    store.write(writes.take_up).result()
+    assert {s.id: s.attempts for s in store.read(reads.waiting)} == {ran: 1, waited: 0}
+
+
+def test_retention_erases_old_studies_and_keeps_their_trail(store: Store) -> None:
+    old = add(store, "old", b"old", created="2020-01-01T00:00:00.000Z")
+    finish(store, old)
+    review(store, old, "said of a patient")
+    young = add(store, "young", b"young")
+    assert store.sweep(30) == 1
+    assert store.read(reads.find, old) is None
+    assert ids(store) == [young]
+    assert not store.images.path(store.images.name(b"old", ".png")).exists()
+    assert store.images.path(store.images.name(b"young", ".png")).exists()
+    assert actions(store, old) == ["accepted", "done", "reviewed", "erased"]
+    with store.engine.connect() as connection:
+        trail = connection.execute(select(audit.c.details).where(audit.c.study_id == old))
+        assert "patient" not in "".join(trail.scalars())
+
+
+def test_many_writers_at_once_lose_nothing(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        written = list(pool.map(lambda n: add(store, str(n)), range(64)))
+    assert set(ids(store, limit=100)) == set(written)
+
+
+def test_an_operation_that_fails_does_not_undo_its_neighbours(store: Store) -> None:
+    def wrong(connection: Connection) -> None:
+        connection.execute(insert(studies).values(id="x"))  # columns are missing
+
+    def right(connection: Connection) -> None:
+        connection.execute(update(studies).values(study="renamed"))
+
+    study_id = add(store)
+    blocked = store.write(lambda connection: connection.execute(text("SELECT 1")).scalar())
+    futures = [store.write(wrong), store.write(right)]
+    assert blocked.result() == 1
+    with pytest.raises(IntegrityError):
+        futures[0].result()
+    futures[1].result()
+    study = store.read(reads.find, study_id)
+    assert study is not None
+    assert study.study == "renamed"
+
+
+def test_a_reference_to_nothing_is_refused(store: Store) -> None:
+    with pytest.raises(IntegrityError):
+        review(store, new_id(), "of no study")
+
+
+def test_a_store_serves_one_process(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with pytest.raises(RadscribeError, match="in use by another radscribe"):
+        Store(tmp_path / "store")
+    store.close()
+    Store(tmp_path / "store").close()
+
+
+def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with store.engine.connect() as connection:
+        settings = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    store.close()
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "postgresql://nobody@127.0.0.1:1/none"])
+def test_a_database_that_does_not_open_is_told_in_one_line(tmp_path: Path, url: str) -> None:
+    with pytest.raises((UsageError, RadscribeError)) as error:
+        Store(tmp_path / "store", url)
+    assert "\n" not in str(error.value)
+
+
+def test_a_password_of_the_database_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(RadscribeError) as error:
+        Store(tmp_path / "store", "postgresql://me:topsecret@127.0.0.1:1/none")
+    assert "topsecret" not in str(error.value)
+
+
+def test_ids_sort_by_time_and_differ() -> None:
+    made = [new_id() for _ in range(1000)]
+    assert len(set(made)) == 1000
+    assert [i[:10] for i in made] == sorted(i[:10] for i in made)

@@ -1,0 +1,145 @@
+"""The queue and the thread behind it: what goes together, what fails alone, what is taken up again."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from radscribe.errors import UsageError
+from radscribe.serving.intake import Intake
+from radscribe.serving.options import CaptionOptions
+from radscribe.serving.queue import PASSED, Job, StudyQueue
+from radscribe.serving.settings import Settings
+from radscribe.serving.store import reads, writes
+from radscribe.serving.store.rows import ImageRow
+from radscribe.serving.store.store import Store
+from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
+
+
+def done(client: TestClient) -> dict[str, str]:
+    assert service_of(client).queue.wait_empty(10)
+    return {r["study"]: r["status"] for r in client.get("/v1/captions?limit=100").json()["captions"]}
+
+
+def job(name: str, beam: int = 3, *, alone: bool = False) -> Job:
+    return Job(name, "", (), {}, {}, CaptionOptions(beam), alone=alone)
+
+
+def test_what_waits_goes_through_the_engine_together(client: TestClient, engine: QuickEngine) -> None:
+    engine.opened.clear()
+    for level in range(40, 50):
+        posted(client, level, wait=False)
+    engine.opened.set()
+    service_of(client).queue.wait_empty(10)
+    assert [len(seen) for _, seen in engine.streams] == [10]
+
+
+def test_other_options_are_another_batch_and_nobody_starves() -> None:
+    queue = StudyQueue(1000)
+    first = job("first", 1)
+    queue.put(job("other", 5))
+    for n in range(3):
+        queue.put(job(str(n), 1))
+    queue.put(job("apart", 1, alone=True))
+    assert [j.id for j in queue.take(first.options, 2, passed=0)] == ["0", "1"]
+    assert [j.id for j in queue.take(first.options, 9, passed=2)] == ["2"]
+    assert queue.take(first.options, 9, passed=PASSED) == []
+    waiting = [queue.wait(), queue.wait()]
+    assert [j and j.id for j in waiting] == ["other", "apart"]
+
+
+def test_only_the_study_at_fault_fails(
+    client: TestClient, engine: QuickEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.opened.clear()
+    for level in range(40, 46):
+        record = posted(client, level, study=str(level), wait=False)
+        if level == 42:
+            study = service_of(client).store.read(reads.find, record["id"])
+            assert study is not None
+            engine.poison.add(str(study.images[0].file))
+    engine.opened.set()
+    with caplog.at_level(logging.CRITICAL):
+        statuses = done(client)
+    assert statuses == {str(n): "failed" if n == 42 else "done" for n in range(40, 46)}
+
+
+def test_options_that_the_engine_does_not_take_fail_with_its_reason(
+    client: TestClient, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(sources: object, **options: object) -> None:
+        raise UsageError("this bundle is not calibrated", remedy="leave min_confidence out")
+
+    monkeypatch.setattr(engine, "stream", refuses)
+    record = posted(client, min_confidence=0.5)
+    assert record["status"] == "failed"
+    assert record["caption"]["error"] == "this bundle is not calibrated; leave min_confidence out"
+    assert service_of(client).queue.held == 0
+
+
+def test_a_study_that_was_deleted_while_it_waited_gets_no_draft(
+    client: TestClient, engine: QuickEngine
+) -> None:
+    engine.opened.clear()
+    record = posted(client, wait=False)
+    client.delete(f"/v1/captions/{record['id']}")
+    engine.opened.set()
+    assert done(client) == {}
+    assert client.get(f"/v1/captions/{record['id']}").json()["caption"] is None
+
+
+def test_who_hangs_up_gives_no_place_away(client: TestClient) -> None:
+    for _ in range(5):
+        assert post(client, ("a.png", b"")).status_code == 200
+        assert post(client).status_code in (415, 422)
+    posted(client)
+    assert service_of(client).queue.held == 0
+
+
+def accepted(folder: Path, *, running: bool) -> tuple[Store, str]:
+    """A store with a study that was accepted, and was with the engine when the service died."""
+    store = Store(folder)
+    file = store.images.name(picture(), ".png")
+    store.images.put(file, picture())
+    rows = [ImageRow(0, "a.png", file, None, "PA", 64, 64)]
+    arguments = ("0" * 26, "2026-01-01T00:00:00.000Z", "", CaptionOptions().encode(), rows, "me")
+    store.write(writes.add_study, *arguments).result()
+    if running:
+        store.write(writes.mark_running, ["0" * 26]).result()
+    return store, "0" * 26
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_what_was_accepted_before_a_crash_is_captioned_after_it(
+    serve: Serve, tmp_path: Path, running: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, study_id = accepted(tmp_path / "store", running=running)
+    store.close()
+    client = serve()
+    service_of(client).queue.wait_empty(10)
+    assert client.get(f"/v1/captions/{study_id}").json()["caption"]["text"] == "The mean is 100."
+    actions = [row["action"] for row in client.get(f"/v1/captions/{study_id}/audit").json()["audit"]]
+    assert actions == ["accepted", "done"]
+    assert "took up 1 studies" in caplog.text
+
+
+def test_a_study_that_kills_the_service_again_and_again_is_given_up(tmp_path: Path) -> None:
+    store, study_id = accepted(tmp_path / "store", running=True)
+    for death in range(1, writes.ATTEMPTS + 1):
+        queue = StudyQueue(1)
+        Intake(Settings(tmp_path), store, queue, "b@1").take_up()
+        if death < writes.ATTEMPTS:
+            waiting = queue.wait()
+            assert waiting is not None
+            assert waiting.alone
+            store.write(writes.mark_running, [study_id]).result()
+        else:
+            assert len(queue) == 0
+    study = store.read(reads.find, study_id)
+    store.close()
+    assert study is not None
+    assert study.status == "failed"
+    assert b"died 3 times" in (study.document or b"")
