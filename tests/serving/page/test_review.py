@@ -93,6 +93,36 @@ def test_what_is_taken_along_says_what_it_is(reader: Reader, files: Path, tmp_pa
     check_pdf(taken["PDF"])
 
 
+def test_a_copy_says_who_accepted_it(reader: Reader, files: Path) -> None:
+    reader.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    reader.send(files / "a.png")
+    copied = "() => navigator.clipboard.readText()"
+    reader.page.get_by_role("button", name="Copy").click()
+    expect(reader.page.locator(".exports [role=status]")).to_contain_text("Copied")
+    assert reader.page.evaluate(copied).startswith(
+        f"{reader.draft}\n\nDraft by a research model: not verified"
+    )
+    reader.page.locator("#edit").fill("Clear lungs.")
+    reader.page.locator("#reviewer").fill("Dr Reader")
+    reader.page.get_by_role("button", name="Accept as edited").click()
+    expect(reader.page.locator(".reviews li")).to_have_count(1)
+    reader.page.get_by_role("button", name="Copy").click()
+    expect(reader.page.locator("#live")).to_contain_text("Copied")
+    assert reader.page.evaluate(copied).startswith("Clear lungs.\n\nAccepted by Dr Reader")
+
+
+def test_paper_is_light_without_controls_and_does_not_stretch_the_image(reader: Reader, files: Path) -> None:
+    reader.send(files / "a.png")
+    reader.page.emulate_media(media="print")
+    for hidden in (".rail", ".viewer .tools", ".exports", "#edit"):
+        expect(reader.page.locator(hidden)).to_be_hidden()
+    for shown in (".disclaimer", "#draft", ".finding >> nth=0"):
+        expect(reader.page.locator(shown)).to_be_visible()
+    style = "([name, key]) => getComputedStyle(document.querySelector(name))[key]"
+    assert reader.page.evaluate(style, ["body", "backgroundColor"]) == "rgb(255, 255, 255)"
+    assert reader.page.evaluate(style, [".view canvas", "objectFit"]) == "contain"
+
+
 def check_pdf(data: bytes) -> None:
     """Its cross-reference table points at its objects (ISO 32000-1, 7.5.4)."""
     table = int(data.rsplit(b"startxref", 1)[1].split()[0])
