@@ -152,6 +152,11 @@ def test_on_a_phone_the_image_stays_in_sight_while_a_finding_is_chosen(
     reader.page.locator("button.finding").nth(2).tap()
     assert reader.picture() != dark
     expect(reader.view()).to_be_in_viewport(ratio=0.9)
+    uncovered = """element => { const box = element.getBoundingClientRect();
+        return document.elementFromPoint(box.x + box.width / 2, box.y + 10) === element; }"""
+    for field in ("#edit", "#reviewer"):  # but not where one writes
+        reader.page.locator(field).tap()
+        assert reader.page.locator(field).evaluate(uncovered)
     context.close()
 
 
