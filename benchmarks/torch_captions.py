@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import torch
 
-from radscribe.inference.constraints import of_a_caption
-from radscribe.inference.search import Beam, State, Stepped, search
+from radscribe.inference.constraints import Claims, of_a_caption
+from radscribe.inference.search import Beam, State, Stepped, Strategy, search
 from radscribe.models import Decoder, StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -15,9 +17,22 @@ BATCH = 64  # studies searched at once: cells of all hypotheses stand in memory
 
 @torch.no_grad()
 def captions(
-    decoder: Decoder, tokenizer: ReportTokenizer, features: StudyFeatures, beam: int, longest: int
+    decoder: Decoder,
+    tokenizer: ReportTokenizer,
+    features: StudyFeatures,
+    beam: int | Strategy,
+    longest: int,
+    views: Sequence[Iterable[str]] | None = None,
 ) -> list[str]:
-    """A caption of each study from its features, constrained as in serving."""
+    """A caption of each study from its features, constrained as in serving.
+
+    Parameters
+    ----------
+    beam : width of a beam search, or another strategy.
+    views : of each study. Without them a caption may claim what it cannot know (`Claims`), as the reports do
+        that it is compared with in `docs/iu_benchmark.md`.
+    """
+    claims, rules = Claims(tokenizer), of_a_caption(tokenizer)
     moving = len(decoder.states) - len(decoder.fixed)
 
     def step(token: np.ndarray, state: State, fixed: State) -> Stepped:
@@ -39,8 +54,8 @@ def captions(
             bos=tokenizer.bos,
             eos=tokenizer.eos,
             max_length=longest,
-            strategy=Beam(beam),
-            constraints=of_a_caption(tokenizer),
+            strategy=Beam(beam) if isinstance(beam, int) else beam,
+            constraints=rules if views is None else (*rules, claims.of(views[rows])),
         )
         texts += [tokenizer.decode(hypotheses[0].tokens) for hypotheses in found]
     return texts

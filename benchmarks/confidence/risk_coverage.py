@@ -105,6 +105,28 @@ def print_marks(part: CaptionedPart) -> None:
     print(f"\nLikely and not said: {unsaid[0]} times, of which {unsaid[1]} are there.")
 
 
+def print_words(part: CaptionedPart) -> None:
+    """Whether the words of a mention or its finding's probability tell that what it says is wrong."""
+    print("| mentions as | times | AUROC of wrong by the least likely word | by the finding's probability |")
+    print("|---|---:|---:|---:|")
+    statuses: tuple[Status, ...] = ("present", "absent")
+    for status in statuses:
+        words, probabilities, wrong = list[float](), list[float](), list[float]()
+        for caption, row in zip(part.captions, part.true, strict=True):
+            true = dict(zip(part.findings, row, strict=True))
+            least: dict[str, float] = {}
+            for token in caption.tokens:
+                if token.status == status and token.finding is not None:
+                    least[token.finding] = min(token.log_probability, least.get(token.finding, 0.0))
+            for finding, value in least.items():
+                if not np.isnan(true.get(finding, np.nan)):
+                    words.append(-value)
+                    probabilities.append(caption.findings[finding] * (-1 if status == "present" else 1))
+                    wrong.append(float((status == "present") != bool(true[finding])))
+        by = (auroc(np.array(values), np.array(wrong)) for values in (words, probabilities))
+        print(f"| {status} | {len(wrong)} | " + " | ".join(f"{value:.3f}" for value in by) + " |")
+
+
 def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -133,6 +155,8 @@ def main(given: Sequence[str] | None = None) -> None:
     print_handed_back(confidence, y)
     print()
     print_marks(part)
+    print()
+    print_words(part)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from radscribe.data.manifest import Manifest
 from radscribe.evaluation.bootstrap import Rows, interval
 from radscribe.imaging.onnx_session import available_cores, open_session
 from radscribe.inference.captioner import Captioner
+from radscribe.inference.inputs import StudyInput
 from radscribe.posttraining.captioned_part import CaptionedPart, caption_part, images_of
 from radscribe.posttraining.figures import TITLES, figures
 from radscribe.posttraining.int8 import calibration_images, to_int8
@@ -46,7 +47,7 @@ def run(session: Any, images: npt.NDArray[np.float32]) -> Callable[[], Any]:
     return lambda: session.run(["probabilities"], {"images": images})
 
 
-def captions(bundle: Path, threads: int, files: list[Any]) -> Callable[[], Any]:
+def captions(bundle: Path, threads: int, files: Sequence[StudyInput]) -> Callable[[], Any]:
     captioner = Captioner(bundle, threads=threads)
     return lambda: list(captioner.stream(files))
 
@@ -71,6 +72,11 @@ def print_throughput(float32: Path, int8: Path, manifest: Manifest, rounds: int)
             f"| captions of {len(files)} files | {threads} | | **{median:.2f}** | {low:.2f} to {high:.2f} |",
             flush=True,
         )
+
+
+def caption_all(captioner: Captioner, studies: Sequence[StudyInput]) -> None:
+    for _ in captioner.stream(studies):
+        pass
 
 
 def some_of(part: CaptionedPart, rows: Rows) -> CaptionedPart:

@@ -10,6 +10,7 @@ import pytest
 from radscribe.bundle.card import set_section, with_section
 from radscribe.bundle.format import CARD, WEIGHTS, locate, read, sha256, write
 from radscribe.bundle.staging import copy, staged
+from radscribe.errors import UsageError
 
 
 def test_a_block_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
@@ -26,6 +27,14 @@ def test_a_block_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
         fails()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert (out / "bundle.json").read_text() == "first"
+
+
+@pytest.mark.parametrize("name", ["file", "file/within"])
+def test_a_place_where_no_folder_can_be_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UsageError, match="cannot be made"), staged(tmp_path / name):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_bundle_under_another_name(tmp_path: Path) -> None:

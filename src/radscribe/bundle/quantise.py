@@ -2,10 +2,9 @@
 
 Activations become uint8 over a range that was seen on radiographs, weights int8 with a scale for each output
 channel; onnxruntime runs a convolution between QuantizeLinear and DequantizeLinear as one of integers. Signed
-activations are slower than float32: x86 multiplies unsigned by signed bytes. Normalisation, head,
-calibration and maps stay in float32, and so do the first convolutions: they have few channels on many
-pixels, and what they round away is lost to all that follow. What each choice costs,
-`python -m benchmarks.inference.int8_choices` prints.
+activations are hardly faster than float32: x86 multiplies unsigned by signed bytes. Normalisation, head,
+calibration and maps stay in float32, and so do the first convolutions, which amplify what is rounded away
+before them. What each choice costs, `python -m benchmarks.inference.int8_choices` prints.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,7 @@ def quantise(
     *,
     float_convolutions: int = FLOAT_CONVOLUTIONS,
     method: str = METHOD,
+    signed: bool = False,
 ) -> None:
     """Write the int8 form of an encoder's graph.
 
@@ -50,6 +51,7 @@ def quantise(
     batches : `[N, 1, S, S]` radiographs, to see the ranges of activations; not those that it is measured on.
     float_convolutions : how many of the first ones stay in float32.
     method : of turning what was seen into a range; a name in `CalibrationMethod`.
+    signed : int8 activations, to show what they cost.
     """
     with tempfile.TemporaryDirectory() as folder, _quiet():
         prepared = Path(folder) / "prepared.onnx"
@@ -61,7 +63,7 @@ def quantise(
             _Reader(batches),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            activation_type=QuantType.QUInt8,
+            activation_type=QuantType.QInt8 if signed else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod[method],
             op_types_to_quantize=OPERATORS,
@@ -97,11 +99,12 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without onnxruntime's advice on the root logger."""
+    """Without onnxruntime's advice on the root logger and its progress on standard output."""
     logger = logging.getLogger()
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with redirect_stdout(StringIO()):
+            yield
     finally:
         logger.setLevel(before)

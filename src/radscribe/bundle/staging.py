@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,13 +12,27 @@ from pathlib import Path
 import msgspec
 
 from radscribe.bundle.format import CARD, DESCRIPTION, WEIGHTS, BundleSpec, read, sha256, write
+from radscribe.errors import UsageError
 
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
-    """A folder of the same name whose files go to `out` when the block ends well, and else nowhere."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
+    """A folder of the same name whose files go to `out` when the block ends well, and else nowhere.
+
+    Raises
+    ------
+    UsageError : `out` is not a folder that can be made.
+    """
+    try:
+        if out.exists() and not out.is_dir():
+            raise FileExistsError(errno.EEXIST, "is a file")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-")
+    except OSError as error:
+        raise UsageError(
+            f"cannot be made: {error.strerror}", subject=out, remedy="name another folder with --out"
+        ) from error
+    with temporary as folder:
         stage = Path(folder) / out.name
         stage.mkdir()
         yield stage

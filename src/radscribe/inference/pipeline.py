@@ -14,7 +14,7 @@ from typing import TypeVar
 
 BATCH = 16  # items that go through the second stage at once
 AHEAD = 2 * BATCH  # items drawn and not yet in the second stage: while it has a batch, the workers have one
-WAITING = 256  # results that may wait for an earlier item, so that a slow one holds up nobody
+WAITING = 4 * BATCH  # results that may wait for an earlier item, so that a slow one holds up nobody
 PATIENCE = 0.1  # seconds between batches after which a smaller one will do
 
 Item = TypeVar("Item")

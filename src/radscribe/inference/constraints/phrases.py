@@ -78,7 +78,7 @@ class Phrases:
     def _compile(
         self, words: dict[int, int], stems: dict[int, int], pending: dict[int, int], triggers: set[int]
     ) -> None:
-        """Tables `[nodes, characters]`: where each character leads, and the kinds that it makes forbidden.
+        """Tables `[nodes, characters]`: where each character leads, and for which kinds it is forbidden.
 
         Column 0 is any character that no phrase has; the last one is none at all, which changes nothing.
         """
@@ -87,7 +87,6 @@ class Phrases:
         self._column = {character: place for place, character in enumerate(used, start=1)}
         width = len(used) + 2
         self._next = np.zeros((nodes, width), np.int32)
-        self._bad = np.zeros((nodes, width), np.uint8)
         self._end = np.zeros(nodes, np.uint8)  # kinds that are forbidden when the word ends at a node
         self._stop = np.zeros(nodes, np.uint8)  # … when the caption does
         stem = np.zeros(nodes, np.uint8)
@@ -111,13 +110,10 @@ class Phrases:
         self._bad = stem[self._next]
         self._bad[:, -1] = 0
         self._bad[:, self._column[" "]] |= self._end
-        for node, bits in pending.items():
+        for node in pending.keys() - triggers:  # after a trigger itself a longer word may come: "priority"
             astray = np.ones(width, dtype=bool)
-            astray[[self._column[character] for character in self._children[node]]] = False
-            astray[-1] = False
-            if node in triggers:  # a longer word is another word: "priority"
-                astray[:] = False
-            self._bad[node, astray] |= bits
+            astray[[*(self._column[character] for character in self._children[node]), -1]] = False
+            self._bad[node, astray] |= pending[node]
 
     def over(self, tokenizer: ReportTokenizer) -> tuple[Integers, Kinds, int]:
         """The automaton stepped by tokens.
@@ -156,11 +152,8 @@ class Phrases:
         table, kinds = states[np.concatenate(following)], np.concatenate(forbidden)
         at = np.concatenate(nodes)
         _close_dead_ends(table, kinds, self._stop[at], speakable=np.array([bool(text) for text in spelled]))
-        return (
-            table,
-            kinds,
-            self._memory(at.tolist(), pieces=any(token.startswith(CONTINUES) for token in tokens)),
-        )
+        pieces = any(token.startswith(CONTINUES) for token in tokens)
+        return table, kinds, self._memory(at.tolist(), pieces)
 
     def _memory(self, nodes: Sequence[int], pieces: bool) -> int:
         """Tokens that a node's text consists of at most: of whole words as many as there are spaces."""
@@ -173,7 +166,7 @@ class Phrases:
 def _close_dead_ends(table: Integers, kinds: Kinds, pending: Kinds, speakable: npt.NDArray[np.bool_]) -> None:
     """Forbid what leads to a state in which everything else is forbidden, in place."""
     while True:
-        dead = np.bitwise_and.reduce(kinds[:, speakable] if speakable.any() else kinds, axis=1) & pending
+        dead = np.bitwise_and.reduce(kinds[:, speakable], axis=1) & pending
         worse = kinds | dead[table]
         worse[:, ~speakable] = kinds[:, ~speakable]
         if np.array_equal(worse, kinds):

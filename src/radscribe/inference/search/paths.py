@@ -33,10 +33,9 @@ class Paths:
         """What a row said, ended with log-probability `end`."""
         t = self._length
         attention = None
-        if self._looked and t:
-            attention = np.stack([self._looked[s][self._stood[row, s]] for s in range(t)])
-        elif self._looked:
-            attention = self._looked[0][:0]
+        if self._looked:
+            said = [self._looked[s][self._stood[row, s]] for s in range(t)]
+            attention = np.stack(said) if said else self._looked[0][:0]
         return Hypothesis(
             tuple(self._tokens[row, :t].tolist()),
             (*self._log_probabilities[row, :t].tolist(), float(end)),
