@@ -133,7 +133,7 @@ def posted(client: TestClient, level: int = 100, **fields: Any) -> dict[str, Any
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server of its own, `{}` for the database; skips where none is installed."""
+    """The URL of a PostgreSQL server of its own; the test skips where none is installed."""
     found = [shutil.which("initdb"), *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))]
     programs = [Path(path).resolve().parent for path in found if path]
     if not programs:
@@ -152,7 +152,7 @@ def postgresql() -> Iterator[str]:
     run("initdb", "-D", data, "-U", "radscribe", "-A", "trust", "--no-sync", "-E", "UTF8")
     options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=50"
     run("pg_ctl", "-D", data, "-w", "-o", options, "-l", str(folder / "log"), "start")
-    yield f"postgresql://radscribe@/{{}}?host={folder}"
+    yield f"postgresql://radscribe@/postgres?host={folder}"
     run("pg_ctl", "-D", data, "-m", "immediate", "stop")
     shutil.rmtree(folder)
 
@@ -165,7 +165,7 @@ def database(request: pytest.FixtureRequest) -> str | None:
     server: str = request.getfixturevalue("postgresql")
     import psycopg
 
-    name = f"test_{os.urandom(6).hex()}"
-    with psycopg.connect(server.format("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return server.format(name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return server

@@ -14,10 +14,9 @@ from radscribe.imaging import phantom
 from radscribe.inference.captioner import Captioner
 from radscribe.serving.app import create_app
 from radscribe.serving.settings import Settings
-from radscribe.serving.store.ids import new_id
 from tests.serving.conftest import HOST, QuickEngine, Serve, picture, post, posted, service_of
 
-UNKNOWN = new_id()
+UNKNOWN = "0" * 26
 
 
 @pytest.fixture

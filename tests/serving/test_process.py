@@ -119,6 +119,23 @@ def test_a_file_that_is_too_large_is_answered_while_it_streams(tmp_path: Path) -
         assert connection.recv(1000).startswith(b"HTTP/1.1 413")
 
 
+def test_who_sends_a_large_body_sees_why_it_is_refused(tmp_path: Path) -> None:
+    """An answer before the end of the body must not be lost in a connection that is reset."""
+    token, large = tmp_path / "token", tmp_path / "large"
+    token.write_text("a-token-of-many-characters")
+    large.write_bytes(b"x" * 20_000_000)
+    kind, body = multipart(large)
+    options = ("--threads", "1", "--max-file", "1", "--token-file", str(token))
+    with RunningService(tmp_path / "store", *options) as service:
+        for header, status in (("", 401), (f"Bearer {token.read_text()}", 413)):
+            request = urllib.request.Request(
+                f"{service.address}/v1/captions", body, {"Content-Type": kind, "Authorization": header}
+            )
+            with pytest.raises(urllib.error.HTTPError) as error:
+                urllib.request.urlopen(request, timeout=30)
+            assert error.value.code == status
+
+
 def test_reviews_are_exported_as_a_manifest(tmp_path: Path, chest: Path) -> None:
     store, out = tmp_path / "store", tmp_path / "reviewed"
     with RunningService(store, "--threads", "1") as service:

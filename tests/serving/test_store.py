@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from radscribe.errors import RadscribeError, UsageError
 from radscribe.serving.store import reads, writes
 from radscribe.serving.store.ids import new_id
+from radscribe.serving.store.images import ImageFolder
 from radscribe.serving.store.rows import Draft, ImageRow
 from radscribe.serving.store.store import Store
 from radscribe.serving.store.tables import audit, metadata, now, studies
@@ -117,10 +119,26 @@ def test_an_image_that_is_being_accepted_is_not_removed(store: Store) -> None:
     assert not store.images.path(file).exists()
 
 
-def test_what_a_crash_left_half_written_is_swept(store: Store) -> None:
+def test_images_are_looked_for_and_removed_where_studies_are_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A study of the same picture that is accepted between the look and the removal would lose it."""
+    threads = []
+    monkeypatch.setattr(store.images, "remove", lambda files: threads.append(threading.current_thread().name))
+    study_id = add(store)
+    store.delete(study_id, "me")
+    store.sweep(None)
+    store.sweep(1e-9)
+    assert threads
+    assert set(threads) == {"store-writer"}
+
+
+def test_what_a_crash_left_half_written_goes_at_the_start_and_not_while_it_is_written(store: Store) -> None:
     partial = store.images.folder / "ab" / "x.partial"
     partial.write_bytes(b"half")
     store.sweep(None)
+    assert partial.exists()
+    ImageFolder(store.images.folder)
     assert not partial.exists()
 
 

@@ -39,8 +39,8 @@ class Service:
         self.settings = settings
         self.metrics = Metrics()
         self.bundle_folder: Path = bundle_format.locate(settings.bundle)
-        self.spec = bundle_format.read(self.bundle_folder)
-        engine = load() if load else radscribe.load(settings.bundle, threads=settings.threads)
+        self.spec = bundle_format.describe(self.bundle_folder)
+        engine = load() if load else radscribe.load(self.bundle_folder, threads=settings.threads)
         self.store = Store(settings.store, settings.database)
         self.queue = StudyQueue(settings.queue)
         self.examples = Examples()

@@ -23,6 +23,8 @@ class ImageFolder:
         self._held: Counter[str] = Counter()
         for byte in range(256):
             (folder / f"{byte:02x}").mkdir(parents=True, exist_ok=True)
+        for partial in folder.glob(f"*/*{TEMPORARY}"):  # what a crash left half-written
+            partial.unlink()
         _sync_folder(folder)
 
     def path(self, file: str) -> Path:
@@ -73,12 +75,8 @@ class ImageFolder:
         return removed
 
     def files(self) -> Iterator[str]:
-        """All whole files; those that a crash left half-written are removed on the way."""
-        for path in self.folder.glob("*/*"):
-            if path.suffix == TEMPORARY:
-                path.unlink(missing_ok=True)
-            else:
-                yield path.name
+        """All whole files."""
+        return (path.name for path in self.folder.glob("*/*") if path.suffix != TEMPORARY)
 
 
 def _sync_folder(folder: Path) -> None:

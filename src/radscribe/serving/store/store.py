@@ -88,8 +88,21 @@ class Store:
     def delete(self, study_id: str, actor: str) -> bool:
         """Mark a study and remove its images; False where it was deleted before."""
         files = self.write(writes.mark_deleted, study_id, actor).result()
-        self.images.remove(files or ())
+        self._remove(files or ())
         return files is not None
+
+    def _remove(self, files: Sequence[str]) -> None:
+        """Remove those of the files that nothing refers to.
+
+        The one writer looks and removes, so that no study with such a file is written in between: one that is
+        about to be still holds its files (`ImageFolder.holding`).
+        """
+
+        def remove(connection: Connection) -> None:
+            self.images.remove(writes.unreferred(connection, files))
+
+        if files:
+            self.writer.submit(remove).result()
 
     def sweep(self, retain_days: float | None) -> int:
         """Erase studies older than that, and images that nothing refers to; returns the studies erased."""
@@ -97,12 +110,11 @@ class Store:
         if retain_days is not None:
             limit = (datetime.now(UTC) - timedelta(days=retain_days)).isoformat(timespec="milliseconds")
             while ids := self.read(reads.created_before, limit, AT_ONCE):
-                self.images.remove(self.write(_erase_all, ids).result())
+                self._remove(self.write(_erase_all, ids).result())
                 erased += len(ids)
         names = list(self.images.files())
         for start in range(0, len(names), AT_ONCE):
-            some = names[start : start + AT_ONCE]
-            self.images.remove(self.read(writes.unreferred, some))
+            self._remove(names[start : start + AT_ONCE])
         return erased
 
 

@@ -112,24 +112,24 @@ def add_review(
 
 
 def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str] | None:
-    """Mark a study; returns its files that no other refers to, or None where it is marked already."""
+    """Mark a study; returns its files, or None where it is marked already."""
     changed = connection.execute(
         update(studies).where(studies.c.id == study_id, studies.c.deleted.is_(None)).values(deleted=now())
     )
     if not changed.rowcount:
         return None
     record(connection, study_id, actor, "deleted")
-    return unreferred(connection, files_of(connection, study_id))
+    return files_of(connection, study_id)
 
 
 def erase(connection: Connection, study_id: str) -> list[str]:
-    """Remove all that is known of a study but its audit trail; returns files that no other refers to."""
+    """Remove all that is known of a study but its audit trail; returns its files."""
     files = files_of(connection, study_id)
     for table in (findings, captions, reviews, images):
         connection.execute(delete(table).where(table.c.study_id == study_id))
     connection.execute(delete(studies).where(studies.c.id == study_id))
     record(connection, study_id, SYSTEM, "erased")
-    return unreferred(connection, files)
+    return files
 
 
 def files_of(connection: Connection, study_id: str) -> list[str]:
