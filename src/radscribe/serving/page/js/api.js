@@ -1,0 +1,115 @@
+// The service's API. Addresses are relative, so that a proxy may put the page under any path.
+
+import { getToken, setToken } from "./store.js";
+import { askToken } from "./token.js";
+
+/** What went wrong, as the service said it (RFC 9457), or `status` 0 where it did not answer. */
+export class Problem extends Error {
+  constructor(status, title, detail = "", retryAfter = null) {
+    super(detail || title);
+    Object.assign(this, { status, title, detail, retryAfter });
+  }
+}
+
+const authorization = () => (getToken() ? { Authorization: `Bearer ${getToken()}` } : {});
+
+function problem(status, text, header) {
+  let body = {};
+  try {
+    body = JSON.parse(text) ?? {};
+  } catch { // a proxy's own page, perhaps: its status says enough
+  }
+  const seconds = Number.parseFloat(header("Retry-After"));
+  const basic = /^basic/i.test(header("WWW-Authenticate") ?? "");
+  return Object.assign(new Problem(status, body.title || `The service answered ${status}`, typeof body.detail === "string" ? body.detail : "",
+    Number.isFinite(seconds) ? seconds : null), { basic });
+}
+
+const silent = () => new Problem(0, "The service does not answer", "Is it running, and is this machine connected?");
+
+/** Ask for a token when the service wants one, as often as it does not like it. */
+async function authorised(attempt) {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error.status !== 401 || error.basic) throw error; // for a password the browser asks by itself
+      const token = await askToken(Boolean(getToken()));
+      if (token === undefined) throw error;
+      setToken(token);
+    }
+  }
+}
+
+/** A request; gives the `Response` of one that worked, else throws a `Problem`. */
+export function request(path, { headers = {}, ...options } = {}) {
+  return authorised(async () => {
+    let response;
+    try {
+      response = await fetch(path, { ...options, headers: { Accept: "application/json", ...authorization(), ...headers } });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw silent();
+    }
+    if (!response.ok) throw problem(response.status, await response.text(), (name) => response.headers.get(name));
+    return response;
+  });
+}
+
+const json = async (path, options) => (await request(path, options)).json();
+const post = (path, body) => json(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+const given = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== "" && value !== null && value !== undefined));
+const at = (id) => `v1/captions/${encodeURIComponent(id)}`;
+
+export const caption = (id, { evidence = false, signal } = {}) => json(`${at(id)}${evidence ? "?evidence=true" : ""}`, { signal });
+export const remove = (id) => request(at(id), { method: "DELETE" });
+export const review = (id, body) => post(`${at(id)}/review`, body);
+export const audit = (id) => json(`${at(id)}/audit`);
+export const model = () => json("v1/model");
+export const examples = () => json("v1/examples");
+export const example = (name, fields) => json(`v1/examples/${encodeURIComponent(name)}?${new URLSearchParams(given({ ...fields, wait: "false" }))}`, { method: "POST" });
+/** A picture of an address that the service named. */
+export const picture = async (path) => createImageBitmap(await (await request(path.replace(/^\//, ""), { headers: { Accept: "image/png" } })).blob());
+
+
+export function list({ query = "", before = "", limit = 20 } = {}) {
+  const parameters = new URLSearchParams({ limit });
+  if (query) parameters.set("query", query);
+  if (before) parameters.set("before", before);
+  return json(`v1/captions?${parameters}`);
+}
+
+/** The pixels of an image: `{ pixels: Uint16Array, width, height }`, 0 to 65535 over the whole range, bright is dense. */
+export async function pixels(id, n, signal) {
+  const response = await request(`${at(id)}/images/${n}/pixels`, { signal, headers: { Accept: "application/octet-stream" } });
+  const buffer = await response.arrayBuffer();
+  const width = Number(response.headers.get("X-Width")), height = Number(response.headers.get("X-Height"));
+  if (!(width * height > 0) || buffer.byteLength !== 2 * width * height) throw new Problem(0, "The image came incomplete");
+  return { pixels: littleEndian(buffer), width, height };
+}
+
+function littleEndian(buffer) {
+  if (new Uint8Array(new Uint16Array([1]).buffer)[0] === 1) return new Uint16Array(buffer);
+  const view = new DataView(buffer);
+  return Uint16Array.from({ length: buffer.byteLength / 2 }, (_, i) => view.getUint16(2 * i, true));
+}
+
+/** Send the files of one study; `onProgress` gets the share that is sent. Only XMLHttpRequest tells it. */
+export function send(files, fields, onProgress, signal) {
+  const form = new FormData();
+  for (const file of files) form.append("files", file, file.name);
+  for (const [name, value] of Object.entries(given({ ...fields, wait: "false" }))) form.append(name, value);
+  return authorised(() => new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", "v1/captions");
+    xhr.setRequestHeader("Accept", "application/json");
+    for (const [name, value] of Object.entries(authorization())) xhr.setRequestHeader(name, value);
+    xhr.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    xhr.onload = () => (xhr.status < 300 ? resolve(JSON.parse(xhr.responseText))
+      : reject(problem(xhr.status, xhr.responseText, (name) => xhr.getResponseHeader(name))));
+    xhr.onerror = () => reject(silent());
+    xhr.onabort = () => reject(new DOMException("cancelled", "AbortError"));
+    signal.addEventListener("abort", () => xhr.abort());
+    xhr.send(form);
+  }));
+}

@@ -1,0 +1,87 @@
+// The way in: drop or choose files, or take an example.
+
+import * as api from "./api.js";
+import { h } from "./dom.js";
+import { fromDrop, grouped, title } from "./files.js";
+import { remember, remembered } from "./store.js";
+
+const ACCEPT = ".dcm,.dicom,.png,.jpg,.jpeg,.bmp,.tif,.tiff,.webp,application/dicom,image/*";
+
+/** The first page. `take(items)` gets what to send. */
+export function uploadForm(take) {
+  const chooser = h("input", { type: "file", id: "files", class: "unseen", multiple: true, accept: ACCEPT, tabindex: "-1", "aria-hidden": "true" });
+  chooser.addEventListener("change", () => {
+    take(items(grouped(chooser.files, together())));
+    chooser.value = "";
+  });
+  const examples = h("div", { class: "examples" });
+  fillExamples(examples, take);
+  return h("section", { class: "welcome", "aria-labelledby": "welcome-title" },
+    h("h1", { id: "welcome-title" }, "A first draft of what a chest radiograph shows"),
+    h("div", { class: "target" }, chooser,
+      h("button", { type: "button", class: "main-action", id: "choose", onclick: () => chooser.click() }, "Choose files"),
+      h("p", {}, "or drop DICOM, PNG, JPEG, TIFF, BMP or WebP files or folders anywhere on this page")),
+    groupChoice(),
+    options(),
+    examples,
+    h("p", { class: "small" }, "Files go to the service that gave you this page and to nowhere else. ",
+      "The draft is written by a research model: check every word of it."));
+}
+
+/** What was dropped on the page → items to send. */
+export const dropped = async (transfer) => items(await fromDrop(transfer, together()));
+
+function items(studies) {
+  return studies.map((files) => ({ title: title(files), files, fields: fields() }));
+}
+
+const together = () => remembered("group", "study") === "study";
+
+function groupChoice() {
+  const choice = (value, text) => h("label", { class: "choice" },
+    h("input", { type: "radio", name: "group", value, checked: remembered("group", "study") === value,
+      onchange: () => remember("group", value) }), text);
+  return h("fieldset", { class: "group" }, h("legend", {}, "Several files are"),
+    choice("study", "views of one study"), choice("each", "a study each"));
+}
+
+const fields = () => ({
+  beam: remembered("beam", "3"), n_best: remembered("n_best", "3"), evidence: "true", min_confidence: remembered("min_confidence"),
+});
+
+function options() {
+  const number = (key, text, hint, attributes) => h("div", { class: "field" }, h("label", { for: `option-${key}` }, text),
+    h("input", { type: "number", id: `option-${key}`, value: fields()[key], "aria-describedby": `hint-${key}`, ...attributes,
+      onchange: (event) => { if (event.target.reportValidity()) remember(key, event.target.value); balance(key); } }),
+    h("small", { id: `hint-${key}` }, hint));
+  return h("details", { class: "options" }, h("summary", {}, "Options"), h("div", { class: "fields" },
+    number("beam", "Beam width", "Captions that the search keeps at a time; 1 is greedy.", { min: 1, max: 10, required: true }),
+    number("n_best", "Captions to show", "The draft and its alternatives.", { min: 1, max: 10, required: true }),
+    number("min_confidence", "Least confidence", "0 to 1. A draft below it is handed back without a claim. Empty: never.", { min: 0, max: 1, step: 0.05 })));
+}
+
+/** No more captions than the beam holds: the number that was not just set gives way. */
+function balance(key) {
+  const beam = document.getElementById("option-beam"), shown = document.getElementById("option-n_best");
+  if (Number(shown.value) <= Number(beam.value)) return;
+  const [from, to, name] = key === "beam" ? [beam, shown, "n_best"] : [shown, beam, "beam"];
+  to.value = from.value;
+  remember(name, from.value);
+}
+
+function exampleButton({ id, title: text, images }, take) {
+  const canvas = h("canvas", { width: 128, height: 128, "aria-hidden": "true" });
+  if (images?.[0]) api.picture(images[0]).then((bitmap) => canvas.getContext("2d").drawImage(bitmap, 0, 0, 128, 128), () => canvas.remove());
+  return h("button", { type: "button", onclick: () => take([{ title: text, example: id, fields: fields() }]) }, canvas, h("span", {}, text));
+}
+
+async function fillExamples(place, take) {
+  try {
+    const { examples } = await api.examples();
+    if (!examples.length) return;
+    place.append(h("h2", { id: "examples-title" }, "Or try a drawn chest"), h("ul", { "aria-labelledby": "examples-title" },
+      examples.map((example) => h("li", {}, exampleButton(example, take)))));
+  } catch { // the notice at the top says that the service does not answer; examples are a convenience
+    place.hidden = true;
+  }
+}

@@ -1,0 +1,129 @@
+"""Files in, drafts out: what the page shows is what the command line says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serving.page.reader import Reader
+
+
+@pytest.fixture(scope="module")
+def said(files: Path) -> dict[str, dict[str, Any]]:
+    """What `radscribe caption` says of each file."""
+    names = ["a.png", "b.png", "a.dcm"]
+    command = [sys.executable, "-m", "radscribe.cli.main", "caption", "--json", "--n-best", "3"]
+    run = subprocess.run(
+        [*command, *(str(files / n) for n in names)], capture_output=True, text=True, check=True
+    )
+    return dict(zip(names, map(json.loads, run.stdout.splitlines()), strict=True))
+
+
+def shown_findings(reader: Reader) -> dict[str, str]:
+    reader.page.locator(".rest summary").click()
+    rows = reader.page.locator(".finding")
+    return {
+        row.locator(".finding-name").inner_text().split("\n")[0].strip(): row.locator(
+            ".probability"
+        ).inner_text()
+        for row in rows.all()
+    }
+
+
+def test_a_picture_gets_the_draft_of_the_command_line(
+    reader: Reader, files: Path, said: dict[str, dict[str, Any]]
+) -> None:
+    reader.send(files / "a.png")
+    assert reader.draft == said["a.png"]["text"]
+    shown = shown_findings(reader)
+    assert len(shown) == len(said["a.png"]["findings"])
+    for name, probability in said["a.png"]["findings"].items():
+        label = next(text for text in shown if text.startswith(name.replace("_", " ")))
+        expected = "<1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
+        assert shown[label] == expected, name
+    assert said["a.png"]["bundle"] in reader.page.locator(".provenance").inner_text()
+
+
+def test_another_radiograph_gets_another_draft(
+    reader: Reader, files: Path, said: dict[str, dict[str, Any]]
+) -> None:
+    reader.send(files / "a.png")
+    first = reader.draft
+    reader.send(files / "b.png")
+    assert (first, reader.draft) == (said["a.png"]["text"], said["b.png"]["text"])
+    assert first != reader.draft
+
+
+def test_a_dicom_file(reader: Reader, files: Path, said: dict[str, dict[str, Any]]) -> None:
+    reader.send(files / "a.dcm")
+    assert reader.draft == said["a.dcm"]["text"]
+    assert "PA" in reader.view().inner_text()
+    assert "Never" not in reader.page.content()
+
+
+def test_two_views_are_one_study_and_the_one_left_out_is_named(reader: Reader, files: Path) -> None:
+    study = reader.send(files / "frontal.png", files / "lateral.png")
+    assert reader.page.locator(".view:visible").count() == 2
+    assert "No part in the draft" in reader.view(1).inner_text()
+    assert "No part in the draft" not in reader.view(0).inner_text()
+    notes = reader.page.locator(".notes").inner_text()
+    for file, why in study["caption"]["left_out"].items():
+        assert file in notes
+        assert why in notes
+
+
+def test_several_studies_one_after_the_other(reader: Reader, files: Path) -> None:
+    reader.page.get_by_label("a study each").check()
+    reader.page.set_input_files("#files", [str(files / "a.png"), str(files / "b.png")])
+    reader.page.wait_for_function("() => document.querySelectorAll('.history .studies li').length >= 2")
+    reader.page.wait_for_selector(".worklist", state="hidden")
+    names = reader.page.locator(".history .name").all_inner_texts()[:2]
+    assert sorted(names) == ["a.png", "b.png"]
+    assert reader.study()["study"] is None  # the first of them is open
+    assert reader.page.locator(".view").count() == 1
+
+
+def test_an_example_is_drawn_and_captioned(reader: Reader) -> None:
+    reader.page.get_by_role("button", name="A large heart").click()
+    study = reader.study()
+    assert reader.draft == study["caption"]["text"]
+    assert "Example" in reader.page.locator("h1").inner_text()
+
+
+def test_dropped_files_are_captioned(reader: Reader, files: Path) -> None:
+    transfer = reader.page.evaluate_handle(
+        """bytes => { const all = new DataTransfer();
+        all.items.add(new File([new Uint8Array(bytes)], "dropped.png")); return all; }""",
+        list((files / "b.png").read_bytes()),
+    )
+    reader.page.dispatch_event("main", "dragover", {"dataTransfer": transfer})
+    assert reader.page.locator("#drop").is_visible()
+    reader.page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+    reader.study()
+    assert reader.page.locator("h1").inner_text() == "dropped.png"
+
+
+def test_what_is_no_chest_is_refused_with_the_reason(reader: Reader, files: Path) -> None:
+    study = reader.send(files / "noise.png")
+    verdict = reader.page.locator(".verdict").inner_text()
+    assert "Refused" in verdict
+    assert study["caption"]["refused"] in verdict
+    assert reader.page.locator("#draft, .finding").count() == 0  # nothing is claimed
+
+
+def test_a_hand_is_refused(reader: Reader, shared_data: Path) -> None:
+    reader.send(sorted((shared_data / "not_chest" / "images").glob("Hand*"))[0])
+    assert "Refused" in reader.page.locator(".verdict").inner_text()
+
+
+def test_a_text_file_that_is_called_a_picture_gets_its_error(reader: Reader, files: Path) -> None:
+    study = reader.send(files / "text.png")
+    verdict = reader.page.locator(".verdict").inner_text()
+    assert study["caption"]["error"] in verdict
+    assert verdict.count("text.png") == 1
+    assert reader.page.locator(".viewer").count() == 0
