@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 examples=${1:-300}
 shift || true
-python=${PYTHON:-python3}
+python=${PYTHON:-$PWD/.venv/bin/python}
 fuzzer=$PWD/build/fuzz
 port=8765
 if [ ! -x $fuzzer/bin/schemathesis ]; then
