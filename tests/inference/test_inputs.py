@@ -98,3 +98,19 @@ def test_sources_of_every_kind(tmp_path: Path) -> None:
 def test_what_is_no_image_is_told(wrong: object) -> None:
     with pytest.raises(UsageError):
         as_study(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"x", [5], [None]])
+def test_what_is_no_study_is_told(wrong: object) -> None:
+    with pytest.raises(UsageError, match="no (study|image): "):
+        as_study(wrong)  # type: ignore[arg-type]
+
+
+def test_a_study_without_images_is_told() -> None:
+    with pytest.raises(UsageError, match="s1: a study needs at least one image"):
+        as_study(Study("s1", ()))
+
+
+def test_an_empty_folder_alone_stays_a_study_so_that_reading_can_say_why(tmp_path: Path) -> None:
+    (study,) = group([tmp_path], together=True)
+    assert study.images == (tmp_path,)

@@ -8,7 +8,7 @@ import click
 
 
 @click.command()
-@click.option("--bundle", help="A bundle's folder, or the name of an embedded one.")
+@click.option("--bundle", help="A bundle's folder, an embedded one's name, or hf:owner/name.")
 @click.option("--against", metavar="BUNDLE", help="Another bundle to compare with, e.g. fp32 beside int8.")
 @click.option(
     "--images",

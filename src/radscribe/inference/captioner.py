@@ -115,10 +115,10 @@ class Captioner:
     ) -> Generator[Caption, None, None]:
         """Caption studies as they are done; memory does not grow with their number.
 
-        Images are read, checked and encoded on all cores, and the studies that are ready are searched
-        together on one of them. Sources are drawn in the caller's thread, some dozens ahead; when drawing
-        fails, the studies before come first. A stream that is left early leaves no thread. Options and errors
-        are those of `caption`.
+        Images are read, checked and encoded on all cores, while the search goes through the studies that are
+        ready. Sources are drawn in the caller's thread, some dozens ahead, so a source that waits holds up
+        finished captions; when drawing fails, the studies before come first. A stream that is left early
+        leaves no thread. Options and errors are those of `caption`.
 
         Parameters
         ----------

@@ -20,6 +20,7 @@ from radscribe.imaging.reader import is_dicom, study_uid
 Image = str | PathLike[str] | Radiograph | npt.NDArray[Any]
 Source = Image | Study | Sequence[Image]
 
+KINDS = "give a path, an array [H, W], a Radiograph, or several of them"
 MOST_VIEWS = 8  # a folder with more pictures is a collection, not a study
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom"])
 # Names that say which pictures belong together: Open-i's CXR54_IM-2145-1001, and a view at the end.
@@ -55,24 +56,29 @@ def as_study(source: Source, name: str | None = None) -> StudyInput:
     UsageError : nothing of these, or an array of another shape.
     """
     if isinstance(source, Study):
-        return StudyInput(source.id, tuple(Path(image.path) for image in source.images))
-    if isinstance(source, (str, PathLike)) and Path(source).is_dir():
-        found = files_in(Path(source))
-        return StudyInput(name or str(source), tuple(found) or (Path(source),))
-    if isinstance(source, (str, PathLike, Radiograph, np.ndarray)):
-        source = [source]
-    images = tuple(_image(image) for image in source)
+        images: tuple[Path | Radiograph, ...] = tuple(Path(image.path) for image in source.images)
+        name = source.id
+    elif isinstance(source, (str, PathLike)) and Path(source).is_dir():
+        images = tuple(files_in(Path(source))) or (Path(source),)
+        name = name or str(source)
+    elif isinstance(source, (str, PathLike, Radiograph, np.ndarray)):
+        images = (_image(source),)
+    elif isinstance(source, Sequence):
+        images = tuple(_image(image) for image in source)
+    else:
+        raise UsageError(f"no study: {type(source).__name__}", remedy=KINDS)
     if not images:
-        raise UsageError("a study needs at least one image")
-    study = StudyInput("", images)
-    return StudyInput(name or study.files[0], images)
+        raise UsageError("a study needs at least one image", subject=name)
+    return StudyInput(name or StudyInput("", images).files[0], images)
 
 
 def _image(image: Image) -> Path | Radiograph:
     if isinstance(image, Radiograph):
         return image
-    if not isinstance(image, np.ndarray):
+    if isinstance(image, (str, PathLike)):
         return Path(image)
+    if not isinstance(image, np.ndarray):
+        raise UsageError(f"no image: {type(image).__name__}", remedy=KINDS)
     if image.ndim != 2 or image.dtype.kind not in "iuf":
         raise UsageError(f"an image is a number array [H, W], not {image.dtype} {image.shape}")
     if image.dtype.kind == "f":
@@ -89,7 +95,9 @@ def group(paths: Iterable[Path], together: bool = False) -> list[StudyInput]:
     their names say otherwise. `together` makes one study of all.
     """
     if together:
+        paths = list(paths)
         files = [file for path in paths for file in (files_in(path) if path.is_dir() else [path])]
+        files = files or paths  # reading them says what is wrong
         return [StudyInput(str(files[0].parent) if len(files) > 1 else str(files[0]), tuple(files))]
     studies: dict[str, list[Path]] = {}
     for path in paths:
