@@ -102,7 +102,7 @@ def test_what_is_no_image_is_told(wrong: object) -> None:
 
 @pytest.mark.parametrize("wrong", [5, None, b"x", [5], [None]])
 def test_what_is_no_study_is_told(wrong: object) -> None:
-    with pytest.raises(UsageError, match="no (study|image): "):
+    with pytest.raises(UsageError, match=r"no (study|image): "):
         as_study(wrong)  # type: ignore[arg-type]
 
 
