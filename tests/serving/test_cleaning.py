@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.data.data_manager import DATA_ROOT
 
 from radscribe.errors import ImageError
@@ -140,6 +140,30 @@ def test_dicom_loses_names_dates_numbers_and_free_text() -> None:
     assert image.view == "lateral"  # the series description said so
     for secret in (NAME, b"1.2.840.99", b"ACC12345", b"19500101", b"HOSPITAL", b"CompressedSamples"):
         assert secret not in image.data
+
+
+def nested_dicom(keyword: str) -> bytes:
+    dataset = dcmread(BytesIO(labelled_dicom()))
+    referenced, item = Dataset(), Dataset()
+    referenced.PatientName = item.PatientName = item.LUTExplanation = NAME.decode()
+    item.ReferencedImageSequence = [referenced]
+    item.add_new(0x00110010, "LO", NAME.decode())
+    item.add_new(0x00111001, "LO", NAME.decode())
+    item.LUTDescriptor, item.ModalityLUTType = [256, 0, 16], "US"
+    item.LUTData = np.arange(256, dtype="<u2").tobytes()
+    setattr(dataset, keyword, [item])
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("keyword", ["ModalityLUTSequence", "VOILUTSequence"])
+def test_dicom_loses_names_within_sequences_and_keeps_their_tables(keyword: str, tmp_path: Path) -> None:
+    data = nested_dicom(keyword)
+    kept = cleaned(data).data
+    assert NAME not in kept
+    assert set(dcmread(BytesIO(kept))[keyword][0].dir()) == {"LUTDescriptor", "LUTData", "ModalityLUTType"}
+    assert np.array_equal(pixels(data, tmp_path), pixels(kept, tmp_path))
 
 
 def test_identifiers_are_kept_when_asked() -> None:
