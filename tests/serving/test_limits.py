@@ -55,6 +55,15 @@ def test_a_long_field_is_refused(client: TestClient) -> None:
     problem(post(client, ("a.png", picture()), study="x" * 5000), 413)
 
 
+@pytest.mark.parametrize("beam", ["--5", "-", "+5", "5-", "٣", "²", "1e1", "1_0", "1234567890"])
+def test_what_is_no_whole_number_is_told(client: TestClient, beam: str) -> None:
+    for response in (
+        post(client, ("a.png", picture()), beam=beam),
+        client.post("/v1/examples/normal", params={"beam": beam}),
+    ):
+        assert "whole number" in problem(response, 422)["detail"]
+
+
 def test_a_long_body_elsewhere_is_refused(client: TestClient) -> None:
     path = f"/v1/captions/{posted(client)['id']}/review"
     problem(client.post(path, content=b"x" * 300_000), 413)
