@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -84,6 +85,17 @@ def test_pictures_keep_their_pixels_and_lose_their_text(kind: str, tmp_path: Pat
     assert np.array_equal(before, after)
     assert (image.height, image.width) == after.shape
     assert NAME not in image.data
+
+
+@pytest.mark.parametrize("kind", ["bmp", "tiff", "webp"])
+def test_no_file_with_its_tags_is_written_meanwhile(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill would leave it."""
+
+    def written(*arguments: object, **options: object) -> None:
+        raise AssertionError("writes a file")
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", written)
+    assert NAME not in cleaned(PICTURES[kind]).data
 
 
 def test_compressed_text_is_gone_too() -> None:
