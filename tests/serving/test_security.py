@@ -47,6 +47,8 @@ def test_without_a_password_only_this_machine_is_served(tmp_path: Path) -> None:
         Settings(tmp_path, host=host, credentials=Credentials(TOKEN))
     for host in ("127.0.0.1", "localhost", "::1", "127.0.0.2"):
         Settings(tmp_path, host=host)
+        with pytest.raises(UsageError, match=r"--allow-host xray.example: .* --token-file or --basic"):
+            Settings(tmp_path, host=host, allowed_hosts=("xray.example",))
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[", "localhost.evil:8000"])
@@ -62,7 +64,7 @@ def test_this_machines_own_names_are_answered(client: TestClient, host: str) -> 
 
 
 def test_a_further_name_can_be_allowed(serve: Serve) -> None:
-    client = serve(allowed_hosts=("xray.example",))
+    client = serve(allowed_hosts=("xray.example",), credentials=Credentials(TOKEN))
     assert client.get("/healthz", headers={"Host": "xray.example"}).status_code == 200
     assert client.get("/healthz", headers={"Host": "other.example"}).status_code == 421
 

@@ -35,9 +35,7 @@ database_option = click.option(
 @database_option
 @click.option("--token-file", type=FILE, help="File with a token, for Authorization: Bearer.")
 @click.option("--basic", multiple=True, metavar="USER:FILE", help="A user, and the file with the password.")
-@click.option(
-    "--allow-host", multiple=True, metavar="NAME", help="A further name that the service answers to."
-)
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A further name to answer to.")
 @click.option(
     "--queue", type=click.IntRange(min=1), default=128, show_default=True, help="Studies under way."
 )
@@ -85,7 +83,8 @@ def command(
 ) -> int:
     """Serve captions over HTTP, with a page at /: drafts, not verified, not for diagnosis.
 
-    Listens on this machine alone. Elsewhere it wants --token-file or --basic, and TLS before it.
+    Listens on this machine alone. Elsewhere, or under a further name, it wants --token-file or
+    --basic, and TLS before it.
 
     \b
     radscribe serve

@@ -44,7 +44,7 @@ class Settings:
 
     Raises
     ------
-    UsageError : a host that is not loopback without credentials.
+    UsageError : a host that is not loopback, or a further name, without credentials.
     """
 
     store: Path
@@ -62,11 +62,13 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if not self.on_loopback and not self.credentials:
+        # A further name is one by which a proxy on this machine is reached by others.
+        if (self.allowed_hosts or not self.on_loopback) and not self.credentials:
             raise UsageError(
                 "others could reach the service without a password",
-                subject=f"--host {self.host}",
-                remedy="add --token-file or --basic, or stay on 127.0.0.1",
+                subject=f"--host {self.host}"
+                + "".join(f" --allow-host {name}" for name in self.allowed_hosts),
+                remedy="add --token-file or --basic, or stay on 127.0.0.1 by its own names",
             )
 
     @property
