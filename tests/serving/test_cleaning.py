@@ -19,6 +19,7 @@ from radscribe.imaging.limits import MAX_PIXELS
 from radscribe.imaging.reader import decode, read
 from radscribe.serving.cleaning import CleanImage, clean
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # as in the service
 NAME = b"Doe^Jane"
 LEVELS = np.arange(96 * 80, dtype=np.uint16).reshape(96, 80)
 

@@ -6,6 +6,7 @@ import base64
 import hmac
 import re
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,12 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
         read_secret(file)
     with pytest.raises(UsageError, match="cannot be read"):
         read_secret(tmp_path / "nothing")
+
+
+def test_what_a_library_says_of_a_file_reaches_no_log(serve: Serve, recwarn: pytest.WarningsRecorder) -> None:
+    serve()
+    warnings.warn("The value 'Doe^Jane' is not valid", UserWarning, stacklevel=1)
+    assert not recwarn.list
 
 
 def test_no_document_refers_to_another_site(client: TestClient) -> None:

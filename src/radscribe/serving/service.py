@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,9 @@ class Service:
         self.bundle_folder: Path = bundle_format.locate(settings.bundle)
         self.spec = bundle_format.describe(self.bundle_folder)
         engine = load() if load else radscribe.load(self.bundle_folder, threads=settings.threads)
+        # Warnings quote them too. `catch_warnings` is no help among threads: leaving it in one of them brings
+        # back the filters that another had set aside. So this stands before the first thread.
+        warnings.simplefilter("ignore")
         self.store = Store(settings.store, settings.database)
         self.queue = StudyQueue(settings.queue)
         self.examples = Examples()

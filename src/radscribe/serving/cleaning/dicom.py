@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from io import BytesIO
 
 from pydicom import Dataset, dcmread
@@ -69,11 +68,8 @@ def clean_dicom(data: bytes, name: str) -> tuple[bytes, int, int, View]:
     ImageError : it cannot be read.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check_inflated_size(BytesIO(data), name)
-            dataset = dcmread(BytesIO(data), force=True, specific_tags=[*KEPT, *VIEW])
-            return _cleaned(dataset)
+        check_inflated_size(BytesIO(data), name)
+        return _cleaned(dcmread(BytesIO(data), force=True, specific_tags=[*KEPT, *VIEW]))
     except ImageError:
         raise
     except Exception as error:  # the boundary to pydicom, which raises many kinds

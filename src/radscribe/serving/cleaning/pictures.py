@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
@@ -67,11 +66,9 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
 def clean_jpeg(data: bytes, name: str) -> Picture:
     """The first picture of a JPEG file without application segments and comments; raises `ImageError`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(BytesIO(data), formats=["JPEG", "MPO"]) as image:
-                width, height = image.size
-                orientation = int(image.getexif().get(ORIENTATION, 1))
+        with Image.open(BytesIO(data), formats=["JPEG", "MPO"]) as image:
+            width, height = image.size
+            orientation = int(image.getexif().get(ORIENTATION, 1))
     except Image.DecompressionBombError as error:
         raise ImageError(
             "claims more pixels than any radiograph has", subject=name, remedy="export it smaller"
@@ -119,10 +116,8 @@ def _segments(data: bytes) -> Iterator[bytes]:
 
 def _orientation(data: bytes, name: str) -> int:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(BytesIO(data), formats=["PNG"]) as image:
-                value = int(image.getexif().get(ORIENTATION, 1))
+        with Image.open(BytesIO(data), formats=["PNG"]) as image:
+            value = int(image.getexif().get(ORIENTATION, 1))
     except Exception as error:  # as above
         raise _damaged(name, one_line(error)) from error
     return value if 1 <= value <= 8 else 1
