@@ -209,6 +209,24 @@ def test_a_decompression_bomb_is_refused_before_it_goes_off() -> None:
         clean(PICTURES["png"], "upload", 1000)
 
 
+@pytest.mark.parametrize(
+    ("kind", "at", "part"),
+    [
+        ("png", 33, bytes(4) + b"tEXt" + struct.pack(">I", zlib.crc32(b"tEXt"))),
+        ("jpeg", 2, b"\xff\xdb\0\2"),
+        ("jpeg", 2, b"\xff\xfe\0\2"),
+        ("jpeg", 2, b"\xff\xd0"),
+        ("jpeg", 2, b"\xff"),
+        ("jpeg", 20, b"\xff"),
+    ],
+)
+def test_a_file_of_nothing_but_small_parts_is_refused(kind: str, at: int, part: bytes) -> None:
+    data = PICTURES[kind]
+    assert cleaned(data[:at] + part * 1000 + data[at:]).height == len(LEVELS)
+    with pytest.raises(ImageError, match=r"too many (chunks|segments)"):
+        cleaned(data[:at] + part * 11_000 + data[at:])
+
+
 @pytest.mark.real_data
 def test_real_radiographs_keep_their_pixels(shared_data: Path, tmp_path: Path) -> None:
     files = sorted((shared_data / "nih" / "images").iterdir())[:20]
