@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from radscribe.serving.routes import examples
 from radscribe.serving.settings import Limits
 from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
 
@@ -108,6 +109,22 @@ def test_a_full_queue_says_when_to_come_again(serve: Serve, engine: QuickEngine)
     engine.opened.set()
     assert service_of(client).queue.wait_empty(5)
     assert posted(client)["status"] == "done"
+
+
+def test_an_example_takes_its_place_before_it_is_drawn(
+    serve: Serve, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serve(queue=1)
+
+    def draw(*arguments: object) -> None:
+        raise RuntimeError("drawn")
+
+    monkeypatch.setattr(examples, "uploaded", draw)
+    problem(client.post("/v1/examples/normal"), 500)
+    assert service_of(client).queue.held == 0
+    engine.opened.clear()
+    posted(client, wait=False)
+    problem(client.post("/v1/examples/normal"), 429)
 
 
 def test_an_error_of_the_server_shows_nothing_of_its_insides(client: TestClient) -> None:

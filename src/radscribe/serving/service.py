@@ -10,7 +10,6 @@ from pathlib import Path
 
 import radscribe
 from radscribe.bundle import format as bundle_format
-from radscribe.serving.examples import Examples
 from radscribe.serving.intake import Intake
 from radscribe.serving.metrics import Metrics
 from radscribe.serving.queue import StudyQueue
@@ -47,7 +46,6 @@ class Service:
         warnings.simplefilter("ignore")
         self.store = Store(settings.store, settings.database)
         self.queue = StudyQueue(settings.queue)
-        self.examples = Examples()
         self.intake = Intake(settings, self.store, self.queue, engine.bundle)
         if taken := self.intake.take_up():
             log.warning("took up %d studies that were accepted before", taken)
