@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -109,6 +110,29 @@ def test_a_full_queue_says_when_to_come_again(serve: Serve, engine: QuickEngine)
     engine.opened.set()
     assert service_of(client).queue.wait_empty(5)
     assert posted(client)["status"] == "done"
+
+
+def test_a_disk_that_is_nearly_full_takes_no_study(serve: Serve) -> None:
+    client = serve(free_bytes=1 << 62)
+    told = problem(post(client, ("a.png", picture())), 507)
+    assert "Delete studies" in told["detail"]
+    problem(client.post("/v1/examples/normal"), 507)
+    assert service_of(client).queue.held == 0
+    assert client.get("/v1/captions").json()["captions"] == []
+
+
+@pytest.mark.parametrize(("code", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 500)])
+def test_a_disk_that_fills_up_is_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, code: int, status: int
+) -> None:
+    def write(*arguments: object) -> None:
+        raise OSError(code, "secret")
+
+    monkeypatch.setattr(service_of(client).store.images, "put", write)
+    response = post(client, ("a.png", picture()))
+    problem(response, status)
+    assert "secret" not in response.text
+    assert service_of(client).queue.held == 0
 
 
 def test_an_example_takes_its_place_before_it_is_drawn(

@@ -42,6 +42,9 @@ database_option = click.option(
 @click.option(
     "--retain", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="Erase older studies."
 )
+@click.option(
+    "--keep-free", type=click.IntRange(min=0), default=1024, show_default=True, help="MB of disk left free."
+)
 @click.option("--keep-identifiers", is_flag=True, help="Keep files as they came, DICOM headers and all.")
 @click.option("--max-file", type=click.IntRange(min=1), default=64, show_default=True, help="MB of a file.")
 @click.option(
@@ -72,6 +75,7 @@ def command(
     allow_host: tuple[str, ...],
     queue: int,
     retain: float | None,
+    keep_free: int,
     keep_identifiers: bool,
     max_file: int,
     max_request: int,
@@ -110,6 +114,7 @@ def command(
         allowed_hosts=allow_host,
         queue=queue,
         retain_days=retain,
+        free_bytes=keep_free * MEGABYTE,
         keep_identifiers=keep_identifiers,
         drain_seconds=drain_time,
         limits=Limits(

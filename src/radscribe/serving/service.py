@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable
@@ -62,6 +64,12 @@ class Service:
     def ready(self) -> bool:
         """Whether studies are taken and captioned."""
         return not self.draining and self.worker.alive
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the disks that a study is written to have as much left as the settings ask for."""
+        folders = (self.settings.store, Path(tempfile.gettempdir()))
+        return all(shutil.disk_usage(folder).free >= self.settings.free_bytes for folder in folders)
 
     def drain(self) -> bool:
         """Take nothing more, and wait for what was accepted; False where the time was too short."""

@@ -37,6 +37,7 @@ class Settings:
     bundle, threads : of `radscribe.load`.
     queue : studies that may be under way at once, uploads included; the next one is answered 429.
     retain_days : after which a study is erased; None keeps it.
+    free_bytes : what studies leave free of the disks of the store and of temporary files; else 507.
     keep_identifiers : keep files as they came; else all but what makes the picture is removed first.
     allowed_hosts : further names in the Host header that are answered while on loopback.
     drain_seconds : what SIGTERM leaves for studies that were accepted; what is not done then is taken up at
@@ -57,6 +58,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     queue: int = 128
     retain_days: float | None = None
+    free_bytes: int = 1024 * MEGABYTE
     keep_identifiers: bool = False
     drain_seconds: float = 30.0
     limits: Limits = field(default_factory=Limits)

@@ -33,7 +33,7 @@ def list_examples() -> Response:
 @router.post(
     "/{name}",
     summary="Caption an example",
-    responses={**TAKING, **problems("not-found", "invalid", "queue-full", "cross-origin")},
+    responses={**TAKING, **problems("not-found", "invalid", "queue-full", "storage-full", "cross-origin")},
     openapi_extra={"parameters": QUERY},
 )
 async def post(name: Name, request: Request, service: Serving, actor: Actor) -> Response:
