@@ -39,7 +39,7 @@ def clean_png(data: bytes, name: str) -> Picture:
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise _damaged(name, "no image header")
     width, height = struct.unpack(">II", data[16:24])
-    check_size(width, height, name)
+    check_size(width, height, name)  # here, as Pillow decodes the pixels to come to EXIF behind them
     if found & PNG_WITH_ORIENTATION and (orientation := _orientation(data, name)) > 1:
         kept.insert(2, _png_chunk(b"eXIf", _exif(orientation)))
         if orientation >= 5:
