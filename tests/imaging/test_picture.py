@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from radscribe.errors import ImageError
+from radscribe.imaging.picture import read_picture
 from radscribe.imaging.reader import read
 
 Bytes = npt.NDArray[np.uint8]
@@ -198,3 +199,12 @@ def test_the_contents_decide_not_the_name(tmp_path: Path) -> None:
     path = tmp_path / "really_a_png.jpg"
     path.write_bytes(buffer.getvalue())
     assert read(path).provenance.format == "PNG"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_a_picture_in_memory_reads_as_the_same_on_disk(tmp_path: Path, suffix: str) -> None:
+    path = save(tmp_path / f"grey{suffix}", Image.fromarray(GREY))
+    data = path.read_bytes()
+    np.testing.assert_array_equal(read_picture("sent", io.BytesIO(data)).pixels, read(path).pixels)
+    with pytest.raises(ImageError, match=r"^sent: is damaged or cut short"):
+        read_picture("sent", io.BytesIO(data[:60]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.data.data_manager import DATA_ROOT
 
 from radscribe.errors import ImageError
@@ -18,6 +19,7 @@ from radscribe.imaging.limits import MAX_PIXELS
 from radscribe.imaging.reader import decode, read
 from radscribe.serving.cleaning import CleanImage, clean
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # as in the service
 NAME = b"Doe^Jane"
 LEVELS = np.arange(96 * 80, dtype=np.uint16).reshape(96, 80)
 
@@ -86,6 +88,17 @@ def test_pictures_keep_their_pixels_and_lose_their_text(kind: str, tmp_path: Pat
     assert NAME not in image.data
 
 
+@pytest.mark.parametrize("kind", ["bmp", "tiff", "webp"])
+def test_no_file_with_its_tags_is_written_meanwhile(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill would leave it."""
+
+    def written(*arguments: object, **options: object) -> None:
+        raise AssertionError("writes a file")
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", written)
+    assert NAME not in cleaned(PICTURES[kind]).data
+
+
 def test_compressed_text_is_gone_too() -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("PatientName", NAME.decode() * 50, zip=True)
@@ -142,6 +155,30 @@ def test_dicom_loses_names_dates_numbers_and_free_text() -> None:
         assert secret not in image.data
 
 
+def nested_dicom(keyword: str) -> bytes:
+    dataset = dcmread(BytesIO(labelled_dicom()))
+    referenced, item = Dataset(), Dataset()
+    referenced.PatientName = item.PatientName = item.LUTExplanation = NAME.decode()
+    item.ReferencedImageSequence = [referenced]
+    item.add_new(0x00110010, "LO", NAME.decode())
+    item.add_new(0x00111001, "LO", NAME.decode())
+    item.LUTDescriptor, item.ModalityLUTType = [256, 0, 16], "US"
+    item.LUTData = np.arange(256, dtype="<u2").tobytes()
+    setattr(dataset, keyword, [item])
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("keyword", ["ModalityLUTSequence", "VOILUTSequence"])
+def test_dicom_loses_names_within_sequences_and_keeps_their_tables(keyword: str, tmp_path: Path) -> None:
+    data = nested_dicom(keyword)
+    kept = cleaned(data).data
+    assert NAME not in kept
+    assert set(dcmread(BytesIO(kept))[keyword][0].dir()) == {"LUTDescriptor", "LUTData", "ModalityLUTType"}
+    assert np.array_equal(pixels(data, tmp_path), pixels(kept, tmp_path))
+
+
 def test_identifiers_are_kept_when_asked() -> None:
     data = labelled_dicom()
     assert cleaned(data, keep_identifiers=True).data == data
@@ -170,6 +207,24 @@ def test_a_decompression_bomb_is_refused_before_it_goes_off() -> None:
         cleaned(bomb)
     with pytest.raises(ImageError, match="megapixels"):
         clean(PICTURES["png"], "upload", 1000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "part"),
+    [
+        ("png", 33, bytes(4) + b"tEXt" + struct.pack(">I", zlib.crc32(b"tEXt"))),
+        ("jpeg", 2, b"\xff\xdb\0\2"),
+        ("jpeg", 2, b"\xff\xfe\0\2"),
+        ("jpeg", 2, b"\xff\xd0"),
+        ("jpeg", 2, b"\xff"),
+        ("jpeg", 20, b"\xff"),
+    ],
+)
+def test_a_file_of_nothing_but_small_parts_is_refused(kind: str, at: int, part: bytes) -> None:
+    data = PICTURES[kind]
+    assert cleaned(data[:at] + part * 1000 + data[at:]).height == len(LEVELS)
+    with pytest.raises(ImageError, match=r"too many (chunks|segments)"):
+        cleaned(data[:at] + part * 11_000 + data[at:])
 
 
 @pytest.mark.real_data

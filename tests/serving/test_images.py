@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from radscribe.serving import display
 from radscribe.serving.examples import EXAMPLES
 from tests.serving.conftest import picture, post, posted
 
@@ -46,6 +51,27 @@ def test_a_large_image_is_made_smaller(client: TestClient) -> None:
     response = client.get(f"/v1/captions/{record['id']}/images/0/pixels")
     assert (response.headers["x-height"], response.headers["x-width"]) == ("683", "2048")
     assert len(response.content) == 683 * 2048 * 2
+
+
+def test_few_images_are_decoded_at_once(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"/v1/captions/{posted(client)['id']}/images/0/pixels"
+    load, lock = display.load, threading.Lock()
+    running = most = 0
+
+    def counted(file: Path) -> display.Floats:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        return load(file)
+
+    monkeypatch.setattr(display, "load", counted)
+    with ThreadPoolExecutor(6) as pool:
+        assert [response.status_code for response in pool.map(client.get, [path] * 6)] == [200] * 6
+    assert most == 2
 
 
 @pytest.mark.parametrize("n", ["1", "2", "99"])

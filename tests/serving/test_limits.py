@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from radscribe.serving.routes import examples
 from radscribe.serving.settings import Limits
 from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
 
@@ -55,6 +57,15 @@ def test_a_long_field_is_refused(client: TestClient) -> None:
     problem(post(client, ("a.png", picture()), study="x" * 5000), 413)
 
 
+@pytest.mark.parametrize("beam", ["--5", "-", "+5", "5-", "٣", "²", "1e1", "1_0", "1234567890"])
+def test_what_is_no_whole_number_is_told(client: TestClient, beam: str) -> None:
+    for response in (
+        post(client, ("a.png", picture()), beam=beam),
+        client.post("/v1/examples/normal", params={"beam": beam}),
+    ):
+        assert "whole number" in problem(response, 422)["detail"]
+
+
 def test_a_long_body_elsewhere_is_refused(client: TestClient) -> None:
     path = f"/v1/captions/{posted(client)['id']}/review"
     problem(client.post(path, content=b"x" * 300_000), 413)
@@ -99,6 +110,45 @@ def test_a_full_queue_says_when_to_come_again(serve: Serve, engine: QuickEngine)
     engine.opened.set()
     assert service_of(client).queue.wait_empty(5)
     assert posted(client)["status"] == "done"
+
+
+def test_a_disk_that_is_nearly_full_takes_no_study(serve: Serve) -> None:
+    client = serve(free_bytes=1 << 62)
+    told = problem(post(client, ("a.png", picture())), 507)
+    assert "Delete studies" in told["detail"]
+    problem(client.post("/v1/examples/normal"), 507)
+    assert service_of(client).queue.held == 0
+    assert client.get("/v1/captions").json()["captions"] == []
+
+
+@pytest.mark.parametrize(("code", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 500)])
+def test_a_disk_that_fills_up_is_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, code: int, status: int
+) -> None:
+    def write(*arguments: object) -> None:
+        raise OSError(code, "secret")
+
+    monkeypatch.setattr(service_of(client).store.images, "put", write)
+    response = post(client, ("a.png", picture()))
+    problem(response, status)
+    assert "secret" not in response.text
+    assert service_of(client).queue.held == 0
+
+
+def test_an_example_takes_its_place_before_it_is_drawn(
+    serve: Serve, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serve(queue=1)
+
+    def draw(*arguments: object) -> None:
+        raise RuntimeError("drawn")
+
+    monkeypatch.setattr(examples, "uploaded", draw)
+    problem(client.post("/v1/examples/normal"), 500)
+    assert service_of(client).queue.held == 0
+    engine.opened.clear()
+    posted(client, wait=False)
+    problem(client.post("/v1/examples/normal"), 429)
 
 
 def test_an_error_of_the_server_shows_nothing_of_its_insides(client: TestClient) -> None:

@@ -6,6 +6,7 @@ import base64
 import hmac
 import re
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,8 @@ def test_without_a_password_only_this_machine_is_served(tmp_path: Path) -> None:
         Settings(tmp_path, host=host, credentials=Credentials(TOKEN))
     for host in ("127.0.0.1", "localhost", "::1", "127.0.0.2"):
         Settings(tmp_path, host=host)
+        with pytest.raises(UsageError, match=r"--allow-host xray.example: .* --token-file or --basic"):
+            Settings(tmp_path, host=host, allowed_hosts=("xray.example",))
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[", "localhost.evil:8000"])
@@ -62,7 +65,7 @@ def test_this_machines_own_names_are_answered(client: TestClient, host: str) -> 
 
 
 def test_a_further_name_can_be_allowed(serve: Serve) -> None:
-    client = serve(allowed_hosts=("xray.example",))
+    client = serve(allowed_hosts=("xray.example",), credentials=Credentials(TOKEN))
     assert client.get("/healthz", headers={"Host": "xray.example"}).status_code == 200
     assert client.get("/healthz", headers={"Host": "other.example"}).status_code == 421
 
@@ -179,6 +182,12 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
         read_secret(file)
     with pytest.raises(UsageError, match="cannot be read"):
         read_secret(tmp_path / "nothing")
+
+
+def test_what_a_library_says_of_a_file_reaches_no_log(serve: Serve, recwarn: pytest.WarningsRecorder) -> None:
+    serve()
+    warnings.warn("The value 'Doe^Jane' is not valid", UserWarning, stacklevel=1)
+    assert not recwarn.list
 
 
 def test_no_document_refers_to_another_site(client: TestClient) -> None:

@@ -35,14 +35,15 @@ database_option = click.option(
 @database_option
 @click.option("--token-file", type=FILE, help="File with a token, for Authorization: Bearer.")
 @click.option("--basic", multiple=True, metavar="USER:FILE", help="A user, and the file with the password.")
-@click.option(
-    "--allow-host", multiple=True, metavar="NAME", help="A further name that the service answers to."
-)
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A further name to answer to.")
 @click.option(
     "--queue", type=click.IntRange(min=1), default=128, show_default=True, help="Studies under way."
 )
 @click.option(
     "--retain", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="Erase older studies."
+)
+@click.option(
+    "--keep-free", type=click.IntRange(min=0), default=1024, show_default=True, help="MB of disk left free."
 )
 @click.option("--keep-identifiers", is_flag=True, help="Keep files as they came, DICOM headers and all.")
 @click.option("--max-file", type=click.IntRange(min=1), default=64, show_default=True, help="MB of a file.")
@@ -74,6 +75,7 @@ def command(
     allow_host: tuple[str, ...],
     queue: int,
     retain: float | None,
+    keep_free: int,
     keep_identifiers: bool,
     max_file: int,
     max_request: int,
@@ -85,7 +87,8 @@ def command(
 ) -> int:
     """Serve captions over HTTP, with a page at /: drafts, not verified, not for diagnosis.
 
-    Listens on this machine alone. Elsewhere it wants --token-file or --basic, and TLS before it.
+    Listens on this machine alone. Elsewhere, or under a further name, it wants --token-file or
+    --basic, and TLS before it.
 
     \b
     radscribe serve
@@ -111,6 +114,7 @@ def command(
         allowed_hosts=allow_host,
         queue=queue,
         retain_days=retain,
+        free_bytes=keep_free * MEGABYTE,
         keep_identifiers=keep_identifiers,
         drain_seconds=drain_time,
         limits=Limits(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from os import PathLike
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +21,12 @@ SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 WITHOUT_RANGE = {"I": "32-bit", "F": "floating-point"}
 
 
-def read_picture(path: Path) -> Radiograph:
+def read_picture(path: str | PathLike[str], file: BinaryIO | None = None) -> Radiograph:
     """Pixels by the file's own full range: 8 bits over 255, 16 bits over 65535; EXIF orientation applied.
+
+    Parameters
+    ----------
+    file : read, and closed, in place of the file at `path`, which then only names it in errors.
 
     Raises
     ------
@@ -30,7 +36,7 @@ def read_picture(path: Path) -> Radiograph:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata; check_size judges sizes
             # Opened here, as Pillow 13 maps a TIFF that it opens itself, and scrambles one turned by 90°.
-            with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            with file or Path(path).open("rb") as opened, Image.open(opened, formats=FORMATS) as image:
                 check_size(*image.size, path)
                 # MPO is a JPEG with a second picture behind it, as phones write: the first one counts.
                 frames = int(getattr(image, "n_frames", 1))
@@ -59,7 +65,7 @@ def read_picture(path: Path) -> Radiograph:
     return Radiograph(pixels, provenance=Provenance(path=str(path), format=kind, bits=bits, steps=steps))
 
 
-def _grey(image: Image.Image, path: Path) -> tuple[npt.NDArray[np.float32], int]:
+def _grey(image: Image.Image, path: str | PathLike[str]) -> tuple[npt.NDArray[np.float32], int]:
     """Float32 `[H, W]` in 0..1, and the bits of a sample."""
     # "I" is how Pillow before 11.3 gives a 16-bit PNG.
     if image.mode in SIXTEEN_BITS or (image.mode == "I" and image.format == "PNG"):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 from radscribe.errors import ImageError
 from radscribe.imaging.limits import MIN_SIDE, check_pixels
 from radscribe.imaging.radiograph import Radiograph
 
-__all__ = ["MIN_SIDE", "check_pixels", "decode", "head_is_dicom", "is_dicom", "read", "study_uid"]
+__all__ = ["MIN_SIDE", "check_pixels", "decode", "head_is_dicom", "is_dicom", "kind_of", "read", "study_uid"]
 
 # First bytes of each kind of picture; WebP's name stands at byte 8.
 PICTURE_SIGNATURES: tuple[bytes, ...] = (
@@ -46,8 +47,6 @@ def read(path: str | PathLike[str]) -> Radiograph:
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"cannot be opened: {reason}", subject=path, remedy="check the path") from error
-    if not head:
-        raise ImageError("is empty (0 bytes)", subject=path, remedy="copy or export it again")
     radiograph = decode(path, head)
     check_pixels(radiograph.pixels, path)
     return radiograph
@@ -55,18 +54,27 @@ def read(path: str | PathLike[str]) -> Radiograph:
 
 def decode(path: Path, head: bytes) -> Radiograph:
     """The pixels of a file that starts with `head`, whatever their number; raises `ImageError`."""
-    # DICOM first: the 128 bytes before its mark may be those of a TIFF (PS3.10 7.1).
-    if head_is_dicom(head):
+    if kind_of(head, path) == "dicom":
         from radscribe.imaging.dicom import read_dicom
 
         return read_dicom(path)
-    if head.startswith(PICTURE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        from radscribe.imaging.picture import read_picture
+    from radscribe.imaging.picture import read_picture
 
-        return read_picture(path)
+    return read_picture(path)
+
+
+def kind_of(head: bytes, subject: str | PathLike[str]) -> Literal["dicom", "picture"]:
+    """What a file that starts with these 132 bytes is; raises `ImageError` where it is empty or neither."""
+    if not head:
+        raise ImageError("is empty (0 bytes)", subject=subject, remedy="copy or export it again")
+    # DICOM first: the 128 bytes before its mark may be those of a TIFF (PS3.10 7.1).
+    if head_is_dicom(head):
+        return "dicom"
+    if head.startswith(PICTURE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return "picture"
     raise ImageError(
         "is not an image that radscribe reads",
-        subject=path,
+        subject=subject,
         remedy="give a DICOM, PNG, JPEG, BMP, TIFF or WebP file",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from tempfile import SpooledTemporaryFile
+from io import BytesIO
 from typing import Any
 
 from radscribe.imaging import phantom
@@ -50,29 +50,16 @@ EXAMPLES = (
 )
 
 
-class Examples:
-    """The examples, each drawn when it is first asked for."""
-
-    def all(self) -> list[dict[str, Any]]:
-        """What there is."""
-        return [example.to_dict() for example in EXAMPLES]
-
-    def find(self, name: str) -> Example | None:
-        """One by its id."""
-        return next((example for example in EXAMPLES if example.id == name), None)
-
-    def files(self, example: Example) -> list[UploadedFile]:
-        """The example's views as if they had been uploaded."""
-        files = []
-        for n, view in enumerate(example.views):
-            data = png(example, n)
-            content: SpooledTemporaryFile[bytes] = SpooledTemporaryFile()  # noqa: SIM115  the form closes it
-            content.write(data)
-            files.append(UploadedFile(f"{example.id}-{view.lower()}.png", content, len(data)))
-        return files
+def uploaded(example: Example) -> list[UploadedFile]:
+    """The example's views as if they had been uploaded."""
+    drawn = [png(example, n) for n in range(len(example.views))]
+    return [
+        UploadedFile(f"{example.id}-{view.lower()}.png", BytesIO(data), len(data))
+        for view, data in zip(example.views, drawn, strict=True)
+    ]
 
 
 @lru_cache(maxsize=16)
 def png(example: Example, n: int) -> bytes:
-    """One view of an example as an 8-bit PNG file."""
+    """One view of an example as an 8-bit PNG file, drawn when it is first asked for."""
     return as_png(phantom.draw(example.seed, example.findings, example.views[n]).radiograph.pixels)

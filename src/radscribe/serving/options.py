@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,7 +88,7 @@ def _integer(fields: Mapping[str, str], name: str, default: int) -> int:
     text = fields.get(name, "").strip()
     if not text:
         return default
-    if not (text.isascii() and text.lstrip("-").isdigit() and len(text) < 10):
+    if not re.fullmatch("-?[0-9]{1,9}", text):
         raise Problem("invalid", f"{name} is no whole number; give one.")
     return int(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http
 from typing import Any
 
@@ -32,6 +33,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "queue-full": (429, "Too many studies are under way"),
     "internal": (500, "The service failed"),
     "not-ready": (503, "The service is not ready"),
+    "storage-full": (507, "The service's disk is full"),
 }
 
 # What the framework raises by itself.
@@ -64,6 +66,13 @@ class Problem(Exception):
             **self.members,
         }
         return Response(msgspec.json.encode(body), status, self.headers, MEDIA_TYPE)
+
+
+def storage_full() -> Problem:
+    """The answer where an upload finds no room on the service's disk."""
+    return Problem(
+        "storage-full", "Delete studies that are not needed, or ask who runs the service for a larger disk."
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -99,6 +108,11 @@ def install(app: FastAPI) -> None:
         detail = "The database does not answer; try again in a moment."
         return Problem("not-ready", detail, headers={"Retry-After": "5"}).response()
 
+    async def system(request: Request, error: Exception) -> Response:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return storage_full().response()
+        raise error
+
     async def failed(request: Request, error: Exception) -> Response:
         detail = "This should not have happened; the service's log says more. Try again, or report it."
         return Problem("internal", detail).response()
@@ -108,4 +122,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientDisconnect, gone_away)
     app.add_exception_handler(OperationalError, store_silent)
+    app.add_exception_handler(OSError, system)
     app.add_exception_handler(Exception, failed)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import radscribe
 from radscribe.bundle import format as bundle_format
-from radscribe.serving.examples import Examples
 from radscribe.serving.intake import Intake
 from radscribe.serving.metrics import Metrics
 from radscribe.serving.queue import StudyQueue
@@ -41,9 +43,11 @@ class Service:
         self.bundle_folder: Path = bundle_format.locate(settings.bundle)
         self.spec = bundle_format.describe(self.bundle_folder)
         engine = load() if load else radscribe.load(self.bundle_folder, threads=settings.threads)
+        # Warnings quote them too. `catch_warnings` is no help among threads: leaving it in one of them brings
+        # back the filters that another had set aside. So this stands before the first thread.
+        warnings.simplefilter("ignore")
         self.store = Store(settings.store, settings.database)
         self.queue = StudyQueue(settings.queue)
-        self.examples = Examples()
         self.intake = Intake(settings, self.store, self.queue, engine.bundle)
         if taken := self.intake.take_up():
             log.warning("took up %d studies that were accepted before", taken)
@@ -60,6 +64,12 @@ class Service:
     def ready(self) -> bool:
         """Whether studies are taken and captioned."""
         return not self.draining and self.worker.alive
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the disks that a study is written to have as much left as the settings ask for."""
+        folders = (self.settings.store, Path(tempfile.gettempdir()))
+        return all(shutil.disk_usage(folder).free >= self.settings.free_bytes for folder in folders)
 
     def drain(self) -> bool:
         """Take nothing more, and wait for what was accepted; False where the time was too short."""

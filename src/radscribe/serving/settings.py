@@ -37,6 +37,7 @@ class Settings:
     bundle, threads : of `radscribe.load`.
     queue : studies that may be under way at once, uploads included; the next one is answered 429.
     retain_days : after which a study is erased; None keeps it.
+    free_bytes : what studies leave free of the disks of the store and of temporary files; else 507.
     keep_identifiers : keep files as they came; else all but what makes the picture is removed first.
     allowed_hosts : further names in the Host header that are answered while on loopback.
     drain_seconds : what SIGTERM leaves for studies that were accepted; what is not done then is taken up at
@@ -44,7 +45,7 @@ class Settings:
 
     Raises
     ------
-    UsageError : a host that is not loopback without credentials.
+    UsageError : a host that is not loopback, or a further name, without credentials.
     """
 
     store: Path
@@ -57,16 +58,19 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     queue: int = 128
     retain_days: float | None = None
+    free_bytes: int = 1024 * MEGABYTE
     keep_identifiers: bool = False
     drain_seconds: float = 30.0
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if not self.on_loopback and not self.credentials:
+        # A further name is one by which a proxy on this machine is reached by others.
+        if (self.allowed_hosts or not self.on_loopback) and not self.credentials:
             raise UsageError(
                 "others could reach the service without a password",
-                subject=f"--host {self.host}",
-                remedy="add --token-file or --basic, or stay on 127.0.0.1",
+                subject=f"--host {self.host}"
+                + "".join(f" --allow-host {name}" for name in self.allowed_hosts),
+                remedy="add --token-file or --basic, or stay on 127.0.0.1 by its own names",
             )
 
     @property

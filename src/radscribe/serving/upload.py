@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
+from typing import IO
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -29,7 +30,7 @@ class UploadedFile:
     """A file of the form, and what the client calls it: only ever shown."""
 
     name: str
-    content: SpooledTemporaryFile[bytes]
+    content: IO[bytes]
     size: int = 0
 
 

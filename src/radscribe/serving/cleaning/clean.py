@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -14,7 +12,7 @@ from radscribe.errors import ImageError
 from radscribe.imaging.limits import check_size
 from radscribe.imaging.picture import read_picture
 from radscribe.imaging.radiograph import View
-from radscribe.imaging.reader import PICTURE_SIGNATURES, head_is_dicom
+from radscribe.imaging.reader import PICTURE_SIGNATURES, kind_of
 from radscribe.serving.cleaning.dicom import clean_dicom
 from radscribe.serving.cleaning.pictures import clean_jpeg, clean_png
 
@@ -47,23 +45,15 @@ def clean(data: bytes, name: str, max_pixels: int, *, keep_identifiers: bool = F
     ------
     ImageError : no format that is read, damaged, or of more than `max_pixels`.
     """
-    if not data:
-        raise ImageError("is empty (0 bytes)", subject=name, remedy="copy or export it again")
-    if head_is_dicom(data[:132]):
+    if kind_of(data[:132], name) == "dicom":
         cleaned, height, width, view = clean_dicom(data, name)
         image = CleanImage(cleaned, ".dcm", height, width, view)
     elif data.startswith(PNG):
         image = CleanImage(*clean_png(data, name))
     elif data.startswith(JPEG):
         image = CleanImage(*clean_jpeg(data, name))
-    elif data.startswith(PICTURE_SIGNATURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
-        image = _as_png(data, name)
     else:
-        raise ImageError(
-            "is not an image that radscribe reads",
-            subject=name,
-            remedy="give a DICOM, PNG, JPEG, BMP, TIFF or WebP file",
-        )
+        image = _as_png(data, name)
     check_size(image.width, image.height, name)
     if image.width * image.height > max_pixels:
         raise ImageError(
@@ -79,13 +69,7 @@ def clean(data: bytes, name: str, max_pixels: int, *, keep_identifiers: bool = F
 
 def _as_png(data: bytes, name: str) -> CleanImage:
     """BMP, TIFF and WebP, whose levels of 8 or 16 bits a grey PNG holds exactly."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        try:
-            radiograph = read_picture(Path(file.name))
-        except ImageError as error:
-            raise ImageError(error.problem, subject=name, remedy=error.remedy) from error
+    radiograph = read_picture(name, BytesIO(data))
     bits = radiograph.provenance.bits or 8
     levels = np.rint(radiograph.pixels * np.float32(2**bits - 1))
     buffer = BytesIO()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from io import BytesIO
 
 from pydicom import Dataset, dcmread
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -54,6 +54,9 @@ KEPT = (
 )
 # They say the view; free text among them, so that only what was understood is written back.
 VIEW = ("ViewPosition", "ViewCodeSequence", "PatientOrientation", "SeriesDescription")
+# Of an item of a kept sequence; `specific_tags` filters the top level alone.
+LUT_SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
+LUT_KEPT = frozenset(map(tag_for_keyword, ("LUTDescriptor", "LUTData", "ModalityLUTType")))
 VIEW_POSITION: dict[View, str] = {"PA": "PA", "AP": "AP", "lateral": "LL"}
 
 
@@ -65,11 +68,8 @@ def clean_dicom(data: bytes, name: str) -> tuple[bytes, int, int, View]:
     ImageError : it cannot be read.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check_inflated_size(BytesIO(data), name)
-            dataset = dcmread(BytesIO(data), force=True, specific_tags=[*KEPT, *VIEW])
-            return _cleaned(dataset)
+        check_inflated_size(BytesIO(data), name)
+        return _cleaned(dcmread(BytesIO(data), force=True, specific_tags=[*KEPT, *VIEW]))
     except ImageError:
         raise
     except Exception as error:  # the boundary to pydicom, which raises many kinds
@@ -89,10 +89,10 @@ def _cleaned(dataset: Dataset) -> tuple[bytes, int, int, View]:
         dataset.ViewPosition = VIEW_POSITION[view]
     elif view == "frontal":
         dataset.PatientOrientation = ["L", "F"]
-    for keyword in ("ModalityLUTSequence", "VOILUTSequence"):
+    for keyword in LUT_SEQUENCES:
         for item in dataset.get(keyword) or []:
-            if "LUTExplanation" in item:
-                del item.LUTExplanation
+            for tag in set(item.keys()) - LUT_KEPT:
+                del item[tag]
     syntax = dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)
     dataset.file_meta = FileMetaDataset()
     deflated = syntax == DeflatedExplicitVRLittleEndian

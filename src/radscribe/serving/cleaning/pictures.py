@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
@@ -40,7 +39,7 @@ def clean_png(data: bytes, name: str) -> Picture:
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise _damaged(name, "no image header")
     width, height = struct.unpack(">II", data[16:24])
-    check_size(width, height, name)
+    check_size(width, height, name)  # here, as Pillow decodes the pixels to come to EXIF behind them
     if found & PNG_WITH_ORIENTATION and (orientation := _orientation(data, name)) > 1:
         kept.insert(2, _png_chunk(b"eXIf", _exif(orientation)))
         if orientation >= 5:
@@ -49,8 +48,11 @@ def clean_png(data: bytes, name: str) -> Picture:
 
 
 def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
-    at, kind = 8, b""
+    at, kind, left = 8, b"", _most_parts(data)
     while kind != b"IEND":
+        left -= 1
+        if left < 0:
+            raise _damaged(name, "it has too many chunks")
         head = data[at : at + 8]
         end = at + 12 + int.from_bytes(head[:4])
         kind = head[4:]
@@ -60,18 +62,22 @@ def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
         at = end
 
 
+def _most_parts(data: bytes) -> int:
+    """Chunks or segments that a sound file has at most: libpng puts 8 kB into a chunk."""
+    return 10_000 + len(data) // 4096
+
+
 def _png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def clean_jpeg(data: bytes, name: str) -> Picture:
     """The first picture of a JPEG file without application segments and comments; raises `ImageError`."""
+    segments = list(_segments(data, name))  # before Pillow reads them, as it takes any number
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(BytesIO(data), formats=["JPEG", "MPO"]) as image:
-                width, height = image.size
-                orientation = int(image.getexif().get(ORIENTATION, 1))
+        with Image.open(BytesIO(data), formats=["JPEG", "MPO"]) as image:
+            width, height = image.size
+            orientation = int(image.getexif().get(ORIENTATION, 1))
     except Image.DecompressionBombError as error:
         raise ImageError(
             "claims more pixels than any radiograph has", subject=name, remedy="export it smaller"
@@ -84,19 +90,19 @@ def clean_jpeg(data: bytes, name: str) -> Picture:
         kept.append(b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
         if orientation >= 5:
             height, width = width, height
-    kept += _segments(data)
-    return b"".join(kept), ".jpg", height, width
+    return b"".join(kept + segments), ".jpg", height, width
 
 
-def _segments(data: bytes) -> Iterator[bytes]:
+def _segments(data: bytes, name: str) -> Iterator[bytes]:
     """Segments that decide the pixels, each with the coded data behind it, to the end of the image."""
-    at = 2
-    while at + 4 <= len(data):
+    at, left = 2, _most_parts(data)
+    while at + 4 <= len(data) and left >= 0:
+        left -= 1
         if data[at] != 0xFF or data[at + 1] == 0xFF:  # rubbish or a fill byte: on to the next marker
             match = JPEG_NEXT_MARKER.search(data, at)
-            if match is None:
-                return
-            at = match.start()
+            end = len(data) if match is None else match.start()
+            left -= end - at  # Pillow skips them one by one
+            at = end
             continue
         marker = data[at + 1]
         if marker == JPEG_END:
@@ -114,15 +120,15 @@ def _segments(data: bytes) -> Iterator[bytes]:
         if is_jfif or is_adobe or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             yield data[at:end]
         at = end
+    if left < 0:
+        raise _damaged(name, "it has too many segments")
     yield b"\xff\xd9"
 
 
 def _orientation(data: bytes, name: str) -> int:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(BytesIO(data), formats=["PNG"]) as image:
-                value = int(image.getexif().get(ORIENTATION, 1))
+        with Image.open(BytesIO(data), formats=["PNG"]) as image:
+            value = int(image.getexif().get(ORIENTATION, 1))
     except Exception as error:  # as above
         raise _damaged(name, one_line(error)) from error
     return value if 1 <= value <= 8 else 1

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from radscribe.serving.intake import Accepted
 from radscribe.serving.options import FIELDS, Asked, one_line, parse
-from radscribe.serving.problems import Problem
+from radscribe.serving.problems import Problem, storage_full
 from radscribe.serving.routes import schemas
 from radscribe.serving.routes.common import Actor, Json, Serving, StudyId, find, find_present, problems
 from radscribe.serving.service import Service
@@ -65,7 +65,7 @@ TAKING: dict[int | str, dict[str, Any]] = {
         **TAKING,
         **problems(
             *("malformed", "cross-origin", "upload-timeout", "too-large", "unsupported-media-type"),
-            *("invalid", "queue-full"),
+            *("invalid", "queue-full", "storage-full"),
         ),
     },
     openapi_extra={
@@ -95,11 +95,13 @@ async def post(request: Request, service: Serving, actor: Actor) -> Response:
 
 
 def check_open(service: Service) -> None:
-    """Raises `Problem` 503 while the service stops."""
+    """Raises `Problem` 503 while the service stops, 507 while its disk is nearly full."""
     if not service.ready:
         raise Problem(
             "not-ready", "The service is stopping; try again in a moment.", headers={"Retry-After": "5"}
         )
+    if not service.has_room:
+        raise storage_full()
 
 
 async def accept(service: Service, files: list[UploadedFile], asked: Asked, actor: str) -> Accepted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -19,6 +20,7 @@ Number = Annotated[int, Path(ge=0, le=1000)]
 # The bytes behind an address never change, but may be deleted: ask each time, send them once.
 CACHE = {"Cache-Control": "private, no-cache"}
 PROBLEMS = problems("not-found", "gone", "invalid")
+DECODING = CapacityLimiter(2)  # at once: an image may have 67 megapixels, 270 MB until it is made smaller
 
 
 @router.get(
@@ -73,6 +75,6 @@ async def _file(service: Service, study_id: str, n: int) -> str:
 
 async def _pixels(service: Service, file: str) -> display.Floats:
     try:
-        return await run_in_threadpool(display.load, service.store.images.path(file))
+        return await to_thread.run_sync(display.load, service.store.images.path(file), limiter=DECODING)
     except ImageError as error:
         raise Problem("not-found", f"The image cannot be shown: it {error.problem}.") from error
