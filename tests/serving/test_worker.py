@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from radscribe.errors import UsageError
+from radscribe.inference.caption import Caption
+from radscribe.serving import worker
+from radscribe.serving.draft import draft_of
 from radscribe.serving.intake import Intake
 from radscribe.serving.options import CaptionOptions
 from radscribe.serving.queue import PASSED, Job, StudyQueue
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.rows import ImageRow
+from radscribe.serving.store.rows import Draft, ImageRow
 from radscribe.serving.store.store import Store
 from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
 
@@ -65,6 +70,49 @@ def test_only_the_study_at_fault_fails(
     with caplog.at_level(logging.CRITICAL):
         statuses = done(client)
     assert statuses == {str(n): "failed" if n == 42 else "done" for n in range(40, 46)}
+
+
+def test_a_draft_that_cannot_be_made_fails_its_study_alone(
+    client: TestClient, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(caption: Caption, job: Job) -> Draft:
+        if job.study == "odd":
+            raise RuntimeError("no draft of this")
+        return draft_of(caption, job)
+
+    monkeypatch.setattr(worker, "draft_of", breaks)
+    engine.opened.clear()
+    for study in ("a", "odd", "b"):
+        posted(client, study=study, wait=False)
+    engine.opened.set()
+    with caplog.at_level(logging.CRITICAL):
+        assert done(client) == {"a": "done", "odd": "failed", "b": "done"}
+    assert service_of(client).ready
+
+
+def test_an_engine_that_fails_after_its_last_caption_fails_nothing(
+    client: TestClient, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = engine.stream
+
+    def fails_at_its_end(sources: Iterable[list[Path]], **options: object) -> Iterator[Caption]:
+        yield from stream(sources, **options)
+        raise RuntimeError("at the end")
+
+    monkeypatch.setattr(engine, "stream", fails_at_its_end)
+    with caplog.at_level(logging.CRITICAL):
+        assert [posted(client)["status"] for _ in range(2)] == ["done", "done"]
+
+
+def test_a_database_that_does_not_take_the_mark_fails_no_study(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def silent(connection: object, study_ids: object) -> None:
+        raise OperationalError("UPDATE studies", {}, Exception("locked"))
+
+    monkeypatch.setattr(writes, "mark_running", silent)
+    assert posted(client)["status"] == "done"
+    assert "could not be marked" in caplog.text
 
 
 def test_options_that_the_engine_does_not_take_fail_with_its_reason(

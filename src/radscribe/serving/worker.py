@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
 from radscribe.serving.draft import draft_of, failed
@@ -65,8 +67,10 @@ class CaptionWorker:
             self._taken.append(first)
             try:
                 for caption in self._engine.stream(self._sources(first), **first.options.arguments()):
-                    job = self._running.popleft()
-                    self._finish(job, draft_of(caption, job))
+                    job = self._running[0]
+                    draft = draft_of(caption, job)  # it stays in hand where this fails
+                    self._running.popleft()
+                    self._finish(job, draft)
                     count += 1
             except UsageError as error:  # options that this bundle does not take
                 self._apart(str(error))
@@ -80,7 +84,7 @@ class CaptionWorker:
         """Images of the first study, and then of those that wait with the same options until none does."""
         passed = 0
         while self._taken:
-            self._store.write(writes.mark_running, [job.id for job in self._taken]).result()
+            self._mark([job.id for job in self._taken])
             while self._taken:
                 passed += 1
                 self._running.append(self._taken.popleft())
@@ -88,8 +92,17 @@ class CaptionWorker:
             if not first.alone:
                 self._taken.extend(self._queue.take(first.options, MARKED, passed))
 
+    def _mark(self, study_ids: list[str]) -> None:
+        """Mark studies as running, so that a death over them is counted; they are captioned all the same."""
+        try:
+            self._store.write(writes.mark_running, study_ids).result()
+        except SQLAlchemyError as error:
+            log.warning("studies could not be marked as running: %s", error)
+
     def _apart(self, why: str) -> None:
         """After a failure: the study at fault fails, or each of the batch is tried alone."""
+        if not (self._running or self._taken):
+            return  # it failed after its last caption
         running = list(self._running) or [self._taken.popleft()]  # none: it failed before it took any
         taken = list(self._taken)
         self._running.clear()
