@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
@@ -113,6 +114,24 @@ def test_a_database_that_does_not_take_the_mark_fails_no_study(
     monkeypatch.setattr(writes, "mark_running", silent)
     assert posted(client)["status"] == "done"
     assert "could not be marked" in caplog.text
+
+
+def test_a_draft_waits_for_a_database_that_is_silent_and_keeps_its_place(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    finish, held = writes.finish, []
+
+    def silent_twice(connection: Connection, study_id: str, draft: Draft) -> str | None:
+        held.append(service_of(client).queue.held)
+        if len(held) < 3:
+            raise OperationalError("UPDATE studies", {}, Exception("locked"))
+        return finish(connection, study_id, draft)
+
+    monkeypatch.setattr(writes, "finish", silent_twice)
+    monkeypatch.setattr(worker, "RETRY_SECONDS", 0.01)
+    assert posted(client)["status"] == "done"
+    assert held == [1, 1, 1]
+    assert service_of(client).queue.held == 0
 
 
 def test_options_that_the_engine_does_not_take_fail_with_its_reason(

@@ -20,10 +20,12 @@ from radscribe.serving.draft import draft_of, failed
 from radscribe.serving.metrics import Metrics
 from radscribe.serving.queue import Finished, Job, StudyQueue
 from radscribe.serving.store import writes
+from radscribe.serving.store.database import SILENT
 from radscribe.serving.store.rows import Draft
 from radscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)
+RETRY_SECONDS = 5.0  # from one try to write a draft to the next
 MARKED = 32  # studies whose status is set to running in one commit
 FAILED = "the engine failed over this study; report it, with the study if you may share it"
 
@@ -121,8 +123,14 @@ class CaptionWorker:
         written.add_done_callback(partial(self._settle, job, draft))
 
     def _settle(self, job: Job, draft: Draft, written: Future[str | None]) -> None:
-        """The draft is on disk: whoever waits for it gets it."""
+        """The draft is on disk: whoever waits for it gets it. While the database is silent it waits."""
         error = written.exception()
+        if isinstance(error, SILENT):
+            log.warning("a draft waits for the database: %s", error)
+            again = threading.Timer(RETRY_SECONDS, self._finish, (job, draft))
+            again.daemon = True
+            again.start()
+            return
         self._queue.release()
         if error is None:
             self._metrics.captioned(draft.status)

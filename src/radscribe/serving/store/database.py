@@ -10,13 +10,16 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from radscribe.errors import RadscribeError, UsageError
 
 FILE = "radscribe.sqlite3"
 BUSY_SECONDS = 30
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+SILENT = (OperationalError, InterfaceError, NoConnectionError)  # it does not answer now; it may again
 
 
 def open_database(folder: Path, url: str | None) -> Engine:
