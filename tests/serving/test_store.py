@@ -227,6 +227,16 @@ def test_a_store_serves_one_process(tmp_path: Path) -> None:
     Store(tmp_path / "store").close()
 
 
+def test_a_database_serves_one_process_whatever_its_folder(tmp_path: Path, database: str | None) -> None:
+    url = database or f"sqlite:///{tmp_path / 'shared.sqlite3'}"
+    store = Store(tmp_path / "store", url)
+    for _ in range(2):  # who is turned away takes no lock along
+        with pytest.raises(RadscribeError, match="in use by another radscribe"):
+            Store(tmp_path / "other", url)
+    store.close()
+    Store(tmp_path / "other", url).close()
+
+
 def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     with store.engine.connect() as connection:
@@ -238,7 +248,9 @@ def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-@pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "postgresql://nobody@127.0.0.1:1/none"])
+@pytest.mark.parametrize(
+    "url", ["mysql://host/db", "sqlite://", "nonsense", "postgresql://nobody@127.0.0.1:1/none"]
+)
 def test_a_database_that_does_not_open_is_told_in_one_line(tmp_path: Path, url: str) -> None:
     with pytest.raises((UsageError, RadscribeError)) as error:
         Store(tmp_path / "store", url)

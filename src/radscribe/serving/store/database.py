@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLA
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from radscribe.errors import RadscribeError, UsageError
+from radscribe.serving.store.lock import locked_database
 
 FILE = "radscribe.sqlite3"
 BUSY_SECONDS = 30
@@ -22,28 +25,36 @@ DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "
 SILENT = (OperationalError, InterfaceError, NoConnectionError)  # it does not answer now; it may again
 
 
-def open_database(folder: Path, url: str | None) -> Engine:
-    """An engine on a database that has been migrated.
+@contextmanager
+def open_database(folder: Path, url: str | None) -> Iterator[Engine]:
+    """An engine on a database that has been migrated and that no other process serves from.
 
     Raises
     ------
     UsageError : a URL of another database.
-    RadscribeError : it cannot be reached or is newer than this radscribe.
+    RadscribeError : it cannot be reached, is in use, or is newer than this radscribe.
     """
     engine = _engine(folder, url)
     shown = engine.url.render_as_string(hide_password=True)
-    try:
-        migrate(engine)
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error)
-        raise RadscribeError(
-            f"the database does not open: {reason}", subject=shown, remedy="check that it runs and its URL"
-        ) from error
-    except CommandError as error:
-        raise RadscribeError(
-            f"the database is not one of this radscribe: {error}", subject=shown, remedy="update radscribe"
-        ) from error
-    return engine
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked_database(engine))
+            held.callback(engine.dispose)
+            migrate(engine)
+        except (SQLAlchemyError, OSError) as error:
+            reason = str(getattr(error, "orig", None) or error)
+            raise RadscribeError(
+                f"the database does not open: {reason}",
+                subject=shown,
+                remedy="check that it runs and its URL",
+            ) from error
+        except CommandError as error:
+            raise RadscribeError(
+                f"the database is not one of this radscribe: {error}",
+                subject=shown,
+                remedy="update radscribe",
+            ) from error
+        yield engine
 
 
 def _engine(folder: Path, url: str | None) -> Engine:
@@ -53,9 +64,10 @@ def _engine(folder: Path, url: str | None) -> Engine:
         parsed = make_url(url)
     except ArgumentError:
         raise UsageError("is no database URL", subject="--database", remedy="see docs/serving.md") from None
-    if parsed.drivername not in DRIVERS:
+    in_memory = parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:")
+    if parsed.drivername not in DRIVERS or in_memory:
         raise UsageError(
-            f"is of {parsed.drivername}",
+            "is in memory" if in_memory else f"is of {parsed.drivername}",
             subject="--database",
             remedy="give postgresql://user:password@host/name or sqlite:///file",
         )
