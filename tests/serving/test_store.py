@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text, update
@@ -59,6 +61,22 @@ def actions(store: Store, study_id: str) -> list[str]:
 def test_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
     with store.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_migration_that_fails_halfway_leaves_nothing(
+    tmp_path: Path, database: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(op, "create_index", Mock(side_effect=OSError("the disk is full")))
+        with pytest.raises(RadscribeError, match="the disk is full"):
+            Store(tmp_path / "store", database)
+    Store(tmp_path / "store", database).close()
+
+
+def test_an_error_of_the_database_tells_no_text(store: Store) -> None:
+    with pytest.raises(IntegrityError) as error:
+        review(store, new_id(), "said of a patient")
+    assert "patient" not in str(error.value)
 
 
 def test_a_study_comes_back_as_it_was_written(store: Store) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
@@ -72,20 +72,25 @@ def _engine(folder: Path, url: str | None) -> Engine:
             remedy="give postgresql://user:password@host/name or sqlite:///file",
         )
     try:
-        # A server may have been restarted since a connection was used; a file was not.
-        remote = parsed.drivername != "sqlite"
-        engine = create_engine(parsed.set(drivername=DRIVERS[parsed.drivername]), pool_pre_ping=remote)
+        engine = create_engine(
+            parsed.set(drivername=DRIVERS[parsed.drivername]),
+            # A server may have been restarted since a connection was used; a file was not.
+            pool_pre_ping=parsed.drivername != "sqlite",
+            hide_parameters=True,  # an error goes to the log; texts and names do not
+        )
     except ImportError:
         raise UsageError(
             "PostgreSQL needs psycopg", subject="--database", remedy='run: pip install "radscribe[postgres]"'
         ) from None
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "connect", _set_up)
+        event.listen(engine, "begin", _begin)
     return engine
 
 
-def _set_pragmas(connection: Any, record: object) -> None:
+def _set_up(connection: Any, record: object) -> None:
     """Readers do not wait for the writer; a commit is on disk when it returns; references hold."""
+    connection.isolation_level = None  # else sqlite3 commits before and after it makes a table
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",
@@ -93,6 +98,10 @@ def _set_pragmas(connection: Any, record: object) -> None:
         f"busy_timeout = {BUSY_SECONDS * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
