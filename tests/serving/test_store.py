@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -15,8 +16,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import QueuePool
 
 from radscribe.errors import RadscribeError, UsageError
+from radscribe.serving import export
 from radscribe.serving.store import reads, writes
 from radscribe.serving.store.ids import new_id
 from radscribe.serving.store.images import ImageFolder
@@ -205,6 +208,28 @@ def test_retention_erases_old_studies_and_keeps_their_trail(store: Store) -> Non
     with store.engine.connect() as connection:
         trail = connection.execute(select(audit.c.details).where(audit.c.study_id == old))
         assert "patient" not in "".join(trail.scalars())
+
+
+def test_who_reads_reviews_slowly_holds_no_connection(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reads, "PAGE", 2)
+    said = [add(store) for _ in range(5)]
+    for study_id in said:
+        review(store, study_id, "Clear.", "reject" if study_id == said[1] else "accept")
+    lines = export.studies(store)
+    read = [next(lines).id]
+    pool = store.engine.pool
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedout() == 0
+    assert read + [study.id for study in lines] == [s for s in sorted(said) if s != said[1]]
+
+
+def test_the_writer_does_not_wait_for_readers(store: Store) -> None:
+    with ExitStack() as readers:
+        pool = store.engine.pool
+        assert isinstance(pool, QueuePool)
+        for _ in range(pool.size() + pool._max_overflow):
+            readers.enter_context(store.engine.connect())
+        assert store.write(lambda connection: 1).result(5) == 1
 
 
 def test_many_writers_at_once_lose_nothing(store: Store) -> None:

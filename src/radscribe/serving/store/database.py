@@ -26,21 +26,24 @@ SILENT = (OperationalError, InterfaceError, NoConnectionError)  # it does not an
 
 
 @contextmanager
-def open_database(folder: Path, url: str | None) -> Iterator[Engine]:
-    """An engine on a database that has been migrated and that no other process serves from.
+def open_database(folder: Path, url: str | None) -> Iterator[tuple[Engine, Engine]]:
+    """Engines on a database that has been migrated and that no other process serves from.
+
+    The first is for readers, the second for the writer, who never waits until they give a connection back.
 
     Raises
     ------
     UsageError : a URL of another database.
     RadscribeError : it cannot be reached, is in use, or is newer than this radscribe.
     """
-    engine = _engine(folder, url)
+    engine, writing = _engine(folder, url), _engine(folder, url)
     shown = engine.url.render_as_string(hide_password=True)
     with ExitStack() as held:
         try:
             held.enter_context(locked_database(engine))
             held.callback(engine.dispose)
-            migrate(engine)
+            held.callback(writing.dispose)
+            migrate(writing)
         except (SQLAlchemyError, OSError) as error:
             reason = str(getattr(error, "orig", None) or error)
             raise RadscribeError(
@@ -54,7 +57,7 @@ def open_database(folder: Path, url: str | None) -> Iterator[Engine]:
                 subject=shown,
                 remedy="update radscribe",
             ) from error
-        yield engine
+        yield engine, writing
 
 
 def _engine(folder: Path, url: str | None) -> Engine:

@@ -49,8 +49,8 @@ class Store:
                 raise RadscribeError(
                     f"cannot be the store: {error.strerror}", subject=folder, remedy="name another --store"
                 ) from error
-            self.engine = held.enter_context(open_database(self.folder, url))
-            self.writer = Writer(self.engine)
+            self.engine, writing = held.enter_context(open_database(self.folder, url))
+            self.writer = Writer(writing)
             self._held = held.pop_all()
 
     def close(self) -> None:
