@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -163,6 +164,24 @@ def test_what_a_crash_left_half_written_goes_at_the_start_and_not_while_it_is_wr
     assert not partial.exists()
 
 
+def test_a_file_is_not_seen_half_written_and_is_on_disk_even_where_it_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ImageFolder(tmp_path)
+    sync, seen = os.fsync, []
+
+    def syncs(descriptor: int) -> None:
+        seen.append(list(folder.files()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", syncs)
+    file = folder.name(b"picture", ".png")
+    folder.put(file, b"picture")
+    assert seen == [[], [file]]  # the file, and then its folder
+    folder.put(file, b"picture")
+    assert len(seen) == 3
+
+
 def test_pages_follow_each_other_and_leave_out_what_was_deleted(store: Store) -> None:
     all_ids = [add(store, created=f"2026-01-01T00:00:0{n}.000Z") for n in range(5)]
     newest_first = sorted(all_ids, reverse=True)
@@ -208,6 +227,18 @@ def test_retention_erases_old_studies_and_keeps_their_trail(store: Store) -> Non
     with store.engine.connect() as connection:
         trail = connection.execute(select(audit.c.details).where(audit.c.study_id == old))
         assert "patient" not in "".join(trail.scalars())
+
+
+def test_retention_leaves_no_text_in_sqlite_files(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    old = add(store, "ward 3", created="2020-01-01T00:00:00.000Z")
+    review(store, old, "said of a patient " * 500)
+    files = list(store.folder.glob("radscribe.sqlite3*"))
+    store.sweep(30)
+    left = b"".join(file.read_bytes() for file in files if file.exists())
+    store.close()
+    assert b"of a patient" not in left
+    assert b"ward 3" not in left
 
 
 def test_who_reads_reviews_slowly_holds_no_connection(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +92,16 @@ def _engine(folder: Path, url: str | None) -> Engine:
 
 
 def _set_up(connection: Any, record: object) -> None:
-    """Readers do not wait for the writer; a commit is on disk when it returns; references hold."""
+    """Readers do not wait for the writer; a commit is on disk when it returns; references hold.
+
+    What is erased is overwritten.
+    """
     connection.isolation_level = None  # else sqlite3 commits before and after it makes a table
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        "secure_delete = ON",
         f"busy_timeout = {BUSY_SECONDS * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
@@ -105,6 +109,14 @@ def _set_up(connection: Any, record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
+
+
+def shed(engine: Engine) -> None:
+    """Empty SQLite's log, which holds the pages as they were before something was erased."""
+    if engine.dialect.name != "sqlite":
+        return
+    with closing(engine.raw_connection()) as connection:  # not in a transaction
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:

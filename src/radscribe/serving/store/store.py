@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from radscribe.errors import RadscribeError
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.database import open_database
+from radscribe.serving.store.database import open_database, shed
 from radscribe.serving.store.images import ImageFolder
 from radscribe.serving.store.lock import locked_file
 from radscribe.serving.store.writer import Writer
@@ -96,6 +96,7 @@ class Store:
             while ids := self.read(reads.created_before, limit, AT_ONCE):
                 self._remove(self.write(_erase_all, ids).result())
                 erased += len(ids)
+            shed(self.engine)
         names = list(self.images.files())
         for start in range(0, len(names), AT_ONCE):
             self._remove(names[start : start + AT_ONCE])
