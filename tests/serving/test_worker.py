@@ -136,6 +136,20 @@ def test_a_draft_waits_for_a_database_that_is_silent_and_keeps_its_place(
     assert service_of(client).queue.held == 0
 
 
+def test_an_engine_that_hangs_is_told(serve: Serve, engine: QuickEngine) -> None:
+    client = serve(stuck_seconds=0.05)
+    assert client.get("/readyz").status_code == 200
+    assert "radscribe_engine_silent_seconds 0.0" in client.get("/metrics").text
+    engine.opened.clear()
+    posted(client, wait=False)
+    time.sleep(0.1)
+    assert "hang" in client.get("/readyz").json()["detail"]
+    assert "radscribe_engine_silent_seconds 0.0" not in client.get("/metrics").text
+    engine.opened.set()
+    assert service_of(client).queue.wait_empty(10)
+    assert client.get("/readyz").status_code == 200
+
+
 def test_options_that_the_engine_does_not_take_fail_with_its_reason(
     client: TestClient, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ class CaptionWorker:
         self._engine, self._queue, self._store, self._metrics = engine, queue, store, metrics
         self._taken: deque[Job] = deque()  # off the queue, still to be handed to the engine
         self._running: deque[Job] = deque()  # handed to the engine, in order
+        self._heard = 0.0  # when the engine last took a batch or gave a caption
         self._thread = threading.Thread(target=self._run, name="caption-worker", daemon=True)
         self._thread.start()
 
@@ -57,6 +58,11 @@ class CaptionWorker:
     def alive(self) -> bool:
         """Whether studies are still captioned."""
         return self._thread.is_alive()
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since the engine last gave a sign of life; 0 where it has nothing to do."""
+        return time.monotonic() - self._heard if self._running or self._taken else 0.0
 
     def close(self) -> None:
         """Stop after the studies that the engine has."""
@@ -66,9 +72,11 @@ class CaptionWorker:
     def _run(self) -> None:
         while (first := self._queue.wait()) is not None:
             started, count = time.perf_counter(), 0
+            self._heard = time.monotonic()
             self._taken.append(first)
             try:
                 for caption in self._engine.stream(self._sources(first), **first.options.arguments()):
+                    self._heard = time.monotonic()
                     job = self._running[0]
                     draft = draft_of(caption, job)  # it stays in hand where this fails
                     self._running.popleft()
