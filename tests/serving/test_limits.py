@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from radscribe.serving.routes import examples
 from radscribe.serving.settings import Limits
+from radscribe.serving.store.database import SILENT
 from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
 
 BOUNDARY = b"xyz"
@@ -160,3 +161,16 @@ def test_an_error_of_the_server_shows_nothing_of_its_insides(client: TestClient)
     problem(response, 500)
     assert "secret" not in response.text
     assert "/srv" not in response.text
+
+
+@pytest.mark.parametrize("silence", SILENT)
+def test_a_database_that_does_not_answer_is_told(
+    client: TestClient, silence: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*arguments: object, **options: object) -> None:
+        raise silence("SELECT", {}, Exception("down"))
+
+    monkeypatch.setattr(service_of(client).store, "read", silent)
+    response = client.get("/v1/captions")
+    problem(response, 503)
+    assert response.headers["retry-after"]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import QueuePool
 
 from radscribe.errors import RadscribeError, UsageError
+from radscribe.serving import export
 from radscribe.serving.store import reads, writes
 from radscribe.serving.store.ids import new_id
 from radscribe.serving.store.images import ImageFolder
@@ -59,6 +65,22 @@ def actions(store: Store, study_id: str) -> list[str]:
 def test_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
     with store.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_migration_that_fails_halfway_leaves_nothing(
+    tmp_path: Path, database: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(op, "create_index", Mock(side_effect=OSError("the disk is full")))
+        with pytest.raises(RadscribeError, match="the disk is full"):
+            Store(tmp_path / "store", database)
+    Store(tmp_path / "store", database).close()
+
+
+def test_an_error_of_the_database_tells_no_text(store: Store) -> None:
+    with pytest.raises(IntegrityError) as error:
+        review(store, new_id(), "said of a patient")
+    assert "patient" not in str(error.value)
 
 
 def test_a_study_comes_back_as_it_was_written(store: Store) -> None:
@@ -142,6 +164,24 @@ def test_what_a_crash_left_half_written_goes_at_the_start_and_not_while_it_is_wr
     assert not partial.exists()
 
 
+def test_a_file_is_not_seen_half_written_and_is_on_disk_even_where_it_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ImageFolder(tmp_path)
+    sync, seen = os.fsync, []
+
+    def syncs(descriptor: int) -> None:
+        seen.append(list(folder.files()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", syncs)
+    file = folder.name(b"picture", ".png")
+    folder.put(file, b"picture")
+    assert seen == [[], [file]]  # the file, and then its folder
+    folder.put(file, b"picture")
+    assert len(seen) == 3
+
+
 def test_pages_follow_each_other_and_leave_out_what_was_deleted(store: Store) -> None:
     all_ids = [add(store, created=f"2026-01-01T00:00:0{n}.000Z") for n in range(5)]
     newest_first = sorted(all_ids, reverse=True)
@@ -189,6 +229,40 @@ def test_retention_erases_old_studies_and_keeps_their_trail(store: Store) -> Non
         assert "patient" not in "".join(trail.scalars())
 
 
+def test_retention_leaves_no_text_in_sqlite_files(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    old = add(store, "ward 3", created="2020-01-01T00:00:00.000Z")
+    review(store, old, "said of a patient " * 500)
+    files = list(store.folder.glob("radscribe.sqlite3*"))
+    store.sweep(30)
+    left = b"".join(file.read_bytes() for file in files if file.exists())
+    store.close()
+    assert b"of a patient" not in left
+    assert b"ward 3" not in left
+
+
+def test_who_reads_reviews_slowly_holds_no_connection(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reads, "PAGE", 2)
+    said = [add(store) for _ in range(5)]
+    for study_id in said:
+        review(store, study_id, "Clear.", "reject" if study_id == said[1] else "accept")
+    lines = export.studies(store)
+    read = [next(lines).id]
+    pool = store.engine.pool
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedout() == 0
+    assert read + [study.id for study in lines] == [s for s in sorted(said) if s != said[1]]
+
+
+def test_the_writer_does_not_wait_for_readers(store: Store) -> None:
+    with ExitStack() as readers:
+        pool = store.engine.pool
+        assert isinstance(pool, QueuePool)
+        for _ in range(pool.size() + pool._max_overflow):
+            readers.enter_context(store.engine.connect())
+        assert store.write(lambda connection: 1).result(5) == 1
+
+
 def test_many_writers_at_once_lose_nothing(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         written = list(pool.map(lambda n: add(store, str(n)), range(64)))
@@ -227,6 +301,16 @@ def test_a_store_serves_one_process(tmp_path: Path) -> None:
     Store(tmp_path / "store").close()
 
 
+def test_a_database_serves_one_process_whatever_its_folder(tmp_path: Path, database: str | None) -> None:
+    url = database or f"sqlite:///{tmp_path / 'shared.sqlite3'}"
+    store = Store(tmp_path / "store", url)
+    for _ in range(2):  # who is turned away takes no lock along
+        with pytest.raises(RadscribeError, match="in use by another radscribe"):
+            Store(tmp_path / "other", url)
+    store.close()
+    Store(tmp_path / "other", url).close()
+
+
 def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     with store.engine.connect() as connection:
@@ -238,7 +322,9 @@ def test_sqlite_commits_reach_the_disk(tmp_path: Path) -> None:
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-@pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "postgresql://nobody@127.0.0.1:1/none"])
+@pytest.mark.parametrize(
+    "url", ["mysql://host/db", "sqlite://", "nonsense", "postgresql://nobody@127.0.0.1:1/none"]
+)
 def test_a_database_that_does_not_open_is_told_in_one_line(tmp_path: Path, url: str) -> None:
     with pytest.raises((UsageError, RadscribeError)) as error:
         Store(tmp_path / "store", url)

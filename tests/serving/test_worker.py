@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from radscribe.errors import UsageError
+from radscribe.inference.caption import Caption
+from radscribe.serving import worker
+from radscribe.serving.draft import draft_of
 from radscribe.serving.intake import Intake
 from radscribe.serving.options import CaptionOptions
 from radscribe.serving.queue import PASSED, Job, StudyQueue
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.rows import ImageRow
+from radscribe.serving.store.rows import Draft, ImageRow
 from radscribe.serving.store.store import Store
-from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
+from tests.serving.conftest import QuickEngine, Serve, picture, posted, service_of
 
 
 def done(client: TestClient) -> dict[str, str]:
@@ -67,6 +75,81 @@ def test_only_the_study_at_fault_fails(
     assert statuses == {str(n): "failed" if n == 42 else "done" for n in range(40, 46)}
 
 
+def test_a_draft_that_cannot_be_made_fails_its_study_alone(
+    client: TestClient, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(caption: Caption, job: Job) -> Draft:
+        if job.study == "odd":
+            raise RuntimeError("no draft of this")
+        return draft_of(caption, job)
+
+    monkeypatch.setattr(worker, "draft_of", breaks)
+    engine.opened.clear()
+    for study in ("a", "odd", "b"):
+        posted(client, study=study, wait=False)
+    engine.opened.set()
+    with caplog.at_level(logging.CRITICAL):
+        assert done(client) == {"a": "done", "odd": "failed", "b": "done"}
+    assert service_of(client).ready
+
+
+def test_an_engine_that_fails_after_its_last_caption_fails_nothing(
+    client: TestClient, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = engine.stream
+
+    def fails_at_its_end(sources: Iterable[list[Path]], **options: object) -> Iterator[Caption]:
+        yield from stream(sources, **options)
+        raise RuntimeError("at the end")
+
+    monkeypatch.setattr(engine, "stream", fails_at_its_end)
+    with caplog.at_level(logging.CRITICAL):
+        assert [posted(client)["status"] for _ in range(2)] == ["done", "done"]
+
+
+def test_a_database_that_does_not_take_the_mark_fails_no_study(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def silent(connection: object, study_ids: object) -> None:
+        raise OperationalError("UPDATE studies", {}, Exception("locked"))
+
+    monkeypatch.setattr(writes, "mark_running", silent)
+    assert posted(client)["status"] == "done"
+    assert "could not be marked" in caplog.text
+
+
+def test_a_draft_waits_for_a_database_that_is_silent_and_keeps_its_place(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    finish, held = writes.finish, []
+
+    def silent_twice(connection: Connection, study_id: str, draft: Draft) -> str | None:
+        held.append(service_of(client).queue.held)
+        if len(held) < 3:
+            raise OperationalError("UPDATE studies", {}, Exception("locked"))
+        return finish(connection, study_id, draft)
+
+    monkeypatch.setattr(writes, "finish", silent_twice)
+    monkeypatch.setattr(worker, "RETRY_SECONDS", 0.01)
+    assert posted(client)["status"] == "done"
+    assert held == [1, 1, 1]
+    assert service_of(client).queue.held == 0
+
+
+def test_an_engine_that_hangs_is_told(serve: Serve, engine: QuickEngine) -> None:
+    client = serve(stuck_seconds=0.05)
+    assert client.get("/readyz").status_code == 200
+    assert "radscribe_engine_silent_seconds 0.0" in client.get("/metrics").text
+    engine.opened.clear()
+    posted(client, wait=False)
+    time.sleep(0.1)
+    assert "hang" in client.get("/readyz").json()["detail"]
+    assert "radscribe_engine_silent_seconds 0.0" not in client.get("/metrics").text
+    engine.opened.set()
+    assert service_of(client).queue.wait_empty(10)
+    assert client.get("/readyz").status_code == 200
+
+
 def test_options_that_the_engine_does_not_take_fail_with_its_reason(
     client: TestClient, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,14 +171,31 @@ def test_a_study_that_was_deleted_while_it_waited_gets_no_draft(
     client.delete(f"/v1/captions/{record['id']}")
     engine.opened.set()
     assert done(client) == {}
-    assert client.get(f"/v1/captions/{record['id']}").json()["caption"] is None
+    told = client.get(f"/v1/captions/{record['id']}").json()
+    assert (told["caption"], told["status"]) == (None, "failed")
 
 
 def test_who_hangs_up_gives_no_place_away(client: TestClient) -> None:
-    for _ in range(5):
-        assert post(client, ("a.png", b"")).status_code == 200
-        assert post(client).status_code in (415, 422)
-    posted(client)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/captions",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"multipart/form-data; boundary=x")],
+    }
+    held, told = [], []
+
+    async def receive() -> dict[str, object]:
+        held.append(service_of(client).queue.held)
+        if len(held) == 1:
+            return {"type": "http.request", "body": b"--x\r\n", "more_body": True}
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        told.append(message)
+
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    assert held[0] == 1
     assert service_of(client).queue.held == 0
 
 

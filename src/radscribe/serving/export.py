@@ -41,11 +41,22 @@ def to_study(stored: StoredStudy) -> Study:
 
 
 def studies(store: Store) -> Iterator[Study]:
-    """All studies whose last review accepts a text and that have an image."""
-    with store.engine.connect() as connection:
-        for stored in reads.reviewed(connection):
-            if any(row.file for row in stored.images) and stored.reviews[-1]["text"].strip():
-                yield to_study(stored)
+    """All studies whose last review accepts a text and that have an image.
+
+    Between two pages no connection is held: who reads may be slow.
+    """
+    after = ""
+    while page := store.read(reads.reviewed, after):
+        yield from map(to_study, filter(_accepted, page))
+        after = page[-1].id
+
+
+def _accepted(stored: StoredStudy) -> bool:
+    if not stored.reviews:  # erased between two queries
+        return False
+    last = stored.reviews[-1]
+    with_image = any(row.file for row in stored.images)
+    return last["decision"] == "accept" and bool(last["text"].strip()) and with_image
 
 
 def lines(store: Store) -> Iterator[bytes]:

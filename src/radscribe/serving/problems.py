@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+
+from radscribe.serving.store.database import SILENT
 
 MEDIA_TYPE = "application/problem+json"
 # The last part of a problem's `type` → status and title.
@@ -121,6 +122,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, status)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientDisconnect, gone_away)
-    app.add_exception_handler(OperationalError, store_silent)
+    for error in SILENT:
+        app.add_exception_handler(error, store_silent)
     app.add_exception_handler(OSError, system)
     app.add_exception_handler(Exception, failed)

@@ -59,6 +59,16 @@ class Service:
         self.metrics.gauge("queue_waiting", "Studies that wait for the engine", lambda: len(self.queue))
         self.metrics.gauge("queue_held", "Studies under way, uploads included", lambda: self.queue.held)
         self.metrics.gauge("queue_capacity", "Studies under way at most", lambda: self.queue.capacity)
+        self.metrics.gauge(
+            "engine_silent_seconds",
+            "Since the engine last gave a caption; 0 where it has nothing to do",
+            lambda: self.worker.silent_seconds,
+        )
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the engine seems to hang."""
+        return self.worker.silent_seconds > self.settings.stuck_seconds
 
     @property
     def ready(self) -> bool:

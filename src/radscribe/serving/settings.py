@@ -42,6 +42,7 @@ class Settings:
     allowed_hosts : further names in the Host header that are answered while on loopback.
     drain_seconds : what SIGTERM leaves for studies that were accepted; what is not done then is taken up at
         the next start.
+    stuck_seconds : without a caption while studies are with the engine, after which /readyz is 503.
 
     Raises
     ------
@@ -61,6 +62,7 @@ class Settings:
     free_bytes: int = 1024 * MEGABYTE
     keep_identifiers: bool = False
     drain_seconds: float = 30.0
+    stuck_seconds: float = 120.0
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

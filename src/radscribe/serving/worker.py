@@ -12,16 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
 from radscribe.serving.draft import draft_of, failed
 from radscribe.serving.metrics import Metrics
 from radscribe.serving.queue import Finished, Job, StudyQueue
 from radscribe.serving.store import writes
+from radscribe.serving.store.database import SILENT
 from radscribe.serving.store.rows import Draft
 from radscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)
+RETRY_SECONDS = 5.0  # from one try to write a draft to the next
 MARKED = 32  # studies whose status is set to running in one commit
 FAILED = "the engine failed over this study; report it, with the study if you may share it"
 
@@ -46,6 +50,7 @@ class CaptionWorker:
         self._engine, self._queue, self._store, self._metrics = engine, queue, store, metrics
         self._taken: deque[Job] = deque()  # off the queue, still to be handed to the engine
         self._running: deque[Job] = deque()  # handed to the engine, in order
+        self._heard = 0.0  # when the engine last took a batch or gave a caption
         self._thread = threading.Thread(target=self._run, name="caption-worker", daemon=True)
         self._thread.start()
 
@@ -53,6 +58,11 @@ class CaptionWorker:
     def alive(self) -> bool:
         """Whether studies are still captioned."""
         return self._thread.is_alive()
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since the engine last gave a sign of life; 0 where it has nothing to do."""
+        return time.monotonic() - self._heard if self._running or self._taken else 0.0
 
     def close(self) -> None:
         """Stop after the studies that the engine has."""
@@ -62,11 +72,15 @@ class CaptionWorker:
     def _run(self) -> None:
         while (first := self._queue.wait()) is not None:
             started, count = time.perf_counter(), 0
+            self._heard = time.monotonic()
             self._taken.append(first)
             try:
                 for caption in self._engine.stream(self._sources(first), **first.options.arguments()):
-                    job = self._running.popleft()
-                    self._finish(job, draft_of(caption, job))
+                    self._heard = time.monotonic()
+                    job = self._running[0]
+                    draft = draft_of(caption, job)  # it stays in hand where this fails
+                    self._running.popleft()
+                    self._finish(job, draft)
                     count += 1
             except UsageError as error:  # options that this bundle does not take
                 self._apart(str(error))
@@ -80,7 +94,7 @@ class CaptionWorker:
         """Images of the first study, and then of those that wait with the same options until none does."""
         passed = 0
         while self._taken:
-            self._store.write(writes.mark_running, [job.id for job in self._taken]).result()
+            self._mark([job.id for job in self._taken])
             while self._taken:
                 passed += 1
                 self._running.append(self._taken.popleft())
@@ -88,8 +102,17 @@ class CaptionWorker:
             if not first.alone:
                 self._taken.extend(self._queue.take(first.options, MARKED, passed))
 
+    def _mark(self, study_ids: list[str]) -> None:
+        """Mark studies as running, so that a death over them is counted; they are captioned all the same."""
+        try:
+            self._store.write(writes.mark_running, study_ids).result()
+        except SQLAlchemyError as error:
+            log.warning("studies could not be marked as running: %s", error)
+
     def _apart(self, why: str) -> None:
         """After a failure: the study at fault fails, or each of the batch is tried alone."""
+        if not (self._running or self._taken):
+            return  # it failed after its last caption
         running = list(self._running) or [self._taken.popleft()]  # none: it failed before it took any
         taken = list(self._taken)
         self._running.clear()
@@ -108,8 +131,14 @@ class CaptionWorker:
         written.add_done_callback(partial(self._settle, job, draft))
 
     def _settle(self, job: Job, draft: Draft, written: Future[str | None]) -> None:
-        """The draft is on disk: whoever waits for it gets it."""
+        """The draft is on disk: whoever waits for it gets it. While the database is silent it waits."""
         error = written.exception()
+        if isinstance(error, SILENT):
+            log.warning("a draft waits for the database: %s", error)
+            again = threading.Timer(RETRY_SECONDS, self._finish, (job, draft))
+            again.daemon = True
+            again.start()
+            return
         self._queue.release()
         if error is None:
             self._metrics.captioned(draft.status)

@@ -29,6 +29,10 @@ def ready(service: Serving) -> Response:
     """503 while it stops, and where the engine or the database does not answer."""
     if not service.ready:
         raise Problem("not-ready", "The service is stopping, or its engine has died: start it again.")
+    if service.stuck:
+        raise Problem(
+            "not-ready", "The engine has given no caption for long and seems to hang: start it again."
+        )
     service.store.read(_ping)
     return PlainTextResponse("ready\n")
 

@@ -2,45 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from radscribe.errors import RadscribeError, UsageError
+from radscribe.serving.store.lock import locked_database
 
 FILE = "radscribe.sqlite3"
 BUSY_SECONDS = 30
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
+SILENT = (OperationalError, InterfaceError, NoConnectionError)  # it does not answer now; it may again
 
-def open_database(folder: Path, url: str | None) -> Engine:
-    """An engine on a database that has been migrated.
+
+@contextmanager
+def open_database(folder: Path, url: str | None) -> Iterator[tuple[Engine, Engine]]:
+    """Engines on a database that has been migrated and that no other process serves from.
+
+    The first is for readers, the second for the writer, who never waits until they give a connection back.
 
     Raises
     ------
     UsageError : a URL of another database.
-    RadscribeError : it cannot be reached or is newer than this radscribe.
+    RadscribeError : it cannot be reached, is in use, or is newer than this radscribe.
     """
-    engine = _engine(folder, url)
+    engine, writing = _engine(folder, url), _engine(folder, url)
     shown = engine.url.render_as_string(hide_password=True)
-    try:
-        migrate(engine)
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error)
-        raise RadscribeError(
-            f"the database does not open: {reason}", subject=shown, remedy="check that it runs and its URL"
-        ) from error
-    except CommandError as error:
-        raise RadscribeError(
-            f"the database is not one of this radscribe: {error}", subject=shown, remedy="update radscribe"
-        ) from error
-    return engine
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked_database(engine))
+            held.callback(engine.dispose)
+            held.callback(writing.dispose)
+            migrate(writing)
+        except (SQLAlchemyError, OSError) as error:
+            reason = str(getattr(error, "orig", None) or error)
+            raise RadscribeError(
+                f"the database does not open: {reason}",
+                subject=shown,
+                remedy="check that it runs and its URL",
+            ) from error
+        except CommandError as error:
+            raise RadscribeError(
+                f"the database is not one of this radscribe: {error}",
+                subject=shown,
+                remedy="update radscribe",
+            ) from error
+        yield engine, writing
 
 
 def _engine(folder: Path, url: str | None) -> Engine:
@@ -50,34 +67,56 @@ def _engine(folder: Path, url: str | None) -> Engine:
         parsed = make_url(url)
     except ArgumentError:
         raise UsageError("is no database URL", subject="--database", remedy="see docs/serving.md") from None
-    if parsed.drivername not in DRIVERS:
+    in_memory = parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:")
+    if parsed.drivername not in DRIVERS or in_memory:
         raise UsageError(
-            f"is of {parsed.drivername}",
+            "is in memory" if in_memory else f"is of {parsed.drivername}",
             subject="--database",
             remedy="give postgresql://user:password@host/name or sqlite:///file",
         )
     try:
-        # A server may have been restarted since a connection was used; a file was not.
-        remote = parsed.drivername != "sqlite"
-        engine = create_engine(parsed.set(drivername=DRIVERS[parsed.drivername]), pool_pre_ping=remote)
+        engine = create_engine(
+            parsed.set(drivername=DRIVERS[parsed.drivername]),
+            # A server may have been restarted since a connection was used; a file was not.
+            pool_pre_ping=parsed.drivername != "sqlite",
+            hide_parameters=True,  # an error goes to the log; texts and names do not
+        )
     except ImportError:
         raise UsageError(
             "PostgreSQL needs psycopg", subject="--database", remedy='run: pip install "radscribe[postgres]"'
         ) from None
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "connect", _set_up)
+        event.listen(engine, "begin", _begin)
     return engine
 
 
-def _set_pragmas(connection: Any, record: object) -> None:
-    """Readers do not wait for the writer; a commit is on disk when it returns; references hold."""
+def _set_up(connection: Any, record: object) -> None:
+    """Readers do not wait for the writer; a commit is on disk when it returns; references hold.
+
+    What is erased is overwritten.
+    """
+    connection.isolation_level = None  # else sqlite3 commits before and after it makes a table
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        "secure_delete = ON",
         f"busy_timeout = {BUSY_SECONDS * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def shed(engine: Engine) -> None:
+    """Empty SQLite's log, which holds the pages as they were before something was erased."""
+    if engine.dialect.name != "sqlite":
+        return
+    with closing(engine.raw_connection()) as connection:  # not in a transaction
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:

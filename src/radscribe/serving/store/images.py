@@ -51,7 +51,8 @@ class ImageFolder:
     def put(self, file: str, data: bytes) -> None:
         """Write a file, on disk when this returns; one that is there is left."""
         path = self.path(file)
-        if path.exists():
+        if path.exists():  # perhaps since a moment ago, by another thread
+            _sync_folder(path.parent)
             return
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=TEMPORARY, delete=False) as partial:
             try:

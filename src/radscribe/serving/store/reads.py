@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -161,22 +161,16 @@ def waiting(connection: Connection) -> list[StoredStudy]:
     return _complete(connection, [StoredStudy(**row._mapping) for row in rows], evidence=False)
 
 
-def reviewed(connection: Connection) -> Iterator[StoredStudy]:
-    """Studies whose last review accepts a text, deleted ones aside; the oldest first."""
-    after = ""
-    while True:
-        some = exists().where(reviews.c.study_id == studies.c.id)
-        rows = connection.execute(
-            select(studies)
-            .where(studies.c.id > after, studies.c.deleted.is_(None), some)
-            .order_by(studies.c.id)
-            .limit(PAGE)
-        )
-        found = _complete(connection, [StoredStudy(**row._mapping) for row in rows], evidence=False)
-        if not found:
-            return
-        yield from (study for study in found if study.reviews[-1]["decision"] == "accept")
-        after = found[-1].id
+def reviewed(connection: Connection, after: str) -> list[StoredStudy]:
+    """The next studies with a review after an id, deleted ones aside; the oldest first."""
+    some = exists().where(reviews.c.study_id == studies.c.id)
+    rows = connection.execute(
+        select(studies)
+        .where(studies.c.id > after, studies.c.deleted.is_(None), some)
+        .order_by(studies.c.id)
+        .limit(PAGE)
+    )
+    return _complete(connection, [StoredStudy(**row._mapping) for row in rows], evidence=False)
 
 
 def created_before(connection: Connection, time: str, limit: int) -> list[str]:

@@ -1,11 +1,10 @@
-"""`Store`: database, images and the one writer, behind one lock: a store serves one process."""
+"""`Store`: database, images and the one writer; a store and its database serve one process."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -14,8 +13,9 @@ from sqlalchemy import Connection
 
 from radscribe.errors import RadscribeError
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.database import open_database
+from radscribe.serving.store.database import open_database, shed
 from radscribe.serving.store.images import ImageFolder
+from radscribe.serving.store.lock import locked_file
 from radscribe.serving.store.writer import Writer
 
 P = ParamSpec("P")
@@ -35,44 +35,28 @@ class Store:
 
     Raises
     ------
-    RadscribeError : another process serves from the folder, or the database does not open.
+    RadscribeError : another process serves from the folder or the database, or this one does not open.
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder.resolve()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = self._locked()
-            self.images = ImageFolder(self.folder / IMAGES)
-        except OSError as error:
-            raise RadscribeError(
-                f"cannot be the store: {error.strerror}", subject=folder, remedy="name another --store"
-            ) from error
-        try:
-            self.engine = open_database(self.folder, url)
-        except RadscribeError:
-            os.close(self._lock)
-            raise
-        self.writer = Writer(self.engine)
-
-    def _locked(self) -> int:
-        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise RadscribeError(
-                "is in use by another radscribe",
-                subject=self.folder,
-                remedy="stop it or name another --store",
-            ) from None
-        return descriptor
+        with ExitStack() as held:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                held.enter_context(locked_file(self.folder / LOCK, self.folder))
+                self.images = ImageFolder(self.folder / IMAGES)
+            except OSError as error:
+                raise RadscribeError(
+                    f"cannot be the store: {error.strerror}", subject=folder, remedy="name another --store"
+                ) from error
+            self.engine, writing = held.enter_context(open_database(self.folder, url))
+            self.writer = Writer(writing)
+            self._held = held.pop_all()
 
     def close(self) -> None:
         """Write what waits and let go of everything."""
         self.writer.close()
-        self.engine.dispose()
-        os.close(self._lock)
+        self._held.close()
 
     def read(self, query: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask one of `reads`."""
@@ -112,6 +96,7 @@ class Store:
             while ids := self.read(reads.created_before, limit, AT_ONCE):
                 self._remove(self.write(_erase_all, ids).result())
                 erased += len(ids)
+            shed(self.engine)
         names = list(self.images.files())
         for start in range(0, len(names), AT_ONCE):
             self._remove(names[start : start + AT_ONCE])

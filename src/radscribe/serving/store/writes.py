@@ -54,7 +54,8 @@ def add_study(
 
 def mark_running(connection: Connection, study_ids: Sequence[str]) -> None:
     """The engine is about to see these studies."""
-    connection.execute(update(studies).where(studies.c.id.in_(study_ids)).values(status="running"))
+    condition = studies.c.id.in_(study_ids) & (studies.c.status == "queued")
+    connection.execute(update(studies).where(condition).values(status="running"))
 
 
 def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
@@ -118,6 +119,9 @@ def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str]
     )
     if not changed.rowcount:
         return None
+    # It gets no draft any more, and is not to look as if it did.
+    unfinished = (studies.c.id == study_id) & studies.c.status.in_(UNFINISHED)
+    connection.execute(update(studies).where(unfinished).values(status="failed"))
     record(connection, study_id, actor, "deleted")
     return files_of(connection, study_id)
 
