@@ -182,11 +182,16 @@ def test_lists_page_and_search(client: TestClient) -> None:
 
 
 def test_a_deleted_study_leaves_lists_and_its_images_are_gone(client: TestClient, tmp_path: Path) -> None:
-    record = posted(client)
+    record = posted(client, study="bed 1", evidence=True)
     path = f"/v1/captions/{record['id']}"
+    client.post(f"{path}/review", json=REVIEW)
     assert client.delete(path).status_code == 204
-    assert client.get("/v1/captions").json()["captions"] == []
-    assert client.get(path).json()["deleted"] is not None
+    for query in ("", "bed", "a.png", "mean", "clear"):
+        assert client.get("/v1/captions", params={"query": query}).json()["captions"] == []
+    told = client.get(path, params={"evidence": True}).json()
+    assert told.pop("deleted") is not None
+    nothing = {"study": None, "images": [], "caption": None, "reviews": []}
+    assert told == {key: record[key] for key in ("id", "status", "created", "finished")} | nothing
     assert client.get(f"{path}/images/0").status_code == 410
     assert client.delete(path).status_code == 410
     assert client.post(f"{path}/review", json=REVIEW).status_code == 410

@@ -169,7 +169,8 @@ async def list_captions(
     },
 )
 async def get(study_id: StudyId, service: Serving, evidence: bool = False) -> Response:
-    """`evidence=true` adds the maps, of studies that were posted with it. A deleted study is marked so."""
+    """`evidence=true` adds the maps, of studies that were posted with it. Of a deleted study are told
+    its id, its status and its times, and nothing else."""
     return Json((await find(service, study_id, evidence=evidence)).to_dict(evidence=evidence))
 
 
@@ -181,7 +182,7 @@ async def get(study_id: StudyId, service: Serving, evidence: bool = False) -> Re
 )
 async def delete(study_id: StudyId, service: Serving, actor: Actor) -> Response:
     """Its images are removed (unless another study has the same), and it leaves lists, search and export. Its
-    texts go when the retention time is over."""
+    names and texts are shown no more, and leave the database when the retention time is over."""
     await find_present(service, study_id)
     await run_in_threadpool(service.store.delete, study_id, actor)
     return Response(status_code=204)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -43,10 +44,12 @@ class Json(Response):
 
 
 async def find(service: Service, study_id: str, *, evidence: bool = False) -> StoredStudy:
-    """A study that was accepted, a deleted one too; raises `Problem` 404."""
+    """A study that was accepted; of a deleted one, that it was. Raises `Problem` 404."""
     study = await run_in_threadpool(service.store.read, reads.find, study_id, evidence=evidence)
     if study is None:
         raise Problem("not-found", "There is no study of this id; GET /v1/captions lists them.")
+    if study.deleted:  # its texts are in the database until it is erased, and nobody is shown them
+        return replace(study, study="", images=[], reviews=[], text=None, document=None, evidence=None)
     return study
 
 

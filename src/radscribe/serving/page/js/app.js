@@ -44,7 +44,7 @@ async function route() {
   main.setAttribute("aria-busy", "true");
   try {
     const study = await api.caption(id, { evidence: true });
-    if (mine === turn && study.deleted) show({ element: sorry({ title: "This study was deleted", detail: "Its images and its draft are no longer here." }) }, "Deleted");
+    if (mine === turn && study.deleted) show({ element: sorry({ title: "This study was deleted", detail: "Its images are removed, and its draft is no longer shown." }) }, "Deleted");
     else if (mine === turn) open(study);
   } catch (error) {
     if (mine === turn) show({ element: sorry(error) }, "Not opened");
