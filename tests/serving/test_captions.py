@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,8 @@ import radscribe
 from radscribe.imaging import phantom
 from radscribe.inference.captioner import Captioner
 from radscribe.serving.app import create_app
+from radscribe.serving.options import Asked, CaptionOptions
+from radscribe.serving.routes.captions import accept
 from radscribe.serving.settings import Settings
 from tests.serving.conftest import HOST, QuickEngine, Serve, picture, post, posted, service_of
 
@@ -115,6 +121,48 @@ def test_who_waits_too_long_is_told_where_to_ask(serve: Serve, engine: QuickEngi
     engine.opened.set()
     service_of(client).queue.wait_empty(5)
     assert client.get(response.headers["location"]).json()["status"] == "done"
+
+
+def test_who_waits_for_a_study_that_is_deleted_meanwhile_is_told_so(
+    client: TestClient, engine: QuickEngine
+) -> None:
+    engine.opened.clear()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(post, client, ("a.png", picture()))
+        while not engine.streams:
+            time.sleep(0.01)
+        (study,) = client.get("/v1/captions").json()["captions"]
+        client.delete(f"/v1/captions/{study['id']}")
+        engine.opened.set()
+        told = waiting.result(10).json()
+    assert told["deleted"] is not None
+    assert told["caption"] is None
+    assert told == client.get(f"/v1/captions/{study['id']}").json()
+
+
+def test_who_hangs_up_on_a_study_that_cannot_be_kept_gives_the_place_back(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = service_of(serve())
+    begun, hung_up = threading.Event(), threading.Event()
+
+    def full(*arguments: object) -> None:
+        begun.set()
+        hung_up.wait(5)
+        raise OSError("no space left on device")
+
+    async def hang_up() -> None:
+        request = asyncio.create_task(accept(service, [], Asked(CaptionOptions(), "", True), "me"))
+        await asyncio.to_thread(begun.wait, 5)
+        request.cancel()
+        await asyncio.sleep(0)
+        hung_up.set()
+        await asyncio.gather(request, return_exceptions=True)
+
+    monkeypatch.setattr(service.intake, "_accept", full)
+    service.queue.reserve()
+    asyncio.run(hang_up())
+    assert service.queue.held == 0
 
 
 def test_options_reach_the_engine(client: TestClient, engine: QuickEngine) -> None:

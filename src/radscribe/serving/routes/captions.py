@@ -105,14 +105,16 @@ def check_open(service: Service) -> None:
 async def accept(service: Service, files: list[UploadedFile], asked: Asked, actor: str) -> Accepted:
     """Have a study accepted even if its client hangs up meanwhile; its place is given back on failure."""
     task = asyncio.ensure_future(service.intake.accept(files, asked, actor))
+    task.add_done_callback(partial(_give_back, service))
     try:
         return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
-    except Exception:
+    finally:
+        await asyncio.wait([task])  # it reads files that the caller closes
+
+
+def _give_back(service: Service, task: asyncio.Future[Accepted]) -> None:
+    if task.cancelled() or task.exception():
         service.queue.release()
-        raise
 
 
 async def answer(service: Service, accepted: Accepted, asked: Asked) -> Response:
@@ -125,6 +127,8 @@ async def answer(service: Service, accepted: Accepted, asked: Asked) -> Response
         except TimeoutError:
             done.add_done_callback(lambda future: future.exception())  # nobody asks for it any more
         else:
+            if finished.at is None:  # it was deleted meanwhile, and its draft is not kept
+                return Json((await find(service, study.id)).to_dict(), headers=location)
             draft = finished.draft
             study = replace(
                 study,
