@@ -20,6 +20,7 @@ from radscribe.serving.app import create_app
 from radscribe.serving.options import Asked, CaptionOptions
 from radscribe.serving.routes.captions import accept
 from radscribe.serving.settings import Settings
+from radscribe.serving.store import writes
 from tests.serving.conftest import HOST, QuickEngine, Serve, picture, post, posted, service_of
 
 UNKNOWN = "0" * 26
@@ -238,7 +239,7 @@ def test_a_deleted_study_leaves_lists_and_its_images_are_gone(client: TestClient
         assert client.get("/v1/captions", params={"query": query}).json()["captions"] == []
     told = client.get(path, params={"evidence": True}).json()
     assert told.pop("deleted") is not None
-    nothing = {"study": None, "images": [], "caption": None, "reviews": []}
+    nothing: dict[str, Any] = {"study": None, "images": [], "caption": None, "reviews": []}
     assert told == {key: record[key] for key in ("id", "status", "created", "finished")} | nothing
     assert client.get(f"{path}/images/0").status_code == 410
     assert client.delete(path).status_code == 410
@@ -269,11 +270,32 @@ def test_a_study_without_a_draft_cannot_be_reviewed(client: TestClient, engine: 
     assert client.post(f"/v1/captions/{record['id']}/review", json=REVIEW).status_code == 409
 
 
+@pytest.mark.parametrize("file", [picture(5), b"no image"])
+def test_a_study_without_a_draft_is_never_reviewed_or_exported(client: TestClient, file: bytes) -> None:
+    record = post(client, ("a.png", file)).json()
+    assert client.post(f"/v1/captions/{record['id']}/review", json=REVIEW).status_code == 409
+    review = service_of(client).store.write(
+        writes.add_review, record["id"], "A. Reader", "accept", "Clear.", "", "me"
+    )
+    review.result()  # as earlier versions took it
+    assert len(client.get("/v1/reviewed.jsonl").text.splitlines()) == 1
+
+
+def test_what_a_draft_left_out_is_not_exported(client: TestClient) -> None:
+    record = post(client, ("front.png", picture(90)), ("side.png", picture(80, size=32))).json()
+    assert client.post(f"/v1/captions/{record['id']}/review", json=REVIEW).status_code == 201
+    study = json.loads(client.get("/v1/reviewed.jsonl").text.splitlines()[1])
+    assert [image["width"] for image in study["images"]] == [64]
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {**REVIEW, "decision": "maybe"},
         {**REVIEW, "reviewer": ""},
+        {**REVIEW, "reviewer": " \n "},
+        {**REVIEW, "reviewer": "A. Reader\nAccepted by B. Other"},
+        {**REVIEW, "text": " \n "},
         {**REVIEW, "text": "null \0 byte"},
         {**REVIEW, "text": "x" * 20_001},
         {**REVIEW, "more": 1},

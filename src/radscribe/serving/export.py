@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from radscribe.data import manifest, records
 from radscribe.data.splits import assign
 from radscribe.data.study import ImageRef, Study
@@ -21,18 +23,19 @@ VALUES: dict[str, float | None] = {"present": 1.0, "absent": 0.0, "uncertain": N
 
 
 def to_study(stored: StoredStudy) -> Study:
-    """A reviewed study: its images, the accepted text as findings section, and the labels that it says.
+    """A reviewed study: images that its draft is of, the accepted text as findings section, its labels.
 
     Its part is a hash of its id. The store knows no patients: studies of one may come into several parts.
     """
     text = stored.reviews[-1]["text"]
     said = label(text)
+    left_out = msgspec.json.decode(stored.document or b"{}").get("left_out", {})
     return Study(
         stored.id,
         tuple(
             ImageRef(f"{IMAGES}/{row.file[:2]}/{row.file}", row.view, row.width, row.height)
             for row in stored.images
-            if row.file
+            if row.file and row.name not in left_out
         ),
         report=Report(findings=text),
         labels={finding: VALUES[said[finding]] for finding in CHESTXRAY14 if finding in said},
@@ -41,10 +44,10 @@ def to_study(stored: StoredStudy) -> Study:
 
 
 def studies(store: Store) -> Iterator[Study]:
-    """All studies whose last review accepts a text and that have an image."""
+    """All studies that have a draft, and whose last review accepts a text."""
     with store.engine.connect() as connection:
         for stored in reads.reviewed(connection):
-            if any(row.file for row in stored.images) and stored.reviews[-1]["text"].strip():
+            if stored.text is not None and stored.reviews[-1]["text"].strip():
                 yield to_study(stored)
 
 
