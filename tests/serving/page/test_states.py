@@ -98,7 +98,7 @@ def test_an_unknown_study(reader: Reader) -> None:
     expect(reader.page.get_by_role("link", name="New study").last).to_be_visible()
 
 
-def test_a_token_is_asked_for_and_kept_for_the_tab(
+def test_a_token_is_asked_for_and_becomes_a_cookie(
     browser: Browser, serve: Callable[..., str], files: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("a-token-of-many-letters")
@@ -110,7 +110,7 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(
     token = reader.page.get_by_role("textbox", name="Token")
     token.fill("wrong")
     token.press("Enter")
-    expect(reader.page.get_by_role("alert")).to_have_text("That token was not accepted.")
+    expect(reader.page.locator("dialog [role=alert]")).to_have_text("That token was not accepted.")
     token.fill("a-token-of-many-letters")
     token.press("Enter")
     expect(reader.page.locator("dialog")).to_have_count(0)
@@ -120,5 +120,15 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(
     reader.page.reload()
     reader.page.wait_for_selector("#draft")
     assert reader.page.locator("dialog").count() == 0
+    (cookie,) = context.cookies()
+    assert (cookie.get("httpOnly"), cookie.get("sameSite")) == (True, "Strict")
+    kept = reader.page.evaluate(
+        "() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
+    )
+    assert "a-token" not in kept + cookie.get("value", "")
+    assert cookie.get("value", "?") not in kept
+    reader.page.get_by_role("button", name="Sign out").click()
+    expect(token).to_be_visible()
+    assert context.cookies() == []
     assert reader.complaints == []
     context.close()

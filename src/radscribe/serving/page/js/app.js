@@ -115,6 +115,11 @@ $("rail-toggle").addEventListener("click", () => {
   $("rail-toggle").setAttribute("aria-expanded", String(isOpen));
   if (isOpen) rail.querySelector("a, button").focus();
 });
+function signOut() {
+  const failed = h("p", { class: "bad", role: "alert" });
+  const leave = () => api.signOut().then(() => location.reload(), (error) => { failed.textContent = `Not signed out. ${error.message}`; });
+  return h("div", {}, h("button", { type: "button", class: "quiet", onclick: leave }, "Sign out"), failed);
+}
 // Beside the open list a tap closes it, and does nothing else.
 document.addEventListener("click", (event) => {
   if (!document.body.classList.contains("rail-open") || event.target.closest(".rail, .bar, dialog")) return;
@@ -142,6 +147,7 @@ $("help-open").addEventListener("click", help);
 $("model-open").addEventListener("click", modelCard);
 theme($("theme"));
 rail.append(h("a", { class: "button new", href: "#/" }, "New study"), worklist(queue, watch), history.element);
+api.session().then(({ token }) => token && rail.append(signOut()), () => {}); // the list says why the service does not answer
 addEventListener("hashchange", route);
 // A link to where the address already is: what is shown may be a study on its way, which has no address.
 document.addEventListener("click", (event) => { if (event.target.closest("a[href^='#/']")?.hash === location.hash) route(); });
