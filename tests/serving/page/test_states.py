@@ -52,6 +52,16 @@ def test_a_waiting_study_can_be_cancelled(reader: Reader, files: Path) -> None:
     expect(reader.page.locator(".worklist")).to_be_hidden()
 
 
+def test_a_cancelled_example_is_asked_for_no_longer(reader: Reader) -> None:
+    reader.page.route("**/v1/examples/*?*", lambda route: None)  # never answered
+    with reader.page.expect_request("**/v1/examples/*?*"):
+        reader.page.get_by_role("button", name="A large heart").click()
+    with reader.page.expect_event("requestfailed"):
+        reader.page.locator(".state").get_by_role("button", name="Cancel").click()
+    expect(reader.page.locator("#choose")).to_be_visible()
+    expect(reader.page.locator(".worklist")).to_be_hidden()
+
+
 def test_a_silent_service(reader: Reader, files: Path) -> None:
     reader.page.context.set_offline(True)
     expect(reader.page.locator("#notice")).to_contain_text("offline")
@@ -96,6 +106,12 @@ def test_an_unknown_study(reader: Reader) -> None:
     reader.page.goto(f"{reader.base}/#/study/{'0' * 26}")
     expect(reader.page.locator(".state h1")).to_be_visible()
     expect(reader.page.get_by_role("link", name="New study").last).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["%E0%A4%A", "a/../b", "%"])
+def test_an_address_that_is_no_study(reader: Reader, address: str) -> None:
+    reader.page.goto(f"{reader.base}/#/study/{address}")
+    expect(reader.page.locator(".state h1")).to_be_visible()
 
 
 def test_a_token_is_asked_for_and_becomes_a_cookie(

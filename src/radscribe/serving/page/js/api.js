@@ -83,7 +83,7 @@ export const session = () => json("v1/session");
 export const signOut = () => request("v1/session", { method: "DELETE" });
 export const model = () => json("v1/model");
 export const examples = () => json("v1/examples");
-export const example = (name, fields) => json(`v1/examples/${encodeURIComponent(name)}?${new URLSearchParams(given({ ...fields, wait: "false" }))}`, { method: "POST" });
+export const example = (name, fields, signal) => json(`v1/examples/${encodeURIComponent(name)}?${new URLSearchParams(given({ ...fields, wait: "false" }))}`, { method: "POST", signal });
 /** A picture of an address that the service named. */
 export const picture = async (path) => createImageBitmap(await (await request(path.replace(/^\//, ""), { headers: { Accept: "image/png" } })).blob());
 

@@ -31,12 +31,12 @@ function show(view, title) {
   closeRail();
 }
 
-// ── routes: #/ and #/study/ID ──
+// ── routes: #/ and #/study/ID; what is no id is asked for as it stands, and the service says so ──
 
 const studyOf = (hash) => /^#\/study\/(.+)$/.exec(hash)?.[1];
 
 async function route() {
-  const id = studyOf(location.hash) && decodeURIComponent(studyOf(location.hash));
+  const id = studyOf(location.hash);
   history.current = id;
   const mine = ++turn;
   if (!id) return show({ element: uploadForm(take) });
@@ -142,7 +142,7 @@ const connection = () => {
 addEventListener("online", connection);
 addEventListener("offline", connection);
 
-history.addEventListener("deleted", ({ detail: id }) => { if (studyOf(location.hash) === encodeURIComponent(id)) location.hash = "#/"; });
+history.addEventListener("deleted", ({ detail: id }) => { if (studyOf(location.hash) === id) location.hash = "#/"; });
 $("help-open").addEventListener("click", help);
 $("model-open").addEventListener("click", modelCard);
 theme($("theme"));
