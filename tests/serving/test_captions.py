@@ -14,6 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import radscribe
+from radscribe.bundle import format as bundle_format
 from radscribe.imaging import phantom
 from radscribe.inference.captioner import Captioner
 from radscribe.serving.app import create_app
@@ -332,10 +333,28 @@ def test_what_is_not_there_is_a_problem_that_says_so(client: TestClient, method:
 
 
 def test_the_service_says_what_the_engine_says(tmp_path: Path, captioner: Captioner) -> None:
-    """With the embedded bundle: two different chests, equal to what the command line would say."""
+    """With the embedded bundle: two different chests get two different texts, those of the engine."""
     files = [tmp_path / "one.png", tmp_path / "two.png"]
-    phantom.save(phantom.draw(1, ()), files[0])
-    phantom.save(phantom.draw(4, ("Effusion",)), files[1], bits=16)
+    phantom.save(phantom.draw(1, ("Cardiomegaly",), size=256), files[0], bits=16)
+    phantom.save(phantom.draw(2, (), size=256), files[1])
+    model = check_against_engine(tmp_path, captioner, files)
+    described = json.loads((bundle_format.locate(None) / bundle_format.DESCRIPTION).read_text())
+    assert model["bundle"] == captioner.bundle
+    assert model["version"] == radscribe.__version__
+    assert model["card"].startswith("#")
+    for key in ("training", "quantisation", "confidence"):
+        assert model[key] == described[key]
+
+
+def test_two_radiographs_get_what_the_engine_says_of_them(
+    tmp_path: Path, captioner: Captioner, shared_data: Path
+) -> None:
+    files = [shared_data / "nih" / "images" / f"{name}.jpg" for name in ("00000050_000", "00000061_012")]
+    check_against_engine(tmp_path, captioner, files)  # no finding; infiltration and effusion
+
+
+def check_against_engine(tmp_path: Path, captioner: Captioner, files: list[Path]) -> Any:
+    """Two files get different texts, each that of the engine; returns what the service says of its model."""
     app = create_app(Settings(store=tmp_path / "store"), load=lambda: captioner)
     with TestClient(app, base_url=HOST) as client:
         told = [post(client, (file.name, file.read_bytes())).json()["caption"] for file in files]
@@ -344,7 +363,5 @@ def test_the_service_says_what_the_engine_says(tmp_path: Path, captioner: Captio
         expected = captioner.caption(file).to_dict()
         for key in ("text", "tokens", "findings", "log_probability", "bundle"):
             assert caption[key] == json.loads(json.dumps(expected[key]))
-    assert told[0]["findings"] != told[1]["findings"]
-    assert model["bundle"] == captioner.bundle
-    assert model["version"] == radscribe.__version__
-    assert model["card"].startswith("#")
+    assert told[0]["text"] != told[1]["text"]
+    return model

@@ -48,7 +48,7 @@ TAKING: dict[int | str, dict[str, Any]] = {
     200: {
         "model": schemas.Caption,
         "description": "The study has its caption, was refused or could not be read: see `status`.",
-        "content": {"application/json": {"example": schemas.EXAMPLE}},
+        **schemas.example(schemas.EXAMPLE),
     },
     202: {
         "model": schemas.Caption,
@@ -144,7 +144,13 @@ async def answer(service: Service, accepted: Accepted, asked: Asked) -> Response
 @router.get(
     "",
     summary="List and search",
-    responses={200: {"model": schemas.CaptionPage}, **problems("invalid")},
+    responses={
+        200: {
+            "model": schemas.CaptionPage,
+            **schemas.example({"captions": [schemas.EXAMPLE], "next": None}),
+        },
+        **problems("invalid"),
+    },
 )
 async def list_captions(
     service: Serving,
@@ -153,7 +159,8 @@ async def list_captions(
     before: Annotated[str | None, Query(pattern=PATTERN, description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
-    """The newest first. The search looks at studies' and files' names, drafts and reviews."""
+    """The newest first. The search looks at studies' and files' names, drafts and reviews, in any case (with
+    SQLite only the letters A to Z)."""
     ask = partial(reads.page, query=one_line(query), status=status, before=before, limit=limit + 1)
     found = await run_in_threadpool(service.store.read, ask)
     more = len(found) > limit
@@ -165,10 +172,7 @@ async def list_captions(
     "/{study_id}",
     summary="One study",
     responses={
-        200: {
-            "model": schemas.Caption,
-            "content": {"application/json": {"example": schemas.EXAMPLE}},
-        },
+        200: {"model": schemas.Caption, **schemas.example(schemas.EXAMPLE)},
         **problems("not-found", "invalid"),
     },
 )
@@ -195,7 +199,10 @@ async def delete(study_id: StudyId, service: Serving, actor: Actor) -> Response:
 @router.get(
     "/{study_id}/audit",
     summary="What happened to a study",
-    responses={200: {"model": schemas.Audit}, **problems("not-found", "invalid")},
+    responses={
+        200: {"model": schemas.Audit, **schemas.example(schemas.EXAMPLE_AUDIT)},
+        **problems("not-found", "invalid"),
+    },
 )
 async def audit(study_id: StudyId, service: Serving) -> Response:
     """From the first to the last; it is there after the study was deleted and erased."""

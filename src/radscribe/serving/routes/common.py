@@ -73,13 +73,19 @@ PROBLEM_SCHEMA = {
 }
 
 
+def _example(kind: str) -> dict[str, Any]:
+    status, title = KINDS[kind]
+    detail = "What is wrong, and what to do."
+    return {"type": f"urn:radscribe:problem:{kind}", "title": title, "status": status, "detail": detail}
+
+
 def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route: the problems that it answers with, and those that any route may."""
     kinds = (*kinds, "unauthorised", "wrong-host", "internal", "not-ready")
     return {
         KINDS[kind][0]: {
             "description": KINDS[kind][1],
-            "content": {"application/problem+json": {"schema": PROBLEM_SCHEMA}},
+            "content": {"application/problem+json": {"schema": PROBLEM_SCHEMA, "example": _example(kind)}},
         }
         for kind in kinds
     }

@@ -135,3 +135,36 @@ EXAMPLE: dict[str, Any] = {
     "reviews": [],
     "deleted": None,
 }
+EXAMPLE_AUDIT: dict[str, Any] = {
+    "audit": [
+        {
+            "at": "2026-11-25T09:30:00.000Z",
+            "actor": "local",
+            "action": "accepted",
+            "details": {"images": 1},
+        },
+        {
+            "at": "2026-11-25T09:30:00.140Z",
+            "actor": "service",
+            "action": "done",
+            "details": {"bundle": "nih-iu-1@0123456789ab"},
+        },
+    ]
+}
+EXAMPLE_MODEL: dict[str, Any] = {
+    "bundle": "nih-iu-1@0123456789ab",
+    "name": "nih-iu-1",
+    "cautions": ["Trained on frontal views only."],
+    "findings": ["Atelectasis", "Cardiomegaly"],
+    "views": ["frontal"],
+    "training": {"encoder": {"epochs": 20}},
+    "quantisation": None,
+    "confidence": {"part": "val", "studies": 220, "right": 112, "auroc": 0.71},
+    "card": "# nih-iu-1 ...",
+    "limits": {"files": 20, "beam": 10},
+}
+
+
+def example(body: dict[str, Any]) -> dict[str, Any]:
+    """The part of a response that shows what it looks like."""
+    return {"content": {"application/json": {"example": body}}}
