@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +14,14 @@ import pytest
 from starlette.testclient import TestClient
 
 import radscribe
+from radscribe.bundle import format as bundle_format
 from radscribe.imaging import phantom
 from radscribe.inference.captioner import Captioner
 from radscribe.serving.app import create_app
+from radscribe.serving.options import Asked, CaptionOptions
+from radscribe.serving.routes.captions import accept
 from radscribe.serving.settings import Settings
+from radscribe.serving.store import writes
 from tests.serving.conftest import HOST, QuickEngine, Serve, picture, post, posted, service_of
 
 UNKNOWN = "0" * 26
@@ -117,6 +125,48 @@ def test_who_waits_too_long_is_told_where_to_ask(serve: Serve, engine: QuickEngi
     assert client.get(response.headers["location"]).json()["status"] == "done"
 
 
+def test_who_waits_for_a_study_that_is_deleted_meanwhile_is_told_so(
+    client: TestClient, engine: QuickEngine
+) -> None:
+    engine.opened.clear()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(post, client, ("a.png", picture()))
+        while not engine.streams:
+            time.sleep(0.01)
+        (study,) = client.get("/v1/captions").json()["captions"]
+        client.delete(f"/v1/captions/{study['id']}")
+        engine.opened.set()
+        told = waiting.result(10).json()
+    assert told["deleted"] is not None
+    assert told["caption"] is None
+    assert told == client.get(f"/v1/captions/{study['id']}").json()
+
+
+def test_who_hangs_up_on_a_study_that_cannot_be_kept_gives_the_place_back(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = service_of(serve())
+    begun, hung_up = threading.Event(), threading.Event()
+
+    def full(*arguments: object) -> None:
+        begun.set()
+        hung_up.wait(5)
+        raise OSError("no space left on device")
+
+    async def hang_up() -> None:
+        request = asyncio.create_task(accept(service, [], Asked(CaptionOptions(), "", True), "me"))
+        await asyncio.to_thread(begun.wait, 5)
+        request.cancel()
+        await asyncio.sleep(0)
+        hung_up.set()
+        await asyncio.gather(request, return_exceptions=True)
+
+    monkeypatch.setattr(service.intake, "_accept", full)
+    service.queue.reserve()
+    asyncio.run(hang_up())
+    assert service.queue.held == 0
+
+
 def test_options_reach_the_engine(client: TestClient, engine: QuickEngine) -> None:
     posted(client, beam=5, n_best=2, min_confidence=0.5, evidence=True)
     options, _ = engine.streams[-1]
@@ -182,11 +232,16 @@ def test_lists_page_and_search(client: TestClient) -> None:
 
 
 def test_a_deleted_study_leaves_lists_and_its_images_are_gone(client: TestClient, tmp_path: Path) -> None:
-    record = posted(client)
+    record = posted(client, study="bed 1", evidence=True)
     path = f"/v1/captions/{record['id']}"
+    client.post(f"{path}/review", json=REVIEW)
     assert client.delete(path).status_code == 204
-    assert client.get("/v1/captions").json()["captions"] == []
-    assert client.get(path).json()["deleted"] is not None
+    for query in ("", "bed", "a.png", "mean", "clear"):
+        assert client.get("/v1/captions", params={"query": query}).json()["captions"] == []
+    told = client.get(path, params={"evidence": True}).json()
+    assert told.pop("deleted") is not None
+    nothing: dict[str, Any] = {"study": None, "images": [], "caption": None, "reviews": []}
+    assert told == {key: record[key] for key in ("id", "status", "created", "finished")} | nothing
     assert client.get(f"{path}/images/0").status_code == 410
     assert client.delete(path).status_code == 410
     assert client.post(f"{path}/review", json=REVIEW).status_code == 410
@@ -216,11 +271,32 @@ def test_a_study_without_a_draft_cannot_be_reviewed(client: TestClient, engine: 
     assert client.post(f"/v1/captions/{record['id']}/review", json=REVIEW).status_code == 409
 
 
+@pytest.mark.parametrize("file", [picture(5), b"no image"])
+def test_a_study_without_a_draft_is_never_reviewed_or_exported(client: TestClient, file: bytes) -> None:
+    record = post(client, ("a.png", file)).json()
+    assert client.post(f"/v1/captions/{record['id']}/review", json=REVIEW).status_code == 409
+    review = service_of(client).store.write(
+        writes.add_review, record["id"], "A. Reader", "accept", "Clear.", "", "me"
+    )
+    review.result()  # as earlier versions took it
+    assert len(client.get("/v1/reviewed.jsonl").text.splitlines()) == 1
+
+
+def test_what_a_draft_left_out_is_not_exported(client: TestClient) -> None:
+    record = post(client, ("front.png", picture(90)), ("side.png", picture(80, size=32))).json()
+    assert client.post(f"/v1/captions/{record['id']}/review", json=REVIEW).status_code == 201
+    study = json.loads(client.get("/v1/reviewed.jsonl").text.splitlines()[1])
+    assert [image["width"] for image in study["images"]] == [64]
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {**REVIEW, "decision": "maybe"},
         {**REVIEW, "reviewer": ""},
+        {**REVIEW, "reviewer": " \n "},
+        {**REVIEW, "reviewer": "A. Reader\nAccepted by B. Other"},
+        {**REVIEW, "text": " \n "},
         {**REVIEW, "text": "null \0 byte"},
         {**REVIEW, "text": "x" * 20_001},
         {**REVIEW, "more": 1},
@@ -257,10 +333,28 @@ def test_what_is_not_there_is_a_problem_that_says_so(client: TestClient, method:
 
 
 def test_the_service_says_what_the_engine_says(tmp_path: Path, captioner: Captioner) -> None:
-    """With the embedded bundle: two different chests, equal to what the command line would say."""
+    """With the embedded bundle: two different chests get two different texts, those of the engine."""
     files = [tmp_path / "one.png", tmp_path / "two.png"]
-    phantom.save(phantom.draw(1, ()), files[0])
-    phantom.save(phantom.draw(4, ("Effusion",)), files[1], bits=16)
+    phantom.save(phantom.draw(1, ("Cardiomegaly",), size=256), files[0], bits=16)
+    phantom.save(phantom.draw(2, (), size=256), files[1])
+    model = check_against_engine(tmp_path, captioner, files)
+    described = json.loads((bundle_format.locate(None) / bundle_format.DESCRIPTION).read_text())
+    assert model["bundle"] == captioner.bundle
+    assert model["version"] == radscribe.__version__
+    assert model["card"].startswith("#")
+    for key in ("training", "quantisation", "confidence"):
+        assert model[key] == described[key]
+
+
+def test_two_radiographs_get_what_the_engine_says_of_them(
+    tmp_path: Path, captioner: Captioner, shared_data: Path
+) -> None:
+    files = [shared_data / "nih" / "images" / f"{name}.jpg" for name in ("00000050_000", "00000061_012")]
+    check_against_engine(tmp_path, captioner, files)  # no finding; infiltration and effusion
+
+
+def check_against_engine(tmp_path: Path, captioner: Captioner, files: list[Path]) -> Any:
+    """Two files get different texts, each that of the engine; returns what the service says of its model."""
     app = create_app(Settings(store=tmp_path / "store"), load=lambda: captioner)
     with TestClient(app, base_url=HOST) as client:
         told = [post(client, (file.name, file.read_bytes())).json()["caption"] for file in files]
@@ -269,7 +363,5 @@ def test_the_service_says_what_the_engine_says(tmp_path: Path, captioner: Captio
         expected = captioner.caption(file).to_dict()
         for key in ("text", "tokens", "findings", "log_probability", "bundle"):
             assert caption[key] == json.loads(json.dumps(expected[key]))
-    assert told[0]["findings"] != told[1]["findings"]
-    assert model["bundle"] == captioner.bundle
-    assert model["version"] == radscribe.__version__
-    assert model["card"].startswith("#")
+    assert told[0]["text"] != told[1]["text"]
+    return model

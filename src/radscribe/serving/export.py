@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from radscribe.data import manifest, records
 from radscribe.data.splits import assign
 from radscribe.data.study import ImageRef, Study
@@ -21,18 +23,19 @@ VALUES: dict[str, float | None] = {"present": 1.0, "absent": 0.0, "uncertain": N
 
 
 def to_study(stored: StoredStudy) -> Study:
-    """A reviewed study: its images, the accepted text as findings section, and the labels that it says.
+    """A reviewed study: images that its draft is of, the accepted text as findings section, its labels.
 
     Its part is a hash of its id. The store knows no patients: studies of one may come into several parts.
     """
     text = stored.reviews[-1]["text"]
     said = label(text)
+    left_out = msgspec.json.decode(stored.document or b"{}").get("left_out", {})
     return Study(
         stored.id,
         tuple(
             ImageRef(f"{IMAGES}/{row.file[:2]}/{row.file}", row.view, row.width, row.height)
             for row in stored.images
-            if row.file
+            if row.file and row.name not in left_out
         ),
         report=Report(findings=text),
         labels={finding: VALUES[said[finding]] for finding in CHESTXRAY14 if finding in said},
@@ -41,22 +44,21 @@ def to_study(stored: StoredStudy) -> Study:
 
 
 def studies(store: Store) -> Iterator[Study]:
-    """All studies whose last review accepts a text and that have an image.
+    """All studies that have a draft and an image, and whose last review accepts a text.
 
     Between two pages no connection is held: who reads may be slow.
     """
     after = ""
     while page := store.read(reads.reviewed, after):
-        yield from map(to_study, filter(_accepted, page))
+        yield from filter(lambda study: study.images, map(to_study, filter(_accepted, page)))
         after = page[-1].id
 
 
 def _accepted(stored: StoredStudy) -> bool:
-    if not stored.reviews:  # erased between two queries
+    if stored.text is None or not stored.reviews:  # no draft; erased between two queries
         return False
     last = stored.reviews[-1]
-    with_image = any(row.file for row in stored.images)
-    return last["decision"] == "accept" and bool(last["text"].strip()) and with_image
+    return last["decision"] == "accept" and bool(last["text"].strip())
 
 
 def lines(store: Store) -> Iterator[bytes]:

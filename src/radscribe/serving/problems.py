@@ -38,7 +38,14 @@ KINDS: dict[str, tuple[int, str]] = {
 }
 
 # What the framework raises by itself.
-OF_STATUS = {400: "malformed", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+OF_STATUS = {
+    400: "malformed",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+    422: "invalid",
+}
 
 
 class Problem(Exception):

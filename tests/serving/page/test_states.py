@@ -52,6 +52,16 @@ def test_a_waiting_study_can_be_cancelled(reader: Reader, files: Path) -> None:
     expect(reader.page.locator(".worklist")).to_be_hidden()
 
 
+def test_a_cancelled_example_is_asked_for_no_longer(reader: Reader) -> None:
+    reader.page.route("**/v1/examples/*?*", lambda route: None)  # never answered
+    with reader.page.expect_request("**/v1/examples/*?*"):
+        reader.page.get_by_role("button", name="A large heart").click()
+    with reader.page.expect_event("requestfailed"):
+        reader.page.locator(".state").get_by_role("button", name="Cancel").click()
+    expect(reader.page.locator("#choose")).to_be_visible()
+    expect(reader.page.locator(".worklist")).to_be_hidden()
+
+
 def test_a_silent_service(reader: Reader, files: Path) -> None:
     reader.page.context.set_offline(True)
     expect(reader.page.locator("#notice")).to_contain_text("offline")
@@ -98,7 +108,13 @@ def test_an_unknown_study(reader: Reader) -> None:
     expect(reader.page.get_by_role("link", name="New study").last).to_be_visible()
 
 
-def test_a_token_is_asked_for_and_kept_for_the_tab(
+@pytest.mark.parametrize("address", ["%E0%A4%A", "a/../b", "%"])
+def test_an_address_that_is_no_study(reader: Reader, address: str) -> None:
+    reader.page.goto(f"{reader.base}/#/study/{address}")
+    expect(reader.page.locator(".state h1")).to_be_visible()
+
+
+def test_a_token_is_asked_for_and_becomes_a_cookie(
     browser: Browser, serve: Callable[..., str], files: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("a-token-of-many-letters")
@@ -110,7 +126,7 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(
     token = reader.page.get_by_role("textbox", name="Token")
     token.fill("wrong")
     token.press("Enter")
-    expect(reader.page.get_by_role("alert")).to_have_text("That token was not accepted.")
+    expect(reader.page.locator("dialog [role=alert]")).to_have_text("That token was not accepted.")
     token.fill("a-token-of-many-letters")
     token.press("Enter")
     expect(reader.page.locator("dialog")).to_have_count(0)
@@ -120,5 +136,15 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(
     reader.page.reload()
     reader.page.wait_for_selector("#draft")
     assert reader.page.locator("dialog").count() == 0
+    (cookie,) = context.cookies()
+    assert (cookie.get("httpOnly"), cookie.get("sameSite")) == (True, "Strict")
+    kept = reader.page.evaluate(
+        "() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
+    )
+    assert "a-token" not in kept + cookie.get("value", "")
+    assert cookie.get("value", "?") not in kept
+    reader.page.get_by_role("button", name="Sign out").click()
+    expect(token).to_be_visible()
+    assert context.cookies() == []
     assert reader.complaints == []
     context.close()

@@ -48,7 +48,7 @@ TAKING: dict[int | str, dict[str, Any]] = {
     200: {
         "model": schemas.Caption,
         "description": "The study has its caption, was refused or could not be read: see `status`.",
-        "content": {"application/json": {"example": schemas.EXAMPLE}},
+        **schemas.example(schemas.EXAMPLE),
     },
     202: {
         "model": schemas.Caption,
@@ -107,14 +107,16 @@ def check_open(service: Service) -> None:
 async def accept(service: Service, files: list[UploadedFile], asked: Asked, actor: str) -> Accepted:
     """Have a study accepted even if its client hangs up meanwhile; its place is given back on failure."""
     task = asyncio.ensure_future(service.intake.accept(files, asked, actor))
+    task.add_done_callback(partial(_give_back, service))
     try:
         return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
-    except Exception:
+    finally:
+        await asyncio.wait([task])  # it reads files that the caller closes
+
+
+def _give_back(service: Service, task: asyncio.Future[Accepted]) -> None:
+    if task.cancelled() or task.exception():
         service.queue.release()
-        raise
 
 
 async def answer(service: Service, accepted: Accepted, asked: Asked) -> Response:
@@ -127,6 +129,8 @@ async def answer(service: Service, accepted: Accepted, asked: Asked) -> Response
         except TimeoutError:
             done.add_done_callback(lambda future: future.exception())  # nobody asks for it any more
         else:
+            if finished.at is None:  # it was deleted meanwhile, and its draft is not kept
+                return Json((await find(service, study.id)).to_dict(), headers=location)
             draft = finished.draft
             study = replace(
                 study,
@@ -142,7 +146,13 @@ async def answer(service: Service, accepted: Accepted, asked: Asked) -> Response
 @router.get(
     "",
     summary="List and search",
-    responses={200: {"model": schemas.CaptionPage}, **problems("invalid")},
+    responses={
+        200: {
+            "model": schemas.CaptionPage,
+            **schemas.example({"captions": [schemas.EXAMPLE], "next": None}),
+        },
+        **problems("invalid"),
+    },
 )
 async def list_captions(
     service: Serving,
@@ -151,7 +161,8 @@ async def list_captions(
     before: Annotated[str | None, Query(pattern=PATTERN, description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
-    """The newest first. The search looks at studies' and files' names, drafts and reviews."""
+    """The newest first. The search looks at studies' and files' names, drafts and reviews, in any case (with
+    SQLite only the letters A to Z)."""
     ask = partial(reads.page, query=one_line(query), status=status, before=before, limit=limit + 1)
     found = await run_in_threadpool(service.store.read, ask)
     more = len(found) > limit
@@ -163,15 +174,13 @@ async def list_captions(
     "/{study_id}",
     summary="One study",
     responses={
-        200: {
-            "model": schemas.Caption,
-            "content": {"application/json": {"example": schemas.EXAMPLE}},
-        },
+        200: {"model": schemas.Caption, **schemas.example(schemas.EXAMPLE)},
         **problems("not-found", "invalid"),
     },
 )
 async def get(study_id: StudyId, service: Serving, evidence: bool = False) -> Response:
-    """`evidence=true` adds the maps, of studies that were posted with it. A deleted study is marked so."""
+    """`evidence=true` adds the maps, of studies that were posted with it. Of a deleted study are told
+    its id, its status and its times, and nothing else."""
     return Json((await find(service, study_id, evidence=evidence)).to_dict(evidence=evidence))
 
 
@@ -183,7 +192,7 @@ async def get(study_id: StudyId, service: Serving, evidence: bool = False) -> Re
 )
 async def delete(study_id: StudyId, service: Serving, actor: Actor) -> Response:
     """Its images are removed (unless another study has the same), and it leaves lists, search and export. Its
-    texts go when the retention time is over."""
+    names and texts are shown no more, and leave the database when the retention time is over."""
     await find_present(service, study_id)
     await run_in_threadpool(service.store.delete, study_id, actor)
     return Response(status_code=204)
@@ -192,7 +201,10 @@ async def delete(study_id: StudyId, service: Serving, actor: Actor) -> Response:
 @router.get(
     "/{study_id}/audit",
     summary="What happened to a study",
-    responses={200: {"model": schemas.Audit}, **problems("not-found", "invalid")},
+    responses={
+        200: {"model": schemas.Audit, **schemas.example(schemas.EXAMPLE_AUDIT)},
+        **problems("not-found", "invalid"),
+    },
 )
 async def audit(study_id: StudyId, service: Serving) -> Response:
     """From the first to the last; it is there after the study was deleted and erased."""

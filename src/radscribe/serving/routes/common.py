@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -43,10 +44,12 @@ class Json(Response):
 
 
 async def find(service: Service, study_id: str, *, evidence: bool = False) -> StoredStudy:
-    """A study that was accepted, a deleted one too; raises `Problem` 404."""
+    """A study that was accepted; of a deleted one, that it was. Raises `Problem` 404."""
     study = await run_in_threadpool(service.store.read, reads.find, study_id, evidence=evidence)
     if study is None:
         raise Problem("not-found", "There is no study of this id; GET /v1/captions lists them.")
+    if study.deleted:  # its texts are in the database until it is erased, and nobody is shown them
+        return replace(study, study="", images=[], reviews=[], text=None, document=None, evidence=None)
     return study
 
 
@@ -70,13 +73,19 @@ PROBLEM_SCHEMA = {
 }
 
 
+def _example(kind: str) -> dict[str, Any]:
+    status, title = KINDS[kind]
+    detail = "What is wrong, and what to do."
+    return {"type": f"urn:radscribe:problem:{kind}", "title": title, "status": status, "detail": detail}
+
+
 def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route: the problems that it answers with, and those that any route may."""
     kinds = (*kinds, "unauthorised", "wrong-host", "internal", "not-ready")
     return {
         KINDS[kind][0]: {
             "description": KINDS[kind][1],
-            "content": {"application/problem+json": {"schema": PROBLEM_SCHEMA}},
+            "content": {"application/problem+json": {"schema": PROBLEM_SCHEMA, "example": _example(kind)}},
         }
         for kind in kinds
     }

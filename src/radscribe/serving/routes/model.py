@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
 import radscribe
 from radscribe.inference.caption import DISCLAIMER
+from radscribe.serving.routes import schemas
 from radscribe.serving.routes.common import Json, Serving, problems
 from radscribe.serving.settings import MAX_BEAM
 
@@ -17,9 +17,14 @@ CARD = "MODEL_CARD.md"
 router = APIRouter(prefix="/v1/model", tags=["model"])
 
 
-@router.get("", summary="The model", responses={200: {"model": dict[str, Any]}, **problems()})
+@router.get(
+    "",
+    summary="The model",
+    responses={200: {"model": dict[str, Any], **schemas.example(schemas.EXAMPLE_MODEL)}, **problems()},
+)
 def model(service: Serving) -> Response:
-    """Its card (Markdown), findings, cautions, how it was trained, and the limits of a request."""
+    """Its card (Markdown), findings, cautions, how it was trained, what int8 cost and how well its confidence
+    tells, both as `bundle.json` has them (null where it has none), and the limits of a request."""
     spec, limits = service.spec, service.settings.limits
     card = service.bundle_folder / CARD
     return Json(
@@ -34,7 +39,9 @@ def model(service: Serving) -> Response:
             "image_size": spec.encoder.image_size,
             "encoder": spec.encoder.backbone,
             "decoder": spec.decoder.kind,
-            "training": msgspec.to_builtins(spec.training),
+            "training": spec.training,
+            "quantisation": spec.quantisation,
+            "confidence": spec.confidence,
             "card": card.read_text(encoding="utf-8") if card.is_file() else None,
             "limits": {
                 "files": limits.files,

@@ -30,6 +30,8 @@ async def review(study_id: StudyId, body: schemas.Review, service: Serving, acto
     study = await find_present(service, study_id)
     if study.status in writes.UNFINISHED:
         raise Problem("conflict", "The study has no draft yet; wait until it is done.")
+    if study.text is None:  # its images may be of anything: they must not become training data
+        raise Problem("conflict", "The study has no draft, and so nothing to review; its caption says why.")
     written = service.store.write(
         writes.add_review, study_id, body.reviewer, body.decision, body.text, body.comment, actor
     )
@@ -44,6 +46,6 @@ async def review(study_id: StudyId, body: schemas.Review, service: Serving, acto
     response_class=StreamingResponse,
 )
 def reviewed(service: Serving) -> Response:
-    """Studies whose last review accepts a text. Paths of images are relative to the store's folder;
-    `radscribe export-reviews` writes a folder with the images in it."""
+    """Studies whose last review accepts a text, without images that the draft left out. Paths are relative
+    to the store's folder; `radscribe export-reviews` writes a folder with the images in it."""
     return StreamingResponse(export.lines(service.store), media_type="application/jsonl")

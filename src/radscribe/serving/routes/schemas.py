@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Status = Literal["queued", "running", "done", "refused", "failed"]
 
@@ -16,7 +16,15 @@ def _printable(text: str) -> str:
     return text
 
 
-Line = Annotated[str, AfterValidator(_printable)]
+def _one_line(text: str) -> str:
+    """Without space around it; what is exported must not show lines that nobody but the client wrote."""
+    if len(text.strip().splitlines()) != 1:
+        raise ValueError("is not one line; give one")
+    return text.strip()
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+Line = Annotated[str, AfterValidator(_printable), AfterValidator(_one_line)]
 
 
 class Review(BaseModel):
@@ -35,10 +43,16 @@ class Review(BaseModel):
             ]
         },
     )
-    text: Line = Field(max_length=20_000, description="the text as edited; what accepting accepts")
+    text: Text = Field(max_length=20_000, description="the text as edited; what accepting accepts")
     decision: Literal["accept", "reject"]
-    reviewer: Line = Field(min_length=1, max_length=200)
-    comment: Line = Field("", max_length=4_000)
+    reviewer: Line = Field(min_length=1, max_length=200, description="one line")
+    comment: Text = Field("", max_length=4_000)
+
+    @model_validator(mode="after")
+    def _accepts_something(self) -> Review:
+        if self.decision == "accept" and not self.text.strip():
+            raise ValueError("there is no text to accept; give one, or reject the draft")
+        return self
 
 
 class Image(BaseModel):
@@ -121,3 +135,36 @@ EXAMPLE: dict[str, Any] = {
     "reviews": [],
     "deleted": None,
 }
+EXAMPLE_AUDIT: dict[str, Any] = {
+    "audit": [
+        {
+            "at": "2026-11-25T09:30:00.000Z",
+            "actor": "local",
+            "action": "accepted",
+            "details": {"images": 1},
+        },
+        {
+            "at": "2026-11-25T09:30:00.140Z",
+            "actor": "service",
+            "action": "done",
+            "details": {"bundle": "nih-iu-1@0123456789ab"},
+        },
+    ]
+}
+EXAMPLE_MODEL: dict[str, Any] = {
+    "bundle": "nih-iu-1@0123456789ab",
+    "name": "nih-iu-1",
+    "cautions": ["Trained on frontal views only."],
+    "findings": ["Atelectasis", "Cardiomegaly"],
+    "views": ["frontal"],
+    "training": {"encoder": {"epochs": 20}},
+    "quantisation": None,
+    "confidence": {"part": "val", "studies": 220, "right": 112, "auroc": 0.71},
+    "card": "# nih-iu-1 ...",
+    "limits": {"files": 20, "beam": 10},
+}
+
+
+def example(body: dict[str, Any]) -> dict[str, Any]:
+    """The part of a response that shows what it looks like."""
+    return {"content": {"application/json": {"example": body}}}

@@ -1,6 +1,5 @@
 // The service's API. Addresses are relative, so that a proxy may put the page under any path.
 
-import { getToken, setToken } from "./store.js";
 import { askToken } from "./token.js";
 
 /** What went wrong, as the service said it (RFC 9457), or `status` 0 where it did not answer. */
@@ -10,8 +9,6 @@ export class Problem extends Error {
     Object.assign(this, { status, title, detail, retryAfter });
   }
 }
-
-const authorization = () => (getToken() ? { Authorization: `Bearer ${getToken()}` } : {});
 
 function problem(status, text, header) {
   let body = {};
@@ -27,34 +24,50 @@ function problem(status, text, header) {
 
 const silent = () => new Problem(0, "The service does not answer", "Is it running, and is this machine connected?");
 
-/** Ask for a token when the service wants one, as often as it does not like it. */
+let signingIn = null; // several requests may be refused at once: one question for all
+
+/** Do what needs credentials; where the service wants a token, ask for it and do it again. */
 async function authorised(attempt) {
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
       if (error.status !== 401 || error.basic) throw error; // for a password the browser asks by itself
-      const token = await askToken(Boolean(getToken()));
-      if (token === undefined) throw error;
-      setToken(token);
+      signingIn ??= signIn().finally(() => { signingIn = null; });
+      if (!await signingIn) throw error;
     }
   }
 }
 
-/** A request; gives the `Response` of one that worked, else throws a `Problem`. */
-export function request(path, { headers = {}, ...options } = {}) {
-  return authorised(async () => {
-    let response;
+/** Exchange a token for a cookie that no script can read; the token is not kept. False where the user gives none. */
+async function signIn() {
+  for (let again = false; ; again = true) {
+    const token = await askToken(again);
+    if (token === undefined) return false;
     try {
-      response = await fetch(path, { ...options, headers: { Accept: "application/json", ...authorization(), ...headers } });
+      await plain("v1/session", { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+      return true;
     } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw silent();
+      if (error.status !== 401) throw error;
     }
-    if (!response.ok) throw problem(response.status, await response.text(), (name) => response.headers.get(name));
-    return response;
-  });
+  }
 }
+
+/** A request as it is; gives the `Response` of one that worked, else throws a `Problem`. */
+async function plain(path, { headers = {}, ...options } = {}) {
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers: { Accept: "application/json", ...headers } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw silent();
+  }
+  if (!response.ok) throw problem(response.status, await response.text(), (name) => response.headers.get(name));
+  return response;
+}
+
+/** A request that signs in where it must. */
+export const request = (path, options) => authorised(() => plain(path, options));
 
 const json = async (path, options) => (await request(path, options)).json();
 const post = (path, body) => json(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
@@ -65,9 +78,12 @@ export const caption = (id, { evidence = false, signal } = {}) => json(`${at(id)
 export const remove = (id) => request(at(id), { method: "DELETE" });
 export const review = (id, body) => post(`${at(id)}/review`, body);
 export const audit = (id) => json(`${at(id)}/audit`);
+/** Whether the service takes a token: { signed_in, token }. */
+export const session = () => json("v1/session");
+export const signOut = () => request("v1/session", { method: "DELETE" });
 export const model = () => json("v1/model");
 export const examples = () => json("v1/examples");
-export const example = (name, fields) => json(`v1/examples/${encodeURIComponent(name)}?${new URLSearchParams(given({ ...fields, wait: "false" }))}`, { method: "POST" });
+export const example = (name, fields, signal) => json(`v1/examples/${encodeURIComponent(name)}?${new URLSearchParams(given({ ...fields, wait: "false" }))}`, { method: "POST", signal });
 /** A picture of an address that the service named. */
 export const picture = async (path) => createImageBitmap(await (await request(path.replace(/^\//, ""), { headers: { Accept: "image/png" } })).blob());
 
@@ -103,7 +119,6 @@ export function send(files, fields, onProgress, signal) {
     const xhr = new XMLHttpRequest();
     xhr.open("POST", "v1/captions");
     xhr.setRequestHeader("Accept", "application/json");
-    for (const [name, value] of Object.entries(authorization())) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     xhr.onload = () => (xhr.status < 300 ? resolve(JSON.parse(xhr.responseText))
       : reject(problem(xhr.status, xhr.responseText, (name) => xhr.getResponseHeader(name))));

@@ -31,12 +31,12 @@ function show(view, title) {
   closeRail();
 }
 
-// ── routes: #/ and #/study/ID ──
+// ── routes: #/ and #/study/ID; what is no id is asked for as it stands, and the service says so ──
 
 const studyOf = (hash) => /^#\/study\/(.+)$/.exec(hash)?.[1];
 
 async function route() {
-  const id = studyOf(location.hash) && decodeURIComponent(studyOf(location.hash));
+  const id = studyOf(location.hash);
   history.current = id;
   const mine = ++turn;
   if (!id) return show({ element: uploadForm(take) });
@@ -44,7 +44,7 @@ async function route() {
   main.setAttribute("aria-busy", "true");
   try {
     const study = await api.caption(id, { evidence: true });
-    if (mine === turn && study.deleted) show({ element: sorry({ title: "This study was deleted", detail: "Its images and its draft are no longer here." }) }, "Deleted");
+    if (mine === turn && study.deleted) show({ element: sorry({ title: "This study was deleted", detail: "Its images are removed, and its draft is no longer shown." }) }, "Deleted");
     else if (mine === turn) open(study);
   } catch (error) {
     if (mine === turn) show({ element: sorry(error) }, "Not opened");
@@ -115,6 +115,11 @@ $("rail-toggle").addEventListener("click", () => {
   $("rail-toggle").setAttribute("aria-expanded", String(isOpen));
   if (isOpen) rail.querySelector("a, button").focus();
 });
+function signOut() {
+  const failed = h("p", { class: "bad", role: "alert" });
+  const leave = () => api.signOut().then(() => location.reload(), (error) => { failed.textContent = `Not signed out. ${error.message}`; });
+  return h("div", {}, h("button", { type: "button", class: "quiet", onclick: leave }, "Sign out"), failed);
+}
 // Beside the open list a tap closes it, and does nothing else.
 document.addEventListener("click", (event) => {
   if (!document.body.classList.contains("rail-open") || event.target.closest(".rail, .bar, dialog")) return;
@@ -137,11 +142,12 @@ const connection = () => {
 addEventListener("online", connection);
 addEventListener("offline", connection);
 
-history.addEventListener("deleted", ({ detail: id }) => { if (studyOf(location.hash) === encodeURIComponent(id)) location.hash = "#/"; });
+history.addEventListener("deleted", ({ detail: id }) => { if (studyOf(location.hash) === id) location.hash = "#/"; });
 $("help-open").addEventListener("click", help);
 $("model-open").addEventListener("click", modelCard);
 theme($("theme"));
 rail.append(h("a", { class: "button new", href: "#/" }, "New study"), worklist(queue, watch), history.element);
+api.session().then(({ token }) => token && rail.append(signOut()), () => {}); // the list says why the service does not answer
 addEventListener("hashchange", route);
 // A link to where the address already is: what is shown may be a study on its way, which has no address.
 document.addEventListener("click", (event) => { if (event.target.closest("a[href^='#/']")?.hash === location.hash) route(); });

@@ -87,7 +87,7 @@ export class Queue extends EventTarget {
     for (;;) {
       try {
         this.#set(item, { state: "sending", sent: 0 });
-        if (item.example) return await api.example(item.example, item.fields);
+        if (item.example) return await api.example(item.example, item.fields, item.stop.signal);
         return await api.send(item.files, item.fields, (sent) => this.#set(item, { sent }), item.stop.signal);
       } catch (error) {
         if (error.status !== 429 && error.status !== 503) throw error;

@@ -1,4 +1,4 @@
-// What the browser remembers, where it lets us: choices for good, the token for the session.
+// What the browser remembers, where it lets us: choices. No token: that becomes a cookie, which scripts cannot read.
 
 function safely(action, fallback) {
   try {
@@ -10,10 +10,3 @@ function safely(action, fallback) {
 
 export const remembered = (key, fallback = "") => safely(() => localStorage.getItem(`radscribe.${key}`), fallback);
 export const remember = (key, value) => safely(() => localStorage.setItem(`radscribe.${key}`, value));
-
-let token = safely(() => sessionStorage.getItem("radscribe.token"), "");
-export const getToken = () => token;
-export function setToken(value) {
-  token = value;
-  safely(() => sessionStorage.setItem("radscribe.token", value));
-}
