@@ -61,6 +61,9 @@ def test_a_bundle_without_its_weights(tmp_path: Path) -> None:
     assert WEIGHTS in copy(first, kept, "with").files
     assert copy(first, left, "without", weights=False).files == spec.files
     assert not (left / WEIGHTS).exists()
+    (first / WEIGHTS).unlink()  # listed still, as in what is fetched from the Hub
+    (tmp_path / "fetched").mkdir()
+    assert copy(first, tmp_path / "fetched", "fetched").files == spec.files
 
 
 CARD_TEXT = "# name\n\nfirst\n\n## Precision\n\nold\n\n### within\n\nold too\n\n## Last\n\nkept\n"

@@ -43,8 +43,9 @@ def staged(out: Path) -> Iterator[Path]:
 
 
 def copy(source: Path, out: Path, name: str, card: Path | None = None, weights: bool = True) -> BundleSpec:
-    """A bundle under another name, with another card or without its weights."""
+    """A bundle under another name, with another card or without its weights, which it may lack already."""
     spec = read(source)
+    weights = weights and (source / WEIGHTS).is_file()
     files = [file for file in spec.files if weights or file != WEIGHTS]
     for file in files:
         shutil.copyfile(source / file, out / file)
