@@ -13,7 +13,9 @@ from radscribe.cli.options import require_extra
 @click.argument("source", metavar="RUN_OR_BUNDLE")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the bundle.")
 @click.option("--name", help="The bundle's name; the folder's unless given.")
-@click.option("--card", type=click.Path(path_type=Path, exists=True), help="Model card to put in.")
+@click.option(
+    "--card", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Model card to put in."
+)
 @click.option(
     "--weights/--no-weights", default=True, help="With weights.safetensors, to go on with training."
 )
@@ -66,7 +68,7 @@ def command(
 
             spec = export(Path(source), stage, name, card, weights)
         else:
-            spec = staging.copy(locate(source), stage, name or out.name, card, weights)
+            spec = staging.copy(locate(source), stage, name or stage.name, card, weights)
         if data is not None:
             from radscribe.posttraining.finish import finish
             from radscribe.posttraining.int8 import tolerances
