@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import numpy as np
 import onnx
 import pytest
@@ -172,5 +173,17 @@ def test_a_tolerance_that_is_none(text: str) -> None:
         tolerances([text])
 
 
-def test_int8_needs_data(tmp_path: Path) -> None:
-    assert isinstance(export("nih-iu-1", "--out", tmp_path / "out", "--int8").exception, UsageError)
+@pytest.mark.parametrize("options", [["--int8"], ["--tolerance", "auroc=.02"]])
+def test_an_option_that_would_do_nothing_is_wrong_use(options: list[str], tmp_path: Path) -> None:
+    assert isinstance(export("nih-iu-1", "--out", tmp_path / "out", *options).exception, UsageError)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_fitted_on_the_test_part(data: Path, tmp_path: Path) -> None:
+    result = export("nih-iu-1", "--out", tmp_path / "out", "--data", data, "--split", "test")
+    assert isinstance(result.exception, click.NoSuchOption)
+
+
+def test_a_card_is_a_file(tmp_path: Path) -> None:
+    result = export("nih-iu-1", "--out", tmp_path / "out", "--card", tmp_path)
+    assert isinstance(result.exception, click.BadParameter)
