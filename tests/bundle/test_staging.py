@@ -37,6 +37,44 @@ def test_a_place_where_no_folder_can_be_is_told(tmp_path: Path, name: str) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("name", [".", "..", "within/.."])
+def test_a_place_is_known_by_its_own_name(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "outer" / "inner"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    with staged(Path(name)) as stage:
+        (stage / "bundle.json").write_text("first")
+    assert stage.name == Path(name).resolve().name
+    assert (Path(name).resolve() / "bundle.json").read_text() == "first"
+
+
+def test_a_folder_in_a_files_place_is_told_before_anything_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out" / "b").mkdir(parents=True)
+
+    def put() -> None:
+        with staged(tmp_path / "out") as stage:
+            (stage / "a").write_text("new")
+            (stage / "b").write_text("new")
+
+    with pytest.raises(UsageError, match="is a folder"):
+        put()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b"]
+
+
+def test_what_the_bundle_before_had_and_this_one_has_not_goes(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with staged(out) as stage:
+        spec = copy(locate(None), stage, "first")
+        (stage / WEIGHTS).write_bytes(b"weights")
+        files = {**spec.files, WEIGHTS: sha256(stage / WEIGHTS)}
+        write(stage, msgspec.structs.replace(spec, files=files))
+    (out / "notes.txt").write_text("somebody's own")
+    with staged(out) as stage:
+        copy(out, stage, "second", weights=False)
+    assert read(out).name == "second"
+    assert {path.name for path in out.iterdir()} == {*spec.files, "bundle.json", "notes.txt"}
+
+
 def test_a_bundle_under_another_name(tmp_path: Path) -> None:
     source = locate(None)
     card = tmp_path / "card.md"
@@ -61,6 +99,9 @@ def test_a_bundle_without_its_weights(tmp_path: Path) -> None:
     assert WEIGHTS in copy(first, kept, "with").files
     assert copy(first, left, "without", weights=False).files == spec.files
     assert not (left / WEIGHTS).exists()
+    (first / WEIGHTS).unlink()  # listed still, as in what is fetched from the Hub
+    (tmp_path / "fetched").mkdir()
+    assert copy(first, tmp_path / "fetched", "fetched").files == spec.files
 
 
 CARD_TEXT = "# name\n\nfirst\n\n## Precision\n\nold\n\n### within\n\nold too\n\n## Last\n\nkept\n"

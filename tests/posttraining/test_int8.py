@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import click
 import numpy as np
 import onnx
 import pytest
@@ -17,7 +19,7 @@ from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import BundleError, DataError, RadscribeError, UsageError
 from radscribe.imaging import phantom
 from radscribe.imaging.resize import resize
-from radscribe.posttraining import int8
+from radscribe.posttraining import finish, int8
 from radscribe.posttraining.int8 import calibration_images, require_within, table, tolerances
 from radscribe.text.report import Report
 
@@ -50,7 +52,9 @@ def export(*arguments: object) -> Result:
 def small(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The embedded bundle in int8, and what the export printed."""
     out = tmp_path_factory.mktemp("bundles") / "small"
-    result = export("nih-iu-1", "--out", out, "--data", data, "--int8", *WIDE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finish, "caption_part", None)  # int8 has captioned the part: not a third time
+        result = export("nih-iu-1", "--out", out, "--data", data, "--int8", *WIDE)
     assert result.exception is None, result.exception
     return out, result.stdout
 
@@ -115,6 +119,19 @@ def test_what_it_cost_is_printed_and_kept(small: tuple[Path, str]) -> None:
     assert f"| AUROC | {auroc:.3f} | {now:.3f} |" in (small[0] / CARD).read_text()
 
 
+def test_a_bundle_that_cannot_be_calibrated_on_the_data_has_no_confidence(
+    small: tuple[Path, str], data: Path, tmp_path: Path
+) -> None:
+    assert read(locate("nih-iu-1")).confidence is not None
+    float32 = tmp_path / "float32"
+    told = export("nih-iu-1", "--out", float32, "--data", data).stdout
+    for bundle, printed in ((float32, told), small):
+        assert read(bundle).confidence is None
+        (section,) = re.findall(r"^## Confidence\n(.*?)(?=^## |\Z)", (bundle / CARD).read_text(), re.M | re.S)
+        assert section.strip().startswith("no confidence: ")
+        assert section.strip() in printed
+
+
 def test_what_the_data_does_not_tell_is_said() -> None:
     measured = QuantisationSpec("made", "val", 9, 4, {"finding_f1": (0.5, 0.5)})
     lines = table(measured, tolerances([]))
@@ -156,5 +173,17 @@ def test_a_tolerance_that_is_none(text: str) -> None:
         tolerances([text])
 
 
-def test_int8_needs_data(tmp_path: Path) -> None:
-    assert isinstance(export("nih-iu-1", "--out", tmp_path / "out", "--int8").exception, UsageError)
+@pytest.mark.parametrize("options", [["--int8"], ["--tolerance", "auroc=.02"]])
+def test_an_option_that_would_do_nothing_is_wrong_use(options: list[str], tmp_path: Path) -> None:
+    assert isinstance(export("nih-iu-1", "--out", tmp_path / "out", *options).exception, UsageError)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_fitted_on_the_test_part(data: Path, tmp_path: Path) -> None:
+    result = export("nih-iu-1", "--out", tmp_path / "out", "--data", data, "--split", "test")
+    assert isinstance(result.exception, click.NoSuchOption)
+
+
+def test_a_card_is_a_file(tmp_path: Path) -> None:
+    result = export("nih-iu-1", "--out", tmp_path / "out", "--card", tmp_path)
+    assert isinstance(result.exception, click.BadParameter)

@@ -31,6 +31,12 @@ def restore(folder: Path) -> tuple[Encoder, Decoder]:
         raise BundleError(
             f"holds no {WEIGHTS}", subject=folder, remedy="export its run again, which adds them"
         )
+    if not (folder / WEIGHTS).is_file():  # as in what `locate` fetches from the Hub
+        raise BundleError(
+            f"was fetched or copied without {WEIGHTS}",
+            subject=folder,
+            remedy=f"put the {WEIGHTS} of the same bundle there, or name a folder that holds it",
+        )
     try:
         encoder = build_encoder(msgspec.convert(spec.training["encoder"], EncoderConfig))
         config = msgspec.convert(spec.training["decoder"], DecoderConfig)

@@ -13,7 +13,7 @@ from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
 from radscribe.errors import DataError
 from radscribe.inference.captioner import Captioner
-from radscribe.posttraining.captioned_part import caption_part
+from radscribe.posttraining.captioned_part import CaptionedPart, caption_part
 from radscribe.posttraining.confidence_fit import fit_confidence
 from radscribe.posttraining.int8 import require_within, table, to_int8
 
@@ -39,18 +39,21 @@ def finish(
     BundleError : int8 costs more than it may; the message gives the figure.
     """
     manifest, told = Manifest(data), list[str]()
+    captioned: CaptionedPart | None = None
     if int8:
-        measured = to_int8(folder, manifest, part)
+        measured, captioned = to_int8(folder, manifest, part)
         told.append(table(measured, tolerances))
         require_within(measured, tolerances)
         set_section(folder, "Precision", f"The encoder is in int8, the decoder in float32.\n\n{told[0]}")
     try:
-        fitted = fit_confidence(caption_part(Captioner(folder), manifest, part))
+        fitted = fit_confidence(captioned or caption_part(Captioner(folder), manifest, part))
     except DataError as error:
         told.append(f"no confidence: {error}")
-        return read(folder), told
-    write(folder, msgspec.structs.replace(read(folder), confidence=fitted))
-    told.append(sentence(fitted))
+        spec = msgspec.structs.replace(read(folder), confidence=None)  # nor what it had from other data
+    else:
+        told.append(sentence(fitted))
+        spec = msgspec.structs.replace(read(folder), confidence=fitted)
+    write(folder, spec)
     return set_section(folder, "Confidence", told[-1]), told
 
 

@@ -21,7 +21,7 @@ from radscribe.evaluation.references import Target
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.pipeline import BATCH
 from radscribe.inference.prepare import Preparer
-from radscribe.posttraining.captioned_part import caption_part, images_of
+from radscribe.posttraining.captioned_part import CaptionedPart, caption_part, images_of
 from radscribe.posttraining.figures import AUROC, CIDER_D, FINDING_F1, TITLES, figures
 
 IMAGES = 64  # to see the ranges of activations on; 16 and 256 measured alike
@@ -52,8 +52,12 @@ def calibration_images(spec: BundleSpec, manifest: Manifest, count: int = IMAGES
         )
 
 
-def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> QuantisationSpec:
+def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[QuantisationSpec, CaptionedPart]:
     """Put the int8 encoder in the place of the bundle's own, and measure both on a part.
+
+    Returns
+    -------
+    what it cost, and the part as the int8 encoder has it captioned.
 
     Raises
     ------
@@ -81,7 +85,8 @@ def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> Quantisati
     was = figures(before, target)
     if not was:
         raise DataError(f"its {part} part tells no figure to compare", subject=manifest.path)
-    now = figures(caption_part(Captioner(folder), manifest, part), target)
+    after = caption_part(Captioner(folder), manifest, part)
+    now = figures(after, target)
     measured = QuantisationSpec(
         data=manifest.header.source,
         part=part,
@@ -90,7 +95,7 @@ def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> Quantisati
         figures={name: (was[name], now[name]) for name in was},
     )
     write(folder, msgspec.structs.replace(spec, quantisation=measured))
-    return measured
+    return measured, after
 
 
 def tolerances(given: Iterable[str]) -> dict[str, float]:

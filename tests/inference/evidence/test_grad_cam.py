@@ -133,6 +133,10 @@ def test_a_decoder_that_attends_is_not_asked_for_gradients(attending_bundle: Pat
 
 def test_weights_that_are_missing_or_of_another_model_are_told(telling_bundle: Path, tmp_path: Path) -> None:
     spec = copy_of(telling_bundle, tmp_path)
+    (tmp_path / WEIGHTS).rename(tmp_path / "elsewhere")
+    with pytest.raises(BundleError, match=r"without weights\.safetensors; put"):
+        restore(tmp_path)
+    (tmp_path / "elsewhere").rename(tmp_path / WEIGHTS)
     training = {
         **spec.training,
         "decoder": {**spec.training["decoder"], "options": {"hidden": 8, "embedding": 8}},

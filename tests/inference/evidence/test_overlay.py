@@ -90,6 +90,15 @@ def test_small_images_are_enlarged_by_a_whole_number() -> None:
     assert small.overlay("Mass").width > 60 * 9 >= 512
 
 
+@pytest.mark.parametrize("height", [1, 60, 80])
+def test_a_flat_picture_has_a_bar_all_the_same(height: int) -> None:
+    flat = ImageEvidence(
+        "a", "PA", height, 2000, {"Mass": np.zeros((2, 2), np.float32)}, None, 1.0, "cam", None,
+        np.zeros((height, 2000), np.uint8),
+    )  # fmt: skip
+    assert flat.overlay("Mass").height > height
+
+
 def test_the_scale_is_the_same_in_every_picture() -> None:
     values = np.array([-1, 0, 0.5, 1, 2], dtype=np.float32)
     assert PROBABILITY.levels(values).tolist() == [0, 0, 128, 255, 255]

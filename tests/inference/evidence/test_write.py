@@ -12,6 +12,7 @@ from PIL import Image
 import radscribe
 from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption, Token
+from radscribe.inference.confidence import asserted
 from radscribe.inference.evidence import ImageEvidence
 from radscribe.inference.evidence.write import operating_point, safe_name, shown, write
 from tests.inference.evidence.bundles import FINDINGS, picture
@@ -55,6 +56,8 @@ def test_what_is_asserted_or_likely_gets_a_picture(tmp_path: Path) -> None:
     assert shown(caption, 0.5) == ["Mass"]  # asserted, though unlikely
     assert shown(caption, 0.1) == ["Mass", "Pleural_Thickening"]
     assert shown(caption, 0.5, "all") == ["Mass", "Pleural_Thickening"]
+    both = Caption("x", (), "b", text="A mass. No mass.", findings={"Nodule": 0.3, "Mass": 0.1})
+    assert shown(both, 0.5) == [*asserted(both)]  # the labeller's word, as for confidence
     silent = Caption("x", (), "b", text="Clear.", findings={"A": 0.1, "B": 0.2})
     assert shown(silent, 0.5) == ["B"]
     folder = write(caption, tmp_path, 0.5)

@@ -58,7 +58,8 @@ def framed(picture: Image.Image, scale: Scale, title: str, meaning: str, size: i
     for row, text in enumerate(subtitle, len(heading)):
         ink.text((gap, gap + row * line), text, FAINT, small)
     canvas.paste(picture, (0, top))
-    _bar(canvas, scale, small, (picture.width + size, top + size, size, picture.height - 2 * size))
+    bar_height = max(picture.height - 2 * size, 2)  # a flat picture has no room for it
+    _bar(canvas, scale, small, (picture.width + size, top + size, size, bar_height))
     for row, text in enumerate(footer):
         ink.text((gap, top + picture.height + gap // 2 + row * line), text, FAINT, small)
     return canvas

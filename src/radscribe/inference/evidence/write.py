@@ -15,6 +15,7 @@ from radscribe.bundle.format import BundleSpec
 from radscribe.data.atomic import replacing
 from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
+from radscribe.inference.confidence import asserted
 from radscribe.inference.disclaimer import DISCLAIMER
 from radscribe.inference.evidence.image_evidence import ImageEvidence, Method
 from radscribe.inference.evidence.word_sheet import word_sheet
@@ -44,8 +45,8 @@ def shown(caption: Caption, point: float, which: Which = "stated") -> list[str]:
     falling = sorted(caption.findings, key=lambda name: -caption.findings[name])
     if which == "all":
         return falling
-    asserted = {token.finding for token in caption.tokens if token.status == "present"}
-    stated = [name for name in falling if name in asserted or caption.findings[name] >= point]
+    said = asserted(caption)
+    stated = [name for name in falling if name in said or caption.findings[name] >= point]
     return stated or falling[:1]
 
 
