@@ -154,7 +154,7 @@ def test_deleting_asks_first(reader: Reader, files: Path) -> None:
     reader.page.locator(".study-head").get_by_role("button", name="Delete").click()
     reader.page.locator("dialog").get_by_role("button", name="Delete").click()
     reader.page.wait_for_selector("#choose")
-    assert reader.page.locator(f".history a[data-id='{study['id']}']").count() == 0
+    expect(reader.page.locator(f".history a[data-id='{study['id']}']")).to_have_count(0)
     reader.page.goto(f"{reader.base}/#/study/{study['id']}")
     expect(reader.page.locator("h1")).to_have_text("This study was deleted")
 
