@@ -64,7 +64,7 @@ class Drafter:
             failed=bool(prepared.errors),
             evidence=evidence,
         )
-        return assess(draft, self._confidence)
+        return assess(draft, None if prepared.forced else self._confidence)
 
     def _tokens(self, hypothesis: Hypothesis, text: str) -> Iterator[Token]:
         tokens = [self._tokenizer.token(token) for token in hypothesis.tokens]
