@@ -74,11 +74,6 @@ def print_throughput(float32: Path, int8: Path, manifest: Manifest, rounds: int)
         )
 
 
-def caption_all(captioner: Captioner, studies: Sequence[StudyInput]) -> None:
-    for _ in captioner.stream(studies):
-        pass
-
-
 def some_of(part: CaptionedPart, rows: Rows) -> CaptionedPart:
     return CaptionedPart(
         part.source,

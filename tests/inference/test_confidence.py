@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 
 from radscribe.bundle.format import BundleSpec, ConfidenceSpec, locate, read
@@ -16,6 +17,7 @@ from radscribe.inference.caption import Caption, Token
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.confidence import (
     FEATURES,
+    UNKNOWN,
     assess,
     calibration_of,
     confidence,
@@ -112,6 +114,18 @@ def test_a_study_below_the_least_confidence_is_handed_back() -> None:
     nearly = hand_back(replace(draft, confidence=0.29996), 0.3)
     assert nearly.refused is not None
     assert nearly.refused.startswith("confidence 29.9% is below 30%")
+
+
+def test_a_study_that_is_captioned_by_force_has_no_confidence(captioner: Captioner) -> None:
+    noise = np.random.default_rng(0).random((256, 256), dtype=np.float32)
+    assert captioner.caption(noise).refused
+    forced = captioner.caption(noise, force=True)
+    assert forced.text
+    assert forced.confidence is None
+    given = captioner.caption(noise, force=True, min_confidence=1.0)
+    assert given == replace(forced, warnings=(*forced.warnings, UNKNOWN))
+    chest = phantom.draw(1, size=256).radiograph
+    assert captioner.caption(chest, force=True).confidence is not None  # nothing was forced
 
 
 @pytest.fixture

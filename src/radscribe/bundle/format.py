@@ -100,7 +100,7 @@ class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def id(self) -> str:
-        """Name and a digest of files and confidence: two bundles with one id caption alike."""
+        """Name and a digest of files and confidence; cautions and the decoder's settings are not in it."""
         digest = hashlib.sha256("".join(f"{k}:{v};" for k, v in sorted(self.files.items())).encode())
         if self.confidence is not None:
             digest.update(msgspec.json.encode(self.confidence))

@@ -121,10 +121,13 @@ def command(
 def gradients(bundle: str | None) -> Explain:
     """Grad-CAM of a bundle's own weights."""
     require_extra("train")
+    import torch
+
     from radscribe.bundle.format import locate
     from radscribe.bundle.restore import restore
     from radscribe.models.grad_cam import GradCam
 
+    torch.set_num_threads(1)  # it runs in every thread of the stream
     return GradCam(*restore(locate(bundle)))
 
 

@@ -83,7 +83,16 @@ def configuration(
 
 MANY = 4  # studies from which on progress is shown
 EXTRA_MODULES = {
-    "train": ("torch", "lightning", "yaml", "tensorboardX", "matplotlib"),
+    "train": (
+        "torch",
+        "lightning",
+        "yaml",
+        "onnx",
+        "onnxscript",
+        "safetensors",
+        "tensorboardX",
+        "matplotlib",
+    ),
     "serve": ("fastapi", "uvicorn", "python_multipart", "sqlalchemy", "alembic", "prometheus_client"),
 }
 

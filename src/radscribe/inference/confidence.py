@@ -3,7 +3,8 @@
 A caption is *right* when all findings that it asserts are there, and one that asserts none when none is.
 Doubt and denial assert nothing, and the findings are those that the encoder gives probabilities of.
 `Caption.confidence` is the probability of that, by a logistic regression (Platt, 1999) on a few features of
-the caption, which `posttraining.confidence_fit` chooses and fits on validation studies. A decoder that was
+the caption, which `posttraining.confidence_fit` chooses and fits on validation studies that pass the chest
+check, captioned by the default search: a study that is captioned by force has none. A decoder that was
 told of a finding names it fluently whether it is there or not, so that its words' probabilities need not be
 among them.
 
@@ -24,6 +25,7 @@ from radscribe.text.findings import LABELS, Status, label
 
 EVEN = 0.5
 NEVER = 1e-6  # probabilities are kept this far from 0 and 1
+UNKNOWN = "given whatever the least confidence: a study that is captioned by force has none"
 
 
 def asserted(caption: Caption) -> dict[str, float]:
@@ -139,8 +141,15 @@ def require_confidence(spec: BundleSpec, least: float | None) -> None:
 
 
 def hand_back(caption: Caption, least: float | None) -> Caption:
-    """The caption, or, where it is less likely right than `least`, a refusal that claims nothing else."""
-    if least is None or caption.confidence is None or caption.confidence >= least:
+    """The caption, or, where it is less likely right than `least`, a refusal that claims nothing else.
+
+    One without confidence, by force, is given under a warning.
+    """
+    if least is None:
+        return caption
+    if caption.confidence is None:
+        return replace(caption, warnings=(*caption.warnings, UNKNOWN))
+    if caption.confidence >= least:
         return caption
     percent = math.floor(caption.confidence * 1000) / 10  # never rounded up to what it is below
     return Caption(

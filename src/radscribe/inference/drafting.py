@@ -16,6 +16,8 @@ from radscribe.inference.sessions import Array
 from radscribe.inference.token_spans import token_spans
 from radscribe.text.tokenizer import ReportTokenizer
 
+OTHER_PRECISION = "Grad-CAM explains the float32 weights that the int8 encoder of this bundle was made from"
+
 
 class Drafter:
     """Writes the captions of one bundle; `explain` makes maps where the bundle gives none."""
@@ -48,6 +50,9 @@ class Drafter:
         if cells is not None:
             names = self._spec.encoder.findings
             evidence, told = gather(prepared, cells, best.attention, best.tokens, names, self._explain)
+            by_gradients = any("grad-cam" in (one.findings_from, one.words_from) for one in evidence)
+            if by_gradients and self._spec.encoder.precision == "int8":
+                told = (*told, OTHER_PRECISION)
         draft = Caption(
             study=prepared.study.name,
             files=prepared.study.files,
@@ -64,7 +69,7 @@ class Drafter:
             failed=bool(prepared.errors),
             evidence=evidence,
         )
-        return assess(draft, self._confidence)
+        return assess(draft, None if prepared.forced else self._confidence)
 
     def _tokens(self, hypothesis: Hypothesis, text: str) -> Iterator[Token]:
         tokens = [self._tokenizer.token(token) for token in hypothesis.tokens]

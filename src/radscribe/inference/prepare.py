@@ -27,6 +27,7 @@ class Prepared:
     files: list[str] = field(default_factory=list)  # of the images
     views: list[View] = field(default_factory=list)  # of the images, as the file says or else as they look
     originals: list[npt.NDArray[np.uint8]] = field(default_factory=list)  # [H, W] of the images, if kept
+    forced: bool = False  # an image of it would have been refused
     warnings: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)  # file → why it could not be read
     refusals: dict[str, str] = field(default_factory=dict)  # file → why it is not to be captioned
@@ -59,6 +60,7 @@ class Preparer:
                 prepared.refusals[file] = reason
                 continue
             if reason:
+                prepared.forced = True
                 prepared.warnings.append(f"captioned by force: {reason} ({file})")
             prepared.images.append(resize(radiograph.pixels, self._size, self._size)[None])
             if keep_originals:

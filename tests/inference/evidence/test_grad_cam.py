@@ -18,6 +18,7 @@ from radscribe.bundle.restore import restore
 from radscribe.cli.caption import command
 from radscribe.errors import BundleError, UsageError
 from radscribe.inference.captioner import Captioner
+from radscribe.inference.drafting import OTHER_PRECISION
 from radscribe.inference.evidence.gather import NO_MAPS
 from radscribe.models.captioner import join_views
 from radscribe.models.grad_cam import GradCam
@@ -131,6 +132,16 @@ def test_a_decoder_that_attends_is_not_asked_for_gradients(attending_bundle: Pat
     assert image.words_from == "attention"
 
 
+def test_gradients_of_other_weights_than_the_encoders_are_told(telling_bundle: Path, tmp_path: Path) -> None:
+    spec = copy_of(telling_bundle, tmp_path)
+    encoder = msgspec.structs.replace(spec.encoder, precision="int8")
+    bundle_format.write(tmp_path, msgspec.structs.replace(spec, encoder=encoder))
+    explain = GradCam(*restore(tmp_path))
+    for bundle, told in ((tmp_path, True), (telling_bundle, False)):
+        caption = Captioner(bundle, explain=explain).caption(picture(1), force=True, evidence=True)
+        assert (OTHER_PRECISION in caption.warnings) == told
+
+
 def test_weights_that_are_missing_or_of_another_model_are_told(telling_bundle: Path, tmp_path: Path) -> None:
     spec = copy_of(telling_bundle, tmp_path)
     (tmp_path / WEIGHTS).rename(tmp_path / "elsewhere")
@@ -165,6 +176,7 @@ def test_the_command_writes_both_kinds_of_evidence(telling_bundle: Path, tmp_pat
     (image,) = json.loads(result.stdout.splitlines()[0])["evidence"]
     assert (image["height"], image["width"]) == (80, 120)
     assert set(image["findings"]) == set(FINDINGS)
+    assert torch.get_num_threads() == 1
     assert image["words_from"] == "grad-cam"
     without = CliRunner().invoke(command, [str(path), "--bundle", str(telling_bundle), "--grad-cam"])
     assert isinstance(without.exception, UsageError)
