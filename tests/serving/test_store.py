@@ -245,6 +245,7 @@ def test_who_reads_reviews_slowly_holds_no_connection(store: Store, monkeypatch:
     monkeypatch.setattr(reads, "PAGE", 2)
     said = [add(store) for _ in range(5)]
     for study_id in said:
+        finish(store, study_id)
         review(store, study_id, "Clear.", "reject" if study_id == said[1] else "accept")
     lines = export.studies(store)
     read = [next(lines).id]
