@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from radscribe.imaging import phantom
-from radscribe.imaging.phantom import FindingSpec
+from radscribe import phantom
+from radscribe.phantom import FindingSpec
 
 STUDIES: dict[str, tuple[int, tuple[FindingSpec, ...]]] = {
     "normal": (11, ()),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import radscribe
-from radscribe.imaging import phantom
+from radscribe import phantom
 
 SOURCE = Path(radscribe.__file__).parent
 MODULES = [

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from benchmarks.confidence import risk_coverage
 from benchmarks.edition_one import measure
-from radscribe.bundle import staging
-from radscribe.bundle.export import export
 from radscribe.bundle.format import DEFAULT, DESCRIPTION
-from radscribe.posttraining.finish import finish
+from radscribe.export import staging
+from radscribe.export.bundle import export
+from radscribe.export.finish import finish
 
 CARD = Path(__file__).with_name("card.md")
 FIGURES, CONFIDENCE = "<!-- figures -->", "<!-- confidence -->"

@@ -27,8 +27,8 @@ from PIL import Image
 import radscribe
 from benchmarks.evidence.game import Case, Elsewhere, Floats, Mask, header, line, play
 from benchmarks.phantom_training.attention import Box, asserting, boxes, covered
-from radscribe.bundle.restore import restore
 from radscribe.data.manifest import Manifest
+from radscribe.export.restore import restore
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.inference.caption import Caption

@@ -26,7 +26,7 @@ import numpy as np
 import onnxruntime as ort
 
 from radscribe.bundle import format as bundle_format
-from radscribe.imaging.onnx_session import available_cores
+from radscribe.runtime.onnx_session import available_cores
 
 IMAGES = 64
 

@@ -21,16 +21,16 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.bench.pairs import in_turn
-from radscribe.bundle import staging
 from radscribe.bundle.format import locate, read
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.bootstrap import Rows, interval
-from radscribe.imaging.onnx_session import available_cores, open_session
+from radscribe.export import staging
+from radscribe.export.captioned_part import CaptionedPart, caption_part, images_of
+from radscribe.export.figures import TITLES, figures
+from radscribe.export.int8 import calibration_images, to_int8
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.inputs import StudyInput
-from radscribe.posttraining.captioned_part import CaptionedPart, caption_part, images_of
-from radscribe.posttraining.figures import TITLES, figures
-from radscribe.posttraining.int8 import calibration_images, to_int8
+from radscribe.runtime.onnx_session import available_cores, open_session
 
 BATCHES = (1, 8, 32)
 FILES = 64  # captioned end to end in a round

@@ -20,13 +20,13 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benchmarks.inference.int8 import ratios
 from radscribe.bundle.format import BundleSpec, locate, read
-from radscribe.bundle.quantise import FLOAT_CONVOLUTIONS, METHOD, Images, quantise
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.metric import Floats
-from radscribe.imaging.onnx_session import open_session
+from radscribe.export.captioned_part import images_of
+from radscribe.export.int8 import IMAGES, calibration_images
+from radscribe.export.quantise import FLOAT_CONVOLUTIONS, METHOD, Images, quantise
 from radscribe.inference.prepare import Preparer
-from radscribe.posttraining.captioned_part import images_of
-from radscribe.posttraining.int8 import IMAGES, calibration_images
+from radscribe.runtime.onnx_session import open_session
 
 BATCH = 8
 ROUNDS = 10

@@ -19,11 +19,11 @@ from typing import Any
 import radscribe
 from radscribe.bundle.format import locate
 from radscribe.imaging.chest_check import ChestChecker
-from radscribe.imaging.onnx_session import available_cores
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.inference.inputs import files_in
 from radscribe.inference.sessions import EncoderSession
+from radscribe.runtime.onnx_session import available_cores
 
 ROUNDS = 5
 

@@ -24,12 +24,12 @@ from radscribe.bench.images import decoded, drawn, repeated
 from radscribe.bench.pairs import in_turn, ratio
 from radscribe.bench.result import Spread, figure
 from radscribe.bundle import format as bundle_format
-from radscribe.bundle.export import export
-from radscribe.imaging.onnx_session import available_cores
+from radscribe.export.bundle import export
 from radscribe.inference.join_views import join_views
 from radscribe.inference.sessions import DecoderSession, EncoderSession
 from radscribe.labels import view_code
 from radscribe.models import captioner
+from radscribe.runtime.onnx_session import available_cores
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.decoder_run import load_captioner
 

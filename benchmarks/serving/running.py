@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
-from radscribe.imaging import phantom
+from radscribe import phantom
 
 START_SECONDS = 60.0
 

@@ -10,14 +10,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radscribe._version import __version__
+
 if TYPE_CHECKING:
     from radscribe.data.study import Study
     from radscribe.imaging.radiograph import Radiograph
     from radscribe.inference.caption import Caption
     from radscribe.inference.captioner import Captioner
 
-__version__ = "0.1.0"
-__all__ = ["Caption", "Captioner", "Radiograph", "Study", "load"]
+__all__ = ["Caption", "Captioner", "Radiograph", "Study", "__version__", "load"]
 
 # Imported when they are asked for: `import radscribe` itself must cost nothing.
 _HOMES = {

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from radscribe import phantom
 from radscribe.bench import MEASUREMENTS, images
 from radscribe.bench.cold_start import cost
 from radscribe.bench.decoding import captions
@@ -27,7 +28,6 @@ from radscribe.bench.table import row
 from radscribe.cli.bench import command
 from radscribe.cli.main import main
 from radscribe.errors import RadscribeError, UsageError
-from radscribe.imaging import phantom
 from radscribe.inference.sessions import DecoderSession
 from radscribe.text.tokenizer import ReportTokenizer
 

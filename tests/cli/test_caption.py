@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radscribe.imaging import phantom
+from radscribe import phantom
 from radscribe.labels import CHESTXRAY14
 
 KEYS = {

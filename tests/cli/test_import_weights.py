@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from benchmarks.imports import published
-from radscribe.bundle.export import _bare_card
 from radscribe.cli.main import main
+from radscribe.export.bundle import _bare_card
 from radscribe.labels import CHESTXRAY14
 from radscribe.training.decoder_run import keep_encoder, load_captioner
 from radscribe.training.encoder_run import load_encoder

@@ -15,7 +15,7 @@ from PIL import Image
 from radscribe.data.image_hash import SAME, Hashes, image_hash, image_hashes
 from radscribe.data.near_duplicates import pairs_across
 from radscribe.errors import ImageError
-from radscribe.imaging.phantom import draw, save
+from radscribe.phantom import draw, save
 
 Picture = Callable[..., Path]
 

@@ -15,8 +15,8 @@ from radscribe.data.prepare import Outcome
 from radscribe.data.splits import Parts, unit_hash
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import UsageError
-from radscribe.imaging.phantom import draw
 from radscribe.labels import CHESTXRAY14
+from radscribe.phantom import draw
 from radscribe.text.findings import label
 
 Prepare = Callable[..., Outcome]

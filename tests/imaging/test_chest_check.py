@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from radscribe.imaging import phantom
+from radscribe import phantom
 from radscribe.imaging.chest_check import CLASSES, ChestChecker, stretch
 from radscribe.imaging.radiograph import Radiograph
 from radscribe.imaging.reader import read

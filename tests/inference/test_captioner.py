@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radscribe import phantom
 from radscribe.errors import UsageError
-from radscribe.imaging import phantom
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.inputs import Source, StudyInput
 from radscribe.inference.pipeline import AHEAD, BATCH

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from radscribe import phantom
 from radscribe.bundle.format import BundleSpec, ConfidenceSpec, locate, read
 from radscribe.cli.caption import marked, render
 from radscribe.errors import BundleError, UsageError
-from radscribe.imaging import phantom
 from radscribe.inference.caption import Caption, Token
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.confidence import (

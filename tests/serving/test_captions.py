@@ -14,8 +14,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import radscribe
+from radscribe import phantom
 from radscribe.bundle import format as bundle_format
-from radscribe.imaging import phantom
 from radscribe.inference.captioner import Captioner
 from radscribe.serving.app import create_app
 from radscribe.serving.options import Asked, CaptionOptions

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from benchmarks.serving.running import RunningService, multipart
+from radscribe import phantom
 from radscribe.data.manifest import Manifest
-from radscribe.imaging import phantom
 from radscribe.serving.store import reads
 from radscribe.serving.store.store import Store
 

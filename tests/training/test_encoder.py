@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from radscribe.bundle.export import _EncoderGraph
 from radscribe.data.manifest import Header, Manifest, write
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError, ImageError, RadscribeWarning, UsageError
+from radscribe.export.bundle import _EncoderGraph
 from radscribe.imaging.radiograph import View
 from radscribe.models.encoder import BACKBONES, Encoder
 from radscribe.training.config import EncoderConfig, save

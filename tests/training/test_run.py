@@ -13,12 +13,12 @@ from click.testing import CliRunner
 from PIL import Image
 
 import radscribe
-from radscribe.bundle.export import export
 from radscribe.cli.main import radscribe as command_line
 from radscribe.data.features import FeatureTable
 from radscribe.data.manifest import Header, Manifest, write
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError, UsageError
+from radscribe.export.bundle import export
 from radscribe.imaging.radiograph import Radiograph
 from radscribe.models import StudyFeatures
 from radscribe.models.captioner import greedy

@@ -13,7 +13,7 @@ import torch
 
 from radscribe.bench import decoding
 from radscribe.bundle import format as bundle_format
-from radscribe.bundle.export import export
+from radscribe.export.bundle import export
 from radscribe.inference.constraints import of_a_caption
 from radscribe.inference.sessions import DecoderSession
 from radscribe.models import Encoder

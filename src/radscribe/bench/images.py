@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from radscribe import phantom
 from radscribe.errors import UsageError
-from radscribe.imaging import phantom
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.inference.captioner import Captioner

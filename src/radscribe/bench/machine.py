@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from radscribe.imaging.onnx_session import available_cores
+from radscribe.runtime.onnx_session import available_cores
 
 UNKNOWN = "unknown"
 # What onnxruntime's kernels of float32 and int8 products ask for: x86, then ARM.
@@ -40,7 +40,7 @@ def versions(bundle: str) -> dict[str, str]:
     import numpy
     import onnxruntime
 
-    from radscribe import __version__
+    from radscribe._version import __version__
 
     return {
         "radscribe": __version__,

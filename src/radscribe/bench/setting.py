@@ -12,9 +12,9 @@ from radscribe.bench import images
 from radscribe.bench.scale import Scale
 from radscribe.bundle import format as bundle_format
 from radscribe.bundle.format import BundleSpec
-from radscribe.imaging.onnx_session import available_cores
 from radscribe.imaging.reader import read
 from radscribe.inference.captioner import Captioner
+from radscribe.runtime.onnx_session import available_cores
 
 
 @dataclass(frozen=True, slots=True)

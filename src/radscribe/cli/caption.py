@@ -124,7 +124,7 @@ def gradients(bundle: str | None) -> Explain:
     import torch
 
     from radscribe.bundle.format import locate
-    from radscribe.bundle.restore import restore
+    from radscribe.export.restore import restore
     from radscribe.models.grad_cam import GradCam
 
     torch.set_num_threads(1)  # it runs in every thread of the stream

@@ -53,9 +53,9 @@ def command(
     radscribe export bundles/mine --out bundles/small --data data/iu --int8
     """
     require_extra("train")
-    from radscribe.bundle import staging
     from radscribe.bundle.format import DESCRIPTION, locate
     from radscribe.errors import UsageError
+    from radscribe.export import staging
 
     if int8 and data is None:
         raise UsageError("--int8 is measured on data", remedy="name a prepared dataset with --data")
@@ -63,14 +63,14 @@ def command(
         raise UsageError("--tolerance is what int8 may cost", remedy="give --int8, too")
     with staging.staged(out) as stage:
         if Path(source).is_dir() and not (Path(source) / DESCRIPTION).is_file():
-            from radscribe.bundle.export import export
+            from radscribe.export.bundle import export
 
             spec = export(Path(source), stage, name, card, weights)
         else:
             spec = staging.copy(locate(source), stage, name or stage.name, card, weights)
         if data is not None:
-            from radscribe.posttraining.finish import finish
-            from radscribe.posttraining.int8 import tolerances
+            from radscribe.export.finish import finish
+            from radscribe.export.int8 import tolerances
 
             spec, told = finish(stage, data, "val", int8, tolerances(tolerance))
             click.echo("\n\n".join(told))

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from radscribe import __version__
+from radscribe._version import __version__
 from radscribe.errors import RadscribeError, UsageError
 
 # name -> (module, one line for the overview). The module's `command` is imported when it is called.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from radscribe import __version__
+from radscribe._version import __version__
 from radscribe.evaluation import bleu, cider, rouge, surface
 from radscribe.evaluation.metric import Corpus, Floats, Metric
 from radscribe.evaluation.tokenization import Tokenization

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from radscribe import __version__
+from radscribe._version import __version__
 from radscribe.evaluation import clinical, surface
 from radscribe.evaluation.clinical import FINDINGS
 from radscribe.evaluation.evaluate import Evaluation, seed_spread

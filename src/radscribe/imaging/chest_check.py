@@ -53,7 +53,7 @@ class ChestChecker:
     """The check, loaded."""
 
     def __init__(self) -> None:
-        from radscribe.imaging.onnx_session import open_session
+        from radscribe.runtime.onnx_session import open_session
 
         self._session: Any = open_session(GRAPH, threads=1)
         self._threshold = float(json.loads(SETTINGS.read_text())["threshold"])

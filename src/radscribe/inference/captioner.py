@@ -10,7 +10,6 @@ from typing import Unpack
 import numpy as np
 
 from radscribe.bundle import format as bundle_format
-from radscribe.imaging.onnx_session import available_cores
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import hand_back, require_confidence
 from radscribe.inference.constraints import Claims, of_a_caption
@@ -23,6 +22,7 @@ from radscribe.inference.pipeline import two_stages
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.search import search
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession
+from radscribe.runtime.onnx_session import available_cores
 from radscribe.text.tokenizer import ReportTokenizer
 
 
@@ -51,7 +51,7 @@ class Captioner:
     Examples
     --------
     >>> import radscribe
-    >>> from radscribe.imaging import phantom
+    >>> from radscribe import phantom
     >>> captioner = radscribe.load()
     >>> caption = captioner.caption(phantom.draw(seed=7).radiograph)
     >>> caption.refused is None and len(caption.findings)

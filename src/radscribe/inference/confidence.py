@@ -3,7 +3,7 @@
 A caption is *right* when all findings that it asserts are there, and one that asserts none when none is.
 Doubt and denial assert nothing, and the findings are those that the encoder gives probabilities of.
 `Caption.confidence` is the probability of that, by a logistic regression (Platt, 1999) on a few features of
-the caption, which `posttraining.confidence_fit` chooses and fits on validation studies that pass the chest
+the caption, which `export.confidence_fit` chooses and fits on validation studies that pass the chest
 check, captioned by the default search: a study that is captioned by force has none. A decoder that was
 told of a finding names it fluently whether it is there or not, so that its words' probabilities need not be
 among them.

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.bundle.format import BundleSpec
-from radscribe.imaging.onnx_session import open_session
 from radscribe.inference.search import State, Stepped
+from radscribe.runtime.onnx_session import open_session
 
 Array = npt.NDArray[Any]
 

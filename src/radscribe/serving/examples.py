@@ -7,7 +7,7 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
-from radscribe.imaging import phantom
+from radscribe import phantom
 from radscribe.serving.display import as_png
 from radscribe.serving.upload import UploadedFile
 

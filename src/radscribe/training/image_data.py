@@ -17,11 +17,11 @@ from torch.utils.data import Dataset
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
 from radscribe.errors import DataError, ImageError
-from radscribe.imaging.onnx_session import available_cores
 from radscribe.imaging.radiograph import FRONTAL, View
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.labels import view_code
+from radscribe.runtime.onnx_session import available_cores
 
 UNKNOWN = float("nan")
 

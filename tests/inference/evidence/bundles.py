@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import torch
 
-from radscribe.bundle.export import export
+from radscribe.export.bundle import export
 from radscribe.imaging.radiograph import Provenance, Radiograph
 from radscribe.models import DECODERS
 from radscribe.models.captioner import join_views

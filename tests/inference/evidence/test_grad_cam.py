@@ -14,9 +14,9 @@ from click.testing import CliRunner
 import radscribe
 from radscribe.bundle import format as bundle_format
 from radscribe.bundle.format import WEIGHTS
-from radscribe.bundle.restore import restore
 from radscribe.cli.caption import command
 from radscribe.errors import BundleError, UsageError
+from radscribe.export.restore import restore
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.drafting import OTHER_PRECISION
 from radscribe.inference.evidence.gather import NO_MAPS

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.imports import published
-from radscribe.bundle.export import _export_decoder
 from radscribe.bundle.format import DecoderSpec
 from radscribe.errors import RadscribeError, UsageError, WeightsError
+from radscribe.export.bundle import _export_decoder
 from radscribe.models import DECODERS, Decoder, Encoder, StudyFeatures
 from radscribe.models.importers import keras_merge
 from radscribe.models.importers.reading import read_weights_file

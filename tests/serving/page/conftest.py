@@ -20,7 +20,7 @@ from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from radscribe.imaging import phantom
+from radscribe import phantom
 from tests.serving.page.reader import Reader
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Drawn chests: radiographs with known findings, boxes, labels and reports. Needs no download and no SRC.
 
-From     radscribe.imaging.phantom
+From     radscribe.phantom
 Licence  none: a drawing of no patient
 Labels   1 what was drawn, 0 the others of ChestX-ray14
 Parts    by a hash of the study: a phantom is a patient of its own
@@ -21,8 +21,8 @@ from msgspec import Meta
 from radscribe.data.sources.collection import Collection, Job
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import UsageError
-from radscribe.imaging.phantom import Phantom, draw, draw_study, save
 from radscribe.imaging.reader import MIN_SIDE
+from radscribe.phantom import Phantom, draw, draw_study, save
 from radscribe.text.report import Report
 
 FOLDER = "images"
@@ -48,7 +48,7 @@ def collect(job: Job, settings: Settings) -> Collection:
         job.out,
         _studies(job, settings, boxes),
         "none: drawings of no patient",
-        "radscribe.imaging.phantom",
+        "radscribe.phantom",
         total=settings.count,
         extras={"boxes.jsonl": boxes},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radscribe import __version__
+from radscribe._version import __version__
 from radscribe.evaluation.evaluate import Evaluation
 from radscribe.evaluation.page import finding_sections, sections
 from radscribe.evaluation.page.examples import examples

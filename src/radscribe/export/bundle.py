@@ -1,0 +1,276 @@
+"""A captioner's run → a bundle: graphs, tokenizer, card; each graph is tried against torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from radscribe._version import __version__
+from radscribe.bundle.format import CARD, WEIGHTS, BundleSpec, DecoderSpec, EncoderSpec, sha256, write
+from radscribe.errors import BundleError
+from radscribe.labels import VIEW_KINDS
+from radscribe.models.decoder import Decoder, StudyFeatures
+from radscribe.models.encoder import Encoder
+from radscribe.training.config import CONFIG
+from radscribe.training.decoder_run import ENCODER, IMPORT, load_captioner
+
+TOLERANCE = 1e-4  # of every output, onnxruntime against torch
+OPSET = 18
+NAMES_FILES = (
+    "encoder",
+    "weak_reports",
+    "teacher",
+    "cache",
+    "init_from",
+    "word_vectors",
+)  # keys of configurations
+
+
+class _EncoderGraph(nn.Module):
+    """The encoder's outputs without the raw logits; `view_probabilities` where it has a view head."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        output = self.encoder(images)
+        views = [] if output.view_logits is None else [output.view_logits.softmax(-1)]
+        return (output.grid, output.pooled, output.probabilities, output.maps, *views)
+
+
+class _InitGraph(nn.Module):
+    """Features → the first state."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, *features: Tensor) -> tuple[Tensor, ...]:
+        return self.decoder.init_state(named_features(self.decoder.inputs, features))
+
+
+class _StepGraph(nn.Module):
+    """Token and state → log-probabilities, the next state but for what is fixed, and attention if any."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.table: Tensor | None = None
+        if type(decoder).step_after is not Decoder.step_after:
+            # What a step makes of the token alone is computed once, for every token.
+            with torch.no_grad():
+                self.table = decoder.read(torch.arange(decoder.vocabulary_size))  # [V, K]
+
+    def forward(self, token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        if self.table is None:
+            stepped = self.decoder.step(token, state)
+        else:
+            stepped = self.decoder.step_after(self.table[token], state)
+        log_probabilities, following, attention, _ = stepped
+        moving = following[: len(following) - len(self.decoder.fixed)]
+        return (log_probabilities, *moving, *([] if attention is None else [attention]))
+
+
+def named_features(names: Sequence[str], values: Sequence[Tensor]) -> StudyFeatures:
+    """Features by name; probabilities that the decoder does not read are left empty."""
+    given = dict(zip(names, values, strict=True))
+    given.setdefault("probabilities", values[0].new_zeros((values[0].shape[0], 0)))
+    return StudyFeatures(**given)
+
+
+def export(
+    run: Path,
+    out: Path,
+    name: str | None = None,
+    card: Path | None = None,
+    weights: bool = True,
+    cautions: Sequence[str] = (),
+) -> BundleSpec:
+    """Write the bundle of a run.
+
+    Parameters
+    ----------
+    card : the model card; without one, a card that says that nothing was measured.
+    cautions : what every caption of this bundle must be read with.
+    weights : add `weights.safetensors`, for going on with training.
+
+    Raises
+    ------
+    DataError : the run is not finished.
+    BundleError : a graph does not compute what torch computes.
+    """
+    encoder, decoder, tokenizer, config = load_captioner(run)
+    out.mkdir(parents=True, exist_ok=True)
+    spec_encoder = EncoderSpec(
+        backbone=encoder.backbone_name,
+        image_size=encoder.image_size,
+        findings=tuple(encoder.findings),
+        views=encoder.views,
+    )
+    spec_decoder = DecoderSpec(
+        kind=config.decoder,
+        inputs=decoder.inputs,
+        states=decoder.states,
+        max_length=config.max_length,
+        fixed=decoder.fixed,
+    )
+    _export_encoder(encoder, out / spec_encoder.file)
+    _export_decoder(decoder, encoder, out, spec_decoder)
+    tokenizer.save(out / "tokenizer.json")
+    if card is None:
+        (out / CARD).write_text(_bare_card(name or out.name, run), encoding="utf-8")
+    elif card.resolve() != (out / CARD).resolve():
+        shutil.copyfile(card, out / CARD)
+    files = [spec_encoder.file, spec_decoder.init_file, spec_decoder.step_file, "tokenizer.json", CARD]
+    if weights:
+        from safetensors.torch import save_model
+
+        both = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
+        save_model(both, str(out / WEIGHTS))
+        files.append(WEIGHTS)
+    spec = BundleSpec(
+        format=1,
+        name=name or out.name,
+        version=__version__,
+        encoder=spec_encoder,
+        decoder=spec_decoder,
+        cautions=tuple(cautions),
+        files={file: sha256(out / file) for file in files},
+        training={
+            stage: _portable(json.loads((folder / CONFIG).read_text()))
+            for stage, folder in (("encoder", run / "encoder"), ("decoder", run))
+        },
+    )
+    write(out, spec)
+    return spec
+
+
+def _export_encoder(encoder: Encoder, path: Path) -> None:
+    size = encoder.image_size
+    graph = _EncoderGraph(encoder.eval())
+    outputs = ["grid", "pooled", "probabilities", "maps"]
+    outputs += ["view_probabilities"] if len(encoder.views) > 1 else []
+    images = torch.rand(3, 1, size, size)
+    _to_onnx(graph, (images[:2],), [(images,)], path, ["images"], outputs)
+
+
+def _export_decoder(decoder: Decoder, encoder: Encoder, out: Path, spec: DecoderSpec) -> None:
+    """Both graphs, traced with 2 studies of 6 cells, and compared with 3 studies of 8 cells, and 1 of 1."""
+    decoder.eval()
+    findings, channels = len(encoder.findings), encoder.channels
+    traced, *others = (
+        _made_up_features(spec.inputs, n, cells, findings, channels) for n, cells in ((2, 6), (3, 8), (1, 1))
+    )
+    names = [f"state_{name}" for name in spec.states]
+    _to_onnx(_InitGraph(decoder), traced, others, out / spec.init_file, list(spec.inputs), names)
+    with torch.no_grad():
+        state, *states = (decoder.init_state(named_features(spec.inputs, x)) for x in (traced, *others))
+        attends = decoder.step(torch.tensor([1, 5]), state).attention is not None
+    following = [f"next_{name}" for name in names[: len(names) - len(spec.fixed)]]
+    outputs = ["log_probabilities", *following, *(["attention"] if attends else [])]
+    compared = [(torch.arange(1, 1 + other[0].shape[0]), *other) for other in states]
+    inputs = (torch.tensor([1, 5]), *state)
+    _to_onnx(_StepGraph(decoder), inputs, compared, out / spec.step_file, ["token", *names], outputs)
+
+
+def _made_up_features(
+    names: Sequence[str], n: int, cells: int, findings: int, channels: int
+) -> tuple[Tensor, ...]:
+    """Features of `n` studies of two views, the last of which lacks some cells of the second."""
+    views = torch.ones(n, cells, dtype=torch.long)
+    views[:, cells // 2 :] = VIEW_KINDS.index("lateral")
+    views[-1, 1:][-2:] = VIEW_KINDS.index("padding")
+    made: dict[str, Tensor] = {
+        "probabilities": torch.rand(n, findings),
+        "pooled": torch.rand(n, channels),
+        "grid": torch.rand(n, cells, channels),
+        "maps": torch.randn(n, cells, findings),
+        "views": views,
+    }
+    return tuple(made[name] for name in names)
+
+
+def _to_onnx(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    others: Sequence[tuple[Tensor, ...]],
+    path: Path,
+    names: list[str],
+    outputs: list[str],
+) -> None:
+    """Export, free in every dimension in which the others differ from `inputs`, and compare on the others."""
+    free = {"batch": torch.export.Dim("batch"), "cells": torch.export.Dim("cells")}
+    shapes: Any = tuple(
+        {
+            dimension: free["cells" if dimension else "batch"]
+            for dimension in range(x.ndim)
+            if x.shape[dimension] != y.shape[dimension]
+        }
+        for x, y in zip(inputs, others[0], strict=True)
+    )
+    if isinstance(module, _InitGraph):
+        shapes = (shapes,)
+    elif isinstance(module, _StepGraph):
+        shapes = (shapes[0], shapes[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            inputs,
+            input_names=names,
+            output_names=outputs,
+            dynamic_shapes=shapes,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(str(path), external_data=False)
+    for other in others:
+        _compare(module, other, path, names)
+
+
+@torch.no_grad()
+def _compare(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str]) -> None:
+    import onnxruntime as ort
+
+    expected = module(*inputs)
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    got = session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})
+    for a, b in zip(expected, got, strict=True):
+        worst = float(np.abs(a.numpy().astype(np.float64) - b).max())
+        if not worst <= TOLERANCE:
+            raise BundleError(f"differs from torch by {worst:.1e}", subject=path, remedy="report this")
+
+
+def _portable(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without the folders of the machine that trained."""
+    return {key: Path(value).name if key in NAMES_FILES and value else value for key, value in config.items()}
+
+
+def _bare_card(name: str, run: Path) -> str:
+    card = (
+        f"# {name}\n\nDrafts for research: not verified, not for diagnosis. "
+        "**Nothing was measured on held-out data.**\n"
+    )
+    for part, folder in (("Encoder", run / ENCODER), ("Decoder", run)):
+        if (folder / IMPORT).is_file():
+            source = json.loads((folder / IMPORT).read_text())
+            notes = "".join(f" {note[0].upper()}{note[1:]}." for note in source["notes"])
+            card += f"\n{part}: imported from `{source['file']}` (SHA-256 {source['sha256']}).{notes}\n"
+    if (run / ENCODER / "validation.json").is_file():
+        validation = json.loads((run / ENCODER / "validation.json").read_text())
+        rows = "\n".join(f"| {finding} | {value:.3f} |" for finding, value in validation["auroc"].items())
+        card += (
+            f"\nValidation AUROC, {validation['images']} images:\n\n| finding | AUROC |\n|---|---|\n{rows}\n"
+        )
+    return card

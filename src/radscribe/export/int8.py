@@ -1,0 +1,149 @@
+"""A bundle's encoder in int8: calibrated on training radiographs, measured on validation, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+import msgspec
+import numpy as np
+
+from radscribe.bundle.format import BundleSpec, QuantisationSpec, read, sha256, write
+from radscribe.data.manifest import Manifest
+from radscribe.data.splits import unit_hash
+from radscribe.data.study import Split
+from radscribe.errors import BundleError, DataError, UsageError
+from radscribe.evaluation.references import Target
+from radscribe.export.captioned_part import CaptionedPart, caption_part, images_of
+from radscribe.export.figures import AUROC, CIDER_D, FINDING_F1, TITLES, figures
+from radscribe.export.quantise import Images, quantise
+from radscribe.inference.captioner import Captioner
+from radscribe.inference.pipeline import BATCH
+from radscribe.inference.prepare import Preparer
+
+IMAGES = 64  # to see the ranges of activations on; 16 and 256 measured alike
+TOLERANCES: Mapping[str, float] = MappingProxyType({AUROC: 0.01, FINDING_F1: 0.02, CIDER_D: 0.02})
+
+
+def calibration_images(spec: BundleSpec, manifest: Manifest, count: int = IMAGES) -> Iterator[Images]:
+    """Images `[1, S, S]` of training studies, in an order that depends on nothing but their ids.
+
+    Raises
+    ------
+    DataError : none of the training part can be read.
+    """
+    prepare = Preparer(spec.encoder.image_size, spec.encoder.views)
+    # Ids by their hash: as good as drawn at random.
+    training = manifest.split("train")
+    order = sorted((unit_hash(study.id), place) for place, study in enumerate(training))
+    images = (image for _, i in order for image in prepare(images_of(training[i], manifest.root)).images)
+    given = 0
+    for image in islice(images, count):
+        given += 1
+        yield image
+    if not given:
+        raise DataError(
+            "has no training image that the bundle's encoder reads",
+            subject=manifest.path,
+            remedy="give data of the kind that it was trained on",
+        )
+
+
+def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[QuantisationSpec, CaptionedPart]:
+    """Put the int8 encoder in the place of the bundle's own, and measure both on a part.
+
+    Returns
+    -------
+    what it cost, and the part as the int8 encoder has it captioned.
+
+    Raises
+    ------
+    UsageError : the encoder is in int8 already.
+    DataError : the part can tell none of the figures, or there is no image to calibrate on.
+    """
+    spec = read(folder)
+    if spec.encoder.precision == "int8":
+        raise UsageError(
+            f"the encoder of {spec.name} is in int8 already", remedy="take the bundle that it came from"
+        )
+    target = cast(Target, spec.training.get("decoder", {}).get("target", "findings"))
+    before = caption_part(Captioner(folder), manifest, part)
+    encoder = folder / spec.encoder.file
+    images = list(calibration_images(spec, manifest))
+    batches = (np.stack(images[i : i + BATCH]) for i in range(0, len(images), BATCH))
+    quantise(encoder, encoder, batches)
+    spec = msgspec.structs.replace(
+        spec,
+        encoder=msgspec.structs.replace(spec.encoder, precision="int8"),
+        files={**spec.files, spec.encoder.file: sha256(encoder)},
+        confidence=None,  # was fitted on other probabilities
+    )
+    write(folder, spec)
+    was = figures(before, target)
+    if not was:
+        raise DataError(f"its {part} part tells no figure to compare", subject=manifest.path)
+    after = caption_part(Captioner(folder), manifest, part)
+    now = figures(after, target)
+    measured = QuantisationSpec(
+        data=manifest.header.source,
+        part=part,
+        studies=len(before.studies),
+        calibration_images=len(images),
+        figures={name: (was[name], now[name]) for name in was},
+    )
+    write(folder, msgspec.structs.replace(spec, quantisation=measured))
+    return measured, after
+
+
+def tolerances(given: Iterable[str]) -> dict[str, float]:
+    """`auroc=.02` and the like, over the defaults.
+
+    Raises
+    ------
+    UsageError : no such figure, or no number.
+    """
+    merged = dict(TOLERANCES)
+    for text in given:
+        name, _, drop = text.partition("=")
+        try:
+            merged[name] = float(drop) if name in TOLERANCES else float("nan")
+        except ValueError:
+            merged[name] = float("nan")
+        if not merged[name] >= 0:
+            raise UsageError(
+                f"--tolerance {text}: is not a figure and its drop",
+                remedy=f"give one of {', '.join(f'{known}={most:g}' for known, most in TOLERANCES.items())}",
+            )
+    return merged
+
+
+def require_within(measured: QuantisationSpec, tolerances: Mapping[str, float]) -> None:
+    """Raises `BundleError` where a figure fell by more than it may."""
+    for name, (before, after) in measured.figures.items():
+        if before - after > tolerances[name]:
+            raise BundleError(
+                f"{TITLES[name]} falls from {before:.3f} to {after:.3f} in int8, "
+                f"by more than {tolerances[name]:g}",
+                subject="nothing was written",
+                remedy=f"export without --int8, or with --tolerance {name}={before - after + 0.0005:.3f}",
+            )
+
+
+def table(measured: QuantisationSpec, tolerances: Mapping[str, float]) -> str:
+    """The figures before and after, as Markdown."""
+    rows = [
+        f"| {TITLES[name]} | {before:.3f} | {after:.3f} | {after - before:+.3f} | -{tolerances[name]:g} |"
+        for name, (before, after) in measured.figures.items()
+    ]
+    rows += [
+        f"| {title} | not told by this data | | | |"
+        for name, title in TITLES.items()
+        if name not in measured.figures
+    ]
+    head = ["| | fp32 | int8 | change | at worst |", "|---|---:|---:|---:|---:|"]
+    where = f"{measured.studies} studies of the {measured.part} part of {measured.data}"
+    note = f"{where}; activations calibrated on {measured.calibration_images} training images."
+    return "\n".join([*head, *rows, "", note])

@@ -1,0 +1,146 @@
+"""`draw` and `draw_study`: from a seed to radiographs, the findings in them, and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from radscribe.errors import UsageError
+from radscribe.imaging.radiograph import Provenance, Radiograph
+from radscribe.imaging.reader import MIN_SIDE
+from radscribe.labels import CHESTXRAY14
+from radscribe.phantom import frontal_findings, lateral_findings, report
+from radscribe.phantom.beam import expose
+from radscribe.phantom.change import changed
+from radscribe.phantom.findings import Finding, FindingSpec, complete
+from radscribe.phantom.frame import Frame
+from radscribe.phantom.frontal import frontal
+from radscribe.phantom.lateral import lateral
+from radscribe.phantom.layers import Layers
+from radscribe.phantom.patient import Patient, sample
+
+PhantomView = Literal["PA", "lateral"]
+Asked = Sequence[str | FindingSpec] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Phantom:
+    """A drawn radiograph and the truth about it.
+
+    Parameters
+    ----------
+    radiograph : float32 `[size, size]` in 0..1, bright is dense; PA or lateral.
+    findings : what was drawn, and where.
+    findings_section, impression : the sections of its report.
+    """
+
+    radiograph: Radiograph
+    findings: tuple[Finding, ...]
+    findings_section: str
+    impression: str
+
+    @property
+    def report(self) -> str:
+        """Both sections as one text."""
+        return f"{self.findings_section} {self.impression}"
+
+    @property
+    def labels(self) -> dict[str, float]:
+        """Each of the 14 ChestX-ray14 findings: 1.0 drawn, 0.0 not."""
+        drawn = {finding.name for finding in self.findings}
+        return {name: float(name in drawn) for name in CHESTXRAY14}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhantomStudy:
+    """A frontal and a lateral radiograph of one patient, with one report."""
+
+    frontal: Phantom
+    lateral: Phantom
+
+    @property
+    def report(self) -> str:
+        """The report of the study; it names sides, which the frontal view shows."""
+        return self.frontal.report
+
+    @property
+    def labels(self) -> dict[str, float]:
+        """Each of the 14 ChestX-ray14 findings: 1.0 drawn, 0.0 not."""
+        return self.frontal.labels
+
+
+def draw(seed: int, findings: Asked = None, view: PhantomView = "PA", size: int = 512) -> Phantom:
+    """Draw one chest phantom; the same arguments give the same pixels.
+
+    Parameters
+    ----------
+    seed : of the patient, the exposure, the places of the findings and the phrasing; 0 or larger.
+    findings : names or `FindingSpec`s; () is a normal chest; None lets the seed choose none, one or two.
+    view : "PA", with the patient's right on the left of the image, or "lateral", with the front on the left.
+    size : side of the square image in pixels; a field of 40 cm.
+
+    Raises
+    ------
+    UsageError : a finding that is not drawn or makes no sense, another view, a negative seed, or fewer than
+        64 pixels.
+    """
+    if seed < 0:
+        raise UsageError(f"seed {seed} is negative", subject="phantom", remedy="give 0 or larger")
+    if size < MIN_SIDE:
+        raise UsageError(f"size {size} is too small", subject="phantom", remedy=f"give at least {MIN_SIDE}")
+    if view not in ("PA", "lateral"):
+        raise UsageError(f"does not draw view {view!r}", subject="phantom", remedy="give PA or lateral")
+    wanted = complete(seed, findings)
+    patient = changed(sample(seed), wanted)
+    frame = _stand(patient, view, size)
+    layers, placed = _painted(patient, frame, wanted, view)
+    pixels = expose(layers.attenuation(), frame, seed, view)
+    sections = report.write(seed, placed, lateral_alone=view == "lateral")
+    return Phantom(Radiograph(pixels, view, Provenance(format="phantom")), placed, *sections)
+
+
+def draw_study(seed: int, findings: Asked = None, size: int = 512) -> PhantomStudy:
+    """A frontal and a lateral view of the same patient with the same findings; arguments as in `draw`."""
+    frontal_view = draw(seed, findings, "PA", size)
+    lateral_view = draw(seed, findings, "lateral", size)
+    return PhantomStudy(frontal_view, lateral_view)
+
+
+def save(phantom: Phantom, path: str | PathLike[str], bits: Literal[8, 16] = 8) -> None:
+    """Write the pixels to a grey PNG file of 8 or 16 bits.
+
+    Raises
+    ------
+    OSError : the file cannot be written.
+    """
+    full = 2**bits - 1
+    levels = np.rint(phantom.radiograph.pixels * full)
+    Image.fromarray(levels.astype(np.uint8 if bits == 8 else np.uint16)).save(path, format="PNG")
+
+
+def _stand(patient: Patient, view: PhantomView, size: int) -> Frame:
+    if view == "PA":
+        return Frame(size, patient.tilt, patient.magnification, patient.shift)
+    # from the side, patients lean forward a little and stand lower, with their arms above the field
+    magnification = 0.97 * patient.magnification
+    return Frame(size, patient.tilt - 0.05, magnification, patient.shift - 0.02, drop=0.03)
+
+
+def _painted(
+    patient: Patient, frame: Frame, wanted: Sequence[Finding], view: PhantomView
+) -> tuple[Layers, tuple[Finding, ...]]:
+    """The layers with every finding in them, and the findings with their boxes."""
+    if view == "PA":
+        chest = frontal(patient, frame)
+        boxes = [frontal_findings.paint(chest, finding) for finding in wanted]
+        layers = chest.layers
+    else:
+        side_view = lateral(patient, frame)
+        boxes = [lateral_findings.paint(side_view, finding) for finding in wanted]
+        layers = side_view.layers
+    return layers, tuple(replace(finding, box=box) for finding, box in zip(wanted, boxes, strict=True))

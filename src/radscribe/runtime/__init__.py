@@ -1,0 +1,1 @@
+"""The runtime that graphs run on: onnxruntime sessions and the cores they may use."""
