@@ -25,11 +25,11 @@ from radscribe.bundle.format import locate, read
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.bootstrap import Rows, interval
 from radscribe.export import staging
-from radscribe.export.captioned_part import CaptionedPart, caption_part, images_of
+from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.figures import TITLES, figures
 from radscribe.export.int8 import calibration_images, to_int8
 from radscribe.inference.captioner import Captioner
-from radscribe.inference.inputs import StudyInput
+from radscribe.inference.inputs import StudyInput, as_study
 from radscribe.runtime.onnx_session import available_cores, open_session
 
 BATCHES = (1, 8, 32)
@@ -55,7 +55,7 @@ def captions(bundle: Path, threads: int, files: Sequence[StudyInput]) -> Callabl
 def print_throughput(float32: Path, int8: Path, manifest: Manifest, rounds: int) -> None:
     spec = read(float32)
     images = np.stack(list(calibration_images(spec, manifest, max(BATCHES))))
-    files = [images_of(study, manifest.root) for study in islice(manifest.split("val"), FILES)]
+    files = [as_study(study) for study in islice(manifest.split("val"), FILES)]
     print("| | threads | batch | int8 over fp32, throughput | quartiles |\n|---|---:|---:|---:|---|")
     for threads in sorted({1, available_cores()}):
         one, other = (open_session(folder / spec.encoder.file, threads) for folder in (float32, int8))

@@ -22,9 +22,9 @@ from benchmarks.inference.int8 import ratios
 from radscribe.bundle.format import BundleSpec, locate, read
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.metric import Floats
-from radscribe.export.captioned_part import images_of
 from radscribe.export.int8 import IMAGES, calibration_images
 from radscribe.export.quantise import FLOAT_CONVOLUTIONS, METHOD, Images, quantise
+from radscribe.inference.inputs import as_study
 from radscribe.inference.prepare import Preparer
 from radscribe.runtime.onnx_session import open_session
 
@@ -60,7 +60,7 @@ def main(given: Sequence[str] | None = None) -> None:
     spec = read(bundle)
     graph = bundle / spec.encoder.file
     prepare = Preparer(spec.encoder.image_size, spec.encoder.views)
-    studies = (prepare(images_of(study, manifest.root)) for study in manifest.split("val"))
+    studies = (prepare(as_study(study)) for study in manifest.split("val"))
     validation = [image for study in studies for image in study.images]
     true, one = logits(graph, validation), np.stack(validation[:BATCH])
     print("| first convolutions in fp32 | ranges by | images | activations | error | throughput over fp32 |")

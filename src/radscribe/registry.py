@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar, cast
 
-from radscribe.errors import UsageError
+from radscribe.errors import RadscribeError, UsageError
 
 T = TypeVar("T")
 
@@ -56,7 +56,14 @@ class Registry(Mapping[str, T], Generic[T]):
             near = get_close_matches(name, list(self), n=1)
             hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(self)}"
             raise UsageError(f"no {self.kind} is called {name!r}", remedy=hint)
-        return cast(T, self._others()[name].load())
+        point = self._others()[name]
+        try:
+            return cast(T, point.load())
+        except Exception as error:
+            raise RadscribeError(
+                f"the {self.kind} {name!r} cannot be imported from {point.value}: {error}",
+                remedy="mend or uninstall the package that brings it",
+            ) from error
 
     def _others(self) -> dict[str, Any]:
         if self._foreign is None:

@@ -57,7 +57,8 @@ def test_a_table_becomes_a_manifest_with_a_summary(
 
 
 WRONG = [
-    (2, ["prepare", "nonsense", "x", "--out", "y"], "No such command 'nonsense'"),
+    (2, ["prepare", "nonsense", "x", "--out", "y"], "no source is called 'nonsense'"),
+    (2, ["prepare", "iu-kagle", "x", "--out", "y"], "did you mean iu-kaggle?"),
     (2, ["prepare", "table", "SRC"], "Missing option '--out'"),
     (2, ["prepare", "table", "--out", "OUT"], "Missing argument 'SRC'"),
     (2, ["prepare", "table", "SRC", "--out", "OUT", "--set", "image"], "--set image: is not key=value"),

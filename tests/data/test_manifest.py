@@ -167,3 +167,13 @@ def test_an_empty_source_does_not_take_an_earlier_manifest_away(tmp_path: Path) 
     with pytest.raises(DataError, match="holds no study"):
         prepare(Request("table", tmp_path / "empty.csv", tmp_path))
     assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_study_knows_where_its_images_are(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    write(tmp_path / "made", Header(1, "test", root="../pictures"), STUDIES)
+    manifest = Manifest(tmp_path / "made")
+    expected = tmp_path / "made" / ".." / "pictures" / "x" / "b.png"
+    assert manifest[1].files == (expected,)
+    assert manifest.split("val")[0].files == (expected,)
+    assert STUDIES[0].files == (Path("x/b.png"),)

@@ -114,3 +114,8 @@ def test_a_study_without_images_is_told() -> None:
 def test_an_empty_folder_alone_stays_a_study_so_that_reading_can_say_why(tmp_path: Path) -> None:
     (study,) = group([tmp_path], together=True)
     assert study.images == (tmp_path,)
+
+
+def test_a_study_of_a_manifest_has_its_files_below_the_manifests_root(tmp_path: Path) -> None:
+    study = Study("one", (ImageRef("a.png"),), root=tmp_path)
+    assert as_study(study).images == (tmp_path / "a.png",)

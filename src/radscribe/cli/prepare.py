@@ -38,16 +38,24 @@ class Sources(click.Group):
 
         return list(SOURCES)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        from radscribe.data import sources
-
-        return _command(cmd_name) if cmd_name in sources.SOURCES else None
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        return _command(cmd_name)  # an unknown name raises an error with a suggestion
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from radscribe.data.sources import SOURCES
 
         with formatter.section("Sources"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in SOURCES.items()])
+            formatter.write_dl([(name, _summary(name)) for name in SOURCES])
+
+
+def _summary(name: str) -> str:
+    from radscribe.data.sources import SOURCES
+    from radscribe.errors import RadscribeError
+
+    try:
+        return SOURCES[name].summary
+    except RadscribeError as error:  # another package's
+        return str(error)
 
 
 @click.group(cls=Sources, subcommand_metavar="SOURCE SRC --out DIR [OPTIONS]")
@@ -67,27 +75,26 @@ def command() -> None:
 
 
 def _command(source: str) -> click.Command:
-    from radscribe.data import sources
+    from radscribe.data.sources import SOURCES
 
-    module = sources.load(source)
-    needs_src = source not in sources.WITHOUT_SRC
+    found = SOURCES[source]
 
     def run(src: Path | None = None, **options: Any) -> None:
         _prepare(source, src, **options)
 
-    argument = click.argument("src", required=needs_src, type=click.Path(path_type=Path))
+    argument = click.argument("src", required=found.needs_src, type=click.Path(path_type=Path))
     for decorate in reversed([argument, *OPTIONS]):
         run = decorate(run)
-    return click.command(source, cls=_SourceCommand, help=_help(module))(run)
+    return click.command(source, cls=_SourceCommand, help=_help(found.about))(run)
 
 
 class _SourceCommand(click.Command):
     """Shows the settings of the source below the options."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from radscribe.data import sources
+        from radscribe.data.sources import SOURCES
 
-        if described := _described(sources.load(str(self.name)).Settings):
+        if described := _described(SOURCES[str(self.name)].settings):
             with formatter.section("Settings (--set KEY=VALUE)"):
                 formatter.write_dl(described)
 
@@ -104,9 +111,9 @@ def _described(settings: Any) -> list[tuple[str, str]]:
     return rows
 
 
-def _help(module: Any) -> str:
-    """A module's docstring, its paragraphs as they are set."""
-    paragraphs = str(module.__doc__).strip().split("\n\n")
+def _help(about: str) -> str:
+    """A source's manual with its line breaks."""
+    paragraphs = about.strip().split("\n\n")
     return "\n\n".join([paragraphs[0], *(f"\b\n{paragraph}" for paragraph in paragraphs[1:])])
 
 

@@ -27,10 +27,18 @@ FILE = "manifest.jsonl"
 
 
 class Part(Sequence[Study]):
-    """Studies of a manifest by their places in the file, each read when it is asked for."""
+    """Studies of a manifest, each read from the file when it is accessed.
 
-    def __init__(self, path: Path, offsets: array[int]) -> None:
-        self.path = path
+    Attributes
+    ----------
+    path : Path
+        The manifest's file.
+    root : Path
+        The folder that image paths start from.
+    """
+
+    def __init__(self, path: Path, root: Path, offsets: array[int]) -> None:
+        self.path, self.root = path, root
         self._offsets = offsets
 
     def __len__(self) -> int:
@@ -61,7 +69,7 @@ class Part(Sequence[Study]):
 
     def _study(self, line: bytes, offset: int) -> Study:
         try:
-            return records.decode(line)
+            return records.decode(line, self.root)
         except ValueError as error:
             raise self._broken(str(error), offset) from error
 
@@ -96,7 +104,6 @@ class Manifest(Part):
             raise DataError(
                 f"cannot be opened: {error.strerror}", subject=path, remedy="make it with radscribe prepare"
             ) from error
-        super().__init__(path, offsets)
         try:
             self.header = msgspec.json.decode(first, type=Header)
         except ValueError as error:  # msgspec's, or bytes that are not UTF-8
@@ -113,11 +120,7 @@ class Manifest(Part):
                 subject=path,
                 remedy="prepare it again",
             )
-
-    @property
-    def root(self) -> Path:
-        """The folder that image paths start from."""
-        return self.path.parent / self.header.root
+        super().__init__(path, path.parent / self.header.root, offsets)
 
     def split(self, name: Split) -> Part:
         """The studies of one part, each read when it is asked for.
@@ -129,7 +132,7 @@ class Manifest(Part):
         offsets = array("Q", (offset for offset, key in self.keys() if key.split == name))
         if not offsets:
             raise DataError(f"has no study in its {name} part", subject=self.path, remedy="prepare it again")
-        return Part(self.path, offsets)
+        return Part(self.path, self.root, offsets)
 
     def keys(self) -> Iterator[tuple[int, records.Key]]:
         """Place in the file, id and part of each study, without decoding the rest of it."""

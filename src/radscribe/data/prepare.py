@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 
-from radscribe.data import attach, features, imagefolder, leaks, missing_images, r2gen, records, sources
+from radscribe.data import attach, features, imagefolder, leaks, missing_images, r2gen, records
 from radscribe.data import manifest as manifest_file
 from radscribe.data.atomic import replacing
 from radscribe.data.attach import Attached
 from radscribe.data.drop_leaks import drop_leaks
 from radscribe.data.manifest import VERSION, Header, Manifest
-from radscribe.data.sources.collection import Collection, Job
+from radscribe.data.sources import SOURCES
+from radscribe.data.sources.source import Collection, Job
 from radscribe.data.splits import Parts
 from radscribe.data.study import Study
 from radscribe.data.summary import Summary
@@ -78,21 +79,21 @@ def prepare(request: Request, advance: Advance = lambda step, total: None) -> Ou
     LeakError : parts overlap; the manifest is written, and the leaks are listed in `leaks.txt` beside it.
     UsageError : a setting that the source does not have, or a source that needs SRC and has none.
     """
-    module = sources.load(request.source)
+    source = SOURCES[request.source]
     if request.features is not None:
         attach.refuse_pickle(request.features)  # before anything is read
         if not request.features.is_file():
             raise DataError("there is no such file", subject=request.features, remedy="check --features")
-    if request.src is None and request.source not in sources.WITHOUT_SRC:
+    if request.src is None and source.needs_src:
         raise UsageError(f"{request.source} needs SRC, the download's folder")
     if request.src is not None and not request.src.exists():
         raise DataError("there is no such folder or file", subject=request.src, remedy="check SRC")
-    settings = _settings(module.Settings, request.settings)
+    settings = _settings(source.settings, request.settings)
     created = not request.out.exists()
     request.out.mkdir(parents=True, exist_ok=True)
     try:
         job = Job(request.src or request.out, request.out, request.parts)
-        return _write(request, module.collect(job, settings), advance)
+        return _write(request, source.collect(job, settings), advance)
     finally:
         if created and not any(request.out.iterdir()):
             request.out.rmdir()

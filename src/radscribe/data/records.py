@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -66,7 +67,7 @@ _OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|(?:^|/)\.\.(?:/|$)|[\x00-\x1f]")
 _FINDING_VALUES = (0.0, 1.0, None)
 
 
-def decode(line: bytes) -> Study:
+def decode(line: bytes, root: Path | None = None) -> Study:
     """A study from its line.
 
     Raises
@@ -86,6 +87,7 @@ def decode(line: bytes) -> Study:
         ),
         record.labels,
         record.split,
+        root,
     )
     check(study)
     return study

@@ -1,8 +1,9 @@
-"""`Study`: the radiographs taken together, with ids, labels and the report where there is one."""
+"""`Study`: the radiographs taken together, with their ids, labels and report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from radscribe.imaging.radiograph import View
@@ -13,7 +14,17 @@ Split = Literal["train", "val", "test"]
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """An image of a study by path; `path` is relative to the manifest's image root, `/`-separated."""
+    """An image file of a study.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file, with ``/`` as separator: relative to the manifest's image root, or absolute.
+    view : View
+        Projection.
+    width, height : int, optional
+        Size in pixels, if the file was there when the manifest was written.
+    """
 
     path: str
     view: View = "unknown"
@@ -25,8 +36,23 @@ class ImageRef:
 class Study:
     """One study of a manifest.
 
-    `labels` maps a finding to 1.0 (present), 0.0 (absent) or None (uncertain or unknown); a finding that
-    the source says nothing about has no key. `patient_id` is None where the source has no patients.
+    Parameters
+    ----------
+    id : str
+        Unique in its manifest.
+    images : tuple of ImageRef
+        The radiographs taken together.
+    patient_id : str, optional
+        None if the source does not identify patients.
+    report : Report, optional
+        What the radiologist wrote.
+    labels : dict
+        Finding to 1.0 (present), 0.0 (absent) or None (uncertain). A finding has no key if the source says
+        nothing about it.
+    split : {"train", "val", "test"}, optional
+        The part that the study belongs to. None leaves it out of all parts.
+    root : Path, optional
+        The folder that relative image paths start from. A `Manifest` sets it. None is the working directory.
     """
 
     id: str
@@ -35,3 +61,10 @@ class Study:
     report: Report | None = None
     labels: dict[str, float | None] = field(default_factory=dict)
     split: Split | None = None
+    root: Path | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The image files, with the manifest's root in front of relative paths."""
+        root = self.root or Path()
+        return tuple(root / image.path for image in self.images)

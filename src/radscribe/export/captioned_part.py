@@ -17,7 +17,6 @@ from radscribe.evaluation.references import text_of
 from radscribe.inference.caption import Caption
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.confidence import asserted
-from radscribe.inference.inputs import StudyInput
 from radscribe.text.findings import LABELS, label
 
 
@@ -47,11 +46,6 @@ class CaptionedPart:
         return [study.patient_id or study.id for study in self.studies]
 
 
-def images_of(study: Study, root: Path) -> StudyInput:
-    """A study of a manifest whose images start from `root`."""
-    return StudyInput(study.id, tuple(root / image.path for image in study.images))
-
-
 def caption_part(captioner: Captioner, manifest: Manifest, name: Split, beam: int = 3) -> CaptionedPart:
     """Caption a part; studies that are refused or cannot be read are left out.
 
@@ -59,8 +53,8 @@ def caption_part(captioner: Captioner, manifest: Manifest, name: Split, beam: in
     ------
     DataError : the part is empty, no study of it gets a caption, or it has neither labels nor reports.
     """
-    inputs = (images_of(study, manifest.root) for study in manifest.split(name))
-    both = zip(manifest.split(name), captioner.stream(inputs, beam=beam), strict=True)
+    part = manifest.split(name)
+    both = zip(part, captioner.stream(part, beam=beam), strict=True)
     kept = [(study, caption) for study, caption in both if caption.text is not None]
     studies, captions = [study for study, _ in kept], [caption for _, caption in kept]
     findings = [finding for finding in captioner.findings if finding in LABELS]

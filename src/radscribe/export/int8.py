@@ -17,10 +17,11 @@ from radscribe.data.splits import unit_hash
 from radscribe.data.study import Split
 from radscribe.errors import BundleError, DataError, UsageError
 from radscribe.evaluation.references import Target
-from radscribe.export.captioned_part import CaptionedPart, caption_part, images_of
+from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.figures import AUROC, CIDER_D, FINDING_F1, TITLES, figures
 from radscribe.export.quantise import Images, quantise
 from radscribe.inference.captioner import Captioner
+from radscribe.inference.inputs import as_study
 from radscribe.inference.pipeline import BATCH
 from radscribe.inference.prepare import Preparer
 
@@ -39,7 +40,7 @@ def calibration_images(spec: BundleSpec, manifest: Manifest, count: int = IMAGES
     # Ids by their hash: as good as drawn at random.
     training = manifest.split("train")
     order = sorted((unit_hash(study.id), place) for place, study in enumerate(training))
-    images = (image for _, i in order for image in prepare(images_of(training[i], manifest.root)).images)
+    images = (image for _, i in order for image in prepare(as_study(training[i])).images)
     given = 0
     for image in islice(images, count):
         given += 1

@@ -49,14 +49,14 @@ def as_study(source: Source, name: str | None = None) -> StudyInput:
     Parameters
     ----------
     source : an array is `[H, W]`, bright is dense: floats in 0..1, or integers over their full range. The
-        paths of a `Study` are taken as they stand.
+        paths of a `Study` start from its root.
 
     Raises
     ------
     UsageError : nothing of these, or an array of another shape.
     """
     if isinstance(source, Study):
-        images: tuple[Path | Radiograph, ...] = tuple(Path(image.path) for image in source.images)
+        images: tuple[Path | Radiograph, ...] = source.files
         name = source.id
     elif isinstance(source, (str, PathLike)) and Path(source).is_dir():
         images = tuple(files_in(Path(source))) or (Path(source),)

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import msgspec
 
-from radscribe.data.sources.collection import Collection, Job
 from radscribe.data.sources.files import ImageFiles, require, rows
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import DataError
@@ -96,3 +96,6 @@ def _labels(finding: str) -> dict[str, float | None]:
     if finding == "No Finding":
         return dict.fromkeys(CHESTXRAY14, 0.0)
     return {name: 1.0 for name in ("COVID-19", "Pneumonia") if name.lower() in finding.lower()}
+
+
+SOURCE = Source(__doc__, Settings, collect)

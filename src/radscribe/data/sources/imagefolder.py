@@ -19,8 +19,8 @@ import msgspec
 
 from radscribe.data import imagefolder
 from radscribe.data.imagefolder import Row
-from radscribe.data.sources.collection import Collection, Job
 from radscribe.data.sources.files import without_suffix
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError
@@ -77,3 +77,6 @@ def _study(row: Row, name: str, part: Split | None, parts: Parts) -> Study:
         row.labels,
         part or parts.of(patient or study_id),
     )
+
+
+SOURCE = Source(__doc__, Settings, collect)

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from radscribe.data.sources.collection import Collection, Job
 from radscribe.data.sources.files import ImageFiles, require, rows
 from radscribe.data.sources.iu_labels import labels
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import DataError
@@ -79,3 +79,6 @@ def _studies(
             labels=labels(row["MeSH"].split(";")),
             split=parts.of(uid) if uid in images else None,
         )
+
+
+SOURCE = Source(__doc__, Settings, collect)

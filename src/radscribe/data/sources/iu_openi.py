@@ -26,10 +26,10 @@ from xml.parsers import expat
 import msgspec
 
 from radscribe.data.iu_names import image_key
-from radscribe.data.sources.collection import Collection, Job
 from radscribe.data.sources.files import ImageFiles, require, rows
 from radscribe.data.sources.iu_kaggle import CITATION, LICENCE, PROJECTIONS, VIEWS
 from radscribe.data.sources.iu_labels import labels
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import DataError
@@ -163,3 +163,6 @@ def _documents(archive: Path) -> Iterator[tuple[str, bytes]]:
         raise DataError(
             f"is damaged or cut short ({error})", subject=archive, remedy=f"get it again from {ORIGIN}"
         ) from error
+
+
+SOURCE = Source(__doc__, Settings, collect)

@@ -21,8 +21,8 @@ from typing import Annotated
 
 import msgspec
 
-from radscribe.data.sources.collection import Collection, Job
 from radscribe.data.sources.files import numbered_rows, require, rows, text
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError
 from radscribe.imaging.radiograph import View
@@ -166,3 +166,6 @@ def _labels(path: Path) -> dict[str, Labels]:
             study[RENAMED.get(name, name).replace(" ", "_")] = VALUES[cell]
         labels[row["study_id"]] = study
     return labels
+
+
+SOURCE = Source(__doc__, Settings, collect)

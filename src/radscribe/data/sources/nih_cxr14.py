@@ -24,8 +24,8 @@ from typing import Any
 
 import msgspec
 
-from radscribe.data.sources.collection import Collection, Job
 from radscribe.data.sources.files import ImageFiles, lines, numbered_rows, require
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError
@@ -105,3 +105,6 @@ def _boxes(path: Path, files: ImageFiles) -> Iterator[dict[str, Any]]:
             ) from error
         finding = IN_BOXES.get(row["Finding Label"], row["Finding Label"])
         yield {"image": files.path(row["Image Index"]), "finding": finding, "box": box}
+
+
+SOURCE = Source(__doc__, Settings, collect)

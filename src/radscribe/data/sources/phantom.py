@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from radscribe.data.sources.collection import Collection, Job
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import UsageError
 from radscribe.imaging.reader import MIN_SIDE
@@ -81,3 +81,6 @@ def _image(phantom: Phantom, study_id: str, out: Path, boxes: list[dict[str, Any
         top, left, bottom, right = finding.box
         boxes.append({"image": path, "finding": finding.name, "box": [left, top, right - left, bottom - top]})
     return ImageRef(path, phantom.radiograph.view)
+
+
+SOURCE = Source(__doc__, Settings, collect, needs_src=False)

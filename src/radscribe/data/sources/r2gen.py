@@ -18,8 +18,8 @@ from __future__ import annotations
 import msgspec
 
 from radscribe.data import r2gen
-from radscribe.data.sources.collection import Collection, Job
 from radscribe.data.sources.files import require
+from radscribe.data.sources.source import Collection, Job, Source
 
 ORIGIN = "https://github.com/cuhksz-nlp/R2Gen"
 
@@ -41,3 +41,6 @@ def collect(job: Job, settings: Settings) -> Collection:
         "Chen et al., EMNLP 2020, doi:10.18653/v1/2020.emnlp-main.112",
         total=sum(map(len, table.values())),
     )
+
+
+SOURCE = Source(__doc__, Settings, collect)

@@ -24,13 +24,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from radscribe.data.sources.collection import Collection, Job
 from radscribe.data.sources.records import is_table
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.sources.table_reader import Settings, TableReader
 from radscribe.data.study import Split, Study
 from radscribe.errors import DataError
 
-__all__ = ["Settings", "collect"]
+__all__ = ["SOURCE"]
 
 
 def collect(job: Job, settings: Settings) -> Collection:
@@ -76,3 +76,6 @@ def _grouped(readers: Sequence[TableReader]) -> Iterator[Study]:
                 study = replace(earlier, images=earlier.images + more, report=earlier.report or study.report)
             studies[study.id] = study
     yield from studies.values()
+
+
+SOURCE = Source(__doc__, Settings, collect)

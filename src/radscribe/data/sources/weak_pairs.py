@@ -24,7 +24,7 @@ from typing import Annotated
 import msgspec
 
 from radscribe.data.manifest import Manifest
-from radscribe.data.sources.collection import Collection, Job
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.study import Split, Study
 from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.errors import UsageError
@@ -65,3 +65,6 @@ def _studies(manifest: Manifest, pairs: dict[Split, WeakPairs], seed: int) -> It
             text = pairs[study.split].sample(present, random.Random(f"{seed}:{study.id}"))
             report = Report(findings=text, normalised=(MARK,)) if text else None
         yield replace(study, report=report)
+
+
+SOURCE = Source(__doc__, Settings, collect)

@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from radscribe.data.manifest import Manifest
-from radscribe.data.sources.collection import Collection, Job
+from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.splits import Parts
 from radscribe.data.study import Study
 
@@ -41,3 +41,6 @@ def collect(job: Job, settings: Settings) -> Collection:
 def _parted(manifest: Manifest, parts: Parts) -> Iterator[Study]:
     for study in manifest:
         yield replace(study, split=parts.of(study.patient_id or study.id) if study.images else None)
+
+
+SOURCE = Source(__doc__, Settings, collect)
