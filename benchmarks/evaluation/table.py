@@ -67,7 +67,7 @@ def published(arguments: argparse.Namespace) -> None:
 def by_image(arguments: argparse.Namespace) -> None:
     manifest = Manifest(arguments.data)
     table = FeatureTable.load(arguments.data / "features.npz")
-    studies = [study for study in manifest if references.text_of(study, "impression") and study.images]
+    studies = [study for study in manifest if study.text("impression") and study.images]
     single = [replace(s, id=f"{s.id}/{i.path}", images=(i,)) for s in studies for i in s.images]
     for name, key in (("by study", "study"), ("by image", "image")):
         parts: dict[Split, list[Study]] = {part: [] for part in PARTS}

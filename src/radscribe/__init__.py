@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from radscribe.imaging.radiograph import Radiograph
     from radscribe.inference.caption import Caption
     from radscribe.inference.captioner import Captioner
+    from radscribe.text.findings import ReportLabels
 
-__all__ = ["Caption", "Captioner", "Radiograph", "Study", "__version__", "load"]
+__all__ = ["Caption", "Captioner", "Radiograph", "Study", "__version__", "label", "load"]
 
 # Imported when they are asked for: `import radscribe` itself must cost nothing.
 _HOMES = {
@@ -45,6 +46,36 @@ def load(bundle: str | Path | None = None, *, threads: int | None = None) -> Cap
     from radscribe.inference.captioner import Captioner
 
     return Captioner(bundle, threads=threads)
+
+
+def label(text: str) -> ReportLabels:
+    """Find the findings that a radiology report asserts, denies or leaves open.
+
+    Parameters
+    ----------
+    text : str
+        An English report, with or without section headings. What stands under INDICATION, HISTORY,
+        COMPARISON or TECHNIQUE is not labelled.
+
+    Returns
+    -------
+    ReportLabels
+        `findings` maps each finding that the report mentions to "present", "absent" or "uncertain";
+        `mentions` has the words that say so and their character positions.
+
+    Examples
+    --------
+    >>> import radscribe
+    >>> labels = radscribe.label("Mild cardiomegaly. No pleural effusion.")
+    >>> labels.findings
+    {'Cardiomegaly': 'present', 'Effusion': 'absent'}
+    >>> labels.mentions[1].text, labels.mentions[1].start, labels.mentions[1].end
+    ('pleural effusion', 22, 38)
+    """
+    from radscribe.text.findings import ReportLabels, find, summarise
+
+    mentions = find(text)
+    return ReportLabels(summarise(mentions), tuple(mentions))
 
 
 def __getattr__(name: str) -> Any:

@@ -13,8 +13,7 @@ from torch.nn import functional as F
 from radscribe.data.features import FeatureTable
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import DataError
-from radscribe.evaluation.references import Target
-from radscribe.text.report import Report
+from radscribe.text.report import Report, Target
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.augment import augment
 from radscribe.training.calibration import (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from radscribe.imaging.radiograph import View
-from radscribe.text.report import Report
+from radscribe.text.report import Report, Target
 
 Split = Literal["train", "val", "test"]
 
@@ -68,3 +68,7 @@ class Study:
         """The image files, with the manifest's root in front of relative paths."""
         root = self.root or Path()
         return tuple(root / image.path for image in self.images)
+
+    def text(self, target: Target = "both") -> str:
+        """Return `Report.text` of the report, or an empty string if the study has no report."""
+        return "" if self.report is None else self.report.text(target)

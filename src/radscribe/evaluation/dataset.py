@@ -19,8 +19,9 @@ from radscribe.evaluation import clinical, references
 from radscribe.evaluation.clinical import FINDINGS, Labelled
 from radscribe.evaluation.metric import Floats
 from radscribe.evaluation.probabilities import Probabilities, examine
-from radscribe.evaluation.references import References, Target
+from radscribe.evaluation.references import References
 from radscribe.labels import CHESTXRAY14
+from radscribe.text.report import Target
 
 PARTS: tuple[Split, ...] = ("train", "val", "test")
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split, Study
 from radscribe.errors import DataError
-
-Target = Literal["findings", "impression", "both"]
+from radscribe.text.report import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +43,6 @@ class References:
         return "patient" if any(study.patient_id is not None for study in self.studies) else "study"
 
 
-def text_of(study: Study, target: Target) -> str:
-    """The reference text of a study, empty where it has none."""
-    if study.report is None:
-        return ""
-    if target == "both":
-        return " ".join(part for part in (study.report.findings, study.report.impression) if part)
-    return study.report.findings if target == "findings" else study.report.impression
-
-
 def read(manifest: Manifest, part: Split, target: Target) -> References:
     """The references of a part.
 
@@ -70,7 +59,7 @@ def of(studies: Iterable[Study], part: Split, target: Target, source: Path | str
     texts: list[str] = []
     left: set[str] = set()
     for study in studies:
-        if text := text_of(study, target).strip():
+        if text := study.text(target).strip():
             kept.append(study)
             texts.append(text)
         else:

@@ -20,9 +20,9 @@ from radscribe.evaluation.evaluate import Captions, Evaluation, MeteorOf, Task, 
 from radscribe.evaluation.page.document import page
 from radscribe.evaluation.predictions import Extra, Missing
 from radscribe.evaluation.probabilities import Probabilities
-from radscribe.evaluation.references import Target
 from radscribe.evaluation.scored import Settings
 from radscribe.evaluation.tokenization import tokenization as tokenization_of
+from radscribe.text.report import Target
 
 SCORES, PAGE = "scores.json", "report.html"
 

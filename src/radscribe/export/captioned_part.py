@@ -13,7 +13,6 @@ from radscribe.data.study import Split, Study
 from radscribe.errors import DataError
 from radscribe.evaluation.agreement import Booleans
 from radscribe.evaluation.metric import Floats
-from radscribe.evaluation.references import text_of
 from radscribe.inference.caption import Caption
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.confidence import asserted
@@ -78,7 +77,7 @@ def truth(studies: Sequence[Study], findings: Sequence[str], source: Path) -> Fl
     """`[N, F]`: the labels, or, where the part has none, the findings of the reports (doubt is not known)."""
     if any(study.labels for study in studies):
         return np.array([[study.labels.get(f) for f in findings] for study in studies], dtype=np.float64)
-    if not any(text_of(study, "both") for study in studies):
+    if not any(study.text() for study in studies):
         raise DataError(
             "has neither labels nor reports to measure captions against",
             subject=source,
@@ -86,8 +85,8 @@ def truth(studies: Sequence[Study], findings: Sequence[str], source: Path) -> Fl
         )
     rows = []
     for study in studies:
-        written = label(text_of(study, "both"))
-        unknown = None if text_of(study, "both") else np.nan
+        written = label(study.text())
+        unknown = None if study.text() else np.nan
         rows.append(
             [
                 np.nan if written.get(f) == "uncertain" else unknown or float(written.get(f) == "present")

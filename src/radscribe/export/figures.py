@@ -11,9 +11,9 @@ from radscribe.evaluation.auroc import auroc
 from radscribe.evaluation.cider import per_study
 from radscribe.evaluation.metric import Corpus
 from radscribe.evaluation.probabilities import FEWEST
-from radscribe.evaluation.references import Target, text_of
 from radscribe.evaluation.tokenization import TOKENIZATIONS
 from radscribe.export.captioned_part import CaptionedPart
+from radscribe.text.report import Target
 
 AUROC, FINDING_F1, CIDER_D = "auroc", "finding_f1", "cider_d"
 TITLES: Mapping[str, str] = {AUROC: "AUROC", FINDING_F1: "finding F1", CIDER_D: "CIDEr-D"}
@@ -41,7 +41,7 @@ def figures(part: CaptionedPart, target: Target) -> dict[str, float]:
     pairs = [
         (words(caption.text or ""), [words(reference)])
         for study, caption in zip(part.studies, part.captions, strict=True)
-        if (reference := text_of(study, target))
+        if (reference := study.text(target))
     ]
     if pairs:
         captions, references = zip(*pairs, strict=True)

@@ -16,7 +16,6 @@ from radscribe.data.manifest import Manifest
 from radscribe.data.splits import unit_hash
 from radscribe.data.study import Split
 from radscribe.errors import BundleError, DataError, UsageError
-from radscribe.evaluation.references import Target
 from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.figures import AUROC, CIDER_D, FINDING_F1, TITLES, figures
 from radscribe.export.quantise import Images, quantise
@@ -24,6 +23,7 @@ from radscribe.inference.captioner import Captioner
 from radscribe.inference.inputs import as_study
 from radscribe.inference.pipeline import BATCH
 from radscribe.inference.prepare import Preparer
+from radscribe.text.report import Target
 
 IMAGES = 64  # to see the ranges of activations on; 16 and 256 measured alike
 TOLERANCES: Mapping[str, float] = MappingProxyType({AUROC: 0.01, FINDING_F1: 0.02, CIDER_D: 0.02})

@@ -22,6 +22,7 @@ __all__ = [
     "LABELS",
     "PHRASES",
     "Mention",
+    "ReportLabels",
     "Status",
     "describe",
     "find",
@@ -50,6 +51,22 @@ class Mention:
     text: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLabels:
+    """The findings of one report.
+
+    Parameters
+    ----------
+    findings : dict
+        Finding to "present", "absent" or "uncertain". A finding that the report does not mention has no key.
+    mentions : tuple of Mention
+        Every place where the report speaks of a finding, in the order of the text.
+    """
+
+    findings: dict[str, Status]
+    mentions: tuple[Mention, ...]
 
 
 def find(text: str) -> list[Mention]:

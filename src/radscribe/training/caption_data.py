@@ -15,9 +15,9 @@ from torch.utils.data import Dataset
 
 from radscribe.data.study import Study
 from radscribe.data.weak_pairs import WeakPairs
-from radscribe.evaluation.references import Target, text_of
 from radscribe.models.decoder import StudyFeatures
 from radscribe.text.findings import label
+from radscribe.text.report import Target
 from radscribe.text.rules import normalise
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.evidence import FeatureSource
@@ -67,7 +67,7 @@ def reports_as_written(target: Target) -> TextSource:
     def text(study: Study, generator: random.Random) -> str:
         if study.id not in known:
             report = study.report and normalise(study.report)
-            known[study.id] = text_of(replace(study, report=report), target)
+            known[study.id] = report.text(target) if report else ""
         return known[study.id]
 
     return text
@@ -141,8 +141,7 @@ class CaptionData(Dataset[CaptionItem]):
     def references(self) -> list[str]:
         """What captions of each study are scored against."""
         return [
-            text_of(study, self._target) or self._text(study, self._generator(study))
-            for study in self.studies
+            study.text(self._target) or self._text(study, self._generator(study)) for study in self.studies
         ]
 
     def __len__(self) -> int:
@@ -157,7 +156,7 @@ class CaptionData(Dataset[CaptionItem]):
             study.id,
             self._features(study, generator),
             torch.tensor([self._tokenizer.bos, *ids, self._tokenizer.eos]),
-            text_of(study, self._target) or text,
+            study.text(self._target) or text,
         )
 
     def _generator(self, study: Study) -> random.Random:
