@@ -185,3 +185,10 @@ def test_a_plateau_divides_the_learning_rate_by_ten() -> None:
         schedule["scheduler"].step(loss)
         rates.append(made["optimizer"].param_groups[0]["lr"])
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
+
+
+def test_odds_pooling_finds_what_fills_a_single_cell() -> None:
+    encoder = Encoder("tiny", SIZE, FINDINGS, pooling="odds").eval()
+    output = encoder(torch.rand(2, 1, SIZE, SIZE))
+    odds = output.maps.exp().mean((2, 3))  # calibration is the identity here
+    assert torch.allclose(output.logits.exp(), odds, rtol=1e-4)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from radscribe.errors import UsageError
 from radscribe.labels import CHESTXRAY14, VIEW_KINDS
@@ -18,6 +20,7 @@ BACKBONES: dict[str, Callable[..., nn.Module]] = {
     "densenet121": DenseNet121,
     "efficientnet-lite0": EfficientNetLite0,
 }
+Pooling = Literal["mean", "odds"]
 VIEWS = VIEW_KINDS[1:3]  # frontal, lateral: what the view head tells apart
 
 
@@ -28,7 +31,7 @@ class EncoderOutput(NamedTuple):
     pooled: Tensor  # [N, C]
     logits: Tensor  # [N, F], as the head gives them
     probabilities: Tensor  # [N, F], calibrated
-    maps: Tensor  # [N, F, h, w], calibrated logits of each cell; their mean is the image's calibrated logit
+    maps: Tensor  # [N, F, h, w], calibrated logits of each cell
     view_logits: Tensor | None = None  # [N, 2] of `VIEWS`, where the encoder has a view head
 
 
@@ -45,6 +48,9 @@ class Encoder(nn.Module):
     findings : label order of the head.
     backbone_options : of the backbone's class.
     view_head : tell frontal from lateral too; such an encoder is trained on both.
+    pooling : how the cells' logits become the image's. "mean" averages logits (CheXNet); "odds" averages
+        odds, a log-mean-exp (Wang et al., ChestX-ray8, CVPR 2017, with r = 1), so that a small finding need
+        not fill the map.
     """
 
     mean: Tensor
@@ -60,8 +66,10 @@ class Encoder(nn.Module):
         dropout: float = 0.0,
         backbone_options: Mapping[str, int | bool] = MappingProxyType({}),
         view_head: bool = False,
+        pooling: Pooling = "mean",
     ) -> None:
         super().__init__()
+        self.pooling = pooling
         if backbone not in BACKBONES:
             raise UsageError(f"no backbone '{backbone}'", remedy=f"choose one of {', '.join(BACKBONES)}")
         if image_size % 32:
@@ -100,11 +108,16 @@ class Encoder(nn.Module):
     def head(self, grid: Tensor) -> EncoderOutput:
         """What is said of images by their grid `[N, C, h, w]`."""
         pooled = grid.mean(dim=(2, 3))  # [N, C]
-        logits = self.classifier(self.dropout(pooled))  # [N, F]
-        probabilities = torch.sigmoid(logits * self.calibration_scale + self.calibration_shift)
+        if self.pooling == "odds":
+            grid = F.dropout2d(grid, self.dropout.p, self.training)
         # Class activation maps (Zhou et al., CVPR 2016): the head, on each cell instead of on their mean.
         cells = torch.einsum("nchw,fc->nfhw", grid, self.classifier.weight)
         cells = cells + self.classifier.bias.view(1, -1, 1, 1)
+        if self.pooling == "odds":
+            logits = torch.logsumexp(cells, (2, 3)) - math.log(cells.shape[2] * cells.shape[3])  # [N, F]
+        else:
+            logits = self.classifier(self.dropout(pooled))
+        probabilities = torch.sigmoid(logits * self.calibration_scale + self.calibration_shift)
         scale, shift = self.calibration_scale.view(1, -1, 1, 1), self.calibration_shift.view(1, -1, 1, 1)
         views = None if self.view_classifier is None else self.view_classifier(pooled)  # [N, 2]
         return EncoderOutput(grid, pooled, logits, probabilities, cells * scale + shift, views)

@@ -60,6 +60,7 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     dropout: Share = 0.2  # of the pooled vector
     mixup: NotNegative = 0.0  # parameter of the Beta distribution that two images are mixed by; 0 mixes none
     mirror: bool = False  # exchange left and right in half of the images, as CheXNet did
+    pooling: Literal["mean", "odds"] = "mean"  # of the cells' logits (CheXNet) or of their odds
     view_head: bool = False  # train on laterals too, and learn to tell the view
     class_weights: bool = False  # weigh present and absent against each other, by finding, as CheXNet did
     optimiser: Literal["adamw", "adam"] = "adamw"  # adam takes weight_decay as part of the gradient

@@ -34,6 +34,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         config.dropout,
         backbone_options=config.backbone_options,
         view_head=config.view_head,
+        pooling=config.pooling,
     )
 
 
