@@ -18,7 +18,7 @@ from radscribe import phantom
 from radscribe.bundle import format as bundle_format
 from radscribe.inference.captioner import Captioner
 from radscribe.serving.app import create_app
-from radscribe.serving.options import Asked, CaptionOptions
+from radscribe.serving.options import CaptionOptions, CaptionRequest
 from radscribe.serving.routes.captions import accept
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import writes
@@ -154,7 +154,7 @@ def test_who_hangs_up_on_a_study_that_cannot_be_kept_gives_the_place_back(
         raise OSError("no space left on device")
 
     async def hang_up() -> None:
-        request = asyncio.create_task(accept(service, [], Asked(CaptionOptions(), "", True), "me"))
+        request = asyncio.create_task(accept(service, [], CaptionRequest(CaptionOptions(), "", True), "me"))
         await asyncio.to_thread(begun.wait, 5)
         request.cancel()
         await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from radscribe.serving import display
-from radscribe.serving.examples import EXAMPLES
+from radscribe.serving.routes.examples import EXAMPLES
 from tests.serving.conftest import picture, post, posted
 
 

@@ -22,9 +22,8 @@ from sqlalchemy.pool import QueuePool
 from radscribe.errors import RadscribeError, UsageError
 from radscribe.serving import export
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.ids import new_id
 from radscribe.serving.store.images import ImageFolder
-from radscribe.serving.store.rows import Draft, ImageRow
+from radscribe.serving.store.records import Draft, ImageRow, new_id
 from radscribe.serving.store.store import Store
 from radscribe.serving.store.tables import audit, metadata, now, studies
 
@@ -209,7 +208,7 @@ def test_what_ran_when_the_service_died_is_counted_and_queued_again(store: Store
     ran, waited, done = add(store), add(store), add(store)
     store.write(writes.mark_running, [ran]).result()
     finish(store, done)
-    store.write(writes.take_up).result()
+    store.write(writes.requeue_interrupted).result()
     assert {s.id: s.attempts for s in store.read(reads.waiting)} == {ran: 1, waited: 0}
 
 

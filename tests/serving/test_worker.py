@@ -22,7 +22,7 @@ from radscribe.serving.options import CaptionOptions
 from radscribe.serving.queue import PASSED, Job, StudyQueue
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.rows import Draft, ImageRow
+from radscribe.serving.store.records import Draft, ImageRow
 from radscribe.serving.store.store import Store
 from tests.serving.conftest import QuickEngine, Serve, picture, posted, service_of
 
@@ -230,7 +230,7 @@ def test_a_study_that_kills_the_service_again_and_again_is_given_up(tmp_path: Pa
     store, study_id = accepted(tmp_path / "store", running=True)
     for death in range(1, writes.ATTEMPTS + 1):
         queue = StudyQueue(1)
-        Intake(Settings(tmp_path), store, queue, "b@1").take_up()
+        Intake(Settings(tmp_path), store, queue, "b@1").requeue_interrupted()
         if death < writes.ATTEMPTS:
             waiting = queue.wait()
             assert waiting is not None

@@ -20,7 +20,7 @@ from radscribe.serving.routes import captions, examples, health, images, model, 
 from radscribe.serving.security import Gate
 from radscribe.serving.service import Service
 from radscribe.serving.settings import Settings
-from radscribe.serving.unread import ReadToEnd
+from radscribe.serving.upload import DrainRefusedUploads
 from radscribe.serving.worker import Engine
 
 PAGE = Path(__file__).parent / "page"
@@ -62,7 +62,7 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None) -> 
     if PAGE.is_dir():
         app.mount("/static", StaticFiles(directory=PAGE))
     app.add_middleware(Gate, settings=settings)
-    app.add_middleware(ReadToEnd)
+    app.add_middleware(DrainRefusedUploads)
     app.add_middleware(Measured, metrics=service.metrics)  # outermost: counts what the gate turns away
     return app
 

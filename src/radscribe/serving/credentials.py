@@ -13,7 +13,7 @@ from radscribe.errors import UsageError
 
 SHORTEST = 16  # characters of a token
 SESSION_SECONDS = 12 * 3600
-ANYONE = "local"  # who acts where no credentials are asked for
+ANYONE = "local"  # actor where no credentials are required
 
 
 def _digest(secret: str) -> bytes:

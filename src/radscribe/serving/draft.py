@@ -12,7 +12,7 @@ import msgspec
 
 from radscribe.inference.caption import DISCLAIMER, Caption
 from radscribe.serving.queue import Job
-from radscribe.serving.store.rows import Draft
+from radscribe.serving.store.records import Draft
 
 
 def draft_of(caption: Caption, job: Job) -> Draft:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from radscribe.errors import ImageError
 from radscribe.serving.cleaning import clean
 from radscribe.serving.draft import failed
-from radscribe.serving.options import Asked, decode
+from radscribe.serving.options import CaptionRequest, decode
 from radscribe.serving.queue import Finished, Job, StudyQueue
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.ids import new_id
 from radscribe.serving.store.reads import StoredStudy
-from radscribe.serving.store.rows import ImageRow
+from radscribe.serving.store.records import ImageRow, new_id
 from radscribe.serving.store.store import Store
 from radscribe.serving.store.tables import now
 from radscribe.serving.upload import UploadedFile
@@ -43,15 +42,15 @@ class Intake:
         """Finish what is being accepted."""
         self._pool.shutdown()
 
-    async def accept(self, files: Sequence[UploadedFile], asked: Asked, actor: str) -> Accepted:
+    async def accept(self, files: Sequence[UploadedFile], requested: CaptionRequest, actor: str) -> Accepted:
         """Accept a study, whose place in the queue the caller has reserved, and queue it.
 
         A study none of whose files is an image is accepted too, and has failed at once, with the reasons.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._accept, files, asked, actor)
+        return await loop.run_in_executor(self._pool, self._accept, files, requested, actor)
 
-    def _accept(self, files: Sequence[UploadedFile], asked: Asked, actor: str) -> Accepted:
+    def _accept(self, files: Sequence[UploadedFile], requested: CaptionRequest, actor: str) -> Accepted:
         contents = [self._look_at(n, file) for n, file in enumerate(files)]
         rows = _told_apart([row for row, _ in contents])
         study_id, created = new_id(), now()
@@ -60,9 +59,11 @@ class Intake:
             for row, (_, data) in zip(rows, contents, strict=True):
                 if row.file and data:
                     folder.put(row.file, data)
-            options = asked.options.encode()
-            self._store.write(writes.add_study, study_id, created, asked.study, options, rows, actor).result()
-        study = StoredStudy(study_id, created, None, "queued", asked.study, options, 0, None, images=rows)
+            options = requested.options.encode()
+            self._store.write(
+                writes.add_study, study_id, created, requested.study, options, rows, actor
+            ).result()
+        study = StoredStudy(study_id, created, None, "queued", requested.study, options, 0, None, images=rows)
         job = self._job(study)
         self._enqueue(job)
         return Accepted(study, job)
@@ -79,9 +80,9 @@ class Intake:
         row = ImageRow(n, file.name, name, None, image.view, image.height or None, image.width or None)
         return row, image.data
 
-    def take_up(self) -> int:
+    def requeue_interrupted(self) -> int:
         """Queue again what had been accepted before the last start; returns how many."""
-        self._store.write(writes.take_up).result()
+        self._store.write(writes.requeue_interrupted).result()
         studies = self._store.read(reads.waiting)
         # What ran when the service died comes first and alone: one of them may have been the reason.
         for study in sorted(studies, key=lambda study: -study.attempts):

@@ -35,7 +35,7 @@ class Metrics:
         )
 
     def gauge(self, name: str, meaning: str, value: Callable[[], float]) -> None:
-        """Something that is looked up whenever it is asked for."""
+        """Add a gauge whose value is computed at each scrape."""
         Gauge(f"radscribe_{name}", meaning, registry=self.registry).set_function(value)
 
     def captioned(self, status: str) -> None:

@@ -44,7 +44,7 @@ def decode(text: str) -> CaptionOptions:
     return _decoder.decode(text)
 
 
-class Asked(msgspec.Struct, frozen=True):
+class CaptionRequest(msgspec.Struct, frozen=True):
     """All that a request says beside its files."""
 
     options: CaptionOptions
@@ -55,7 +55,7 @@ class Asked(msgspec.Struct, frozen=True):
 FIELDS = ("beam", "n_best", "evidence", "min_confidence", "study", "wait")
 
 
-def parse(fields: Mapping[str, str]) -> Asked:
+def parse(fields: Mapping[str, str]) -> CaptionRequest:
     """Fields of a form or query.
 
     Raises
@@ -76,7 +76,7 @@ def parse(fields: Mapping[str, str]) -> Asked:
         raise Problem("invalid", f"n_best is {n_best}; give 1 to beam, which is {beam}.")
     confidence = _share(fields, "min_confidence")
     options = CaptionOptions(beam, n_best, _flag(fields, "evidence", False), confidence)
-    return Asked(options, one_line(fields.get("study", "")), _flag(fields, "wait", True))
+    return CaptionRequest(options, one_line(fields.get("study", "")), _flag(fields, "wait", True))
 
 
 def one_line(text: str) -> str:

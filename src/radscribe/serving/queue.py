@@ -11,7 +11,7 @@ from pathlib import Path
 
 from radscribe.serving.options import CaptionOptions
 from radscribe.serving.problems import Problem
-from radscribe.serving.store.rows import Draft
+from radscribe.serving.store.records import Draft
 
 PASSED = 64  # studies that may overtake one of other options, so that batches stay full
 PACE = 0.1  # share of the newest study in the moving average of the pace

@@ -24,7 +24,7 @@ class Server(uvicorn.Server):
         self._service = service
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._service.draining:  # asked twice: at once
+        if self._service.draining:  # a second signal stops at once
             self.should_exit = self.force_exit = True
             return
         self._service.draining = True

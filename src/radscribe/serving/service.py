@@ -49,7 +49,7 @@ class Service:
         self.store = Store(settings.store, settings.database)
         self.queue = StudyQueue(settings.queue)
         self.intake = Intake(settings, self.store, self.queue, engine.bundle)
-        if taken := self.intake.take_up():
+        if taken := self.intake.requeue_interrupted():
             log.warning("took up %d studies that were accepted before", taken)
         self.worker = CaptionWorker(engine, self.queue, self.store, self.metrics)
         self.draining = False

@@ -7,6 +7,7 @@ of the whole body.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import IO
@@ -14,6 +15,7 @@ from typing import IO
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from radscribe.serving.problems import Problem
 from radscribe.serving.settings import MEGABYTE, Limits
@@ -23,6 +25,7 @@ FIELD_BYTES = 4096
 FIELDS = 16
 NAME_LENGTH = 200
 FILES = "files"
+DRAIN_SECONDS = 2.0  # for the rest of a refused upload; then the connection is closed
 
 
 @dataclass(slots=True)
@@ -190,3 +193,35 @@ class _Reading:
 
     def _on_end(self) -> None:
         self._whole = True
+
+
+class DrainRefusedUploads:
+    """ASGI middleware that reads the rest of a refused upload, so that the client sees the answer.
+
+    A server that closes a connection with unread bytes resets it, and the answer is lost (RFC 9112 9.6).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        whole = False
+
+        async def receiving() -> Message:
+            nonlocal whole
+            message = await receive()
+            whole = whole or not message.get("more_body", False)
+            return message
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(DRAIN_SECONDS):
+                        while not whole:
+                            await receiving()
+            await send(message)
+
+        await self._app(scope, receiving, sending)

@@ -21,7 +21,7 @@ from radscribe.serving.metrics import Metrics
 from radscribe.serving.queue import Finished, Job, StudyQueue
 from radscribe.serving.store import writes
 from radscribe.serving.store.database import SILENT
-from radscribe.serving.store.rows import Draft
+from radscribe.serving.store.records import Draft
 from radscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)

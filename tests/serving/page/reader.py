@@ -81,7 +81,7 @@ class Reader:
         return base64.b64decode(url.partition(",")[2])
 
     def settle(self) -> None:
-        """Wait until what was asked is painted."""
+        """Wait until what was requested is painted."""
         self.page.evaluate(
             "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )

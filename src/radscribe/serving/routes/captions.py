@@ -12,14 +12,14 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from radscribe.serving.intake import Accepted
-from radscribe.serving.options import FIELDS, Asked, one_line, parse
+from radscribe.serving.options import FIELDS, CaptionRequest, one_line, parse
 from radscribe.serving.problems import Problem, storage_full
 from radscribe.serving.routes import schemas
 from radscribe.serving.routes.common import Actor, Json, Serving, StudyId, find, find_present, problems
 from radscribe.serving.service import Service
 from radscribe.serving.settings import MAX_BEAM
 from radscribe.serving.store import reads
-from radscribe.serving.store.ids import PATTERN
+from radscribe.serving.store.records import PATTERN
 from radscribe.serving.upload import UploadedFile, read_form
 
 router = APIRouter(prefix="/v1/captions", tags=["captions"])
@@ -81,17 +81,17 @@ async def post(request: Request, service: Serving, actor: Actor) -> Response:
     try:
         form = await read_form(request, service.settings.limits)
         try:
-            asked = parse(form.fields)
+            requested = parse(form.fields)
             if not form.files:
                 raise Problem("invalid", "There is no file; send one or more as `files`.")
             handed_over = True
-            accepted = await accept(service, form.files, asked, actor)
+            accepted = await accept(service, form.files, requested, actor)
         finally:
             form.close()
     finally:
         if not handed_over:
             service.queue.release()
-    return await answer(service, accepted, asked)
+    return await answer(service, accepted, requested)
 
 
 def check_open(service: Service) -> None:
@@ -104,26 +104,28 @@ def check_open(service: Service) -> None:
         raise storage_full()
 
 
-async def accept(service: Service, files: list[UploadedFile], asked: Asked, actor: str) -> Accepted:
+async def accept(
+    service: Service, files: list[UploadedFile], requested: CaptionRequest, actor: str
+) -> Accepted:
     """Have a study accepted even if its client hangs up meanwhile; its place is given back on failure."""
-    task = asyncio.ensure_future(service.intake.accept(files, asked, actor))
-    task.add_done_callback(partial(_give_back, service))
+    task = asyncio.ensure_future(service.intake.accept(files, requested, actor))
+    task.add_done_callback(partial(_release_on_failure, service))
     try:
         return await asyncio.shield(task)
     finally:
         await asyncio.wait([task])  # it reads files that the caller closes
 
 
-def _give_back(service: Service, task: asyncio.Future[Accepted]) -> None:
+def _release_on_failure(service: Service, task: asyncio.Future[Accepted]) -> None:
     if task.cancelled() or task.exception():
         service.queue.release()
 
 
-async def answer(service: Service, accepted: Accepted, asked: Asked) -> Response:
+async def answer(service: Service, accepted: Accepted, requested: CaptionRequest) -> Response:
     """The caption where it is done in time, else where to ask for it."""
     study, done = accepted.study, asyncio.wrap_future(accepted.job.done)
     location = {"Location": f"/v1/captions/{study.id}"}
-    if asked.wait or done.done():
+    if requested.wait or done.done():
         try:
             finished = await asyncio.wait_for(asyncio.shield(done), service.settings.limits.wait_seconds)
         except TimeoutError:

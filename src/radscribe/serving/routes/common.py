@@ -13,8 +13,8 @@ from starlette.responses import Response
 from radscribe.serving.problems import KINDS, Problem
 from radscribe.serving.service import Service
 from radscribe.serving.store import reads
-from radscribe.serving.store.ids import PATTERN
 from radscribe.serving.store.reads import StoredStudy
+from radscribe.serving.store.records import PATTERN
 
 StudyId = Annotated[str, Path(pattern=PATTERN, examples=["01kay3xnhbm7v4q2c9t8r5w0ez"])]
 

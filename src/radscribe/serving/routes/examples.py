@@ -2,18 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from radscribe.serving.examples import EXAMPLES, Example, png, uploaded
+from radscribe import phantom
+from radscribe.serving.display import as_png
 from radscribe.serving.options import parse
 from radscribe.serving.problems import Problem
 from radscribe.serving.routes import schemas
 from radscribe.serving.routes.captions import OPTIONS_SCHEMA, TAKING, accept, answer, check_open
 from radscribe.serving.routes.common import Actor, Json, Serving, problems
+from radscribe.serving.upload import UploadedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What is drawn: `findings` of one seed."""
+
+    id: str
+    title: str
+    seed: int
+    findings: tuple[phantom.FindingSpec, ...] = ()
+    views: tuple[phantom.PhantomView, ...] = ("PA",)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object of the API."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "views": list(self.views),
+            "findings": [finding.name for finding in self.findings],
+            "images": [f"/v1/examples/{self.id}/images/{n}" for n in range(len(self.views))],
+        }
+
+
+EXAMPLES = (
+    Example("normal", "No finding", 11),
+    Example("cardiomegaly", "A large heart", 4, (phantom.FindingSpec("Cardiomegaly", strength=0.9),)),
+    Example("effusion", "Fluid on the left", 5, (phantom.FindingSpec("Effusion", "left", 0.8),)),
+    Example(
+        "pneumothorax", "A collapsed right lung", 6, (phantom.FindingSpec("Pneumothorax", "right", 0.9),)
+    ),
+    Example(
+        "two-views",
+        "A mass, from the front and from the side",
+        7,
+        (phantom.FindingSpec("Mass", "right", 0.7, "middle"),),
+        ("PA", "lateral"),
+    ),
+)
+
+
+def uploaded(example: Example) -> list[UploadedFile]:
+    """The example's views as if they had been uploaded."""
+    drawn = [png(example, n) for n in range(len(example.views))]
+    return [
+        UploadedFile(f"{example.id}-{view.lower()}.png", BytesIO(data), len(data))
+        for view, data in zip(example.views, drawn, strict=True)
+    ]
+
+
+@lru_cache(maxsize=16)
+def png(example: Example, n: int) -> bytes:
+    """One view of an example as an 8-bit PNG file, drawn at the first request."""
+    return as_png(phantom.draw(example.seed, example.findings, example.views[n]).radiograph.pixels)
+
 
 router = APIRouter(prefix="/v1/examples", tags=["examples"])
 Name = Annotated[str, Path(max_length=40, examples=[EXAMPLES[0].id])]
@@ -39,7 +98,7 @@ def list_examples() -> Response:
 async def post(name: Name, request: Request, service: Serving, actor: Actor) -> Response:
     """As if its images had been uploaded; options stand in the query."""
     example = _find(name)
-    asked = parse({"study": f"Example: {example.title}", **request.query_params})
+    requested = parse({"study": f"Example: {example.title}", **request.query_params})
     check_open(service)
     service.queue.reserve()
     try:
@@ -47,7 +106,7 @@ async def post(name: Name, request: Request, service: Serving, actor: Actor) -> 
     except BaseException:
         service.queue.release()
         raise
-    return await answer(service, await accept(service, files, asked, actor), asked)
+    return await answer(service, await accept(service, files, requested, actor), requested)
 
 
 @router.get(

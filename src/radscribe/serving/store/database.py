@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -10,16 +12,16 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from radscribe.errors import RadscribeError, UsageError
-from radscribe.serving.store.lock import locked_database
 
 FILE = "radscribe.sqlite3"
 BUSY_SECONDS = 30
+KEY = 0x7261647363726962  # "radscrib": among the advisory locks of a database
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 SILENT = (OperationalError, InterfaceError, NoConnectionError)  # it does not answer now; it may again
@@ -111,7 +113,7 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def shed(engine: Engine) -> None:
+def truncate_log(engine: Engine) -> None:
     """Empty SQLite's log, which holds the pages as they were before something was erased."""
     if engine.dialect.name != "sqlite":
         return
@@ -126,3 +128,39 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+
+
+@contextmanager
+def locked_file(path: Path, subject: str | Path) -> Iterator[None]:
+    """Hold the lock of a file, which is made; raises `RadscribeError` where another process does."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _in_use(subject) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked_database(engine: Engine) -> Iterator[None]:
+    """Hold a database, wherever its images are; raises `RadscribeError` where another process does."""
+    if engine.dialect.name == "sqlite":
+        file = Path(engine.url.database or "").resolve()
+        with locked_file(file.with_name(f"{file.name}.lock"), file):
+            yield
+        return
+    # A connection of its own: the lock ends with it.
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()
+        if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": KEY}):
+            raise _in_use(engine.url.render_as_string(hide_password=True))
+        yield
+
+
+def _in_use(subject: str | Path) -> RadscribeError:
+    return RadscribeError(
+        "is in use by another radscribe", subject=subject, remedy="stop it or name another one"
+    )

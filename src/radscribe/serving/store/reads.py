@@ -1,4 +1,4 @@
-"""What the store is asked: one study, a page of them, its audit trail, what waits, what was reviewed."""
+"""Queries of the store: one study, a page of studies, an audit trail, what waits, what was reviewed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
-from radscribe.serving.store.rows import ImageRow
+from radscribe.serving.store.records import ImageRow
 from radscribe.serving.store.tables import audit, captions, images, reviews, studies
 
 PAGE = 100  # studies read at once where all are read

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from queue import SimpleQueue
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from radscribe.errors import RadscribeError
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.database import open_database, shed
+from radscribe.serving.store.database import locked_file, open_database, truncate_log
 from radscribe.serving.store.images import ImageFolder
-from radscribe.serving.store.lock import locked_file
-from radscribe.serving.store.writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Operation = Callable[[Connection], Any]
+TOGETHER = 256  # operations of a transaction at most
 LOCK = "lock"
 IMAGES = "images"
 AT_ONCE = 200  # studies that one sweep's transaction erases
@@ -96,7 +98,7 @@ class Store:
             while ids := self.read(reads.created_before, limit, AT_ONCE):
                 self._remove(self.write(_erase_all, ids).result())
                 erased += len(ids)
-            shed(self.engine)
+            truncate_log(self.engine)
         names = list(self.images.files())
         for start in range(0, len(names), AT_ONCE):
             self._remove(names[start : start + AT_ONCE])
@@ -105,3 +107,52 @@ class Store:
 
 def _erase_all(connection: Connection, study_ids: Sequence[str]) -> list[str]:
     return [file for study_id in study_ids for file in writes.erase(connection, study_id)]
+
+
+class Writer:
+    """Runs operations in the order they come, each in a transaction that others may share.
+
+    The future of an operation is done when it is committed.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: SimpleQueue[tuple[Operation, Future[Any]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, operation: Callable[[Connection], T]) -> Future[T]:
+        """Have an operation run; its future gives what it returned, or its error."""
+        future: Future[T] = Future()
+        self._waiting.put((operation, future))
+        return future
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        ends = False
+        while not ends:
+            batch = [self._waiting.get()]
+            while len(batch) < TOGETHER and not self._waiting.empty():
+                batch.append(self._waiting.get())
+            ends = None in batch
+            self._commit([item for item in batch if item is not None])
+
+    def _commit(self, batch: list[tuple[Operation, Future[Any]]]) -> None:
+        if not batch:
+            return
+        try:
+            with self._engine.begin() as connection:
+                results = [operation(connection) for operation, _ in batch]
+        except Exception as error:  # noqa: BLE001  the caller gets it through its future
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            for item in batch:  # one of them is at fault: each for itself
+                self._commit([item])
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            future.set_result(result)

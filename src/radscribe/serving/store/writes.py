@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from radscribe.serving.store.rows import Draft, ImageRow
+from radscribe.serving.store.records import Draft, ImageRow
 from radscribe.serving.store.tables import audit, captions, findings, images, now, reviews, studies
 
 ATTEMPTS = 3  # deaths of the service over one study, after which it is given up
@@ -84,7 +84,7 @@ def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
     return finished
 
 
-def take_up(connection: Connection) -> None:
+def requeue_interrupted(connection: Connection) -> None:
     """At the start: what was running when the service died is counted, and queued again."""
     connection.execute(
         update(studies)

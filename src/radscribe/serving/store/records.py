@@ -1,10 +1,22 @@
-"""What is written together: an image as it was taken in, and what the engine said of a study."""
+"""Records of the store: ids of studies, an image as it was taken in, the draft of a study."""
 
 from __future__ import annotations
 
+import secrets
+import time
 from dataclasses import dataclass
 
 from radscribe.imaging.radiograph import View
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
+LENGTH = 26
+PATTERN = f"^[{ALPHABET}]{{{LENGTH}}}$"
+
+
+def new_id() -> str:
+    """48 bits of milliseconds, then 80 random ones."""
+    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return "".join(ALPHABET[value >> shift & 31] for shift in range(5 * (LENGTH - 1), -1, -5))
 
 
 @dataclass(frozen=True, slots=True)
