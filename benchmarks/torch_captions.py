@@ -30,7 +30,7 @@ def captions(
     ----------
     beam : width of a beam search, or another strategy.
     views : of each study. Without them a caption may claim what it cannot know (`Claims`), as the reports do
-        that it is compared with in `docs/iu_benchmark.md`.
+        that it is compared with in `docs/figures/iu_benchmark.md`.
     """
     claims, rules = Claims(tokenizer), of_a_caption(tokenizer)
     moving = len(decoder.states) - len(decoder.fixed)

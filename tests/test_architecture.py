@@ -1,4 +1,4 @@
-"""The arrows of docs/architecture.md: which room may import which, and that nothing goes in a circle."""
+"""The arrows of the architecture page: which room may import which, and no circles."""
 
 from __future__ import annotations
 

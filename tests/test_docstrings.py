@@ -19,7 +19,7 @@ MODULES = [
 ]
 DOCUMENTS = [
     path
-    for path in sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+    for path in sorted((Path(__file__).parents[1] / "docs").rglob("*.md"))
     if ">>>" in path.read_text(encoding="utf-8")
 ]
 

@@ -4,7 +4,7 @@
     python -m benchmarks.iu_encodings DATA OUT [--jobs 2] [--seeds 3] [--lines NAME ...]
 
 Jobs run side by side, a thread each; a second call goes on where the first was stopped. With jemalloc
-(docs/training.md) it is much quicker.
+(docs/guides/training.md) it is much quicker.
 """
 
 from __future__ import annotations

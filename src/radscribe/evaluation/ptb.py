@@ -3,8 +3,8 @@
 That tokenizer is Stanford's PTBLexer (CoreNLP 3.4.1) with `-lowerCase`, after which fifteen signs are
 dropped. What reports need of its rules is here: hyphens and slashes within words, decimal numbers,
 contractions, abbreviations that keep their full stop, brackets by name (lower-cased, so that they are not
-dropped), American spelling. docs/evaluation.md says on how many real reports the two are equal, and what is
-not followed.
+dropped), American spelling. docs/guides/evaluation.md says on how many real reports the two are equal, and
+what is not followed.
 """
 
 from __future__ import annotations

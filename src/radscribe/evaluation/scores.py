@@ -1,4 +1,4 @@
-"""`scores.json`: the evaluation as data. Its keys are documented in docs/evaluation.md.
+"""`scores.json`: the evaluation as data. Its keys are documented in docs/guides/evaluation.md.
 
 A key is added without a new version; `schema_version` rises when one goes or changes its meaning.
 """

@@ -69,7 +69,9 @@ def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -
     try:
         decoder = kind(vocabulary_size, **lengths, **config.options)
     except TypeError as error:
-        raise UsageError(f"options of {config.decoder}: {error}", remedy="see docs/decoders.md") from error
+        raise UsageError(
+            f"options of {config.decoder}: {error}", remedy="see docs/guides/decoders.md"
+        ) from error
     if decoder.positions is not None and decoder.positions <= config.max_length:
         raise UsageError(
             f"max_length {config.max_length} needs {config.max_length + 1} positions",

@@ -68,7 +68,9 @@ def _engine(folder: Path, url: str | None) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise UsageError("is no database URL", subject="--database", remedy="see docs/serving.md") from None
+        raise UsageError(
+            "is no database URL", subject="--database", remedy="see docs/guides/serving.md"
+        ) from None
     in_memory = parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:")
     if parsed.drivername not in DRIVERS or in_memory:
         raise UsageError(
