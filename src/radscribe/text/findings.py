@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from radscribe.text import scope
 from radscribe.text.lexicon import PHRASES, Phrase, compile_phrases
+from radscribe.text.location import Location, Side, Zone, locations, nearest
 from radscribe.text.normality import IMPLIED_ABSENT, OTHER_ABNORMALITY
 from radscribe.text.scope import Status
 from radscribe.text.sections import section_spans
@@ -42,15 +43,38 @@ _TABLE: tuple[tuple[str, Phrase], ...] = tuple(
 )
 
 
+# Findings that a side or a zone of the lung does not describe.
+_UNPLACED = frozenset({"Cardiomegaly", "Scoliosis_or_Degenerative", "Normal"})
+_ON_A_SIDE = frozenset({"Fracture", "Support_Devices"})  # their zones are not those of the lung
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A finding where the text speaks of it: `text` is what stands at `start` to `end` in the report."""
+    """A place where the text speaks of a finding.
+
+    Parameters
+    ----------
+    finding : str
+        One of `LABELS`.
+    status : {"present", "absent", "uncertain"}
+        What the text says of it.
+    text : str
+        The words that name the finding: `report[start:end]`.
+    start, end : int
+        Character positions in the report.
+    side : {"left", "right", "bilateral"}, optional
+        Side that the text gives for it.
+    zones : tuple of {"upper", "mid", "lower"}
+        Zones of the lung that the text gives for it.
+    """
 
     finding: str
     status: Status
     text: str
     start: int
     end: int
+    side: Side | None = None
+    zones: tuple[Zone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +114,15 @@ def _mentions(text: str) -> tuple[Mention, ...]:
         sentence = lowered[start:end]
         here = list(_in_sentence(sentence, likely, implied))
         abnormal = abnormal or any(status != "absent" for _, status, _, _ in here)
+        places = locations(sentence) if here else []
         reached: dict[str, int] = {}
         for finding, status, first, last in sorted(here, key=lambda hit: (hit[2], -hit[3])):
             # "Heart failure" within "congestive heart failure" is no mention of its own.
             if finding != _OTHER and last > reached.get(finding, 0):
                 reached[finding] = last
-                position = start + first, start + last
-                found.append(Mention(finding, status, text[slice(*position)], *position))
+                words = text[start + first : start + last]
+                side, zones = _placed(finding, status, sentence, places, first, last)
+                found.append(Mention(finding, status, words, start + first, start + last, side, zones))
     if not abnormal:
         for span in asserting:
             for saying in _NORMAL.finditer(lowered, span.start, span.end):
@@ -153,6 +179,18 @@ def _in_sentence(
         if phrase.key in sentence and (saying := phrase.pattern.search(sentence)):
             for finding in findings:
                 yield finding, "absent", saying.start(), saying.end()
+
+
+def _placed(
+    finding: str, status: Status, sentence: str, places: list[Location], start: int, end: int
+) -> tuple[Side | None, tuple[Zone, ...]]:
+    """The side and the zones of the mention at `sentence[start:end]`."""
+    if not places or finding in _UNPLACED:
+        return None, ()
+    place = nearest(sentence, places, start, end, denied=status == "absent")
+    if place is None:
+        return None, ()
+    return place.side, () if finding in _ON_A_SIDE else place.zones
 
 
 def _lower(text: str) -> str:

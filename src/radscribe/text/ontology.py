@@ -1,0 +1,262 @@
+"""Which statements of a report contradict one another.
+
+A denial covers findings: "no consolidation" covers consolidation and the pneumonia that would be one, "the
+lungs are clear" covers every finding of the lungs, "normal chest" all findings. It contradicts an assertion
+of what it covers unless the report sets them apart: by side or zone ("the left lung is clear"), by kind ("no
+displaced fracture"), or by words such as "otherwise".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from radscribe.text.findings import Mention, find
+from radscribe.text.lexicon import HEART, spell
+from radscribe.text.location import Side, Zone, locations, nearest
+from radscribe.text.sentences import sentence_spans
+
+AIRSPACE = frozenset({"Pneumonia", "Consolidation", "Infiltration"})
+LUNG = AIRSPACE | {"Atelectasis", "Mass", "Nodule", "Edema", "Emphysema", "Fibrosis", "Opacity"}
+PLEURA = frozenset({"Effusion", "Pneumothorax", "Pleural_Thickening"})
+# What "no acute cardiopulmonary disease" denies.
+ACUTE = AIRSPACE | {"Edema", "Pneumothorax"}
+CHEST = LUNG | PLEURA | {"Cardiomegaly", "Hernia", "Fracture"}
+
+# A denial of the finding covers these findings too.
+COVERS: dict[str, frozenset[str]] = {
+    "Consolidation": AIRSPACE,
+    "Infiltration": AIRSPACE,
+    "Opacity": AIRSPACE | {"Opacity"},
+}
+
+# Statements that deny findings without naming them.
+_CLEAR = r"(?:clear|normal|unremarkable)\b(?! (?:of|from)\b)"
+_WELL = r"(?:normal|unremarkable|within normal limits|not (?:\w+ )?enlarged)"
+_BROAD: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
+    (re.compile(rf"\b(?:{spell(*phrases)})"), findings)
+    for phrases, findings in (
+        ((rf"lungs?(?: fields?)?\b(?!-)[^.;,]{{0,40}}?\b{_CLEAR}", r"clear (?:lungs?|chest)\b"), LUNG),
+        (
+            (
+                r"no (?:focal )?(?:air ?-?space|parenchymal|lung|pulmonary)"
+                r" (?:disease|abnormalit\w+|opacit\w+)",
+                r"(?:free|clear|negative) (?:of|for|from) (?:focal )?air ?-?space (?:disease|opacit\w+)",
+            ),
+            AIRSPACE | {"Opacity"},
+        ),
+        (
+            (
+                r"no (?:evidence of |radiographic evidence of )?(?:acute|active)(?: or active)?"
+                r" (?:cardio-?pulmonary|cardio-?thoracic|intra-?thoracic|pulmonary|chest|thoracic|lung)?"
+                r" ?(?:disease|abnormalit\w+|process\w*|findings?|patholog\w+)",
+            ),
+            ACUTE,
+        ),
+        (
+            (rf"{HEART}[^.;]{{0,60}}?\b{_WELL}(?! (?:variant|limits))", rf"normal (?:size )?{HEART}"),
+            frozenset({"Cardiomegaly"}),
+        ),
+        (
+            (rf"pulmonary vascul\w+[^.;]{{0,40}}?\b{_WELL}", r"normal pulmonary vascul\w+"),
+            frozenset({"Edema"}),
+        ),
+        (
+            (
+                r"normal (?:\w+ )?(?:chest|study|exam\w*|radiograph)\b",
+                r"(?:chest|study|exam\w*|radiograph) (?:is|appears) (?:normal|unremarkable|negative)",
+                r"\A(?:there (?:is|are) )?no abnormalit(?:y|ies)(?: (?:is|are) (?:seen|identified))?[.]?$",
+            ),
+            CHEST,
+        ),
+    )
+)
+_MAY_DENY = re.compile(r"\b(?:no|normal|clear|unremarkable|within|not|free|negative)\b")
+# Words of a denial that leave room for what the report asserts elsewhere.
+_RESTRICTED = re.compile(
+    r"\b(?:otherwise|elsewhere|remain(?:ing|der)|rest of|apart from|except|other than|aside from|besides"
+    r"|new|newly|additional|further|another|large|larger|siz(?:e)?able|significant|substantial|tension"
+    r"|displaced|overt|frank|gross|grossly|suspicious|noncalcified|non-calcified|interval|worsening|increas\w+|relatively)\b"
+)
+_ACUTE_WORD = re.compile(r"\bacute|\bactive")
+_OLD = re.compile(r"\b(?:old|healed|healing|remote|chronic|prior|previous)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a report says of some findings in one place.
+
+    Parameters
+    ----------
+    text : str
+        The words of the report.
+    start, end : int
+        Their character positions in the report.
+    asserts : frozenset of str
+        Findings that it asserts.
+    denies : frozenset of str
+        Findings that it denies.
+    side : {"left", "right", "bilateral"}, optional
+        Side that it is about.
+    zones : tuple of {"upper", "mid", "lower"}
+        Zones of the lung that it is about; empty means all.
+    restricted : bool
+        A denial that leaves room for the finding: "no large effusion", "the lungs are otherwise clear".
+    """
+
+    text: str
+    start: int
+    end: int
+    asserts: frozenset[str] = frozenset()
+    denies: frozenset[str] = frozenset()
+    side: Side | None = None
+    zones: tuple[Zone, ...] = ()
+    restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two statements of one report that cannot both be true.
+
+    Parameters
+    ----------
+    asserted, denied : Statement
+        The statement that asserts a finding, and the one that denies it.
+    findings : frozenset of str
+        The findings that they contradict each other on.
+    """
+
+    asserted: Statement
+    denied: Statement
+    findings: frozenset[str]
+
+
+def statements(text: str) -> list[Statement]:
+    """Return what a text asserts and denies, in the order of the text; doubt is neither.
+
+    The statements of a text are those of its sentences, so sentences can be read one by one and compared with
+    `contradict`.
+    """
+    return list(_statements(text))
+
+
+def contradict(first: Statement, second: Statement, *, strict: bool = False) -> frozenset[str]:
+    """Return the findings on which two statements contradict each other; empty if they agree."""
+    return _conflict(first, second, strict) | _conflict(second, first, strict)
+
+
+def contradictions(text: str, *, strict: bool = False) -> list[Contradiction]:
+    """Find the statements of a text that contradict each other.
+
+    Parameters
+    ----------
+    text : str
+        A report or a caption.
+    strict : bool
+        Count every denial of an asserted finding, even if side, zone or wording set the two apart.
+
+    Returns
+    -------
+    list of Contradiction
+        In the order of the assertions, then of the denials.
+
+    Examples
+    --------
+    >>> for found in contradictions("Right lower lobe pneumonia. The lungs are clear."):
+    ...     print(found.asserted.text, "|", found.denied.text, "|", *found.findings)
+    pneumonia | lungs are clear | Pneumonia
+    >>> contradictions("Right lower lobe pneumonia. The left lung is clear.")
+    []
+    """
+    said = _statements(text)
+    denials = [statement for statement in said if statement.denies]
+    return [
+        Contradiction(asserted, denied, findings)
+        for asserted in said
+        if asserted.asserts
+        for denied in denials
+        if (findings := _conflict(asserted, denied, strict))
+    ]
+
+
+def _conflict(asserted: Statement, denied: Statement, strict: bool) -> frozenset[str]:
+    findings = asserted.asserts & denied.denies
+    apart = denied.restricted or not _within(asserted, denied)
+    return frozenset() if apart and not strict else findings
+
+
+def _within(asserted: Statement, denied: Statement) -> bool:
+    """Whether the place of the assertion is one that the denial is about."""
+    side = denied.side in (None, "bilateral", asserted.side) or asserted.side == "bilateral"
+    return side and (not denied.zones or bool(set(denied.zones) & set(asserted.zones)))
+
+
+@lru_cache(maxsize=4096)  # captions share their sentences
+def _statements(text: str) -> tuple[Statement, ...]:
+    mentions = [mention for mention in find(text) if mention.finding in CHEST]
+    found: list[Statement] = []
+    for start, end in sentence_spans(text):
+        sentence = text[start:end].lower()
+        here = [mention for mention in mentions if start <= mention.start < end]
+        spans = [(mention.start, mention.end) for mention in here if mention.status == "absent"]
+        broad = list(_broad(sentence, text, start)) if _MAY_DENY.search(sentence) else []
+        found += [_without(denial, here) for denial in broad]
+        for mention in here:
+            # Several findings denied by the same words are a broad denial, and so are words within one.
+            named = spans.count((mention.start, mention.end)) < 2 and not any(
+                denial.start <= mention.start and mention.end <= denial.end for denial in broad
+            )
+            if mention.status == "present" or (mention.status == "absent" and named):
+                found.append(_named(mention, sentence[: mention.start - start]))
+    return tuple(sorted(found, key=lambda statement: (statement.start, statement.end)))
+
+
+def _without(denial: Statement, mentions: list[Mention]) -> Statement:
+    """The denial without what its own words assert: "the lungs are hyperexpanded but clear"."""
+    inside = {
+        mention.finding
+        for mention in mentions
+        if mention.status == "present" and mention.start < denial.end and denial.start < mention.end
+    }
+    return replace(denial, denies=denial.denies - inside) if inside else denial
+
+
+def _broad(sentence: str, text: str, offset: int) -> Iterator[Statement]:
+    """The denials of a lower-cased sentence, at `offset` in the text, that name no finding."""
+    places = locations(sentence)
+    for pattern, findings in _BROAD:
+        for match in pattern.finditer(sentence):
+            place = nearest(sentence, places, *match.span(), denied=True)
+            start, end = offset + match.start(), offset + match.end()
+            yield Statement(
+                text[start:end],
+                start,
+                end,
+                denies=findings,
+                side=place.side if place else None,
+                zones=place.zones if place else (),
+                restricted=_RESTRICTED.search(sentence, 0, match.end()) is not None,
+            )
+
+
+def _named(mention: Mention, before: str) -> Statement:
+    """The statement of a mention that follows the words `before` in its sentence."""
+    finding = frozenset({mention.finding})
+    where = (mention.text, mention.start, mention.end)
+    if mention.status == "present":
+        healed = mention.finding == "Fracture" and _OLD.search(before)
+        return Statement(
+            *where, asserts=frozenset() if healed else finding, side=mention.side, zones=mention.zones
+        )
+    restricted = bool(_RESTRICTED.search(before)) or (
+        mention.finding not in ACUTE and bool(_ACUTE_WORD.search(before))
+    )
+    return Statement(
+        *where,
+        denies=COVERS.get(mention.finding, finding),
+        side=mention.side,
+        zones=mention.zones,
+        restricted=restricted,
+    )
