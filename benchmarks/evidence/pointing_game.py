@@ -47,7 +47,7 @@ class Phantoms:
 
     def __init__(self, data: Path) -> None:
         manifest = Manifest(data)
-        drawn = boxes(data / "boxes.jsonl", manifest)
+        drawn = boxes(manifest)
         self.paths = [manifest.root / study.images[0].path for study in manifest.split("test")]
         self.drawn = {manifest.root / image: findings for image, findings in drawn.items()}
         sums: dict[str, Floats] = defaultdict(lambda: np.zeros((RASTER, RASTER)))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.labeller.tags import HEADINGS, NOT_READ, tagged
+from radscribe.data.sources.iu_labels import HEADINGS, NOT_READ, tagged
 from radscribe.data.splits import unit_hash
 from radscribe.text.findings import Status, label
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +25,13 @@ class Look:
     share: float
 
 
-def boxes(path: Path, manifest: Manifest) -> dict[str, Drawn]:
-    """The findings drawn in each image, by its path, from what `radscribe prepare phantom` wrote."""
-    sizes = {
-        image.path: (image.width or 1, image.height or 1) for study in manifest for image in study.images
-    }
+def boxes(manifest: Manifest) -> dict[str, Drawn]:
+    """The findings drawn in each image of a manifest of `radscribe prepare phantom`, by the image's path."""
     drawn: dict[str, Drawn] = {}
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
-        (left, top, width, height), (columns, rows) = row["box"], sizes[row["image"]]
-        box = (left / columns, top / rows, (left + width) / columns, (top + height) / rows)
-        drawn.setdefault(row["image"], {}).setdefault(row["finding"], []).append(box)
+    for image in (image for study in manifest for image in study.images):
+        for box in image.boxes:
+            edges = (box.x, box.y, box.x + box.width, box.y + box.height)
+            drawn.setdefault(image.path, {}).setdefault(box.finding, []).append(edges)
     return drawn
 
 

@@ -141,7 +141,7 @@ def main() -> None:
     train(out)
     manifest = Manifest(out / "data")
     studies = list(manifest.split("test"))
-    drawn = boxes(out / "data" / "boxes.jsonl", manifest)
+    drawn = boxes(manifest)
     figures: dict[str, Any] = {
         "validation_auroc": json.loads((out / "encoder/validation.json").read_text())["auroc"]
     }

@@ -12,7 +12,7 @@ import pytest
 
 from radscribe.data.attach import attach
 from radscribe.data.features import FILE, FeatureTable
-from radscribe.data.iu_names import image_key
+from radscribe.data.image_names import image_key
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import DataError
@@ -46,7 +46,7 @@ def encodings(tmp_path: Path) -> Path:
     ],
 )
 def test_one_image_has_one_key(name: str) -> None:
-    assert image_key(name) == "54_IM-2145-1001"
+    assert image_key(name) == "54_im-2145-1001"
 
 
 @pytest.mark.parametrize("prefix", ["images/{}.dcm.png", "NLMCXR_png/CXR{}.png", "CXR9_{}"])

@@ -134,8 +134,8 @@ def test_an_imagefolder_of_the_hub(tmp_path: Path, picture: Picture, run: Prepar
     [
         ('{"file_name": "a.png"}\n{"file_name"\n', "record 2: "),
         ('{"name": "a.png"}\n', "record 1: Object missing required field `file_name`"),
-        ('{"file_name": "../../a.png"}\n', "does not stay inside"),
-        ('{"file_name": "/etc/passwd"}\n', "does not stay inside"),
+        ('{"file_name": "../../a.png"}\n', "is not below the folder"),
+        ('{"file_name": "/etc/passwd"}\n', "is not below the folder"),
     ],
 )
 def test_a_broken_imagefolder_is_named(tmp_path: Path, run: Prepare, content: str, message: str) -> None:

@@ -78,11 +78,20 @@ LINES: dict[str, tuple[str | bytes, str]] = {
         '{"id": "x", "images": [{"path": "a", "view": "up"}]}',
         "line 3: Invalid enum value 'up'",
     ),
-    "absolute path": ('{"id": "x", "images": [{"path": "/etc/passwd"}]}', "does not stay inside"),
-    "path upwards": ('{"id": "x", "images": [{"path": "a/../../b.png"}]}', "does not stay inside"),
-    "path of Windows": ('{"id": "x", "images": [{"path": "C:/b.png"}]}', "does not stay inside"),
-    "null byte": ('{"id": "x", "images": [{"path": "a\\u0000.png"}]}', "does not stay inside"),
-    "empty path": ('{"id": "x", "images": [{"path": ""}]}', "does not stay inside"),
+    "path upwards": ('{"id": "x", "images": [{"path": "a/../../b.png"}]}', "is not a plain path"),
+    "path of Windows": ('{"id": "x", "images": [{"path": "a\\\\b.png"}]}', "is not a plain path"),
+    "null byte": ('{"id": "x", "images": [{"path": "a\\u0000.png"}]}', "is not a plain path"),
+    "empty path": ('{"id": "x", "images": [{"path": ""}]}', "is not a plain path"),
+    "box outside": (
+        '{"id": "x", "images": [{"path": "a", "boxes": [{"finding": "Mass", "x": 0.9, "y": 0, "width": 0.2, '
+        '"height": 0.1}]}]}',
+        "has a box that is not inside it",
+    ),
+    "zone": ('{"id": "x", "images": [{"path": "a", "zones": {"middle": 1}}]}', "has zone middle = 1"),
+    "score": (
+        '{"id": "x", "images": [{"path": "a", "zones": {"left_upper": 4}}]}',
+        "left_upper = 4",
+    ),
     "image twice": ('{"id": "x", "images": [{"path": "a"}, {"path": "a"}]}', "names an image twice"),
     "half a size": ('{"id": "x", "images": [{"path": "a", "width": 5}]}', "no sensible width"),
     "no size": ('{"id": "x", "images": [{"path": "a", "width": 0, "height": 5}]}', "no sensible width"),
@@ -125,11 +134,11 @@ def test_an_id_that_stands_twice_is_named_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "line 1: is no manifest's header"),
-        ('{"id": "a"}\n', "line 1: is no manifest's header"),
-        ("\x80\x04\n", "line 1: is no manifest's header"),
+        ("", "line 1: is not the header of a manifest"),
+        ('{"id": "a"}\n', "line 1: is not the header of a manifest"),
+        ("\x80\x04\n", "line 1: is not the header of a manifest"),
         (json.dumps({"radscribe_manifest": 2, "source": "x"}), "is of manifest version 2, not 1"),
-        (json.dumps({"radscribe_manifest": 1, "source": "x", "root": "a\0b"}), "line 1: root is no path"),
+        (json.dumps({"radscribe_manifest": 1, "source": "x", "root": "a\0b"}), "line 1: root is not a path"),
     ],
 )
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str, message: str) -> None:

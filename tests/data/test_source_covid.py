@@ -52,8 +52,8 @@ def test_x_rays_with_their_notes(covid: Path, run: Prepare) -> None:
     assert d.patient_id == "5"
     assert e.labels == {}
     assert outcome.notes == [
-        "1 rows are no X-rays and were left out",
-        "1 rows name an image that an earlier row has: the first one was taken",
+        "1 rows are not X-rays and were left out",
+        "1 rows name an image that an earlier row has; the first row counts",
     ]
 
 
@@ -83,3 +83,23 @@ def test_an_image_in_two_parts_is_an_error_and_can_be_dropped(
     after = {study.id: study.split for study in Manifest(outcome.manifest)}
     assert after == parts | {training: None}
     assert not (tmp_path / "out" / "leaks.txt").exists()
+
+
+def test_brixia_scores(covid: Path, run: Prepare, picture: Picture) -> None:
+    picture(covid / "brixia" / "images" / "9.jpg", 9)
+    (covid / "brixia" / "labels.csv").write_text(
+        "brixia_file,project_file,S-A,S-B,S-C,S-D,S-E,S-F,J-A,J-B,J-C,J-D,J-E,J-F\n"
+        "a.jpeg,covid/images/a.jpg,0,1,2,3,0,0,1,1,1,1,1,1\n"
+        "9.jpg,NEW brixia_scores/images/9.jpg,0,0,0,0,0,0,0,0,0,0,0,1\n"
+        "gone.jpg,NEW brixia_scores/images/gone.jpg,0,0,0,0,0,0,0,0,0,0,0,1\n"
+    )
+    studies = {study.id: study for study in Manifest(run("covid-chestxray", covid).manifest)}
+    assert studies["a.jpg"].images[0].zones == {
+        "right_upper": 0, "right_middle": 1, "right_lower": 2,
+        "left_upper": 3, "left_middle": 0, "left_lower": 0,
+    }  # fmt: skip
+    assert studies["a.jpg"].labels == {"COVID-19": 1.0, "Pneumonia": 1.0, "Opacity": 1.0}
+    assert studies["brixia-9"].labels == {"Opacity": 0.0}
+    assert len(studies) == 5
+    junior = Manifest(run("covid-chestxray", covid, settings={"rater": "junior"}).manifest)
+    assert next(study for study in junior if study.id == "brixia-9").labels == {"Opacity": 1.0}

@@ -11,9 +11,10 @@ import pytest
 
 from radscribe.data.manifest import Manifest
 from radscribe.data.prepare import Outcome
-from radscribe.data.sources.iu_labels import labels
+from radscribe.data.sources.iu_labels import labels, mesh_labels
 from radscribe.errors import DataError, UsageError
 from radscribe.labels import CHESTXRAY14
+from radscribe.text.report import Report
 
 Picture = Callable[..., Path]
 Prepare = Callable[..., Outcome]
@@ -74,8 +75,13 @@ def test_kaggle(kaggle: Path, run: Prepare) -> None:
     assert one.report is not None
     assert one.report.findings == 'The heart is normal, the lungs "clear".'
     assert (one.report.indication, one.report.comparison) == ("Positive TB test", "None.")
-    assert one.labels == dict.fromkeys(CHESTXRAY14, 0.0)
-    assert two.labels == {"Cardiomegaly": 1.0}
+    assert one.labels["Normal"] == 1.0
+    assert {finding for finding, value in one.labels.items() if value != 0.0} == {"Normal"}
+    assert two.labels["Cardiomegaly"] is None  # coded, but the report is silent
+    assert two.labels["Effusion"] == 0.0
+    by_tags = Manifest(run("iu-kaggle", kaggle, settings={"labels": "mesh"}).manifest)
+    assert by_tags[0].labels == dict.fromkeys(CHESTXRAY14, 0.0)
+    assert by_tags[1].labels == {"Cardiomegaly": 1.0}
     manifest = Manifest(outcome.manifest)
     assert all((manifest.root / image.path).is_file() for study in manifest for image in study.images)
     assert (outcome.summary.studies.total(), outcome.summary.images.total(), outcome.missing) == (2, 3, [])
@@ -127,7 +133,7 @@ def test_a_missing_table_is_named_with_where_one_gets_it(kaggle: Path, run: Prep
         ("indiana_reports.csv", b"", "has no column 'uid', only nothing"),
         ("indiana_reports.csv", REPORTS.encode("utf-16"), "is not utf-8-sig text near line 1"),
         ("indiana_reports.csv", b"\x1f\x8b\x08\x00\x00", "is not utf-8-sig text near line 1"),
-        ("indiana_projections.csv", (PROJECTIONS + "3,3_IM.png,Frontal\n").encode(), "lacks, as of uid 3"),
+        ("indiana_projections.csv", (PROJECTIONS + "3,3_IM.png,Frontal\n").encode(), "lacks, such as uid 3"),
     ],
 )
 def test_a_broken_table_is_named(kaggle: Path, run: Prepare, name: str, content: bytes, message: str) -> None:
@@ -138,7 +144,7 @@ def test_a_broken_table_is_named(kaggle: Path, run: Prepare, name: str, content:
 
 
 def test_a_setting_that_the_source_does_not_have(kaggle: Path, run: Prepare) -> None:
-    with pytest.raises(UsageError, match="unknown field `x`; the keys of this source are: none"):
+    with pytest.raises(UsageError, match="unknown field `x`; the keys of this source are: images, labels"):
         run("iu-kaggle", kaggle, settings={"x": "1"})
 
 
@@ -161,7 +167,9 @@ def test_openi_from_the_archive(tmp_path: Path, run: Prepare, picture: Picture) 
     assert one.images[0].view == "unknown"
     assert one.report is not None
     assert (one.report.findings, one.report.impression) == ("Heart large & lungs clear.", "")
-    assert one.labels == {"Atelectasis": 1.0}  # the machine's tag is not taken
+    assert one.labels["Pneumothorax"] == 0.0  # the machine's tag is not taken
+    by_tags = Manifest(run("iu-openi", src, settings={"labels": "mesh"}).manifest)
+    assert by_tags[0].labels == {"Atelectasis": 1.0}
     assert (seven.images, seven.split) == ((), None)
     assert outcome.notes[0].startswith("no views")
     assert sorted(tmp_path.rglob("*.xml")) == before
@@ -201,7 +209,7 @@ BOMB = b"""<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "ha"><!ENTITY b "&a;&a;&
         (b"<eCitation><uId", "is not XML that can be read"),
         (b"", "is not XML that can be read"),
         (b'<?xml version="1.0" encoding="nonsense"?><x/>', "is not XML that can be read"),
-        (b"<eCitation/>", "is no Open-i report"),
+        (b"<eCitation/>", "is not an Open-i report"),
     ],
 )
 def test_xml_that_is_broken_or_means_harm(tmp_path: Path, run: Prepare, data: bytes, message: str) -> None:
@@ -225,5 +233,26 @@ def test_an_archive_that_is_cut_short_or_holds_a_giant(tmp_path: Path, run: Prep
 
 def test_tags_become_findings() -> None:
     tags = ["Thickening/pleura/apex", "Hernia, Hiatal/large", "Airspace Disease", "Spine/degenerative"]
-    assert labels(tags) == {"Consolidation": 1.0, "Pleural_Thickening": 1.0, "Hernia": 1.0}
-    assert labels(["No Indexing"]) == {}
+    assert mesh_labels(tags) == {"Consolidation": 1.0, "Pleural_Thickening": 1.0, "Hernia": 1.0}
+    assert mesh_labels(["No Indexing"]) == {}
+    assert mesh_labels(["normal"]) == dict.fromkeys(CHESTXRAY14, 0.0)
+
+
+def test_tags_and_report_must_agree() -> None:
+    report = Report(findings="Mild cardiomegaly. No effusion. Left basilar scarring. Possible nodule.")
+    found = labels(["Cardiomegaly/mild", "Nodule", "Cicatrix/lung/base/left", "Granuloma"], report)
+    assert found["Cardiomegaly"] == 1.0
+    assert found["Scar"] == 1.0
+    assert found["Effusion"] == 0.0  # denied, and not tagged
+    assert found["Pneumothorax"] == 0.0  # nobody mentions it
+    assert found["Nodule"] is None  # tagged, but the report is unsure
+    assert found["Granuloma_or_Calcification"] is None  # tagged, but the report is silent
+    assert found["Normal"] == 0.0
+
+
+def test_a_report_without_tags_and_tags_without_a_report_count_alone() -> None:
+    assert labels(["No Indexing"], Report(findings="Hyperexpanded lungs."))["Hyperinflation"] == 1.0
+    assert labels([], Report(findings="Clear lungs."))["Cardiomegaly"] == 0.0
+    found = labels(["Lung/hyperdistention"], Report(indication="Cough."))
+    assert (found["Hyperinflation"], found["Emphysema"], found["Mass"]) == (1.0, 1.0, 0.0)
+    assert labels([], Report()) == {}

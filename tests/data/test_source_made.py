@@ -102,7 +102,7 @@ def test_weak_pairs_keep_a_tenth_of_the_reports_for_validation(labelled: Path, r
 
 
 def test_weak_pairs_need_reports(labelled: Path, run: Prepare) -> None:
-    with pytest.raises(UsageError, match="no reports are named; give --set reports="):
+    with pytest.raises(UsageError, match="no reports are given; give --set reports="):
         run("weak-pairs", labelled)
 
 
@@ -119,11 +119,14 @@ def test_phantoms(run: Prepare, tmp_path: Path) -> None:
     with Image.open(manifest.root / study.images[0].path) as image:
         pixels = np.asarray(image, dtype=np.float32) / 255
     np.testing.assert_allclose(pixels, drawn.radiograph.pixels, atol=0.002)
-    boxes = [json.loads(line) for line in (tmp_path / "out" / "boxes.jsonl").read_text().splitlines()]
+    boxes = [box for study in manifest for image in study.images for box in image.boxes]
     present = sum(bool(value) for study in manifest for value in study.labels.values())
     assert present > 0
     assert len(boxes) == 2 * present
-    assert all(b["box"][k] >= 0 and b["box"][k] + b["box"][k + 2] <= 128 for b in boxes for k in (0, 1))
+    for finding, box in zip(drawn.findings, study.images[0].boxes, strict=True):
+        top, left, bottom, right = finding.box
+        expected = [side / 128 for side in (left, top, right - left, bottom - top)]
+        assert [box.x, box.y, box.width, box.height] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

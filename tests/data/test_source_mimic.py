@@ -152,7 +152,7 @@ def test_negbio_stands_in_for_chexpert(mimic: Path, run: Prepare) -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "message"),
     [
-        ("split", "dicom_id,study_id,subject_id,split\nd,1,1,dev\n", "line 2: 'dev' is no part"),
+        ("split", "dicom_id,study_id,subject_id,split\nd,1,1,dev\n", "line 2: 'dev' is not a part"),
         ("chexpert", "subject_id,study_id,Edema\n1,2,maybe\n", "line 2: Edema is 'maybe', not 1, 0 or -1"),
         ("metadata", "dicom_id,subject_id\n1,2\n", "has no column 'study_id'"),
     ],

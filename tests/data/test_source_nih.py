@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from radscribe.data.manifest import Manifest
 from radscribe.data.prepare import Outcome
+from radscribe.data.study import Box
 from radscribe.errors import DataError
 from radscribe.labels import CHESTXRAY14
 
@@ -80,11 +80,11 @@ def test_images_labels_views(nih: Path, run: Prepare) -> None:
 
 def test_boxes(nih: Path, run: Prepare, tmp_path: Path) -> None:
     run("nih-cxr14", nih)
-    boxes = [json.loads(line) for line in (tmp_path / "out" / "boxes.jsonl").read_text().splitlines()]
-    assert boxes[0]["box"] == pytest.approx([225.08474, 547.01921, 86.77966, 79.18644], abs=1e-4)
-    assert boxes[1] == {
-        "image": "images_004/images/00000002_001.png", "finding": "Infiltration", "box": [1, 2, 3, 4],
-    }  # fmt: skip
+    boxes = {s.id: s.images[0].boxes for s in Manifest(tmp_path / "out") if s.images[0].boxes}
+    (first,), (second,) = boxes["00000001_000"], boxes["00000002_001"]
+    in_pixels = [1024 * side for side in (first.x, first.y, first.width, first.height)]
+    assert in_pixels == pytest.approx([225.08474, 547.01921, 86.77966, 79.18644], abs=1e-4)
+    assert second == Box("Infiltration", 1 / 1024, 2 / 1024, 3 / 1024, 4 / 1024)
 
 
 def test_the_older_table_and_images_in_one_folder_and_no_boxes(nih: Path, run: Prepare) -> None:
@@ -95,7 +95,7 @@ def test_the_older_table_and_images_in_one_folder_and_no_boxes(nih: Path, run: P
         path.rename(nih / "images" / path.name)
     outcome = run("nih-cxr14", nih)
     assert Manifest(outcome.manifest)[5].images[0].path == "images/00000003_001.png"
-    assert "no BBox_List_2017.csv, and so no boxes" in outcome.notes
+    assert "there is no BBox_List_2017.csv, so no image has boxes" in outcome.notes
 
 
 @pytest.mark.parametrize("name", ["train_val_list.txt", "test_list.txt", "Data_Entry_2017_v2020.csv"])
@@ -125,8 +125,13 @@ def test_adding_patients_moves_no_others(nih: Path, run: Prepare) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        ("Data_Entry_2017_v2020.csv", "Hernia", "Hernai", r"line 4: 'Hernai' is no finding of ChestX-ray14"),
-        ("BBox_List_2017.csv", "1,2,3,4", "1,2,x,4", r"line 3: is no box"),
+        (
+            "Data_Entry_2017_v2020.csv",
+            "Hernia",
+            "Hernai",
+            "line 4: 'Hernai' is not a finding",
+        ),
+        ("BBox_List_2017.csv", "1,2,3,4", "1,2,x,4", r"line 3: is not a box"),
     ],
 )
 def test_what_is_broken_is_named(
@@ -135,3 +140,20 @@ def test_what_is_broken_is_named(
     (nih / name).write_text((nih / name).read_text().replace(old, new))
     with pytest.raises(DataError, match=message):
         run("nih-cxr14", nih)
+
+
+def test_without_the_lists_all_parts_are_by_patient_and_small_copies_come_last(
+    nih: Path, run: Prepare, picture: Picture
+) -> None:
+    for name in ("train_val_list.txt", "test_list.txt"):
+        (nih / name).unlink()
+    (nih / "published").mkdir()
+    (nih / "BBox_List_2017.csv").rename(nih / "published" / "BBox_List_2017.csv")
+    picture(nih / "images64" / "00000001_000.png", 1, (64, 64))
+    with pytest.raises(DataError, match="or give --set split=patients"):
+        run("nih-cxr14", nih)
+    manifest = Manifest(run("nih-cxr14", nih, settings={"split": "patients"}).manifest)
+    assert {study.split for study in manifest} == {"train", "val", "test"}
+    assert len({(study.patient_id, study.split) for study in manifest}) == PATIENTS
+    assert manifest[0].images[0].path == "images_001/images/00000001_000.png"
+    assert manifest[0].images[0].boxes

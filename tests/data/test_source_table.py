@@ -175,7 +175,7 @@ WRONG = {
     "empty": ("image,text\npics/one,x\n,x\n", {}, "line 3: column 'image' is empty"),
     "part": ("image,part\npics/one,dev2\n", {"split": "part"}, "line 2: 'dev2' is no part"),
     "label": ("image,Mass\npics/one,maybe\n", {"labels": "Mass"}, "line 2: label Mass is 'maybe'"),
-    "twice": ("image,text\npics/one,x\npics/one,y\n", {}, "study id 'pics/one' stands twice"),
+    "twice": ("image,text\npics/one,x\npics/one,y\n", {}, "two studies have the id 'pics/one'"),
     "moves": (
         "image,s,part\npics/one,1,train\npics/two.png,1,test\n",
         {"study": "s", "split": "part"},

@@ -1,4 +1,4 @@
-"""`radscribe prepare`: a subcommand a source."""
+"""`radscribe prepare`: one subcommand per source."""
 
 from __future__ import annotations
 
@@ -16,22 +16,63 @@ if TYPE_CHECKING:
 SHOWN = 3  # names of a list that is too long for the screen
 
 OPTIONS: list[Callable[[Any], Any]] = [
-    click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the manifest."),
-    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of this source."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of the split, where it is drawn."),
-    click.option("--fractions", metavar="T,V,T", help="Of train, val and test.  [default: 0.7,0.1,0.2]"),
-    click.option("--allow-missing", is_flag=True, help="Go on where images are missing; lists them."),
     click.option(
-        "--features", type=click.Path(path_type=Path), help="Features to attach by image name (.npz)."
+        "--out", required=True, type=click.Path(path_type=Path), help="Folder to write the manifest to."
     ),
-    click.option("--check", is_flag=True, help="Also look for one image in several parts, by its content."),
-    click.option("--drop-leaks", is_flag=True, help="Take what leaks out of training (or validation)."),
-    click.option("--also", multiple=True, type=click.Choice(["r2gen", "imagefolder"]), help="Export too."),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a setting of this source; may be repeated.",
+    ),
+    click.option(
+        "--exclude",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Leave out the studies that FILE names, by study, patient or image, one per line.",
+    ),
+    click.option("--allow-missing", is_flag=True, help="Write the manifest although images are missing."),
+    click.option(
+        "--drop-missing",
+        is_flag=True,
+        help="Leave out missing images, and studies that have no other image.",
+    ),
+    click.option(
+        "--seed",
+        type=int,
+        default=0,
+        show_default=True,
+        help="Seed of the split.",
+    ),
+    click.option(
+        "--fractions",
+        metavar="T,V,T",
+        help="Shares of train, val and test, if there is no official split.  [default: 0.7,0.1,0.2]",
+    ),
+    click.option("--check", is_flag=True, help="Also compare what the images show in the leak check."),
+    click.option(
+        "--drop-leaks",
+        is_flag=True,
+        help="Take studies that leak out of train (or val) and keep them in the part that is measured by.",
+    ),
+    click.option(
+        "--features",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Attach precomputed features by image name (.npz).",
+    ),
+    click.option(
+        "--also",
+        multiple=True,
+        type=click.Choice(["r2gen", "imagefolder"]),
+        help="Also write the dataset in this layout; may be repeated.",
+    ),
 ]
 
 
 class Sources(click.Group):
-    """A subcommand a source; its module is imported when it is named."""
+    """One subcommand per source. A source's module is imported when the source is named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         from radscribe.data.sources import SOURCES
@@ -60,17 +101,17 @@ def _summary(name: str) -> str:
 
 @click.group(cls=Sources, subcommand_metavar="SOURCE SRC --out DIR [OPTIONS]")
 def command() -> None:
-    """Turn a dataset's download into a manifest.
+    """Turn a downloaded dataset into a manifest that the other commands read.
 
-    SRC is the download's folder. DIR gets manifest.jsonl: ids, images, reports, labels and parts. It is
-    written whole or not at all. Patients and studies that stand in two parts are an error.
+    SRC is the folder of the download. The result is DIR/manifest.jsonl, with ids, images, reports, labels and
+    parts. A patient or study that is in two parts is an error.
 
     \b
     radscribe prepare iu-kaggle downloads/iu --out data/iu --check
     radscribe prepare table captions.csv --out data/mine --set image=file --set text=report
     radscribe prepare nih-cxr14 --help
 
-    Exit code 0: done. 1: something is missing, broken or leaks. 2: wrong use.
+    Exit code 0: done. 1: something is missing, broken or leaks. 2: wrong usage.
     """
 
 
@@ -124,11 +165,7 @@ def _prepare(
     settings: tuple[str, ...],
     seed: int,
     fractions: str | None,
-    allow_missing: bool,
-    features: Path | None,
-    check: bool,
-    drop_leaks: bool,
-    also: tuple[str, ...],
+    **options: Any,
 ) -> None:
     from radscribe.data.prepare import Request, prepare
     from radscribe.data.splits import FRACTIONS, Parts, parse_fractions
@@ -139,11 +176,7 @@ def _prepare(
         out,
         dict(_setting(setting) for setting in settings),
         Parts(seed, parse_fractions(fractions) if fractions else dict(FRACTIONS)),
-        allow_missing,
-        features,
-        check,
-        drop_leaks,
-        also,
+        **options,
     )
     with _progress() as advance:
         outcome = prepare(request, advance)

@@ -63,17 +63,19 @@ def export(manifest: Manifest, out: Path) -> tuple[int, int]:
             for study in manifest:
                 if study.split == part:
                     for image in study.images:
-                        if not _place(manifest.root / image.path, out / folder / image.path):
+                        name = image.path.lstrip("/").replace(":", "")  # an absolute path ends up below, too
+                        if not _place(manifest.root / image.path, out / folder / name):
                             left += 1
                             continue
-                        file.write(json.dumps(_row(study, image), ensure_ascii=False).encode() + b"\n")
+                        row = {"file_name": name, **_row(study, image)}
+                        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
                         written += 1
     left += sum(len(study.images) for study in manifest if study.split is None)
     return written, left
 
 
 def _row(study: Study, image: ImageRef) -> dict[str, Any]:
-    row: dict[str, Any] = {"file_name": image.path, "study_id": study.id, "view": image.view}
+    row: dict[str, Any] = {"study_id": study.id, "view": image.view}
     if study.patient_id is not None:
         row["patient_id"] = study.patient_id
     if study.report is not None:

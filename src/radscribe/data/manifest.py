@@ -1,7 +1,7 @@
-"""The manifest: `manifest.jsonl`, a header line and then one study a line, beside or above its images.
+"""The manifest: `manifest.jsonl`, a header line and then one line per study.
 
-It streams: opening one keeps 8 bytes a study in memory, and a study is decoded when it is asked for. A
-`Manifest` holds no open file, so that it can be handed to worker processes.
+It streams: an open manifest keeps 8 bytes per study in memory and decodes a study when it is accessed. It
+holds no open file, so it can be passed to worker processes.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Part(Sequence[Study]):
         The folder that image paths start from.
     """
 
-    def __init__(self, path: Path, root: Path, offsets: array[int]) -> None:
+    def __init__(self, path: Path, root: Path, offsets: array[int], with_images: bool = False) -> None:
         self.path, self.root = path, root
-        self._offsets = offsets
+        self._offsets, self._with_images = offsets, with_images
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -62,31 +62,44 @@ class Part(Sequence[Study]):
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         with self.path.open("rb") as file:
-            for offset in self._offsets:  # ascending: the file is read once, from front to back
+            for offset in self._offsets:  # ascending, so the file is read once from front to back
                 if file.tell() != offset:
                     file.seek(offset)
                 yield offset, file.readline()
 
     def _study(self, line: bytes, offset: int) -> Study:
         try:
-            return records.decode(line, self.root)
+            study = records.decode(line, self.root)
         except ValueError as error:
             raise self._broken(str(error), offset) from error
+        return study.without_missing() if self._with_images else study
 
     def _broken(self, rule: str, offset: int) -> DataError:
         with self.path.open("rb") as file:
             number = 1 + sum(chunk.count(b"\n") for chunk in _chunks(file, offset))
         return DataError(
-            f"line {number}: {rule}", subject=self.path, remedy="mend that line, or prepare it again"
+            f"line {number}: {rule}", subject=self.path, remedy="correct that line, or prepare it again"
         )
 
 
 class Manifest(Part):
     """A manifest opened for reading.
 
+    Parameters
+    ----------
+    path : Path
+        The file, or the folder that `radscribe prepare` wrote.
+
     Raises
     ------
-    DataError : the file is missing or is no manifest; on access, a line that breaks a rule, by its number.
+    DataError
+        The file is missing or is not a manifest. On access: a line breaks a rule; the error names the line.
+
+    Examples
+    --------
+    >>> manifest = Manifest(Path("data/iu"))  # doctest: +SKIP
+    >>> for study in manifest.split("train"):  # doctest: +SKIP
+    ...     print(study.id, study.files)
     """
 
     def __init__(self, path: Path) -> None:
@@ -102,18 +115,18 @@ class Manifest(Part):
                     position += len(line)
         except OSError as error:
             raise DataError(
-                f"cannot be opened: {error.strerror}", subject=path, remedy="make it with radscribe prepare"
+                f"cannot be opened: {error.strerror}", subject=path, remedy="create it with radscribe prepare"
             ) from error
         try:
             self.header = msgspec.json.decode(first, type=Header)
         except ValueError as error:  # msgspec's, or bytes that are not UTF-8
             raise DataError(
-                f"line 1: is no manifest's header ({error})",
+                f"line 1: is not the header of a manifest ({error})",
                 subject=path,
-                remedy="make it with radscribe prepare",
+                remedy="create it with radscribe prepare",
             ) from error
         if not self.header.root.isprintable():
-            raise DataError("line 1: root is no path", subject=path, remedy="prepare it again")
+            raise DataError("line 1: root is not a path", subject=path, remedy="prepare it again")
         if self.header.radscribe_manifest != VERSION:
             raise DataError(
                 f"is of manifest version {self.header.radscribe_manifest}, not {VERSION}",
@@ -122,20 +135,31 @@ class Manifest(Part):
             )
         super().__init__(path, path.parent / self.header.root, offsets)
 
-    def split(self, name: Split) -> Part:
-        """The studies of one part, each read when it is asked for.
+    def split(self, name: Split, with_images: bool = False) -> Part:
+        """The studies of one part.
+
+        Parameters
+        ----------
+        name : {"train", "val", "test"}
+            The part.
+        with_images : bool
+            Leave out images that were missing when the manifest was written (``--allow-missing``), and
+            studies that have no other image. Whatever reads pixels or features wants this.
 
         Raises
         ------
-        DataError : the part is empty.
+        DataError
+            The part is empty.
         """
-        offsets = array("Q", (offset for offset, key in self.keys() if key.split == name))
+        keys = (item for item in self.keys() if item[1].split == name)
+        offsets = array("Q", (offset for offset, key in keys if key.has_image or not with_images))
         if not offsets:
-            raise DataError(f"has no study in its {name} part", subject=self.path, remedy="prepare it again")
-        return Part(self.path, self.root, offsets)
+            what = "study with an image" if with_images else "study"
+            raise DataError(f"has no {what} in its {name} part", subject=self.path, remedy="prepare it again")
+        return Part(self.path, self.root, offsets, with_images)
 
     def keys(self) -> Iterator[tuple[int, records.Key]]:
-        """Place in the file, id and part of each study, without decoding the rest of it."""
+        """Offset in the file and key of each study, without decoding the rest."""
         for offset, line in self._lines():
             try:
                 yield offset, records.decode_key(line)
@@ -147,7 +171,8 @@ class Manifest(Part):
 
         Raises
         ------
-        DataError : a line breaks a rule, or has the id of an earlier one.
+        DataError
+            A line breaks a rule, or has the id of an earlier one.
         """
         seen: set[int] = set()
         for offset, line in self._lines():
@@ -158,13 +183,28 @@ class Manifest(Part):
 
 
 def write(path: Path, header: Header, studies: Iterable[Study]) -> int:
-    """Write a manifest, whole or not at all, ordered by study id; returns the number of studies.
+    """Write a manifest, ordered by study id. It is complete, or it is not there.
 
-    Lines wait on disk until their order is known: memory holds ids, not studies.
+    Lines wait on disk until their order is known, so memory holds ids and not studies.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or its folder.
+    header : Header
+        The first line.
+    studies : iterable of Study
+        In any order.
+
+    Returns
+    -------
+    int
+        The number of studies.
 
     Raises
     ------
-    DataError : two studies share an id, or one breaks a rule of the manifest.
+    DataError
+        Two studies share an id, or a study breaks a rule of the manifest.
     """
     path = path / FILE if path.is_dir() else path
     with tempfile.TemporaryFile(dir=path.parent) as waiting:
@@ -181,7 +221,11 @@ def write(path: Path, header: Header, studies: Iterable[Study]) -> int:
         places.sort()
         for before, after in pairwise(places):
             if before[0] == after[0]:
-                raise DataError(f"study id '{after[0]}' stands twice", subject=path, remedy="make ids unique")
+                raise DataError(
+                    f"two studies have the id '{after[0]}'",
+                    subject=path,
+                    remedy="give --duplicates group, rename or drop",
+                )
         with replacing(path) as file:
             file.write(records.encode_header(header) + b"\n")
             for _, start, length in places:

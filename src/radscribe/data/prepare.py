@@ -1,8 +1,7 @@
-"""From a download to a manifest: read a source, look for its images, write, attach features, check leaks."""
+"""From a download to a manifest: read a source, find its images, write, attach features, check for leaks."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,34 +10,57 @@ from typing import Any
 
 import msgspec
 
-from radscribe.data import attach, features, imagefolder, leaks, missing_images, r2gen, records
+from radscribe.data import attach, features, imagefolder, leaks, r2gen, records
 from radscribe.data import manifest as manifest_file
 from radscribe.data.atomic import replacing
 from radscribe.data.attach import Attached
 from radscribe.data.drop_leaks import drop_leaks
+from radscribe.data.exclude import Excluded
+from radscribe.data.image_files import ImageFiles, image_size
 from radscribe.data.manifest import VERSION, Header, Manifest
 from radscribe.data.sources import SOURCES
 from radscribe.data.sources.source import Collection, Job
 from radscribe.data.splits import Parts
-from radscribe.data.study import Study
+from radscribe.data.study import ImageRef, Study
 from radscribe.data.summary import Summary
 from radscribe.errors import DataError, UsageError
 
 EXPORTS = ("r2gen", "imagefolder")
+MISSING = "missing.txt"
+NAMED = 3  # missing images that an error names
 Advance = Callable[[str, int | None], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What `radscribe prepare` was asked for.
+    """What `radscribe prepare` is to do.
 
     Parameters
     ----------
-    settings : what `--set` says, by key.
-    features : a `.npz` to attach.
-    check : whether the leak check compares the content of images too.
-    drop_leaks : whether studies that leak are taken out of their part.
-    also : further layouts to write, of `EXPORTS`.
+    source : str
+        Name of the source.
+    src : Path, optional
+        The download: a folder, or a file.
+    out : Path
+        The folder of the manifest.
+    settings : dict
+        The source's settings, as text.
+    parts : Parts
+        How to split a dataset that has no official split.
+    allow_missing : bool
+        Write the manifest although images are missing.
+    drop_missing : bool
+        Leave out missing images, and studies that have no other image.
+    exclude : Path, optional
+        A text file with ids of studies or patients to leave out.
+    features : Path, optional
+        A `.npz` file with features to attach.
+    check : bool
+        Compare the content of the images in the leak check too.
+    drop_leaks : bool
+        Take studies that leak out of their part.
+    also : sequence of str
+        Further layouts to write, of `EXPORTS`.
     """
 
     source: str
@@ -47,6 +69,8 @@ class Request:
     settings: dict[str, str] = field(default_factory=dict)
     parts: Parts = field(default_factory=Parts)
     allow_missing: bool = False
+    drop_missing: bool = False
+    exclude: Path | None = None
     features: Path | None = None
     check: bool = False
     drop_leaks: bool = False
@@ -55,7 +79,25 @@ class Request:
 
 @dataclass(slots=True)
 class Outcome:
-    """What was done."""
+    """What was done.
+
+    Parameters
+    ----------
+    manifest : Path
+        The file that was written.
+    summary : Summary
+        Counts by part.
+    missing : list of str
+        Paths of images that are missing or unreadable.
+    notes : list of str
+        Remarks for the user.
+    attached : Attached, optional
+        Which features were attached.
+    leaks : LeakReport, optional
+        What the leak check found.
+    dropped : int
+        Studies that were taken out of their part because they leak.
+    """
 
     manifest: Path
     summary: Summary
@@ -67,17 +109,29 @@ class Outcome:
 
 
 def prepare(request: Request, advance: Advance = lambda step, total: None) -> Outcome:
-    """Write a manifest, whole or not at all.
+    """Write a manifest. It is complete, or it is not there.
 
     Parameters
     ----------
-    advance : called once a study and, in the leak check, once an image, with the step and its total if known.
+    request : Request
+        What to do.
+    advance : callable
+        Called once per study and, in the leak check, once per image, with the step's name and its total, if
+        that is known.
+
+    Returns
+    -------
+    Outcome
+        What was done.
 
     Raises
     ------
-    DataError : the download lacks something, breaks a rule, or lacks images and `allow_missing` is not set.
-    LeakError : parts overlap; the manifest is written, and the leaks are listed in `leaks.txt` beside it.
-    UsageError : a setting that the source does not have, or a source that needs SRC and has none.
+    DataError
+        The download lacks something or breaks a rule, or images are missing and that is not allowed.
+    LeakError
+        Parts overlap. The manifest is written, and `leaks.txt` beside it lists the leaks.
+    UsageError
+        The source has no such setting, or needs SRC and has none.
     """
     source = SOURCES[request.source]
     if request.features is not None:
@@ -105,30 +159,38 @@ def _write(request: Request, collection: Collection, advance: Advance) -> Outcom
     header = Header(
         VERSION, collection.source, collection.licence, collection.citation, _relative(collection.root, out)
     )
+    excluded = Excluded(request.exclude) if request.exclude else None
+    look = _Look(collection.root, missing)
 
     def studies() -> Iterator[Study]:
+        total = 0
         for study in collection.studies:
             advance("reading studies", collection.total)
+            if excluded is not None and study in excluded:
+                continue
             _check_rules(study, request.src)  # before any file that it names is opened
-            study = replace(
-                study, images=tuple(missing_images.seen(i, collection.root, missing) for i in study.images)
-            )
+            total += len(study.images)
+            study = replace(study, images=tuple(map(look, study.images)))
+            if request.drop_missing and study.images:
+                study = study.without_missing()
+                if not study.images:
+                    continue
             summary.add(study)
             yield study
+        if missing and not (request.allow_missing or request.drop_missing):
+            raise _missing_error(missing, collection.root, total)
         if not summary.studies:
             raise DataError("holds no study", subject=request.src, remedy="check that it is the right folder")
-        if missing and not request.allow_missing:
-            raise missing_images.error(missing, collection.root, summary.images.total())
 
     manifest_file.write(out, header, studies())
     outcome = Outcome(out / manifest_file.FILE, summary, missing, list(collection.notes))
-    _write_lines(out / missing_images.FILE, missing)
-    for name, lines in collection.extras.items():
-        _write_lines(out / name, [json.dumps(line, ensure_ascii=False) for line in lines])
-        outcome.notes.append(f"wrote {len(lines):,} lines to {name}")
+    if excluded is not None:
+        outcome.notes.append(excluded.note)
+    _write_lines(out / MISSING, missing)
     manifest = Manifest(out)
     if request.features is not None:
         outcome.attached = attach.attach(manifest, request.features, out)
+        manifest = _with_features(manifest, set(outcome.attached.missing))
     elif (out / features.FILE).exists():
         outcome.notes.append(f"{features.FILE} of an earlier run is still there, and training would use it")
     _check(request, manifest, outcome, advance)
@@ -136,15 +198,59 @@ def _write(request: Request, collection: Collection, advance: Advance) -> Outcom
     return outcome
 
 
+class _Look:
+    """Looks for images: gives each its size and, if it is stored under another suffix, its path."""
+
+    def __init__(self, root: Path, missing: list[str]) -> None:
+        self._files, self._missing = ImageFiles(root), missing
+
+    def __call__(self, image: ImageRef) -> ImageRef:
+        found, size = image.path, None
+        try:
+            size = image_size(self._files.root / image.path)
+        except (FileNotFoundError, NotADirectoryError):
+            found = self._files.find(image.path) or image.path
+            if found != image.path:
+                size = image_size(self._files.root / found)
+        if size is None:
+            self._missing.append(image.path)
+            return replace(image, missing=True)
+        return replace(image, path=found, width=size[0], height=size[1], missing=False)
+
+
+def _missing_error(missing: Sequence[str], root: Path, total: int) -> DataError:
+    more = ", ..." if len(missing) > NAMED else ""
+    return DataError(
+        f"{len(missing):,} of {total:,} images are missing or unreadable: {', '.join(missing[:NAMED])}{more}",
+        subject=root,
+        remedy=f"name their folder with --set images=DIR, or give --allow-missing ({MISSING} lists them) or "
+        "--drop-missing",
+    )
+
+
+def _with_features(manifest: Manifest, lacking: set[str]) -> Manifest:
+    """Images that have features are not missing, although there is no file."""
+    if any(image.missing for study in manifest for image in study.images):
+        studies = (
+            replace(
+                study,
+                images=tuple(replace(i, missing=i.missing and i.path in lacking) for i in study.images),
+            )
+            for study in manifest
+        )
+        manifest_file.write(manifest.path, manifest.header, studies)
+    return Manifest(manifest.path)
+
+
 def _check_rules(study: Study, src: Path | None) -> None:
     try:
         records.check(study)
     except ValueError as error:
-        raise DataError(f"study '{study.id}': {error}", subject=src, remedy="mend it there") from error
+        raise DataError(f"study '{study.id}': {error}", subject=src, remedy="correct it there") from error
 
 
 def _check(request: Request, manifest: Manifest, outcome: Outcome, advance: Advance) -> None:
-    """Patients and studies always; the images' content where it was asked for."""
+    """Compare patients and studies, and the content of images if that was asked for."""
     images = request.check or request.drop_leaks
     report = leaks.check_leaks(manifest, images, lambda: advance("comparing images", None))
     if report.leaks and request.drop_leaks:
@@ -187,7 +293,7 @@ def _relative(root: Path, out: Path) -> str:
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    """A file of lines; none where there is nothing to say, nor one of an earlier run."""
+    """Write a file of lines; without lines there is no file, not even that of an earlier run."""
     if not lines:
         path.unlink(missing_ok=True)
         return

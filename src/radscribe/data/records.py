@@ -1,14 +1,13 @@
-"""The lines of a manifest: what stands in one, and the rules that it keeps."""
+"""The lines of a manifest: their layout and the rules that they keep."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from radscribe.data.study import ImageRef, Split, Study
+from radscribe.data.study import ZONES, Box, ImageRef, Split, Study
 from radscribe.imaging.radiograph import View
 from radscribe.text.report import Report
 
@@ -16,9 +15,18 @@ VERSION = 1
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The first line: what the studies come from and on which terms.
+    """The first line: where the studies come from and on which terms.
 
-    `root` is the folder that image paths start from, relative to the manifest's own.
+    Parameters
+    ----------
+    radscribe_manifest : int
+        Version of the layout.
+    source : str
+        The dataset's name.
+    licence, citation : str
+        Terms of use and the publication to cite.
+    root : str
+        The folder that relative image paths start from, relative to the manifest's own folder, or absolute.
     """
 
     radscribe_manifest: int
@@ -28,11 +36,22 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     root: str = "."
 
 
+class _Box(msgspec.Struct, forbid_unknown_fields=True):
+    finding: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
 class _Image(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     path: str
     view: View = "unknown"
     width: int | None = None
     height: int | None = None
+    boxes: tuple[_Box, ...] = ()
+    zones: dict[str, float] = {}
+    missing: bool = False
 
 
 class _Report(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -52,33 +71,52 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     split: Split | None = None
 
 
+class _KeyImage(msgspec.Struct):
+    missing: bool = False
+
+
 class Key(msgspec.Struct):
-    """The two fields that are looked at where a study is only counted or sorted into its part."""
+    """The fields that are enough to count studies and to sort them into parts."""
 
     id: str = ""
     split: Split | None = None
+    images: list[_KeyImage] = []
+
+    @property
+    def has_image(self) -> bool:
+        """Whether an image is there."""
+        return any(not image.missing for image in self.images)
 
 
 _decoder = msgspec.json.Decoder(_Line)
 _keys = msgspec.json.Decoder(Key)
 _encoder = msgspec.json.Encoder()
-# What stands outside: absolute paths, drive letters, other separators, a step upwards, control characters.
-_OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|(?:^|/)\.\.(?:/|$)|[\x00-\x1f]")
+_UNSAFE = re.compile(r"\\|(?:^|/)\.\.(?:/|$)|[\x00-\x1f]")
 _FINDING_VALUES = (0.0, 1.0, None)
+_HIGHEST_ZONE = 3.0
+_ROUNDING = 1e-3  # a box may leave the image by this share
 
 
 def decode(line: bytes, root: Path | None = None) -> Study:
-    """A study from its line.
+    """Read a study from its line.
+
+    Parameters
+    ----------
+    line : bytes
+        One line of a manifest.
+    root : Path, optional
+        The folder that relative image paths start from.
 
     Raises
     ------
-    ValueError : the rule that the line breaks.
+    ValueError
+        The line breaks a rule; the message says which.
     """
     record = _decoder.decode(line)  # msgspec's errors are ValueErrors
     report = record.report
     study = Study(
         record.id,
-        tuple(ImageRef(image.path, image.view, image.width, image.height) for image in record.images),
+        tuple(map(_image, record.images)),
         record.patient_id,
         None
         if report is None
@@ -94,24 +132,41 @@ def decode(line: bytes, root: Path | None = None) -> Study:
 
 
 def decode_key(line: bytes) -> Key:
-    """Id and part of a study alone; raises `ValueError` as `decode` does."""
+    """Read id, part and presence of images alone; raises `ValueError` as `decode` does."""
     return _keys.decode(line)
 
 
 def encode(study: Study) -> bytes:
-    """A study's line without the line break.
+    """Write a study as a line, without the line break.
 
     Raises
     ------
-    ValueError : the rule that the study breaks; what is written can be read.
+    ValueError
+        The study breaks a rule of the manifest.
     """
     check(study)
+    report = study.report
     return _encoder.encode(
         _Line(
             study.id,
-            [_Image(image.path, image.view, image.width, image.height) for image in study.images],
+            [
+                _Image(
+                    image.path,
+                    image.view,
+                    image.width,
+                    image.height,
+                    tuple(_Box(b.finding, b.x, b.y, b.width, b.height) for b in image.boxes),
+                    image.zones,
+                    image.missing,
+                )
+                for image in study.images
+            ],
             study.patient_id,
-            None if study.report is None else _Report(*_sections(study.report)),
+            None
+            if report is None
+            else _Report(
+                report.indication, report.comparison, report.findings, report.impression, report.normalised
+            ),
             study.labels,
             study.split,
         )
@@ -119,24 +174,20 @@ def encode(study: Study) -> bytes:
 
 
 def encode_header(header: Header) -> bytes:
-    """The first line without the line break."""
+    """Write the first line, without the line break."""
     return _encoder.encode(header)
 
 
 def check(study: Study) -> None:
-    """Raises `ValueError` with the rule that a study breaks."""
+    """Raise `ValueError` with the rule that a study breaks, if it breaks one."""
     if not study.id.strip():
         raise ValueError("has no id")
     if study.patient_id is not None and not study.patient_id.strip():
         raise ValueError(f"study '{study.id}' has an empty patient_id")
     if study.split is not None and not study.images:
-        raise ValueError(f"study '{study.id}' has no image, so that it belongs to no part")
+        raise ValueError(f"study '{study.id}' has no image, so it cannot be in a part")
     for image in study.images:
-        if not image.path or _OUTSIDE.search(image.path):
-            raise ValueError(f"image path '{image.path}' does not stay inside the manifest's root")
-        size = (image.width, image.height)
-        if size != (None, None) and any(side is None or side < 1 for side in size):
-            raise ValueError(f"image {image.path} has no sensible width and height")
+        _check_image(image)
     if len(study.images) > 1 and len({image.path for image in study.images}) < len(study.images):
         raise ValueError(f"study '{study.id}' names an image twice")
     for finding, value in study.labels.items():
@@ -144,5 +195,31 @@ def check(study: Study) -> None:
             raise ValueError(f"label {finding} is {value}, not 1 (present), 0 (absent) or null (uncertain)")
 
 
-def _sections(report: Report) -> tuple[Any, ...]:
-    return report.indication, report.comparison, report.findings, report.impression, report.normalised
+def _check_image(image: ImageRef) -> None:
+    if not image.path or _UNSAFE.search(image.path):
+        raise ValueError(f"image path '{image.path}' is not a plain path with / between its parts")
+    size = (image.width, image.height)
+    if size != (None, None) and any(side is None or side < 1 for side in size):
+        raise ValueError(f"image {image.path} has no sensible width and height")
+    for box in image.boxes:
+        inside = box.x >= -_ROUNDING and box.y >= -_ROUNDING
+        inside = inside and max(box.x + box.width, box.y + box.height) <= 1 + _ROUNDING
+        if not (inside and box.width > 0 and box.height > 0):
+            raise ValueError(f"image {image.path} has a box that is not inside it: give shares from 0 to 1")
+    for zone, score in image.zones.items():
+        if zone not in ZONES or not 0 <= score <= _HIGHEST_ZONE:
+            raise ValueError(
+                f"image {image.path} has zone {zone} = {score}; zones are {', '.join(ZONES)}, scores 0 to 3"
+            )
+
+
+def _image(record: _Image) -> ImageRef:
+    return ImageRef(
+        record.path,
+        record.view,
+        record.width,
+        record.height,
+        tuple(Box(b.finding, b.x, b.y, b.width, b.height) for b in record.boxes),
+        record.zones,
+        record.missing,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +10,29 @@ from radscribe.imaging.radiograph import View
 from radscribe.text.report import Report, Target
 
 Split = Literal["train", "val", "test"]
+ZONES = ("right_upper", "right_middle", "right_lower", "left_upper", "left_middle", "left_lower")
+"""The lung zones of the Brixia score, A to F. Right is the patient's right, left in a frontal image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a finding is in an image, as shares of the image's width and height.
+
+    Parameters
+    ----------
+    finding : str
+        The finding's name.
+    x, y : float
+        Left and top edge, 0..1 from the image's top left corner.
+    width, height : float
+        Extent, 0..1.
+    """
+
+    finding: str
+    x: float
+    y: float
+    width: float
+    height: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +47,21 @@ class ImageRef:
         Projection.
     width, height : int, optional
         Size in pixels, if the file was there when the manifest was written.
+    boxes : tuple of Box
+        Findings that somebody has outlined. A finding without a box may still be there.
+    zones : dict
+        Severity of the opacities by lung zone, from 0 (none) to 3, with names from `ZONES`.
+    missing : bool
+        Whether the manifest was written without this image: there was no file and no features.
     """
 
     path: str
     view: View = "unknown"
     width: int | None = None
     height: int | None = None
+    boxes: tuple[Box, ...] = ()
+    zones: dict[str, float] = field(default_factory=dict, hash=False)
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +97,19 @@ class Study:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The image files, with the manifest's root in front of relative paths."""
+        """The image files that are there, with the manifest's root in front of relative paths.
+
+        If all are missing, their paths are returned, so that reading them says so.
+        """
         root = self.root or Path()
-        return tuple(root / image.path for image in self.images)
+        present = [image for image in self.images if not image.missing] or self.images
+        return tuple(root / image.path for image in present)
+
+    def without_missing(self) -> Study:
+        """The study without images that are marked as missing."""
+        if not any(image.missing for image in self.images):
+            return self
+        return replace(self, images=tuple(image for image in self.images if not image.missing))
 
     def text(self, target: Target = "both") -> str:
         """Return `Report.text` of the report, or an empty string if the study has no report."""

@@ -52,7 +52,7 @@ def caption_part(captioner: Captioner, manifest: Manifest, name: Split, beam: in
     ------
     DataError : the part is empty, no study of it gets a caption, or it has neither labels nor reports.
     """
-    part = manifest.split(name)
+    part = manifest.split(name, with_images=True)
     both = zip(part, captioner.stream(part, beam=beam), strict=True)
     kept = [(study, caption) for study, caption in both if caption.text is not None]
     studies, captions = [study for study, _ in kept], [caption for _, caption in kept]

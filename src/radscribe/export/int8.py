@@ -38,7 +38,7 @@ def calibration_images(spec: BundleSpec, manifest: Manifest, count: int = IMAGES
     """
     prepare = Preparer(spec.encoder.image_size, spec.encoder.views)
     # Ids by their hash: as good as drawn at random.
-    training = manifest.split("train")
+    training = manifest.split("train", with_images=True)
     order = sorted((unit_hash(study.id), place) for place, study in enumerate(training))
     images = (image for _, i in order for image in prepare(as_study(training[i])).images)
     given = 0

@@ -89,7 +89,7 @@ class ImageData(Dataset[Example]):
         codes: list[int] = []
         self.patients: list[str] = []
         self.names: list[str] = []
-        for study in manifest.split(split):
+        for study in manifest.split(split, with_images=True):
             known = [study.labels.get(finding) for finding in findings]
             label = [UNKNOWN if value is None else value for value in known]
             for image in study.images:

@@ -93,7 +93,7 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
         set_word_vectors(decoder, tokenizer, Path(config.word_vectors), config.freeze_word_vectors)
     if config.init_from:
         _start_from(Path(config.init_from), decoder)
-    studies = {split: list(manifest.split(split)) for split in PARTS}
+    studies = {split: list(manifest.split(split, with_images=True)) for split in PARTS}
     if encoder is not None and table is None:
         studies = {split: with_views(part, encoder.views) for split, part in studies.items()}
     features = _features(manifest, studies, out, config, decoder, encoder, table)

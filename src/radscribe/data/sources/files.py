@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +13,6 @@ from radscribe.errors import DataError
 
 Row = dict[str, str]
 FIELD = 1 << 24  # characters: longer than any report, and an end to a quotation mark that is never closed
-SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def require(src: Path, *names: str, origin: str) -> Path:
@@ -90,36 +88,6 @@ def numbered_rows(
         raise DataError(
             f"cannot be read near line {line + 1}: {reason}", subject=path, remedy="download it again"
         ) from error
-
-
-class ImageFiles:
-    """Where the images of a download lie: paths relative to `root`, found by file name.
-
-    Each folder is listed once. An image that is not there gets the path that it would have in the first
-    folder that exists (in the first one where none does), so that features can still find it by name.
-    """
-
-    def __init__(self, root: Path, folders: Iterable[str]) -> None:
-        self._places: dict[str, str] = {}
-        names = list(folders)
-        there = [name for name in names if (root / name).is_dir()]
-        self._home = (there or names)[0]
-        for name in there:
-            prefix = "" if name == "." else f"{name}/"
-            with os.scandir(root / name) as entries:
-                for entry in entries:
-                    self._places.setdefault(entry.name, prefix + entry.name)
-
-    def path(self, name: str) -> str:
-        """The path of an image by its file name."""
-        return self._places.get(name) or (name if self._home == "." else f"{self._home}/{name}")
-
-    def stem(self, stem: str, suffixes: Sequence[str] = SUFFIXES) -> str:
-        """The path of an image by its name without a suffix; the first suffix where none is there."""
-        for suffix in suffixes:
-            if stem + suffix in self._places:
-                return self._places[stem + suffix]
-        return self.path(stem + suffixes[0])
 
 
 def without_suffix(path: str) -> str:

@@ -1,11 +1,11 @@
 """Images with a `metadata.jsonl` (or `metadata.csv`) in Hugging Face's imagefolder layout.
 
-SRC      a folder with metadata.jsonl, or one such folder a part (train, validation, test)
+SRC      a folder with metadata.jsonl, or one such folder per part (train, validation, test)
 From     `radscribe prepare ... --also imagefolder`, or a dataset of the Hugging Face hub
-Licence  the dataset's own: name it with `--set licence=...`
+Licence  the dataset's own: give it with `--set licence=...`
 Labels   the column `labels`, `{"Effusion": 1, ...}`, as radscribe writes it
-Parts    official where the folders say so; else by a hash of `patient_id`, of `study_id` where there is none.
-         Lines with one `study_id` are one study.
+Parts    official if the folders are called train, validation and test; else by a hash of `patient_id`, or of
+         `study_id` if there is no patient. Lines with the same `study_id` are one study.
 """
 
 from __future__ import annotations
@@ -15,29 +15,28 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-import msgspec
+from msgspec import Meta
 
 from radscribe.data import imagefolder
+from radscribe.data.image_files import images_folder
 from radscribe.data.imagefolder import Row
 from radscribe.data.sources.files import without_suffix
-from radscribe.data.sources.source import Collection, Job, Source
+from radscribe.data.sources.source import Collection, ImageSettings, Job, Source
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `--set` may say."""
+class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
+    """What `--set` accepts."""
 
-    text: Annotated[
-        str | None, msgspec.Meta(description="column of the report, if it is not called findings")
-    ] = None
-    licence: Annotated[str, msgspec.Meta(description="the dataset's licence, for the header")] = ""
-    citation: Annotated[str, msgspec.Meta(description="whom to cite, for the header")] = ""
+    text: Annotated[str | None, Meta(description="Column of the report, if not findings.")] = None
+    licence: Annotated[str, Meta(description="The dataset's licence, for the header.")] = ""
+    citation: Annotated[str, Meta(description="The publication to cite, for the header.")] = ""
 
 
 def collect(job: Job, settings: Settings) -> Collection:
-    """The studies of the metadata files."""
+    """Read the metadata files."""
     tables = imagefolder.tables(job.src) if job.src.is_dir() else {}
     if not tables:
         raise DataError(
@@ -47,7 +46,7 @@ def collect(job: Job, settings: Settings) -> Collection:
         )
     return Collection(
         f"imagefolder {job.src.name}",
-        job.src,
+        images_folder(job.src, settings.images) or job.src,
         _studies(job.src, tables, settings.text, job.parts),
         settings.licence,
         settings.citation,
@@ -58,7 +57,12 @@ def _studies(src: Path, tables: dict[Path, Split | None], text: str | None, part
     studies: dict[tuple[Path, str], Study] = {}
     for path, part in tables.items():
         for row in imagefolder.rows(path, text):
-            name = str(PurePosixPath(path.parent.relative_to(src).as_posix()) / row.file_name)
+            given = PurePosixPath(row.file_name)
+            if given.is_absolute() or ".." in given.parts:
+                raise DataError(
+                    f"image {row.file_name} is not below the folder", subject=path, remedy="correct file_name"
+                )
+            name = str(PurePosixPath(path.parent.relative_to(src).as_posix()) / given)
             study = _study(row, name, part, parts)
             if earlier := studies.get((path, study.id)):
                 study = replace(earlier, images=earlier.images + study.images)

@@ -1,24 +1,29 @@
-"""Indiana University chest X-rays as Kaggle has them: a CSV of reports, one of images, and PNG files.
+"""Indiana University chest X-rays in Kaggle's layout: a CSV file of reports, one of images, and the images.
 
 SRC      indiana_reports.csv, indiana_projections.csv, images/images_normalized/*.dcm.png
 From     https://www.kaggle.com/datasets/raddar/chest-xrays-indiana-university
 Licence  CC BY-NC-ND 4.0
 Cite     Demner-Fushman et al., Preparing a collection of radiology examinations for distribution and
          retrieval, JAMIA 23(2), 2016
-Labels   From the MeSH column: a coded finding is 1, all 14 are 0 where the study is coded `normal`, and
-         nothing is said about the others.
+Labels   From the MeSH column and the report together: 1 if both name the finding, 0 if neither does, null if
+         they differ or the report is unsure. Besides the 14: Opacity, Granuloma_or_Calcification,
+         Support_Devices, Fracture, Scoliosis_or_Degenerative, Hyperinflation, Scar, Normal.
+         `--set labels=mesh`: the MeSH column alone, 1 if coded; all 14 are 0 in studies coded `normal`.
 Parts    There is no patient id and no official split: by a hash of the study's `uid`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
-from radscribe.data.sources.files import ImageFiles, require, rows
-from radscribe.data.sources.iu_labels import labels
-from radscribe.data.sources.source import Collection, Job, Source
+from radscribe.data.image_files import ImageFiles, image_files
+from radscribe.data.sources.files import Row, require, rows
+from radscribe.data.sources.iu_labels import labels, mesh_labels
+from radscribe.data.sources.source import Collection, ImageSettings, Job, Source
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import DataError
@@ -33,50 +38,66 @@ REPORTS, PROJECTIONS = "indiana_reports.csv", "indiana_projections.csv"
 VIEWS: dict[str, View] = {"Frontal": "frontal", "Lateral": "lateral"}
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """No settings."""
+class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
+    """What `--set` accepts."""
+
+    labels: Annotated[
+        Literal["both", "mesh"], Meta(description="both: MeSH tags and report must agree; mesh: tags alone")
+    ] = "both"
 
 
 def collect(job: Job, settings: Settings) -> Collection:
-    """The studies of the two CSV files."""
-    reports = list(
-        rows(
-            require(job.src, REPORTS, origin=ORIGIN),
-            ("uid", "MeSH", "indication", "comparison", "findings", "impression"),
-        )
-    )
+    """Read the two CSV files."""
+    reports = read_reports(require(job.src, REPORTS, origin=ORIGIN))
     projections = require(job.src, PROJECTIONS, origin=ORIGIN)
-    files = ImageFiles(job.src, FOLDERS)
-    images: dict[str, list[ImageRef]] = {}
-    for row in rows(projections, ("uid", "filename", "projection")):
-        image = ImageRef(files.path(row["filename"]), VIEWS.get(row["projection"], "unknown"))
-        images.setdefault(row["uid"], []).append(image)
-    if unknown := images.keys() - {row["uid"] for row in reports}:
+    files = image_files(job.src, FOLDERS, settings.images)
+    images = read_images(projections, files)
+    if unknown := images.keys() - reports.keys():
         raise DataError(
-            f"has images of {len(unknown)} studies that {REPORTS} lacks, as of uid {min(unknown)}",
+            f"has images of {len(unknown)} studies that {REPORTS} lacks, such as uid {min(unknown)}",
             subject=projections,
             remedy="download both files again",
         )
     return Collection(
         "Indiana University chest X-rays (Kaggle)",
-        job.src,
-        _studies(reports, images, job.parts),
+        files.root,
+        _studies(reports, images, job.parts, settings),
         LICENCE,
         CITATION,
         total=len(reports),
     )
 
 
+def read_reports(path: Path) -> dict[str, Row]:
+    """The rows of `indiana_reports.csv` by uid."""
+    columns = ("uid", "MeSH", "indication", "comparison", "findings", "impression")
+    return {row["uid"]: row for row in rows(path, columns)}
+
+
+def read_images(path: Path, files: ImageFiles) -> dict[str, list[ImageRef]]:
+    """The images of `indiana_projections.csv` by uid."""
+    images: dict[str, list[ImageRef]] = {}
+    for row in rows(path, ("uid", "filename", "projection")):
+        image = ImageRef(files.path(row["filename"]), VIEWS.get(row["projection"], "unknown"))
+        images.setdefault(row["uid"], []).append(image)
+    return images
+
+
+def report_of(row: Row) -> Report:
+    """The sections of a row of `indiana_reports.csv`."""
+    return Report(row["indication"], row["comparison"], row["findings"], row["impression"])
+
+
 def _studies(
-    reports: list[dict[str, str]], images: dict[str, list[ImageRef]], parts: Parts
+    reports: dict[str, Row], images: dict[str, list[ImageRef]], parts: Parts, settings: Settings
 ) -> Iterator[Study]:
-    for row in reports:
-        uid = row["uid"]
+    for uid, row in reports.items():
+        report, tags = report_of(row), row["MeSH"].split(";")
         yield Study(
             uid,
             tuple(images.get(uid, ())),
-            report=Report(row["indication"], row["comparison"], row["findings"], row["impression"]),
-            labels=labels(row["MeSH"].split(";")),
+            report=report,
+            labels=labels(tags, report) if settings.labels == "both" else mesh_labels(tags),
             split=parts.of(uid) if uid in images else None,
         )
 

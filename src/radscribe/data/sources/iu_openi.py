@@ -1,4 +1,4 @@
-"""Indiana University chest X-rays as Open-i has them: an XML file a report, and PNG or DICOM files.
+"""Indiana University chest X-rays in Open-i's layout: an XML file per report, and PNG or DICOM files.
 
 SRC      NLMCXR_reports.tgz (or ecgen-radiology/*.xml out of it), and the images of NLMCXR_png.tgz in
          NLMCXR_png/ or of NLMCXR_dcm.tgz in NLMCXR_dcm/
@@ -6,12 +6,11 @@ From     https://openi.nlm.nih.gov/faq (Downloads)
 Licence  CC BY-NC-ND 4.0
 Cite     Demner-Fushman et al., Preparing a collection of radiology examinations for distribution and
          retrieval, JAMIA 23(2), 2016
-Labels   From the experts' MeSH tags (`major`): a coded finding is 1, all 14 are 0 where the study is coded
-         `normal`, and nothing is said about the others. The machine's tags (`automatic`) are not used.
-Views    The XML has none; they are taken from Kaggle's indiana_projections.csv where that lies in SRC.
+Labels   As in iu-kaggle, from the experts' MeSH tags (`major`) and the report together, or by
+         `--set labels=mesh` from the tags alone. The machine's tags (`automatic`) are not used.
+Views    The XML has none. They come from Kaggle's indiana_projections.csv, if that is in SRC.
 Parts    There is no patient id and no official split: by a hash of the study's number, as in iu-kaggle, so
-         that both distributions part alike. 104 reports have no image: they stand in the manifest, in no
-         part.
+         that a study is in the same part of both. 104 reports have no image and are in no part.
 """
 
 from __future__ import annotations
@@ -23,12 +22,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-import msgspec
-
-from radscribe.data.iu_names import image_key
-from radscribe.data.sources.files import ImageFiles, require, rows
-from radscribe.data.sources.iu_kaggle import CITATION, LICENCE, PROJECTIONS, VIEWS
-from radscribe.data.sources.iu_labels import labels
+from radscribe.data.image_files import ImageFiles, image_files
+from radscribe.data.image_names import bare_name, image_key
+from radscribe.data.sources.files import require, rows
+from radscribe.data.sources.iu_kaggle import CITATION, FOLDERS, LICENCE, PROJECTIONS, VIEWS, Settings
+from radscribe.data.sources.iu_labels import labels, mesh_labels
 from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Study
@@ -37,16 +35,12 @@ from radscribe.imaging.radiograph import View
 from radscribe.text.report import Report
 
 ORIGIN = "https://openi.nlm.nih.gov/faq (Downloads)"
-FOLDERS = ("NLMCXR_png", "images", ".")
-LARGEST = 1 << 22  # bytes of an XML file: the largest of the collection has 12 kB
-
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """No settings."""
+OWN_FOLDERS = ("NLMCXR_png", *FOLDERS)
+LARGEST = 1 << 22  # bytes of an XML file; the largest of the collection has 12 kB
 
 
 def collect(job: Job, settings: Settings) -> Collection:
-    """The studies of the XML files."""
+    """Read the XML files."""
     archive = require(
         job.src, "NLMCXR_reports.tgz", "ecgen-radiology", "NLMCXR_reports/ecgen-radiology", origin=ORIGIN
     )
@@ -56,39 +50,42 @@ def collect(job: Job, settings: Settings) -> Collection:
             image_key(row["filename"]): VIEWS.get(row["projection"], "unknown")
             for row in rows(job.src / PROJECTIONS, ("filename", "projection"))
         }
+    images = _Images(job.src, settings.images)
     collection = Collection(
         "Indiana University chest X-rays (Open-i)",
-        job.src,
-        _studies(archive, _Images(job.src), views, job.parts),
+        images.files.root,
+        _studies(archive, images, views, job.parts, settings),
         LICENCE,
         CITATION,
     )
     if not views:
-        collection.notes.append(f"no views: put Kaggle's {PROJECTIONS} into SRC to have them")
+        collection.notes.append(f"no views: put Kaggle's {PROJECTIONS} into SRC to get them")
     return collection
 
 
 class _Images:
-    """PNG files by Open-i's name, or DICOM files in a folder a study."""
+    """Image files by Open-i's name, or DICOM files in a folder per study."""
 
-    def __init__(self, src: Path) -> None:
-        self._dicom = (src / "NLMCXR_dcm").is_dir() and not (src / "NLMCXR_png").is_dir()
-        self._files = ImageFiles(src, FOLDERS)
+    def __init__(self, src: Path, folder: str) -> None:
+        self._dicom = not folder and (src / "NLMCXR_dcm").is_dir() and not (src / "NLMCXR_png").is_dir()
+        self.files: ImageFiles = image_files(src, OWN_FOLDERS, folder)
 
     def path(self, name: str) -> str:
         if self._dicom:
-            key = image_key(name)
+            key = bare_name(name)
             return f"NLMCXR_dcm/{key.partition('_')[0]}/{key}.dcm"
-        return self._files.stem(name)
+        return self.files.path(f"{name}.png")
 
 
-def _studies(archive: Path, images: _Images, views: dict[str, View], parts: Parts) -> Iterator[Study]:
+def _studies(
+    archive: Path, images: _Images, views: dict[str, View], parts: Parts, settings: Settings
+) -> Iterator[Study]:
     for name, data in _documents(archive):
         root = parse(data, f"{archive} ({name})")
         study_id = _attribute(root.find("uId"))
         if not study_id:
             raise DataError(
-                "is no Open-i report (no uId)", subject=f"{archive} ({name})", remedy="download it again"
+                "is not an Open-i report (no uId)", subject=f"{archive} ({name})", remedy="download it again"
             )
         text = {
             str(element.get("Label")).lower(): (element.text or "").strip()
@@ -99,16 +96,18 @@ def _studies(archive: Path, images: _Images, views: dict[str, View], parts: Part
             for image in map(_attribute, root.iter("parentImage"))
             if image
         )
+        report = Report(
+            text.get("indication", ""),
+            text.get("comparison", ""),
+            text.get("findings", ""),
+            text.get("impression", ""),
+        )
+        tags = [tag.text or "" for tag in root.iter("major")]
         yield Study(
             study_id,
             pictures,
-            report=Report(
-                text.get("indication", ""),
-                text.get("comparison", ""),
-                text.get("findings", ""),
-                text.get("impression", ""),
-            ),
-            labels=labels(tag.text or "" for tag in root.iter("major")),
+            report=report,
+            labels=labels(tags, report) if settings.labels == "both" else mesh_labels(tags),
             split=parts.of(study_id.removeprefix("CXR")) if pictures else None,
         )
 
@@ -118,11 +117,12 @@ def _attribute(element: ElementTree.Element | None) -> str:
 
 
 def parse(data: bytes, subject: str) -> ElementTree.Element:
-    """An XML document that declares no entities: one that does can be made to fill the memory.
+    """Parse an XML document. One that declares entities is refused: they can fill the memory.
 
     Raises
     ------
-    DataError : it has a document type, or is not well-formed.
+    DataError
+        The document has a document type, or is not well-formed.
     """
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse_doctype

@@ -7,9 +7,9 @@ From     https://physionet.org/content/mimic-cxr-jpg/ and https://physionet.org/
          after PhysioNet's training and agreement
 Licence  PhysioNet Credentialed Health Data License 1.5.0: data and what identifies it may not be passed on
 Cite     Johnson et al., MIMIC-CXR-JPG, arXiv:1901.07042; Johnson et al., Scientific Data 6:317, 2019
-Labels   CheXpert's of the report: 1 present, 0 denied, null uncertain (-1), and no key where the report is
-         silent. `Pleural Effusion` is `Effusion` and `Lung Opacity` is `Opacity`, as radscribe's labeller
-         says; other names keep CheXpert's words. `No Finding` is not kept: it is no finding.
+Labels   CheXpert's, of the report: 1 present, 0 denied, null uncertain (-1), and no key if the report does
+         not mention the finding. `Pleural Effusion` becomes `Effusion` and `Lung Opacity` becomes `Opacity`,
+         as in radscribe's labeller; other names stay. `No Finding` is left out.
 Parts    official: train, validate (`val`) and test, by patient.
 """
 
@@ -21,8 +21,9 @@ from typing import Annotated
 
 import msgspec
 
+from radscribe.data.image_files import ImageFiles, images_folder
 from radscribe.data.sources.files import numbered_rows, require, rows, text
-from radscribe.data.sources.source import Collection, Job, Source
+from radscribe.data.sources.source import Collection, ImageSettings, Job, Source
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError
 from radscribe.imaging.radiograph import View
@@ -38,14 +39,14 @@ VALUES: dict[str, float | None] = {"1.0": 1.0, "0.0": 0.0, "-1.0": None, "1": 1.
 Labels = dict[str, float | None]
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `--set` may say."""
+class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
+    """What `--set` accepts."""
 
-    reports: Annotated[bool, msgspec.Meta(description="read the reports; no: labels alone")] = True
+    reports: Annotated[bool, msgspec.Meta(description="yes: read the reports; no: labels alone")] = True
 
 
 def collect(job: Job, settings: Settings) -> Collection:
-    """The studies of the three tables, with their reports."""
+    """Read the three tables and the reports."""
     tables = {
         kind: require(
             job.src, *(f"mimic-cxr-2.0.0-{kind}{end}" for end in (".csv.gz", ".csv")), origin=ORIGIN
@@ -57,12 +58,14 @@ def collect(job: Job, settings: Settings) -> Collection:
         *(f"mimic-cxr-2.0.0-{kind}{end}" for kind in ("chexpert", "negbio") for end in (".csv.gz", ".csv")),
         origin=ORIGIN,
     )
-    require(job.src, "files", origin=ORIGIN)
+    root = images_folder(job.src, settings.images)
+    if root is None:
+        require(job.src, "files", origin=ORIGIN)
     notes: list[str] = []
-    images = _images(tables["metadata"])
+    images = _images(tables["metadata"], ImageFiles(root, deep=True) if root else None)
     return Collection(
         "MIMIC-CXR-JPG 2.0.0",
-        job.src,
+        root or job.src,
         _studies(
             images, _splits(tables["split"]), _labels(labels), _Reports(job.src, settings.reports, notes)
         ),
@@ -74,7 +77,7 @@ def collect(job: Job, settings: Settings) -> Collection:
 
 
 class _Reports:
-    """The text files of the reports, wherever they were unpacked."""
+    """The text files of the reports, in any place where people unpack them."""
 
     def __init__(self, src: Path, wanted: bool, notes: list[str]) -> None:
         self._places = [src / "files", src / "mimic-cxr-reports" / "files", src / "reports" / "files"]
@@ -91,7 +94,7 @@ class _Reports:
         return None
 
     def close(self) -> None:
-        """Raises `DataError` where no report was found at all; some missing ones are only told."""
+        """Count missing reports; raise `DataError` if there is none at all."""
         if self._missing and not self._found:
             raise DataError(
                 "the reports are missing from the download: files/p10/p.../s....txt",
@@ -116,15 +119,16 @@ def _studies(
     reports.close()
 
 
-def _images(path: Path) -> dict[tuple[str, str], list[ImageRef]]:
-    """Images by patient and study."""
+def _images(path: Path, files: ImageFiles | None) -> dict[tuple[str, str], list[ImageRef]]:
+    """Images by patient and study; `files` looks for them outside the download."""
     images: dict[tuple[str, str], list[ImageRef]] = {}
     for row in rows(path, ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")):
         subject, study = row["subject_id"], row["study_id"]
         width, height = _number(row["Columns"]), _number(row["Rows"])
+        image = f"files/p{subject[:2]}/p{subject}/s{study}/{row['dicom_id']}.jpg"
         images.setdefault((subject, study), []).append(
             ImageRef(
-                f"files/p{subject[:2]}/p{subject}/s{study}/{row['dicom_id']}.jpg",
+                files.path(image) if files else image,
                 VIEWS.get(row["ViewPosition"], "unknown"),
                 width if height else None,
                 height if width else None,
@@ -142,7 +146,7 @@ def _splits(path: Path) -> dict[str, Split]:
     for line, row in numbered_rows(path, ("study_id", "split")):
         if row["split"] not in PARTS:
             raise DataError(
-                f"line {line}: '{row['split']}' is no part",
+                f"line {line}: '{row['split']}' is not a part",
                 subject=path,
                 remedy=f"get it again from {ORIGIN}",
             )

@@ -1,25 +1,26 @@
-"""Drawn chests: radiographs with known findings, boxes, labels and reports. Needs no download and no SRC.
+"""Drawn chests with known findings, boxes, labels and reports. Needs no download and no SRC.
 
 From     radscribe.phantom
-Licence  none: a drawing of no patient
-Labels   1 what was drawn, 0 the others of ChestX-ray14
-Parts    by a hash of the study: a phantom is a patient of its own
+Licence  none: these are drawings of no patient
+Labels   1 for what was drawn, 0 for the other findings of ChestX-ray14
+Boxes    of all findings that were drawn, in the manifest
+Parts    by a hash of the study: each phantom is a patient of its own
 
-The images are written to images/ in the manifest's folder, the boxes to boxes.jsonl: image, finding and box
-[x, y, width, height] in pixels. Study N is drawn from `--seed` + N: the same numbers draw the same chests.
+The images are written to images/ in the manifest's folder. The same `--seed` and number of the study draw the
+same chest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from radscribe.data.sources.source import Collection, Job, Source
-from radscribe.data.study import ImageRef, Study
+from radscribe.data.study import Box, ImageRef, Study
 from radscribe.errors import UsageError
 from radscribe.imaging.reader import MIN_SIDE
 from radscribe.phantom import Phantom, draw, draw_study, save
@@ -30,31 +31,29 @@ MOST = 1_000_000  # also what keeps the chests of one seed apart from those of t
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `--set` may say."""
+    """What `--set` accepts."""
 
-    count: Annotated[int, Meta(description="studies to draw", ge=1, le=MOST)] = 200
-    views: Annotated[Literal["PA", "both"], Meta(description="PA, or both: PA and lateral")] = "PA"
-    size: Annotated[int, Meta(description="side of an image in pixels", ge=MIN_SIDE, le=4096)] = 512
+    count: Annotated[int, Meta(description="Number of studies to draw.", ge=1, le=MOST)] = 200
+    views: Annotated[Literal["PA", "both"], Meta(description="PA alone, or both PA and lateral.")] = "PA"
+    size: Annotated[int, Meta(description="Width and height in pixels.", ge=MIN_SIDE, le=4096)] = 512
 
 
 def collect(job: Job, settings: Settings) -> Collection:
-    """Draws each study when it is asked for."""
+    """Draw each study when it is read."""
     if job.parts.seed < 0:
         raise UsageError(f"--seed {job.parts.seed} is negative", remedy="give 0 or larger")
-    boxes: list[dict[str, Any]] = []
     (job.out / FOLDER).mkdir(exist_ok=True)
     return Collection(
         "radscribe phantoms",
         job.out,
-        _studies(job, settings, boxes),
+        _studies(job, settings),
         "none: drawings of no patient",
         "radscribe.phantom",
         total=settings.count,
-        extras={"boxes.jsonl": boxes},
     )
 
 
-def _studies(job: Job, settings: Settings, boxes: list[dict[str, Any]]) -> Iterator[Study]:
+def _studies(job: Job, settings: Settings) -> Iterator[Study]:
     for number in range(settings.count):
         study_id, seed = f"phantom-{number:06}", job.parts.seed * MOST + number
         if settings.views == "both":
@@ -63,7 +62,7 @@ def _studies(job: Job, settings: Settings, boxes: list[dict[str, Any]]) -> Itera
         else:
             frontal = draw(seed, size=settings.size)
             views = [frontal]
-        images = tuple(_image(phantom, study_id, job.out, boxes) for phantom in views)
+        images = tuple(_image(phantom, study_id, job.out) for phantom in views)
         yield Study(
             study_id,
             images,
@@ -74,13 +73,21 @@ def _studies(job: Job, settings: Settings, boxes: list[dict[str, Any]]) -> Itera
         )
 
 
-def _image(phantom: Phantom, study_id: str, out: Path, boxes: list[dict[str, Any]]) -> ImageRef:
+def _image(phantom: Phantom, study_id: str, out: Path) -> ImageRef:
     path = f"{FOLDER}/{study_id}-{phantom.radiograph.view}.png"
     save(phantom, out / path)
-    for finding in phantom.findings:
-        top, left, bottom, right = finding.box
-        boxes.append({"image": path, "finding": finding.name, "box": [left, top, right - left, bottom - top]})
-    return ImageRef(path, phantom.radiograph.view)
+    width, height = phantom.radiograph.width, phantom.radiograph.height
+    boxes = tuple(
+        Box(
+            finding.name,
+            finding.box[1] / width,
+            finding.box[0] / height,
+            (finding.box[3] - finding.box[1]) / width,
+            (finding.box[2] - finding.box[0]) / height,
+        )
+        for finding in phantom.findings
+    )
+    return ImageRef(path, phantom.radiograph.view, boxes=boxes)
 
 
 SOURCE = Source(__doc__, Settings, collect, needs_src=False)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from radscribe.data.splits import Parts
 from radscribe.data.study import Study
+
+
+class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of every source that reads images."""
+
+    images: Annotated[
+        str, msgspec.Meta(description="Folder of the images, if they are not where the download has them.")
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +59,6 @@ class Collection:
         The number of studies, for the progress bar.
     notes : list of str
         Remarks for the user. More may be added while the studies are read.
-    extras : dict
-        Further JSON Lines files to write beside the manifest, by name. They are complete when all studies
-        have been read.
     """
 
     source: str
@@ -61,7 +68,6 @@ class Collection:
     citation: str = ""
     total: int | None = None
     notes: list[str] = field(default_factory=list)
-    extras: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from radscribe.data.image_names import SUFFIXES
 from radscribe.data.imagefolder import NAMES
-from radscribe.data.sources.files import SUFFIXES, without_suffix
+from radscribe.data.sources.files import without_suffix
 from radscribe.data.sources.records import Record, records
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Split, Study

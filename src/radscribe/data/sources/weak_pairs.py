@@ -1,16 +1,15 @@
-"""Images with labels and no report, each paired with sentences of real reports that say just its labels.
+"""Images with labels but no report, each paired with sentences of real reports that say only its labels.
 
-SRC      a manifest with labels, e.g. of nih-cxr14
-Set      reports=annotation.json (R2Gen's layout), of which the training part alone is read
-Licence  that of both: the text is that of the reports
+SRC      a manifest with labels, such as that of nih-cxr14
+Set      reports=annotation.json in R2Gen's layout. Only its training part is read.
+Licence  those of both: the text is that of the reports
 Labels   those of SRC
-Parts    those of SRC. A tenth of the reports is kept for the validation part, the others are for the training
-         part: no report serves both. Test studies get no report: a weak pair is something to learn from, not
-         something to be measured by.
+Parts    those of SRC. A tenth of the reports serves the validation part and the others the training part, so
+         no report serves both. Test studies get no report: weak pairs are for training, not for measuring.
 
-The pairing is drawn from the seed and the study's id: the same for everyone, and adding studies changes no
-other's. `normalised` of each report says `weakly paired`. Training can also draw a new pair each time it
-meets an image (`weak_reports` of `radscribe train`).
+The pairing depends on the seed and the study's id alone, so it is the same everywhere, and adding studies
+does not change that of others. `normalised` of each report says `weakly paired`. Training can also draw a new
+pair whenever it sees an image (`weak_reports` of `radscribe train`).
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ MARK = "weakly paired"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `--set` may say."""
+    """What `--set` accepts."""
 
-    reports: Annotated[str, msgspec.Meta(description="annotation.json in the R2Gen layout (needed)")] = ""
+    reports: Annotated[str, msgspec.Meta(description="annotation.json in R2Gen's layout (required)")] = ""
 
 
 def collect(job: Job, settings: Settings) -> Collection:
-    """The studies of a manifest with reports."""
+    """Read a manifest and give its studies reports."""
     if not settings.reports:
-        raise UsageError("no reports are named", remedy="give --set reports=annotation.json")
+        raise UsageError("no reports are given", remedy="give --set reports=annotation.json")
     manifest = Manifest(job.src)
     texts = reports_to_pair(Path(settings.reports))
     pairs = {part: WeakPairs(reports) for part, reports in texts.items()}
