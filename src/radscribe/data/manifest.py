@@ -97,9 +97,13 @@ class Manifest(Part):
 
     Examples
     --------
-    >>> manifest = Manifest(Path("data/iu"))  # doctest: +SKIP
-    >>> for study in manifest.split("train"):  # doctest: +SKIP
-    ...     print(study.id, study.files)
+    >>> import tempfile
+    >>> from radscribe.data.study import ImageRef
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write(folder, Header(1, "mine"), [Study("one", (ImageRef("chest.png"),), split="train")])
+    1
+    >>> [file.name for study in Manifest(folder).split("train") for file in study.files]
+    ['chest.png']
     """
 
     def __init__(self, path: Path) -> None:
