@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radscribe.labels import CHESTXRAY14
+from radscribe.text.details import find_details, label_details
 from radscribe.text.findings import LABELS, PHRASES, describe, find, label
 from radscribe.text.normality import IMPLIED_ABSENT, OTHER_ABNORMALITY
 
@@ -119,6 +120,16 @@ def test_describe_gives_statuses_and_the_words() -> None:
         "findings": {"Effusion": "absent"},
         "spans": {"Effusion": [{"text": "effusion", "start": 3, "end": 11, "status": "absent"}]},
     }
+
+
+def test_details_are_read_by_the_same_rules() -> None:
+    assert label_details("No scarring. Mildly tortuous aorta. Low lung volumes.") == {
+        "Scar": "absent",
+        "Tortuous_Aorta": "present",
+        "Low_Lung_Volumes": "present",
+    }
+    (mention,) = find_details("Scarring in the right upper lobe.")
+    assert (mention.finding, mention.side, mention.zones) == ("Scar", "right", ("upper",))
 
 
 def test_the_labels_of_chestxray14_come_first() -> None:

@@ -7,7 +7,7 @@ is there (`scope`). Sections that say what was asked, or what was before, assert
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -104,33 +104,56 @@ def find(text: str) -> list[Mention]:
 
 @lru_cache(maxsize=1024)  # captions repeat each other, and each is asked about for several ends
 def _mentions(text: str) -> tuple[Mention, ...]:
+    read = read_mentions(text, _TABLE, IMPLIED_ABSENT)
+    found = [mention for mention in read if mention.finding != _OTHER]
+    if all(mention.status == "absent" for mention in read):
+        lowered = _lower(text)
+        for span in section_spans(text):
+            if span.section in _ASSERTING:
+                for saying in _NORMAL.finditer(lowered, span.start, span.end):
+                    found.append(Mention("Normal", "present", text[slice(*saying.span())], *saying.span()))
+    return tuple(found)
+
+
+def read_mentions(
+    text: str,
+    table: Sequence[tuple[str, Phrase]],
+    implied: Sequence[tuple[Phrase, tuple[str, ...]]] = (),
+) -> list[Mention]:
+    """Return the mentions of a vocabulary's findings, in the order of the text.
+
+    Parameters
+    ----------
+    text : str
+        A report.
+    table : sequence of (str, Phrase)
+        Finding and the phrases that name it.
+    implied : sequence of (Phrase, tuple of str)
+        Phrases that deny findings without naming them.
+    """
     lowered = _lower(text)
-    likely = [(finding, phrase) for finding, phrase in _TABLE if phrase.key in lowered]
-    implied = [(phrase, findings) for phrase, findings in IMPLIED_ABSENT if phrase.key in lowered]
+    likely = [(finding, phrase) for finding, phrase in table if phrase.key in lowered]
+    denying = [(phrase, findings) for phrase, findings in implied if phrase.key in lowered]
+    if not likely and not denying:
+        return []
     found: list[Mention] = []
-    abnormal = False
     asserting = [span for span in section_spans(text) if span.section in _ASSERTING]
     for start, end in (s for span in asserting for s in sentence_spans(text, span.start, span.end)):
         sentence = lowered[start:end]
-        here = list(_in_sentence(sentence, likely, implied))
-        abnormal = abnormal or any(status != "absent" for _, status, _, _ in here)
+        here = list(_in_sentence(sentence, likely, denying))
         places = locations(sentence) if here else []
         reached: dict[str, int] = {}
         for finding, status, first, last in sorted(here, key=lambda hit: (hit[2], -hit[3])):
             # "Heart failure" within "congestive heart failure" is no mention of its own.
-            if finding != _OTHER and last > reached.get(finding, 0):
+            if last > reached.get(finding, 0):
                 reached[finding] = last
                 words = text[start + first : start + last]
                 side, zones = _placed(finding, status, sentence, places, first, last)
                 found.append(Mention(finding, status, words, start + first, start + last, side, zones))
-    if not abnormal:
-        for span in asserting:
-            for saying in _NORMAL.finditer(lowered, span.start, span.end):
-                found.append(Mention("Normal", "present", text[slice(*saying.span())], *saying.span()))
-    return tuple(found)
+    return found
 
 
-def summarise(found: list[Mention]) -> dict[str, Status]:
+def summarise(found: Iterable[Mention]) -> dict[str, Status]:
     """One status a finding: what is asserted anywhere counts over doubt, and doubt over denial."""
     statuses: dict[str, Status] = {}
     for mention in found:
