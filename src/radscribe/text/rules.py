@@ -16,6 +16,7 @@ from radscribe.errors import UsageError
 from radscribe.text.redaction import drop_redacted, mend_articles
 from radscribe.text.report import Report
 from radscribe.text.sentences import compares_with_prior, knows_more_than_a_frontal, split_sentences
+from radscribe.text.without_prior import say_without_prior
 
 Rule = Callable[[str], str]
 
@@ -112,6 +113,7 @@ RULES: dict[str, Rule] = {
         drop_enumeration,
         drop_redacted,
         drop_measurements,
+        say_without_prior,
         drop_comparisons,
         drop_unseen,
         lower,
@@ -123,12 +125,13 @@ TARGET_RULES: tuple[str, ...] = (
     "mend_mojibake",
     "collapse_spaces",
     "drop_enumeration",
+    "say_without_prior",
     "drop_comparisons",
     "drop_unseen",
     "drop_redacted",
 )
 # These leave out sentences, which makes no sense in what was asked and what was compared with.
-_OF_THE_READING_ALONE = frozenset({"drop_comparisons", "drop_unseen", "drop_redacted"})
+_OF_THE_READING_ALONE = frozenset({"say_without_prior", "drop_comparisons", "drop_unseen", "drop_redacted"})
 
 
 def normalise(report: Report, rules: Iterable[str] = TARGET_RULES) -> Report:

@@ -1,0 +1,109 @@
+"""Say what a sentence states about the present, without its comparison with an earlier study.
+
+"Stable cardiomegaly" is a finding, and a captioner that sees one study can only learn "cardiomegaly". Leaving
+out every sentence that compares would leave out a third of what Indiana's findings sections assert.
+"""
+
+from __future__ import annotations
+
+import re
+
+from radscribe.text.redaction import mend_articles
+from radscribe.text.sentences import compares_with_prior, split_sentences
+
+_STUDY = (
+    r"(?:exam\w*|stud\w+|radiograph\w*|films?|images?|imaging|chest|x-?rays?|comparison|ct|evaluation|X{4,})"
+)
+_EARLIER = r"(?:prior|previous|earlier|old|last|most recent|comparison)"
+_SAME = r"(?:stable|unchanged|unaltered|similar)"
+_HOW = r"(?:essentially|relatively|grossly|overall|otherwise|again|largely|significantly|appears?|also)"
+_STRIPPED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.I), by)
+    for pattern, by in (
+        # ", unchanged from the prior examination", "compared to 2010", "since XXXX"
+        (
+            rf",?\s*\(?\b(?:(?:{_HOW}|which|is|are|and)\s+)*(?:{_SAME}\s+)?(?:in \w+\s+)?"
+            rf"(?:(?:as |when )?compared\s+(?:to|with)|in comparison\s+(?:to|with)|since|from|to)\s+"
+            rf"(?:the\s+|a\s+)?{_EARLIER}\b(?:\s+{_STUDY})*(?:\s+(?:from|dated|of)\b[^.;,]*)?\)?",
+            "",
+        ),
+        (r",?\s*\bsince\s+(?:the\s+)?(?:X{4,}|\d{4}|that time)", ""),
+        (r"\b(?:as|when)?\s*compared\s+(?:to|with)\s+[^.;,]*", ""),
+        # ", which is stable", "and are unchanged", "is stable in size"
+        (
+            rf",?\s*(?:(?:which|and|but)\s+)?(?:(?:is|are|remains?|appears?)\s+)?(?:{_HOW}\s+)*{_SAME}"
+            rf"(?:\s+in\s+(?:size|appearance|position|contour|configuration|caliber))?(?=\s*[.,;]|\s+and\s+(?!\w+\s+(?:in|for)\b)|$)",
+            "",
+        ),
+        (rf"\b(?:{_HOW}\s+)*{_SAME}\s+(?:and|but|appearing)\s+", ""),
+        (
+            rf"\b(?:{_HOW}\s+)*{_SAME}\s+(?:position|appearance|size|contours?|configuration)\s+of\s+(?:the\s+)?",
+            "",
+        ),
+        (rf"\b(?:{_SAME}|persistent|residual|recurrent|redemonstrated|re-demonstrated)\s+(?=[a-z])", ""),
+        # "is again noted", "again seen are"
+        (
+            r"^(?:redemonstrated|re-demonstrated|again\s+(?:seen|noted|demonstrated|identified|visualized))\s+(is|are)\b",
+            r"There \1",
+        ),
+        (r"^(?:redemonstration of|again\s+(?:seen|noted|demonstrated|identified))\s+", ""),
+        (r"\b(?:once\s+)?again\s+", ""),
+        (r"\s+again\b", ""),
+        (r"\bstill\s+", ""),
+        (r"\b(?:remains|continues to be|has remained)\b", "is"),
+        (r"\b(?:remain|continue to be|have remained)\b", "are"),
+        (r"\s+(?:is|are)\s+redemonstrated\b", r" noted"),
+    )
+)
+_LEFT_OPEN = re.compile(
+    r"(?:\b(?:the|an?|is|are|of|in|with|and|from|to|appears?|than|or|which|has|have|been)\W*|^\W*)$", re.I
+)
+# What is left of "the cardiomediastinal silhouette is stable", and of a change.
+_SAYS_NOTHING = re.compile(
+    r"^(?:the\s+)?(?:(?:cardio\w*|heart|cardiac|mediastin\w+|hilar|pulmonary|lungs?|bones?|bony|osseous|and|size|aortic)\s+)*"
+    r"(?:silhouettes?|size|contours?|mediastinum|heart|lungs|aorta|structures?|vasculature|findings)"
+    r"(?:\s+(?:is|are|noted|seen))*\W*$"
+    r"|\b(?:is|are|appears?)\s+(?:of|in|with)?\s*[.;,]"
+    r"|\b(?:in|de)creased(?:,|\.|$)|\bremoval\b|\bremoved\b",
+    re.I,
+)
+SHORTEST = 2  # words
+
+
+def say_without_prior(text: str) -> str:
+    """Rewrite the sentences that compare with an earlier study; drop those that only compare.
+
+    Parameters
+    ----------
+    text : str
+        One section of a report.
+
+    Returns
+    -------
+    str
+        The text without comparisons.
+
+    Examples
+    --------
+    >>> say_without_prior("Stable cardiomegaly. The heart remains enlarged. Effusion has decreased.")
+    'Cardiomegaly. The heart is enlarged.'
+    """
+    return " ".join(s for s in map(_present, split_sentences(text)) if s)
+
+
+def _present(sentence: str) -> str:
+    if not compares_with_prior(sentence):
+        return sentence
+    for pattern, by in _STRIPPED:
+        sentence = pattern.sub(by, sentence)
+    sentence = re.sub(r"\s+([.,;])", r"\1", " ".join(sentence.split())).lstrip(" ,;")
+    sentence = mend_articles(sentence)
+    words = len(re.findall(r"\w+", sentence))
+    if (
+        words < SHORTEST
+        or _LEFT_OPEN.search(sentence)
+        or _SAYS_NOTHING.search(sentence)
+        or compares_with_prior(sentence)
+    ):
+        return ""
+    return sentence[:1].upper() + sentence[1:]
