@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from radscribe.inference.caption import DISCLAIMER, Caption, Token
 from radscribe.serving.app import create_app
+from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.service import Service
 from radscribe.serving.settings import Settings
 
@@ -86,14 +87,22 @@ def engine() -> QuickEngine:
 Serve = Callable[..., TestClient]
 
 
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Child processes that all services of the tests share: each takes a second to start."""
+    made = Sandbox(2)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def serve(tmp_path: Path, engine: QuickEngine) -> Iterator[Serve]:
+def serve(tmp_path: Path, engine: QuickEngine, sandbox: Sandbox) -> Iterator[Serve]:
     """Starts services, each on the folder `store` unless told otherwise; they are stopped at the end."""
     running: list[TestClient] = []
 
     def start(base_url: str = HOST, **settings: Any) -> TestClient:
         settings.setdefault("store", tmp_path / "store")
-        app = create_app(Settings(**settings), load=lambda: engine)
+        app = create_app(Settings(**settings), load=lambda: engine, sandbox=sandbox)
         client = TestClient(app, base_url=base_url, raise_server_exceptions=False)
         client.__enter__()
         running.append(client)

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from pydicom import Dataset, dcmread
 from pydicom.data.data_manager import DATA_ROOT
+from pydicom.encaps import encapsulate, generate_frames
 
 from radscribe.errors import ImageError
 from radscribe.imaging.limits import MAX_PIXELS
@@ -24,8 +25,8 @@ NAME = b"Doe^Jane"
 LEVELS = np.arange(96 * 80, dtype=np.uint16).reshape(96, 80)
 
 
-def cleaned(data: bytes, **options: bool) -> CleanImage:
-    return clean(data, "upload", MAX_PIXELS, **options)
+def cleaned(data: bytes, *, keep_identifiers: bool = False) -> CleanImage:
+    return clean(data, "upload", MAX_PIXELS, keep_identifiers=keep_identifiers)
 
 
 def pixels(data: bytes, folder: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -155,6 +156,42 @@ def test_dicom_loses_names_dates_numbers_and_free_text() -> None:
         assert secret not in image.data
 
 
+def test_dicom_keeps_defined_terms_alone_and_nothing_behind_the_frame() -> None:
+    """Sixteen letters of a code string, and what follows the pixels, may hold a name."""
+    dataset = dcmread(BytesIO(labelled_dicom()))
+    dataset.VOILUTFunction = dataset.PatientOrientation = "DOE_JANE"
+    dataset.PixelData += NAME * 10
+    dataset.SOPClassUID = "1.2.840.99.1234567"
+    buffer = BytesIO()
+    dataset.save_as(buffer, enforce_file_format=False)
+    kept = cleaned(buffer.getvalue()).data
+    for secret in (b"DOE_JANE", NAME, b"1.2.840.99"):
+        assert secret in buffer.getvalue()
+        assert secret not in kept
+
+
+def test_a_comment_in_a_compressed_frame_is_gone() -> None:
+    path = next(path for path in dicom_files() if path.name == "JPGExtended.dcm")
+    dataset = dcmread(path)
+    frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    comment = b"\xff\xfe" + struct.pack(">H", len(NAME) + 2) + NAME
+    dataset.PixelData = encapsulate([frame[:2] + comment + frame[2:] + NAME])
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    assert NAME in buffer.getvalue()
+    assert NAME not in cleaned(buffer.getvalue()).data
+
+
+def test_an_error_quotes_no_value_of_the_file() -> None:
+    dataset = dcmread(BytesIO(labelled_dicom()))
+    dataset.add_new("Rows", "LO", NAME.decode())
+    buffer = BytesIO()
+    dataset.save_as(buffer, enforce_file_format=False)
+    with pytest.raises(ImageError) as error:
+        cleaned(buffer.getvalue())
+    assert "Doe" not in str(error.value)
+
+
 def nested_dicom(keyword: str) -> bytes:
     dataset = dcmread(BytesIO(labelled_dicom()))
     referenced, item = Dataset(), Dataset()
@@ -203,28 +240,10 @@ def test_what_is_no_image_is_told_by_the_clients_name(data: bytes, problem: str)
 def test_a_decompression_bomb_is_refused_before_it_goes_off() -> None:
     head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
     bomb = PICTURES["png"][:16] + head + struct.pack(">I", zlib.crc32(b"IHDR" + head)) + PICTURES["png"][33:]
-    with pytest.raises(ImageError, match="60000x60000"):
+    with pytest.raises(ImageError, match="more pixels than any radiograph"):
         cleaned(bomb)
     with pytest.raises(ImageError, match="megapixels"):
         clean(PICTURES["png"], "upload", 1000)
-
-
-@pytest.mark.parametrize(
-    ("kind", "at", "part"),
-    [
-        ("png", 33, bytes(4) + b"tEXt" + struct.pack(">I", zlib.crc32(b"tEXt"))),
-        ("jpeg", 2, b"\xff\xdb\0\2"),
-        ("jpeg", 2, b"\xff\xfe\0\2"),
-        ("jpeg", 2, b"\xff\xd0"),
-        ("jpeg", 2, b"\xff"),
-        ("jpeg", 20, b"\xff"),
-    ],
-)
-def test_a_file_of_nothing_but_small_parts_is_refused(kind: str, at: int, part: bytes) -> None:
-    data = PICTURES[kind]
-    assert cleaned(data[:at] + part * 1000 + data[at:]).height == len(LEVELS)
-    with pytest.raises(ImageError, match=r"too many (chunks|segments)"):
-        cleaned(data[:at] + part * 11_000 + data[at:])
 
 
 @pytest.mark.real_data

@@ -129,7 +129,7 @@ def test_a_disk_that_fills_up_is_told(
     def write(*arguments: object) -> None:
         raise OSError(code, "secret")
 
-    monkeypatch.setattr(service_of(client).store.images, "put", write)
+    monkeypatch.setattr(service_of(client).store.images, "keep", write)
     response = post(client, ("a.png", picture()))
     problem(response, status)
     assert "secret" not in response.text

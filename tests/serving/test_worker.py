@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
 from radscribe.serving import worker
+from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.draft import draft_of
 from radscribe.serving.intake import Intake
 from radscribe.serving.options import CaptionOptions
@@ -230,7 +231,7 @@ def test_a_study_that_kills_the_service_again_and_again_is_given_up(tmp_path: Pa
     store, study_id = accepted(tmp_path / "store", running=True)
     for death in range(1, writes.ATTEMPTS + 1):
         queue = StudyQueue(1)
-        Intake(Settings(tmp_path), store, queue, "b@1").requeue_interrupted()
+        Intake(Settings(tmp_path), store, queue, "b@1", Sandbox()).requeue_interrupted()
         if death < writes.ATTEMPTS:
             waiting = queue.wait()
             assert waiting is not None

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 import radscribe
 from radscribe.inference.caption import DISCLAIMER
 from radscribe.serving import problems
+from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.metrics import Measured
 from radscribe.serving.problems import Problem
 from radscribe.serving.routes import captions, examples, health, images, model, review, session
@@ -27,7 +28,11 @@ PAGE = Path(__file__).parent / "page"
 INDEX = PAGE / "index.html"
 
 
-def create_app(settings: Settings, load: Callable[[], Engine] | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    load: Callable[[], Engine] | None = None,
+    sandbox: Sandbox | None = None,
+) -> FastAPI:
     """The application of a service that starts at once, so that what is wrong is raised here.
 
     Parameters
@@ -38,7 +43,7 @@ def create_app(settings: Settings, load: Callable[[], Engine] | None = None) -> 
     ------
     RadscribeError : as `Service`.
     """
-    service = Service(settings, load)
+    service = Service(settings, load, sandbox)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

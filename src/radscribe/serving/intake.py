@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import shutil
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from tempfile import TemporaryFile
+from typing import IO
 
 from radscribe.errors import ImageError
-from radscribe.serving.cleaning import clean
+from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.draft import failed
 from radscribe.serving.options import CaptionRequest, decode
+from radscribe.serving.problems import Problem
 from radscribe.serving.queue import Finished, Job, StudyQueue
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
@@ -19,8 +25,6 @@ from radscribe.serving.store.records import ImageRow, new_id
 from radscribe.serving.store.store import Store
 from radscribe.serving.store.tables import now
 from radscribe.serving.upload import UploadedFile
-
-THREADS = 4  # uploads that are cleaned and written at once; each is in memory meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,57 +35,153 @@ class Accepted:
     job: Job
 
 
-class Intake:
-    """Accepts studies."""
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An uploaded file: its row, the written file and the patient that it names."""
 
-    def __init__(self, settings: Settings, store: Store, queue: StudyQueue, bundle: str) -> None:
+    row: ImageRow
+    partial: IO[bytes] | None = None
+    patient: str = ""
+
+
+class FairSlots:
+    """Places that clients share: one client never holds all of them.
+
+    Parameters
+    ----------
+    places : int
+        Places in all.
+    per_client : int
+        Places that one client holds at most.
+    """
+
+    def __init__(self, places: int, per_client: int) -> None:
+        self._free, self._per_client = places, per_client
+        self._held: Counter[str] = Counter()
+        self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def place(self, client: str) -> AsyncIterator[None]:
+        """Wait for a place, and give it back at the end."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((client, turn))
+        self._hand_out()
+        try:
+            await turn
+            yield
+        finally:
+            if turn.done() and not turn.cancelled():
+                self._held[client] -= 1
+                self._held += Counter()  # drops zeros
+                self._free += 1
+            else:
+                self._waiting.remove((client, turn))
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        for client, turn in list(self._waiting):
+            if not self._free:
+                return
+            if self._held[client] < self._per_client and not turn.done():
+                self._waiting.remove((client, turn))
+                self._held[client] += 1
+                self._free -= 1
+                turn.set_result(None)
+
+
+class Intake:
+    """Accepts studies.
+
+    Parameters
+    ----------
+    bundle : str
+        Id of the model, for drafts of studies that it never sees.
+    """
+
+    def __init__(
+        self, settings: Settings, store: Store, queue: StudyQueue, bundle: str, sandbox: Sandbox
+    ) -> None:
         self._settings, self._store, self._queue, self._bundle = settings, store, queue, bundle
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
+        self._sandbox = sandbox
+        threads = settings.intake_processes
+        self._slots = FairSlots(threads, max(1, threads - 1))
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="intake")
 
     def close(self) -> None:
         """Finish what is being accepted."""
         self._pool.shutdown()
 
-    async def accept(self, files: Sequence[UploadedFile], requested: CaptionRequest, actor: str) -> Accepted:
+    async def accept(
+        self, files: Sequence[UploadedFile], requested: CaptionRequest, actor: str, client: str = ""
+    ) -> Accepted:
         """Accept a study, whose place in the queue the caller has reserved, and queue it.
 
         A study none of whose files is an image is accepted too, and has failed at once, with the reasons.
+
+        Parameters
+        ----------
+        client : str
+            Who sends it: clients share the processes that decode.
+
+        Raises
+        ------
+        Problem
+            422: the files are of different patients.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._accept, files, requested, actor)
+        async with self._slots.place(client):
+            return await loop.run_in_executor(self._pool, self._accept, files, requested, actor)
 
     def _accept(self, files: Sequence[UploadedFile], requested: CaptionRequest, actor: str) -> Accepted:
-        contents = [self._look_at(n, file) for n, file in enumerate(files)]
-        rows = _told_apart([row for row, _ in contents])
-        study_id, created = new_id(), now()
         folder = self._store.images
-        with folder.holding(row.file for row in rows if row.file):
-            for row, (_, data) in zip(rows, contents, strict=True):
-                if row.file and data:
-                    folder.put(row.file, data)
-            options = requested.options.encode()
-            self._store.write(
-                writes.add_study, study_id, created, requested.study, options, rows, actor
-            ).result()
+        with ExitStack() as held:
+            images = [self._clean(n, file, held) for n, file in enumerate(files)]
+            _refuse_several_patients(images)
+            rows = _told_apart([image.row for image in images])
+            held.enter_context(folder.holding(row.file for row in rows if row.file))
+            for row, image in zip(rows, images, strict=True):
+                if row.file and image.partial:
+                    folder.keep(image.partial, row.file)
+            return self._add(rows, requested, actor)
+
+    def recaption(self, study: StoredStudy, requested: CaptionRequest, actor: str) -> Accepted:
+        """Queue the stored images of a study as a new study, with other options."""
+        rows = [replace(row, n=n) for n, row in enumerate(study.images)]
+        with self._store.images.holding(row.file for row in rows if row.file):
+            return self._add(rows, requested, actor)
+
+    def _add(self, rows: list[ImageRow], requested: CaptionRequest, actor: str) -> Accepted:
+        study_id, created, options = new_id(), now(), requested.options.encode()
+        self._store.write(writes.add_study, study_id, created, requested.study, options, rows, actor).result()
         study = StoredStudy(study_id, created, None, "queued", requested.study, options, 0, None, images=rows)
         job = self._job(study)
         self._enqueue(job)
         return Accepted(study, job)
 
-    def _look_at(self, n: int, file: UploadedFile) -> tuple[ImageRow, bytes | None]:
-        file.content.seek(0)
-        data = file.content.read()
-        limits = self._settings.limits
+    def _clean(self, n: int, file: UploadedFile, held: ExitStack) -> _Image:
+        partial = held.enter_context(self._store.images.writing())
         try:
-            image = clean(data, file.name, limits.pixels, keep_identifiers=self._settings.keep_identifiers)
+            image = self._sandbox.clean(
+                _with_descriptor(file.content, held),
+                partial,
+                file.name,
+                self._settings.limits.pixels,
+                keep_identifiers=self._settings.keep_identifiers,
+            )
         except ImageError as error:
-            return ImageRow(n, file.name, error=str(error)), None
-        name = self._store.images.name(image.data, image.suffix)
+            return _Image(ImageRow(n, file.name, error=str(error)))
+        name = image.sha256 + image.suffix
         row = ImageRow(n, file.name, name, None, image.view, image.height or None, image.width or None)
-        return row, image.data
+        return _Image(row, partial, image.patient)
 
     def requeue_interrupted(self) -> int:
-        """Queue again what had been accepted before the last start; returns how many."""
+        """Queue again what had been accepted before the last start.
+
+        Returns
+        -------
+        int
+            The number of studies.
+        """
         self._store.write(writes.requeue_interrupted).result()
         studies = self._store.read(reads.waiting)
         # What ran when the service died comes first and alone: one of them may have been the reason.
@@ -115,6 +215,33 @@ class Intake:
         finished = self._store.write(writes.finish, job.id, draft).result()
         self._queue.release()
         job.done.set_result(Finished(draft, finished))
+
+
+def _with_descriptor(content: IO[bytes], held: ExitStack) -> IO[bytes]:
+    """The file itself where a child process can read it, else a nameless copy on disk."""
+    try:
+        content.fileno()  # what was small enough for memory goes to disk by this
+    except OSError:
+        copy = held.enter_context(TemporaryFile())  # noqa: SIM115
+        content.seek(0)
+        shutil.copyfileobj(content, copy)
+        content = copy
+    content.flush()
+    return content
+
+
+def _refuse_several_patients(images: Sequence[_Image]) -> None:
+    """Raises `Problem` where the files name more than one patient: they must never share a draft."""
+    named: dict[str, list[str]] = {}
+    for image in images:
+        if image.patient:
+            named.setdefault(image.patient, []).append(image.row.name)
+    if len(named) > 1:
+        groups = " | ".join(", ".join(names) for names in named.values())
+        raise Problem(
+            "invalid",
+            f"The files are of {len(named)} patients: {groups}. Send each patient's files as a study.",
+        )
 
 
 def _told_apart(rows: Sequence[ImageRow]) -> list[ImageRow]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import radscribe
 from radscribe.bundle import format as bundle_format
+from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.intake import Intake
 from radscribe.serving.metrics import Metrics
 from radscribe.serving.queue import StudyQueue
@@ -35,7 +36,12 @@ class Service:
     RadscribeError : the store is in use or does not open, or the bundle does not load.
     """
 
-    def __init__(self, settings: Settings, load: Callable[[], Engine] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[], Engine] | None = None,
+        sandbox: Sandbox | None = None,
+    ) -> None:
         # It quotes values of files that bend the standard: nothing of a patient goes to a log.
         logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
         self.settings = settings
@@ -48,7 +54,9 @@ class Service:
         warnings.simplefilter("ignore")
         self.store = Store(settings.store, settings.database)
         self.queue = StudyQueue(settings.queue)
-        self.intake = Intake(settings, self.store, self.queue, engine.bundle)
+        self.sandbox = sandbox or Sandbox(settings.intake_processes, settings.intake_seconds)
+        self._closes_sandbox = sandbox is None
+        self.intake = Intake(settings, self.store, self.queue, engine.bundle, self.sandbox)
         if taken := self.intake.requeue_interrupted():
             log.warning("took up %d studies that were accepted before", taken)
         self.worker = CaptionWorker(engine, self.queue, self.store, self.metrics)
@@ -93,6 +101,8 @@ class Service:
         self._sweeper.join()
         self.worker.close()
         self.intake.close()
+        if self._closes_sandbox:
+            self.sandbox.close()
         self.store.close()
 
     def _sweep(self) -> None:

@@ -63,6 +63,8 @@ class Settings:
     keep_identifiers: bool = False
     drain_seconds: float = 30.0
     stuck_seconds: float = 120.0
+    intake_processes: int = 3
+    intake_seconds: float = 20.0
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
-"""`clean`: the bytes of an upload → bytes that read as the same picture and say nothing else."""
+"""`clean`: from the bytes of an upload to bytes that read as the same picture and hold nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -10,70 +11,116 @@ from PIL import Image
 
 from radscribe.errors import ImageError
 from radscribe.imaging.limits import check_size
-from radscribe.imaging.picture import read_picture
+from radscribe.imaging.picture import FORMATS, read_picture
 from radscribe.imaging.radiograph import View
-from radscribe.imaging.reader import PICTURE_SIGNATURES, kind_of
+from radscribe.imaging.reader import kind_of
 from radscribe.serving.cleaning.dicom import clean_dicom
-from radscribe.serving.cleaning.pictures import clean_jpeg, clean_png
 
-PNG, JPEG = PICTURE_SIGNATURES[:2]
+ORIGINAL = ".image"  # suffix of a picture that is kept as it came
 
 
 @dataclass(frozen=True, slots=True)
 class CleanImage:
-    """What is kept of an upload; `height` and `width` are those of the picture as it is read."""
+    """What the store keeps of an upload.
+
+    Parameters
+    ----------
+    data : bytes
+        The cleaned file.
+    suffix : str
+        Its type: `.png`, `.dcm` or, kept as it came, `.image`.
+    height, width : int
+        Pixels of the picture as it is read.
+    view : View
+        As the file states it.
+    patient : str
+        Hash that tells patients apart; empty where the file names none. It is never stored.
+    """
 
     data: bytes
     suffix: str
     height: int
     width: int
     view: View = "unknown"
+    patient: str = ""
 
 
-def clean(data: bytes, name: str, max_pixels: int, *, keep_identifiers: bool = False) -> CleanImage:
-    """Take out of a file what is not needed to read the same pixels.
+def clean(
+    data: bytes,
+    name: str,
+    max_pixels: int,
+    *,
+    keep_identifiers: bool = False,
+    announce: Callable[[int], None] = lambda pixels: None,
+) -> CleanImage:
+    """Remove everything from a file that is not needed to read the same pixels.
 
-    DICOM keeps the elements that `imaging` reads, PNG and JPEG the compressed data as it is and the
-    orientation; other pictures become PNG.
+    A picture becomes a grey PNG of the same 8 or 16 bits. A DICOM object keeps the elements that `imaging`
+    reads; its pixel data is decompressed, so that nothing can hide in the compressed stream or behind it.
 
     Parameters
     ----------
-    name : what the client calls the file; errors name it so.
-    keep_identifiers : leave the bytes as they are, and only find out what the file is.
+    data : bytes
+        The file as it came.
+    name : str
+        What the client calls it; errors name it so.
+    max_pixels : int
+        Larger pictures are refused before their pixels are decoded.
+    keep_identifiers : bool
+        Return the bytes as they came, after the same checks.
+    announce : callable
+        Called with the number of pixels before they are decoded.
+
+    Returns
+    -------
+    CleanImage
 
     Raises
     ------
-    ImageError : no format that is read, damaged, or of more than `max_pixels`.
+    ImageError
+        The file is of no format that radscribe reads, is damaged, or has more than `max_pixels`.
     """
+
+    def check(width: int, height: int) -> None:
+        check_size(width, height, name)
+        if width * height > max_pixels:
+            raise ImageError(
+                f"has {width}x{height} pixels",
+                subject=name,
+                remedy=f"give an image of at most {max_pixels / 1e6:g} megapixels",
+            )
+        announce(width * height)
+
     if kind_of(data[:132], name) == "dicom":
-        cleaned, height, width, view = clean_dicom(data, name)
-        image = CleanImage(cleaned, ".dcm", height, width, view)
-    elif data.startswith(PNG):
-        image = CleanImage(*clean_png(data, name))
-    elif data.startswith(JPEG):
-        image = CleanImage(*clean_jpeg(data, name))
+        cleaned = clean_dicom(data, name, check)
+        image = CleanImage(cleaned.data, ".dcm", cleaned.height, cleaned.width, cleaned.view, cleaned.patient)
     else:
-        image = _as_png(data, name)
-    check_size(image.width, image.height, name)
-    if image.width * image.height > max_pixels:
-        raise ImageError(
-            f"has {image.width}x{image.height} pixels",
-            subject=name,
-            remedy=f"give an image of at most {max_pixels / 1e6:g} megapixels",
-        )
+        image = _as_png(data, name, check)
     if keep_identifiers:
-        suffix = image.suffix if data.startswith((PNG, JPEG)) or image.suffix == ".dcm" else ".image"
-        return CleanImage(data, suffix, image.height, image.width, image.view)
+        suffix = image.suffix if image.suffix == ".dcm" else ORIGINAL
+        return CleanImage(data, suffix, image.height, image.width, image.view, image.patient)
     return image
 
 
-def _as_png(data: bytes, name: str) -> CleanImage:
-    """BMP, TIFF and WebP, whose levels of 8 or 16 bits a grey PNG holds exactly."""
+def _as_png(data: bytes, name: str, check: Callable[[int, int], None]) -> CleanImage:
+    """Decode and encode again: metadata and trailing bytes go, the levels stay."""
+    check(*_size(data))
     radiograph = read_picture(name, BytesIO(data))
     bits = radiograph.provenance.bits or 8
-    levels = np.rint(radiograph.pixels * np.float32(2**bits - 1))
+    levels = radiograph.pixels  # scaled in place: a large picture must not be in memory three times
+    levels *= np.float32(2**bits - 1)
+    np.rint(levels, out=levels)
     buffer = BytesIO()
     Image.fromarray(levels.astype(np.uint16 if bits > 8 else np.uint8)).save(
         buffer, format="PNG", compress_level=1
     )
     return CleanImage(buffer.getvalue(), ".png", radiograph.height, radiograph.width)
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """Width and height by the header; 0, 0 where there is none: `read_picture` then says what is wrong."""
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            return image.size
+    except Exception:  # noqa: BLE001  Pillow raises many kinds on damaged files
+        return 0, 0

@@ -1,28 +1,31 @@
-"""A DICOM object with nothing but what `imaging.dicom` reads: pixels, how they are to be shown, the view."""
+"""A DICOM object with nothing but what `imaging.dicom` reads: pixels, how to show them, the view."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 
 from pydicom import Dataset, dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.pixels.utils import get_expected_length
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radscribe.errors import ImageError
+from radscribe.imaging.dicom import _stored_pixels as stored_pixels
 from radscribe.imaging.dicom import check_inflated_size
 from radscribe.imaging.dicom_view import view_of
-from radscribe.imaging.limits import one_line
 from radscribe.imaging.radiograph import View
 
-# Image Pixel, Modality LUT, VOI LUT and Palette modules (PS3.3 C.7.6.3, C.11.1, C.11.2, C.7.9).
-KEPT = (
-    "SOPClassUID",
+# Image Pixel, Modality LUT, VOI LUT and Palette modules (PS3.3 C.7.6.3, C.11.1, C.11.2, C.7.9): numbers and
+# tables, in which no text fits.
+NUMBERS = (
     "NumberOfFrames",
     "Rows",
     "Columns",
     "SamplesPerPixel",
-    "PhotometricInterpretation",
     "PlanarConfiguration",
     "BitsAllocated",
     "BitsStored",
@@ -34,7 +37,6 @@ KEPT = (
     "RescaleIntercept",
     "WindowCenter",
     "WindowWidth",
-    "VOILUTFunction",
     "ModalityLUTSequence",
     "VOILUTSequence",
     "RedPaletteColorLookupTableDescriptor",
@@ -46,57 +48,111 @@ KEPT = (
     "SegmentedRedPaletteColorLookupTableData",
     "SegmentedGreenPaletteColorLookupTableData",
     "SegmentedBluePaletteColorLookupTableData",
-    "ExtendedOffsetTable",
-    "ExtendedOffsetTableLengths",
-    "PixelData",
-    "FloatPixelData",
-    "DoubleFloatPixelData",
+    "ShutterLeftVerticalEdge",
+    "ShutterRightVerticalEdge",
+    "ShutterUpperHorizontalEdge",
+    "ShutterLowerHorizontalEdge",
+    "CenterOfCircularShutter",
+    "RadiusOfCircularShutter",
+    "VerticesOfThePolygonalShutter",
+    "ShutterPresentationValue",
 )
-# They say the view; free text among them, so that only what was understood is written back.
-VIEW = ("ViewPosition", "ViewCodeSequence", "PatientOrientation", "SeriesDescription")
-# Of an item of a kept sequence; `specific_tags` filters the top level alone.
+# A coded attribute keeps its value only where it is a defined term: a code string holds any 16 letters.
+TERMS: dict[str, frozenset[str]] = {
+    "PhotometricInterpretation": frozenset(
+        {"MONOCHROME1", "MONOCHROME2", "RGB", "PALETTE COLOR"}
+        | {"YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"}
+    ),
+    "VOILUTFunction": frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"}),
+    "ModalityLUTType": frozenset({"HU", "OD", "US"}),
+    "ShutterShape": frozenset({"RECTANGULAR", "CIRCULAR", "POLYGONAL"}),
+    "PatientOrientation": frozenset(["L", "R", "A", "P", "H", "F"]),
+}
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+# They state the view, some in free text: what was understood of them is written back.
+VIEW = ("ViewPosition", "ViewCodeSequence", "SeriesDescription", "StudyDescription", "ProtocolName")
+PATIENT = ("PatientID", "PatientName", "PatientBirthDate")
+KEPT = ("SOPClassUID", *NUMBERS, *(t for t in TERMS if t != "ModalityLUTType"), *PIXELS)
 LUT_SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
 LUT_KEPT = frozenset(map(tag_for_keyword, ("LUTDescriptor", "LUTData", "ModalityLUTType")))
+LUT_ITEMS = 8  # of a sequence; the first one counts
 VIEW_POSITION: dict[View, str] = {"PA": "PA", "AP": "AP", "lateral": "LL"}
 
 
-def clean_dicom(data: bytes, name: str) -> tuple[bytes, int, int, View]:
-    """The object's bytes without identifiers, its height, width and view.
+@dataclass(frozen=True, slots=True)
+class CleanObject:
+    """The cleaned bytes, and what was read on the way; see `CleanImage`."""
+
+    data: bytes
+    height: int
+    width: int
+    view: View
+    patient: str
+
+
+def clean_dicom(data: bytes, name: str, check: Callable[[int, int], None]) -> CleanObject:
+    """Clean a DICOM object.
+
+    Parameters
+    ----------
+    data : bytes
+        The object as it came.
+    name : str
+        What the client calls it.
+    check : callable
+        Called with width and height before pixels are decoded; raises `ImageError` where they are too many.
+
+    Returns
+    -------
+    CleanObject
 
     Raises
     ------
-    ImageError : it cannot be read.
+    ImageError
+        The object cannot be read. The error quotes no value of the file.
     """
     try:
         check_inflated_size(BytesIO(data), name)
-        return _cleaned(dcmread(BytesIO(data), force=True, specific_tags=[*KEPT, *VIEW]))
-    except ImageError:
+        dataset = dcmread(BytesIO(data), force=True, specific_tags=[*KEPT, *VIEW, *PATIENT])
+        check(int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0))
+        return _cleaned(dataset)
+    except (ImageError, MemoryError):
         raise
-    except Exception as error:  # the boundary to pydicom, which raises many kinds
+    except Exception as error:  # the boundary to pydicom, which raises many kinds and quotes values
         raise ImageError(
-            f"is a DICOM file that cannot be read ({one_line(error)})", subject=name, remedy="export it again"
+            "is a DICOM file that cannot be read", subject=name, remedy="export it again"
         ) from error
 
 
-def _cleaned(dataset: Dataset) -> tuple[bytes, int, int, View]:
-    view = view_of(dataset)
-    for keyword in VIEW:
+def _cleaned(dataset: Dataset) -> CleanObject:
+    view, patient = view_of(dataset), _patient(dataset)
+    for keyword in (*VIEW, *PATIENT, "SpecificCharacterSet"):
         if keyword in dataset:
             delattr(dataset, keyword)
-    if "SpecificCharacterSet" in dataset:
-        del dataset.SpecificCharacterSet
     if view in VIEW_POSITION:
         dataset.ViewPosition = VIEW_POSITION[view]
-    elif view == "frontal":
+    _keep_defined_terms(dataset)
+    if view == "frontal" and "PatientOrientation" not in dataset:
         dataset.PatientOrientation = ["L", "F"]
+    uid = dataset.get("SOPClassUID")
+    if uid is not None and UID(str(uid)).name == str(uid):  # no class of the standard
+        del dataset.SOPClassUID
     for keyword in LUT_SEQUENCES:
+        if keyword in dataset:
+            setattr(dataset, keyword, list(dataset.get(keyword) or [])[:LUT_ITEMS])
         for item in dataset.get(keyword) or []:
             for tag in set(item.keys()) - LUT_KEPT:
                 del item[tag]
+            _keep_defined_terms(item)
     syntax = dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)
     dataset.file_meta = FileMetaDataset()
-    deflated = syntax == DeflatedExplicitVRLittleEndian
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if deflated else syntax
+    dataset.file_meta.TransferSyntaxUID = syntax
+    if "PixelData" in dataset and syntax.is_encapsulated:
+        _decompress(dataset)
+    elif "PixelData" in dataset:
+        _trim(dataset)
+    if syntax == DeflatedExplicitVRLittleEndian:
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.preamble = b"\0" * 128
     if not dataset.file_meta.TransferSyntaxUID.is_implicit_VR:
         for tag in list(dataset.keys()):
@@ -104,4 +160,46 @@ def _cleaned(dataset: Dataset) -> tuple[bytes, int, int, View]:
                 dataset[tag]  # looks the VR up, so that it can be written
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=False)
-    return buffer.getvalue(), int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0), view
+    rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
+    return CleanObject(buffer.getvalue(), rows, columns, view, patient)
+
+
+def _keep_defined_terms(dataset: Dataset) -> None:
+    for keyword, terms in TERMS.items():
+        if keyword not in dataset:
+            continue
+        value = dataset.get(keyword)
+        parts = [value] if isinstance(value, str) else list(value or [])
+        known = all(str(part).strip().upper() in terms for part in parts)
+        if keyword == "PatientOrientation":  # letters of several directions, as in "AF"
+            known = len(parts) == 2 and all(set(str(part).strip().upper()) <= terms for part in parts)
+        if not parts or not known:
+            delattr(dataset, keyword)
+
+
+def _patient(dataset: Dataset) -> str:
+    """A hash of Patient ID, or of name and birth date; empty without them."""
+    identity = str(dataset.get("PatientID") or "").strip()
+    if not identity:
+        name, born = (str(dataset.get(keyword) or "").strip() for keyword in PATIENT[1:])
+        identity = f"{name}\0{born}" if name else ""
+    return hashlib.sha256(identity.encode()).hexdigest() if identity else ""
+
+
+def _decompress(dataset: Dataset) -> None:
+    """Replace a compressed frame by its samples, in explicit VR little endian."""
+    stored = stored_pixels(dataset)
+    if stored.ndim == 3:
+        dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
+    dataset.BitsAllocated = 8 * stored.itemsize
+    data = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
+    dataset.PixelData = data + b"\0" * (len(data) % 2)
+    dataset["PixelData"].VR = "OB" if stored.itemsize == 1 else "OW"
+    dataset["PixelData"].is_undefined_length = False
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+
+
+def _trim(dataset: Dataset) -> None:
+    """Cut off what stands behind the frame."""
+    length = get_expected_length(dataset)
+    dataset.PixelData = dataset.PixelData[: length + length % 2]

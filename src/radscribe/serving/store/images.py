@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 TEMPORARY = ".partial"
 
@@ -23,8 +24,9 @@ class ImageFolder:
         self._held: Counter[str] = Counter()
         for byte in range(256):
             (folder / f"{byte:02x}").mkdir(parents=True, exist_ok=True)
-        for partial in folder.glob(f"*/*{TEMPORARY}"):  # what a crash left half-written
-            partial.unlink()
+        for pattern in (f"*{TEMPORARY}", f"*/*{TEMPORARY}"):  # what a crash left half-written
+            for partial in folder.glob(pattern):
+                partial.unlink()
         _sync_folder(folder)
 
     def path(self, file: str) -> Path:
@@ -48,22 +50,29 @@ class ImageFolder:
                 self._held.subtract(files)
                 self._held += Counter()  # drops zeros
 
-    def put(self, file: str, data: bytes) -> None:
-        """Write a file, on disk when this returns; one that is there is left."""
-        path = self.path(file)
-        if path.exists():  # perhaps since a moment ago, by another thread
-            _sync_folder(path.parent)
-            return
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=TEMPORARY, delete=False) as partial:
+    @contextmanager
+    def writing(self) -> Iterator[IO[bytes]]:
+        """A file to write to, which `keep` gives its name; without a name it is removed at the end."""
+        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=TEMPORARY, delete=False) as partial:
             try:
-                partial.write(data)
-                partial.flush()
-                os.fsync(partial.fileno())
-                Path(partial.name).replace(path)
-            except BaseException:
+                yield partial
+            finally:
                 Path(partial.name).unlink(missing_ok=True)
-                raise
+
+    def keep(self, partial: IO[bytes], file: str) -> None:
+        """Name a file that was written; it is on disk when this returns. One that is there is left."""
+        path = self.path(file)
+        if not path.exists():
+            partial.flush()
+            os.fsync(partial.fileno())
+            Path(partial.name).replace(path)
         _sync_folder(path.parent)
+
+    def put(self, file: str, data: bytes) -> None:
+        """Write a whole file."""
+        with self.writing() as partial:
+            partial.write(data)
+            self.keep(partial, file)
 
     def remove(self, files: Iterable[str]) -> list[str]:
         """Remove files that nobody holds; returns those that were removed."""
