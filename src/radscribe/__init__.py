@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from radscribe.inference.captioner import Captioner
     from radscribe.text.findings import ReportLabels
 
-__all__ = ["Caption", "Captioner", "Radiograph", "Study", "__version__", "label", "load"]
+__all__ = ["Caption", "Captioner", "Radiograph", "Study", "__version__", "label", "load", "read"]
 
 # Imported when they are asked for: `import radscribe` itself must cost nothing.
 _HOMES = {
@@ -76,6 +76,39 @@ def label(text: str) -> ReportLabels:
 
     mentions = find(text)
     return ReportLabels(summarise(mentions), tuple(mentions))
+
+
+def read(source: Any) -> Radiograph:
+    """Read one radiograph from a file, bytes, a PIL image, an array or a pydicom Dataset.
+
+    See `radscribe.imaging.reader.read` for how each kind is interpreted.
+
+    Parameters
+    ----------
+    source : path, bytes, binary file object, PIL image, numpy array or pydicom Dataset
+        What to read.
+
+    Returns
+    -------
+    Radiograph
+        Pixels are float32 `[H, W]` in 0..1, bright is dense.
+
+    Raises
+    ------
+    ImageError
+        If it is damaged, too large, smaller than 64 pixels, of one constant value, or not a single image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import radscribe
+    >>> film = radscribe.read(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64))
+    >>> film.pixels.shape, film.view
+    ((64, 64), 'unknown')
+    """
+    from radscribe.imaging import reader
+
+    return reader.read(source)
 
 
 def __getattr__(name: str) -> Any:

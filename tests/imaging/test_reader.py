@@ -53,7 +53,7 @@ def test_a_text_file_named_png(tmp_path: Path, text: str) -> None:
 
 
 def test_a_null_byte_in_the_path() -> None:
-    assert "cannot be opened: embedded null byte" in refusal("a\0b.png")
+    assert "cannot be opened: the path holds a null byte" in refusal("a\0b.png")
 
 
 def test_a_name_of_several_lines_stays_one_line(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 import zlib
 from os import PathLike
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -62,7 +61,7 @@ MAX_INFLATED = 8 * MAX_PIXELS  # bytes: colour of 16 bits, and room for what els
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
-def read_dicom(path: Path) -> Radiograph:
+def read_dicom(file: BinaryIO, path: str | PathLike[str]) -> Radiograph:
     """Read a single-frame image object of any transfer syntax that a decoder is installed for.
 
     Raises
@@ -72,7 +71,7 @@ def read_dicom(path: Path) -> Radiograph:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom warns of every value that bends the standard
-            return _read(path)
+            return _read(file, path)
     except ImageError:
         raise
     except Exception as error:  # the boundary to pydicom and its decoders, which raise many kinds
@@ -81,9 +80,10 @@ def read_dicom(path: Path) -> Radiograph:
         ) from error
 
 
-def _read(path: Path) -> Radiograph:
-    _check_inflated_size(path)
-    dataset = dcmread(path, force=True)
+def _read(file: BinaryIO, path: str | PathLike[str]) -> Radiograph:
+    check_inflated_size(file, path)
+    file.seek(0)
+    dataset = dcmread(file, force=True)
     _refuse_what_is_no_single_image(dataset, path)
     if "TransferSyntaxUID" not in dataset.file_meta:
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # PS3.5 10.1: the default
@@ -118,23 +118,6 @@ def _read(path: Path) -> Radiograph:
     )
 
 
-def read_study_uid(path: Path) -> str | None:
-    """StudyInstanceUID (0020,000D) of a file, or None: what is wrong with it, `read_dicom` will say."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            _check_inflated_size(path)
-            header = dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID"], force=True)
-            return str(header.get("StudyInstanceUID") or "") or None
-        except Exception:  # noqa: BLE001  damaged files raise many kinds; here they only stay ungrouped
-            return None
-
-
-def _check_inflated_size(path: Path) -> None:
-    with path.open("rb") as file:
-        check_inflated_size(file, path)
-
-
 def check_inflated_size(file: BinaryIO, subject: str | PathLike[str]) -> None:
     """Refuse a decompression bomb: a deflated data set (PS3.5 A.5) inflates a thousand times at worst.
 
@@ -155,7 +138,7 @@ def check_inflated_size(file: BinaryIO, subject: str | PathLike[str]) -> None:
         )
 
 
-def _refuse_what_is_no_single_image(dataset: Dataset, path: Path) -> None:
+def _refuse_what_is_no_single_image(dataset: Dataset, path: str | PathLike[str]) -> None:
     sop_class = dataset.get("SOPClassUID")
     name = one_line(getattr(sop_class, "name", None) or str(sop_class))
     if not any(keyword in dataset for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +16,7 @@ from radscribe.errors import ImageError
 from radscribe.imaging.limits import MAX_PIXELS, check_size, one_line
 from radscribe.imaging.radiograph import Provenance, Radiograph
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000")
 ORIENTATION = 0x0112  # of EXIF; 1 is upright
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 WITHOUT_RANGE = {"I": "32-bit", "F": "floating-point"}
@@ -36,7 +37,10 @@ def read_picture(path: str | PathLike[str], file: BinaryIO | None = None) -> Rad
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata; check_size judges sizes
             # Opened here, as Pillow 13 maps a TIFF that it opens itself, and scrambles one turned by 90°.
-            with file or Path(path).open("rb") as opened, Image.open(opened, formats=FORMATS) as image:
+            with (
+                nullcontext(file) if file else Path(path).open("rb") as opened,
+                Image.open(opened, formats=FORMATS) as image,
+            ):
                 check_size(*image.size, path)
                 # MPO is a JPEG with a second picture behind it, as phones write: the first one counts.
                 frames = int(getattr(image, "n_frames", 1))
@@ -63,6 +67,14 @@ def read_picture(path: str | PathLike[str], file: BinaryIO | None = None) -> Rad
         ) from error
     steps = ("orientation",) if turned else ()
     return Radiograph(pixels, provenance=Provenance(path=str(path), format=kind, bits=bits, steps=steps))
+
+
+def from_image(image: Image.Image, subject: str | PathLike[str]) -> Radiograph:
+    """Turn an image that Pillow holds into a radiograph; EXIF orientation is applied."""
+    check_size(*image.size, subject)
+    upright = ImageOps.exif_transpose(image)
+    pixels, bits = _grey(upright, subject)
+    return Radiograph(pixels, provenance=Provenance(format=image.format or "image", bits=bits))
 
 
 def _grey(image: Image.Image, path: str | PathLike[str]) -> tuple[npt.NDArray[np.float32], int]:

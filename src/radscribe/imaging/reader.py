@@ -1,103 +1,207 @@
-"""`read`: any file that may hold a radiograph, to a `Radiograph`; what it is, its first bytes decide."""
+"""`read`: anything that may hold a radiograph, to a `Radiograph`. The first bytes decide what a file is."""
 
 from __future__ import annotations
 
+import io
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from radscribe.errors import ImageError
-from radscribe.imaging.limits import MIN_SIDE, check_pixels
-from radscribe.imaging.radiograph import Radiograph
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["MIN_SIDE", "check_pixels", "decode", "head_is_dicom", "is_dicom", "kind_of", "read", "study_uid"]
+from radscribe.errors import ImageError, UsageError
+from radscribe.imaging.header import HEAD, kind_of_bytes, read_header
+from radscribe.imaging.limits import MIN_SIDE, check_pixels, check_size
+from radscribe.imaging.radiograph import Provenance, Radiograph
 
-# First bytes of each kind of picture; WebP's name stands at byte 8.
-PICTURE_SIGNATURES: tuple[bytes, ...] = (
-    b"\x89PNG\r\n\x1a\n",
-    b"\xff\xd8\xff",  # JPEG
-    b"BM",  # BMP
-    b"II*\x00",  # TIFF, little endian
-    b"MM\x00*",  # TIFF, big endian
-)
-# A DICOM file without the preamble starts with an element of group 0002 or 0008.
-DICOM_WITHOUT_PREAMBLE: tuple[bytes, ...] = (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["MIN_SIDE", "check_pixels", "decode", "is_dicom", "kind_of", "read", "study_uid"]
+
+Source = "str | PathLike[str] | bytes | BinaryIO | Image | npt.NDArray[Any] | Dataset"
+ACCEPTED = "give a path, bytes, a binary file, a PIL image, a numpy array or a pydicom Dataset"
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
-def read(path: str | PathLike[str]) -> Radiograph:
-    """Read a DICOM, PNG, JPEG, BMP, TIFF or WebP file.
+def read(source: Any) -> Radiograph:
+    """Read one radiograph.
+
+    Parameters
+    ----------
+    source : path, bytes, binary file object, PIL image, numpy array or pydicom Dataset
+        - Files and bytes: DICOM, PNG, JPEG, BMP, TIFF, WebP or JPEG 2000; the first bytes decide which. A
+          file object is read from its start and left open.
+        - PIL images: 8 bits over 255, 16 bits over 65535; colour becomes luminance.
+        - Arrays `[H, W]`, `[H, W, 1]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]` (alpha is ignored), bright is
+          dense. Integers are taken over the full range of their type and booleans as black and white. Floats
+          in 0..1 are taken as they are; other floats are scaled from their smallest to their largest value.
+        - Datasets: by the rules of DICOM.
 
     Returns
     -------
-    pixels are float32 `[H, W]` in 0..1, bright is dense.
+    Radiograph
+        Pixels are float32 `[H, W]` in 0..1, bright is dense.
 
     Raises
     ------
-    ImageError : the file is missing, empty, damaged, too large, smaller than 64 pixels, of one constant
-        value, or not an image of a single frame.
+    ImageError
+        If the file is missing, empty, damaged, too large, smaller than 64 pixels, of one constant value, or
+        not an image of a single frame.
+    UsageError
+        If `source` is none of the above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import radscribe
+    >>> film = radscribe.read(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64))
+    >>> film.pixels.shape, film.pixels.dtype, film.view
+    ((64, 64), dtype('float32'), 'unknown')
     """
-    path = Path(path)
+    radiograph = decode(source)
+    check_pixels(radiograph.pixels, subject_of(source))
+    return radiograph
+
+
+def subject_of(source: Any) -> str | PathLike[str]:
+    """What errors call a source: its path, or else its kind."""
+    if isinstance(source, (str, PathLike)):
+        return Path(source)
+    return str(getattr(source, "name", "image"))
+
+
+def decode(source: Any) -> Radiograph:
+    """Read an image of any size, small or constant ones too; otherwise as `read`.
+
+    Raises
+    ------
+    ImageError, UsageError
+        As `read` does.
+    """
+    subject = subject_of(source)
+    if isinstance(source, (str, PathLike)):
+        return _read_path(Path(source))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _read_file(io.BytesIO(source), subject)
+    if isinstance(source, np.ndarray):
+        return from_array(source)
+    if hasattr(source, "read") and hasattr(source, "seek"):
+        source.seek(0)
+        return _read_file(source, subject)
+    if _is_a("PIL.Image", "Image", source):
+        from radscribe.imaging.picture import from_image
+
+        return from_image(source, subject)
+    if _is_a("pydicom.dataset", "Dataset", source):
+        buffer = io.BytesIO()
+        try:
+            source.save_as(buffer, enforce_file_format=False)
+        except Exception as error:  # the boundary to pydicom
+            raise ImageError(
+                "is a Dataset that cannot be encoded", subject=subject, remedy="give the file instead"
+            ) from error
+        buffer.seek(0)
+        return _read_file(buffer, subject)
+    raise UsageError(f"cannot read an image from {type(source).__name__}", remedy=ACCEPTED)
+
+
+def _is_a(module: str, name: str, value: object) -> bool:
+    """Whether a value is of a class, which is not imported for this: then there is no value of it."""
+    import sys
+
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(value, getattr(loaded, name))
+
+
+def _read_path(path: Path) -> Radiograph:
     try:
         with path.open("rb") as file:
-            head = file.read(132)
+            return _read_file(file, path)
     except FileNotFoundError:
         raise ImageError("there is no such file", subject=path, remedy="check the path") from None
     except IsADirectoryError:
         raise ImageError("is a directory", subject=path, remedy="name the files in it") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or "the path holds a null byte"
         raise ImageError(f"cannot be opened: {reason}", subject=path, remedy="check the path") from error
-    radiograph = decode(path, head)
-    check_pixels(radiograph.pixels, path)
-    return radiograph
 
 
-def decode(path: Path, head: bytes) -> Radiograph:
-    """The pixels of a file that starts with `head`, whatever their number; raises `ImageError`."""
-    if kind_of(head, path) == "dicom":
+def _read_file(file: BinaryIO, subject: str | PathLike[str]) -> Radiograph:
+    head = file.read(HEAD)
+    file.seek(0)
+    if kind_of(head, subject) == "dicom":
         from radscribe.imaging.dicom import read_dicom
 
-        return read_dicom(path)
+        return read_dicom(file, subject)
     from radscribe.imaging.picture import read_picture
 
-    return read_picture(path)
+    return read_picture(subject, file)
 
 
 def kind_of(head: bytes, subject: str | PathLike[str]) -> Literal["dicom", "picture"]:
-    """What a file that starts with these 132 bytes is; raises `ImageError` where it is empty or neither."""
+    """Tell what a file that starts with these 132 bytes is.
+
+    Raises
+    ------
+    ImageError
+        If it is empty, or neither DICOM nor a picture.
+    """
     if not head:
         raise ImageError("is empty (0 bytes)", subject=subject, remedy="copy or export it again")
-    # DICOM first: the 128 bytes before its mark may be those of a TIFF (PS3.10 7.1).
-    if head_is_dicom(head):
-        return "dicom"
-    if head.startswith(PICTURE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        return "picture"
-    raise ImageError(
-        "is not an image that radscribe reads",
-        subject=subject,
-        remedy="give a DICOM, PNG, JPEG, BMP, TIFF or WebP file",
-    )
+    kind = kind_of_bytes(head)
+    if kind == "other":
+        raise ImageError(
+            "is not an image that radscribe reads",
+            subject=subject,
+            remedy="give a DICOM, PNG, JPEG, BMP, TIFF or WebP file",
+        )
+    return "dicom" if kind == "DICOM" else "picture"
+
+
+def from_array(array: npt.NDArray[Any]) -> Radiograph:
+    """Turn an array into a radiograph, as `read` documents it."""
+    grey = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    colour = grey.ndim == 3 and grey.shape[2] in (3, 4)
+    if not (grey.ndim == 2 or colour) or array.dtype.kind not in "biuf" or array.size == 0:
+        raise UsageError(
+            f"cannot read an image from an array of {array.dtype} {list(array.shape)}",
+            remedy="give numbers of shape [H, W], [H, W, 3] or [H, W, 4]",
+        )
+    check_size(array.shape[1], array.shape[0], "array")
+    bits = None if array.dtype.kind == "f" else 1 if array.dtype.kind == "b" else 8 * array.dtype.itemsize
+    pixels = np.empty(grey.shape[:2], np.float32)
+    low, high = _range(grey)
+    for top in range(0, len(grey), 64):  # in bands, so that nothing of full size is made twice
+        band = grey[top : top + 64].astype(np.float64)
+        band = (band - low) / (high - low)
+        pixels[top : top + 64] = band[..., :3] @ LUMA if colour else band
+    return Radiograph(pixels, provenance=Provenance(format="array", bits=bits))
+
+
+def _range(array: npt.NDArray[Any]) -> tuple[float, float]:
+    """The values that are black and white."""
+    if array.dtype.kind == "b":
+        return 0.0, 1.0
+    if array.dtype.kind in "iu":
+        limits = np.iinfo(array.dtype)
+        return float(limits.min), float(limits.max)
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ImageError("holds values that are not numbers", subject="array")
+    return (0.0, 1.0) if (low >= 0 and high <= 1) or low == high else (low, high)
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file says that it is DICOM (or looks like one without the preamble); no error is raised."""
+    """Whether the file says that it is DICOM, or looks like it without the preamble; no error is raised."""
     try:
         with path.open("rb") as file:
-            head = file.read(132)
+            return kind_of_bytes(file.read(HEAD)) == "DICOM"
     except (OSError, ValueError):
         return False
-    return head_is_dicom(head)
-
-
-def head_is_dicom(head: bytes) -> bool:
-    """Whether the first 132 bytes of a file are those of a DICOM file."""
-    return head[128:132] == b"DICM" or head.startswith(DICOM_WITHOUT_PREAMBLE)
 
 
 def study_uid(path: Path) -> str | None:
     """The StudyInstanceUID of a DICOM file, without reading its pixels; None where there is none."""
-    if not is_dicom(path):
-        return None
-    from radscribe.imaging.dicom import read_study_uid
-
-    return read_study_uid(path)
+    return read_header(path).study_uid
