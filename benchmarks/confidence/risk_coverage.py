@@ -26,8 +26,8 @@ from radscribe.evaluation.probabilities import reliability
 from radscribe.evaluation.risk_coverage import aurc, risks
 from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.confidence_fit import cross_fitted, features, fit_confidence, right
-from radscribe.export.logistic import sigmoid
 from radscribe.inference.confidence import contradicts
+from radscribe.runtime.numeric import sigmoid
 from radscribe.text.findings import Status, label
 
 COVERAGES = (1.0, 0.75, 0.5, 0.25)

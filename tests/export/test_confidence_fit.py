@@ -12,8 +12,9 @@ from radscribe.errors import DataError
 from radscribe.evaluation.auroc import auroc
 from radscribe.export.captioned_part import CaptionedPart
 from radscribe.export.confidence_fit import FEWEST, fit_confidence, right
-from radscribe.export.logistic import cross_fit, fit, sigmoid
+from radscribe.export.logistic import cross_fit, fit
 from radscribe.inference.caption import Caption, Token
+from radscribe.runtime.numeric import sigmoid
 
 NAN = math.nan
 FINDINGS = ("Mass", "Effusion")

@@ -24,7 +24,7 @@ from radscribe.inference.confidence import (
     hand_back,
     require_confidence,
 )
-from radscribe.inference.options import Options
+from radscribe.inference.options import CaptionOptions
 
 FITTED = ConfidenceSpec(("agreement",), (1.0,), 0.0, "made", "val", 50, 25, 0.7, 0.1)
 CAPTION = Caption(
@@ -151,7 +151,7 @@ def test_a_confidence_that_cannot_be_computed_is_told(spec: BundleSpec, features
 @pytest.mark.parametrize("least", [-0.1, 1.1, math.nan])
 def test_a_least_confidence_is_a_probability(least: float) -> None:
     with pytest.raises(UsageError, match="from 0 to 1"):
-        Options(min_confidence=least)
+        CaptionOptions(min_confidence=least)
 
 
 def test_two_bundles_that_hand_back_otherwise_have_two_ids(spec: BundleSpec) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -94,16 +95,16 @@ def test_sources_of_every_kind(tmp_path: Path) -> None:
     assert sixteen.pixels.tolist() == [[0.0, 1.0]]
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((2, 3, 4)), np.array([["a"]]), []])
+@pytest.mark.parametrize("wrong", [np.zeros((2, 3, 5)), np.zeros((1, 2, 3, 4)), np.array([["a"]]), []])
 def test_what_is_no_image_is_told(wrong: object) -> None:
     with pytest.raises(UsageError):
-        as_study(wrong)  # type: ignore[arg-type]
+        as_study(wrong)
 
 
-@pytest.mark.parametrize("wrong", [5, None, b"x", [5], [None]])
+@pytest.mark.parametrize("wrong", [5, None, [5], [None]])
 def test_what_is_no_study_is_told(wrong: object) -> None:
-    with pytest.raises(UsageError, match=r"no (study|image): "):
-        as_study(wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="not an image: "):
+        as_study(wrong)
 
 
 def test_a_study_without_images_is_told() -> None:
@@ -119,3 +120,11 @@ def test_an_empty_folder_alone_stays_a_study_so_that_reading_can_say_why(tmp_pat
 def test_a_study_of_a_manifest_has_its_files_below_the_manifests_root(tmp_path: Path) -> None:
     study = Study("one", (ImageRef("a.png"),), root=tmp_path)
     assert as_study(study).images == (tmp_path / "a.png",)
+
+
+def test_a_colour_array_is_read_as_pillow_reads_it() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (64, 80, 3), dtype=np.uint8)
+    (image,) = as_study(colours).images
+    assert isinstance(image, Radiograph)
+    grey = np.asarray(Image.fromarray(colours).convert("L"))
+    assert np.abs(image.pixels * 255 - grey).max() <= 1

@@ -82,7 +82,7 @@ def command(
     """
     from radscribe.errors import UsageError
     from radscribe.inference.captioner import Captioner
-    from radscribe.inference.evidence.write import operating_point, write
+    from radscribe.inference.evidence.write import write
     from radscribe.inference.inputs import group
 
     if grad_cam and evidence is None:
@@ -90,7 +90,7 @@ def command(
     chosen = strategy(n_best=n_best, **search)
     explain = gradients(bundle) if grad_cam else None
     captioner = Captioner(bundle, threads=threads, explain=explain)
-    point = operating_point(captioner.spec)
+    point = captioner.spec.decoder.operating_point
     studies = group(paths, together=one_study)
     failed = False
     with progress(len(studies)) as advance:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radscribe.errors import UsageError
+from radscribe.inference.options import DEFAULTS
 
 if TYPE_CHECKING:
     from radscribe.inference.search import Strategy
-
-BEAM = 3
 
 
 def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,7 +29,11 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--length-penalty", type=float, metavar="A", help="Rank as Wu et al. do, not by the mean."
         ),
-        click.option("--beam", type=click.IntRange(min=1), help=f"Width of the beam; 1 is greedy. [{BEAM}]"),
+        click.option(
+            "--beam",
+            type=click.IntRange(min=1),
+            help=f"Beam width; 1 is greedy search (default: {DEFAULTS.beam}).",
+        ),
     ):
         command = option(command)
     return command
@@ -65,7 +68,7 @@ def strategy(
         raise UsageError(f"--{name.replace('_', '-')} is for sampling", remedy="add --sample")
     if diversity is not None and diverse is None:
         raise UsageError("--diversity is for groups of a beam", remedy="add --diverse GROUPS")
-    width = beam or BEAM
+    width = beam or DEFAULTS.beam
     if n_best > width:
         raise UsageError(f"--n-best {n_best} is more than --beam {width}", remedy="raise --beam")
     rank = Mean() if length_penalty is None else LengthPenalty(length_penalty)

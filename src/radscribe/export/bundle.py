@@ -122,6 +122,7 @@ def export(
         states=decoder.states,
         max_length=config.max_length,
         fixed=decoder.fixed,
+        operating_point=float(config.options.get("operating_point", 0.5)),
     )
     _export_encoder(encoder, out / spec_encoder.file)
     _export_decoder(decoder, encoder, out, spec_decoder)

@@ -16,6 +16,7 @@ from radscribe.evaluation.metric import Floats
 from radscribe.inference.caption import Caption
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.confidence import asserted
+from radscribe.inference.options import DEFAULTS
 from radscribe.text.findings import LABELS, label
 
 
@@ -45,7 +46,9 @@ class CaptionedPart:
         return [study.patient_id or study.id for study in self.studies]
 
 
-def caption_part(captioner: Captioner, manifest: Manifest, name: Split, beam: int = 3) -> CaptionedPart:
+def caption_part(
+    captioner: Captioner, manifest: Manifest, name: Split, beam: int = DEFAULTS.beam
+) -> CaptionedPart:
     """Caption a part; studies that are refused or cannot be read are left out.
 
     Raises

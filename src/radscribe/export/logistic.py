@@ -8,6 +8,7 @@ import numpy as np
 
 from radscribe.data.splits import unit_hash
 from radscribe.evaluation.metric import Floats
+from radscribe.runtime.numeric import sigmoid
 
 STRENGTH = 1.0  # of the pull of weights, of features with unit deviation, towards 0
 FOLDS = 5
@@ -42,11 +43,6 @@ def cross_fit(x: Floats, y: Floats, groups: Sequence[str], seed: int = 0) -> Flo
         weights, bias = fit(x[~inside], y[~inside])
         p[inside] = sigmoid(x[inside] @ weights + bias)
     return p
-
-
-def sigmoid(logits: Floats) -> Floats:
-    """Without overflow."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)))
 
 
 def log_loss(p: Floats, y: Floats) -> float:

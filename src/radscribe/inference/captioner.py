@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from radscribe.inference.confidence import hand_back, require_confidence
 from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
-from radscribe.inference.inputs import Source, StudyInput, as_study
+from radscribe.inference.inputs import Image, Source, StudyInput, as_study, is_one_image
 from radscribe.inference.join_views import join_views
-from radscribe.inference.options import Asked, Options
+from radscribe.inference.options import DEFAULTS, CaptionOptions, suggest_keywords
 from radscribe.inference.pipeline import two_stages
 from radscribe.inference.prepare import Prepared, Preparer
-from radscribe.inference.search import search
+from radscribe.inference.search import Strategy, search
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession
 from radscribe.runtime.onnx_session import available_cores
 from radscribe.text.tokenizer import ReportTokenizer
@@ -35,18 +35,22 @@ class Encoded:
 
 
 class Captioner:
-    """Writes draft captions; may be used from several threads at once.
+    """Writes draft captions. One captioner may be used from several threads at once.
 
     Parameters
     ----------
-    bundle : a bundle's folder, the name of an embedded one, `hf:owner/name` with `@revision` or without for
-        one on the Hugging Face Hub, or None for the default.
-    threads : images that a stream reads and encodes at once; None takes every core.
-    explain : makes evidence where the bundle gives none, such as `models.grad_cam.GradCam`.
+    bundle : str or Path, optional
+        A bundle's folder, the name of an embedded bundle, or ``hf:owner/name`` or ``hf:owner/name@revision``
+        for one on the Hugging Face Hub (default: the embedded one).
+    threads : int, optional
+        Number of images that a stream reads and encodes at once (default: all cores).
+    explain : Explain, optional
+        Makes evidence where the bundle has none, such as `models.grad_cam.GradCam`.
 
     Raises
     ------
-    BundleError : there is no such bundle, or a file of it is not the one that was exported.
+    BundleError
+        If there is no such bundle, or one of its files is not the file that was exported.
 
     Examples
     --------
@@ -86,61 +90,144 @@ class Captioner:
         """The findings that the encoder gives probabilities of."""
         return self.spec.encoder.findings
 
-    def caption(self, source: Source | StudyInput, **asked: Unpack[Asked]) -> Caption:
+    @suggest_keywords
+    def caption(
+        self,
+        source: Source | StudyInput,
+        *,
+        beam: int = DEFAULTS.beam,
+        n_best: int = DEFAULTS.n_best,
+        force: bool = DEFAULTS.force,
+        evidence: bool = DEFAULTS.evidence,
+        strategy: Strategy | None = DEFAULTS.strategy,
+        min_confidence: float | None = DEFAULTS.min_confidence,
+    ) -> Caption:
         """Caption one study.
 
         Parameters
         ----------
-        source : a path, a folder, an array `[H, W]`, a `Radiograph`, a `Study`, or several images of one.
-        asked : `beam`, `n_best` and the other fields of `inference.options.Options`.
+        source : path, bytes, binary file, PIL image, pydicom data set, array, Radiograph, Study or list
+            One image, or a list of the images of one study. An array has shape (H, W), or (H, W, 3) for RGB;
+            floats are in 0..1, integers use their full range, and bright is dense. A folder is one study.
+        beam : int
+            Width of the beam search; 1 is greedy search. Ignored if `strategy` is given.
+        n_best : int
+            Number of captions to return: the best one, and the others as `Caption.alternatives`.
+        force : bool
+            Caption an image that the chest check refuses. The caption carries a warning.
+        evidence : bool
+            Fill `Caption.evidence` with maps of findings and words.
+        strategy : Strategy, optional
+            Search strategy from `radscribe.inference.search` (default: a beam search of width `beam`).
+        min_confidence : float, optional
+            Refuse the study if the confidence of its caption is lower, from 0 to 1.
 
         Returns
         -------
-        a `Caption`; what cannot be read or is refused is told in it, not raised.
+        Caption
+            If the images cannot be read or are refused, the caption says so; nothing is raised.
 
         Raises
         ------
-        UsageError : options that make no sense, a source of another kind, or a least confidence where the
-            bundle gives none.
+        UsageError
+            If an option or the source makes no sense, or the bundle gives no confidence to compare with
+            `min_confidence`.
+
+        Examples
+        --------
+        >>> import radscribe
+        >>> from radscribe import phantom
+        >>> caption = radscribe.load().caption(phantom.draw(seed=7).radiograph, beam=1)
+        >>> caption.refused is None
+        True
         """
-        (caption,) = self.stream([source], **asked)
+        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence)
+        (caption,) = self.run([source], options)
         return caption
 
+    @suggest_keywords
     def stream(
         self,
-        sources: Iterable[Source | StudyInput],
+        sources: Iterable[Source | StudyInput] | Image,
         *,
         ordered: bool = True,
-        **asked: Unpack[Asked],
+        beam: int = DEFAULTS.beam,
+        n_best: int = DEFAULTS.n_best,
+        force: bool = DEFAULTS.force,
+        evidence: bool = DEFAULTS.evidence,
+        strategy: Strategy | None = DEFAULTS.strategy,
+        min_confidence: float | None = DEFAULTS.min_confidence,
     ) -> Generator[Caption, None, None]:
-        """Caption studies as they are done; memory does not grow with their number.
+        """Caption many studies; memory does not grow with their number.
 
-        Images are read, checked and encoded on all cores, while the search goes through the studies that are
-        ready. Sources are drawn in the caller's thread, some dozens ahead, so a source that waits holds up
-        finished captions; when drawing fails, the studies before come first. A stream that is left early
-        leaves no thread. Options and errors are those of `caption`.
+        Images are read, checked and encoded on all cores while the search works on the studies that are
+        ready. Sources are drawn in the caller's thread, some dozens ahead of the captions. If drawing a
+        source fails, the studies before it are captioned first. A stream that is closed early leaves no
+        thread.
 
         Parameters
         ----------
-        ordered : captions come in the order of the sources; else each as soon as it is done.
+        sources : iterable, or a single image
+            Each item is one study, as `source` of `caption`.
+        ordered : bool
+            Yield captions in the order of the sources; otherwise each as soon as it is ready.
+        beam, n_best, force, evidence, strategy, min_confidence
+            As for `caption`.
+
+        Yields
+        ------
+        Caption
+            One per study.
+
+        Raises
+        ------
+        UsageError
+            As for `caption`.
         """
-        options = Options(**asked)
+        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence)
+        return self.run(sources, options, ordered=ordered)
+
+    def run(
+        self,
+        sources: Iterable[Source | StudyInput] | Image,
+        options: CaptionOptions = DEFAULTS,
+        *,
+        ordered: bool = True,
+    ) -> Generator[Caption, None, None]:
+        """Caption many studies with the options in one record; see `stream`.
+
+        Parameters
+        ----------
+        sources : iterable, or a single image
+            Each item is one study.
+        options : CaptionOptions
+            How to caption.
+        ordered : bool
+            Yield captions in the order of the sources.
+
+        Returns
+        -------
+        generator of Caption
+            One per study.
+        """
         require_confidence(self.spec, options.min_confidence)
+        # Iterating over a path would give its letters.
+        studies = cast(Iterable[Any], [sources] if is_one_image(sources) else sources)
         return two_stages(
-            (source if isinstance(source, StudyInput) else as_study(source) for source in sources),
+            (study if isinstance(study, StudyInput) else as_study(study) for study in studies),
             lambda study: self._encode(study, options),
             lambda batch: self._caption(batch, options),
             workers=self._threads,
             ordered=ordered,
         )
 
-    def _encode(self, study: StudyInput, options: Options) -> Encoded:
+    def _encode(self, study: StudyInput, options: CaptionOptions) -> Encoded:
         prepared = self._prepare(study, options.force, options.evidence)
         if not prepared.images:
             return Encoded(prepared, {})
         return Encoded(prepared, self._encoder(np.stack(prepared.images), maps=options.evidence))
 
-    def _caption(self, batch: Sequence[Encoded], options: Options) -> list[Caption]:
+    def _caption(self, batch: Sequence[Encoded], options: CaptionOptions) -> list[Caption]:
         seen = [study for study in batch if study.outputs]
         drafts: dict[int, Caption] = {}
         if seen:

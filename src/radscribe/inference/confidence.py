@@ -18,9 +18,12 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from radscribe.bundle.format import BundleSpec, ConfidenceSpec
 from radscribe.errors import BundleError, UsageError
 from radscribe.inference.caption import Caption
+from radscribe.runtime.numeric import sigmoid
 from radscribe.text.findings import LABELS, Status, label
 
 EVEN = 0.5
@@ -92,7 +95,7 @@ def confidence(caption: Caption, calibration: ConfidenceSpec) -> float:
     """The probability that a caption is right."""
     values = (FEATURES[name](caption) for name in calibration.features)
     logit = calibration.bias + sum(w * x for w, x in zip(calibration.weights, values, strict=True))
-    return 0.5 * (1 + math.tanh(0.5 * logit))  # the sigmoid, without overflow
+    return float(sigmoid(np.array(logit)))
 
 
 def assess(caption: Caption, calibration: ConfidenceSpec | None) -> Caption:

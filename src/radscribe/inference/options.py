@@ -1,41 +1,48 @@
-"""What a caller may ask of a caption."""
+"""The options of a caption, with the defaults that Python, the command line and HTTP share."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
+from difflib import get_close_matches
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from radscribe.errors import UsageError
-from radscribe.inference.search import Beam, Strategy
 
+if TYPE_CHECKING:
+    from radscribe.inference.search import Strategy
 
-class Asked(TypedDict, total=False):
-    """The fields of `Options`, as a caller may name them."""
-
-    beam: int
-    n_best: int
-    force: bool
-    evidence: bool
-    strategy: Strategy | None
-    min_confidence: float | None
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How to caption; the parameters of `Captioner.caption`, checked.
+class CaptionOptions:
+    """How to caption.
 
     Parameters
     ----------
-    beam : width of the beam search that `strategy` None stands for; 1 is greedy.
-    n_best : captions to return, at most `beam`, or what `strategy` gives.
-    force : caption what the chest check refuses, under a warning.
-    evidence : fill `Caption.evidence`, and keep each image's pixels in it.
-    strategy : how to search, of `radscribe.inference.search`.
-    min_confidence : a study whose caption is less likely right is refused.
+    beam : int
+        Width of the beam search; 1 is greedy search. Ignored if `strategy` is given.
+    n_best : int
+        Number of captions to return per study: the best one, and the others as `Caption.alternatives`. At
+        most `beam`, or the width of `strategy`.
+    force : bool
+        Caption images that the chest check refuses. The caption carries a warning.
+    evidence : bool
+        Fill `Caption.evidence` with maps of findings and words, and keep the pixels of each image.
+    strategy : Strategy, optional
+        Search strategy from `radscribe.inference.search` (default: a beam search of width `beam`).
+    min_confidence : float, optional
+        Refuse a study if the confidence of its caption is lower, from 0 to 1 (default: refuse none).
 
     Raises
     ------
-    UsageError : a beam below 1, more captions than the strategy gives, or a confidence outside 0 to 1.
+    UsageError
+        If `beam` is below 1, `n_best` is not between 1 and the width of the search, or `min_confidence` is
+        not between 0 and 1.
     """
 
     beam: int = 3
@@ -46,16 +53,41 @@ class Options:
     min_confidence: float | None = None
 
     def __post_init__(self) -> None:
-        width = self.search.width
+        if self.strategy is None and self.beam < 1:
+            raise UsageError(f"a beam of {self.beam}", remedy="use a beam of 1 or more")
+        width = self.beam if self.strategy is None else self.strategy.width
         if not 1 <= self.n_best <= width:
             raise UsageError(
-                f"{self.n_best} captions of a search for {width}",
-                remedy="take 1 <= n-best <= beam (or samples)",
+                f"n-best is {self.n_best}, and the search gives {width}",
+                remedy="choose 1 <= n-best <= beam (or number of samples)",
             )
         if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
-            raise UsageError(f"a confidence of at least {self.min_confidence}", remedy="take one from 0 to 1")
+            raise UsageError(
+                f"the minimum confidence is {self.min_confidence}", remedy="choose a value from 0 to 1"
+            )
 
     @property
     def search(self) -> Strategy:
-        """The strategy to search by."""
+        """The search strategy."""
+        from radscribe.inference.search import Beam  # loads numpy, which `--help` does without
+
         return self.strategy or Beam(self.beam)
+
+
+DEFAULTS = CaptionOptions()
+
+
+def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Make the `TypeError` for an unknown keyword name the keyword that was probably meant."""
+    known = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+    @wraps(function)
+    def checked(*arguments: P.args, **keywords: P.kwargs) -> R:
+        for keyword in keywords:
+            if keyword not in known:
+                near = get_close_matches(keyword, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"the keywords are {', '.join(known)}"
+                raise TypeError(f"{function.__name__}() has no keyword {keyword!r}; {hint}")
+        return function(*arguments, **keywords)
+
+    return checked

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from radscribe.imaging.chest_check import ChestCheck, ChestChecker
 from radscribe.imaging.radiograph import Radiograph, View
 from radscribe.imaging.reader import check_pixels, read
 from radscribe.imaging.resize import resize
-from radscribe.inference.inputs import StudyInput
+from radscribe.inference.inputs import FileBytes, StudyInput
 
 LATERAL = "this is a lateral view, which the model has not learned to read"
 
@@ -50,7 +51,7 @@ class Preparer:
         prepared = Prepared(study)
         for image, file in zip(study.images, study.files, strict=True):
             try:
-                radiograph = _read(image) if isinstance(image, Path) else _checked(image)
+                radiograph = _read(image)
             except ImageError as error:
                 prepared.errors[file] = str(error)
                 continue
@@ -78,14 +79,25 @@ class Preparer:
         return LATERAL if check.view == "lateral" and not self._lateral else None
 
 
-def _read(path: Path) -> Radiograph:
-    if path.is_dir():  # one that holds pictures came as its files
+def _read(image: Path | FileBytes | Radiograph) -> Radiograph:
+    if isinstance(image, Radiograph):
+        check_pixels(image.pixels, image.provenance.path or "array")
+        return image
+    if isinstance(image, FileBytes):
+        return _decode(image)
+    if image.is_dir():  # a folder that holds images came as its files
         raise ImageError(
-            "is a folder without images", subject=path, remedy="name DICOM or picture files, or their folder"
+            "is a folder without images", subject=image, remedy="name DICOM or picture files, or their folder"
         )
-    return read(path)
+    return read(image)
 
 
-def _checked(radiograph: Radiograph) -> Radiograph:
-    check_pixels(radiograph.pixels, radiograph.provenance.path or "array")
-    return radiograph
+def _decode(image: FileBytes) -> Radiograph:
+    with TemporaryDirectory(prefix="radscribe-") as folder:
+        path = Path(folder) / "image"
+        path.write_bytes(image.content)
+        try:
+            radiograph = read(path)
+        except ImageError as error:
+            raise ImageError(error.problem, subject=image.name, remedy=error.remedy) from error
+    return replace(radiograph, provenance=replace(radiograph.provenance, path=image.name))

@@ -14,7 +14,7 @@ from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption, Token
 from radscribe.inference.confidence import asserted
 from radscribe.inference.evidence import ImageEvidence
-from radscribe.inference.evidence.write import operating_point, safe_name, shown, write
+from radscribe.inference.evidence.write import safe_name, shown, write
 from tests.inference.evidence.bundles import FINDINGS, picture
 
 
@@ -105,7 +105,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 def test_json_has_the_arrays_of_each_image(attending_bundle: Path) -> None:
     captioner = radscribe.load(attending_bundle)
-    assert operating_point(captioner.spec) == 0.5
+    assert captioner.spec.decoder.operating_point == 0.5
     caption = captioner.caption([picture(1), picture(2, "lateral")], force=True, evidence=True)
     value = json.loads(json.dumps(caption.to_dict()))
     assert [image["file"] for image in value["evidence"]] == ["1.png", "2.png"]

@@ -12,6 +12,7 @@ from radscribe.errors import UsageError
 from radscribe.imaging.resize import resize
 from radscribe.inference.evidence.colours import PROBABILITY, SHARE
 from radscribe.inference.evidence.overlay import draw
+from radscribe.runtime.numeric import sigmoid
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -115,11 +116,6 @@ class ImageEvidence:
             "words": None if self.words is None else [_rows(cells) for cells in self.words],
             "words_from": self.words_from,
         }
-
-
-def sigmoid(logits: Floats) -> Floats:
-    """Probabilities of logits, without overflow."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), dtype=np.float32)
 
 
 def _rows(cells: Floats) -> list[list[float]]:

@@ -11,7 +11,6 @@ from typing import Literal
 
 from PIL import Image
 
-from radscribe.bundle.format import BundleSpec
 from radscribe.data.atomic import replacing
 from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
@@ -28,12 +27,6 @@ HOW: dict[Method | None, str] = {
     "grad-cam": "what speaks for it, by Grad-CAM",
 }
 COMPRESSION = 2  # of zlib: more takes twice as long for the same size, as radiographs are noisy
-
-
-def operating_point(spec: BundleSpec) -> float:
-    """The probability from which on the decoder takes a finding as seen; 0.5 where the bundle names none."""
-    options = spec.training.get("decoder", {}).get("options", {})
-    return float(options.get("operating_point", 0.5))
 
 
 def shown(caption: Caption, point: float, which: Which = "stated") -> list[str]:
