@@ -15,10 +15,10 @@ from pathlib import Path
 
 from benchmarks.iu_encodings.lines import configuration, run_of
 from benchmarks.torch_captions import captions
-from radscribe.data.atomic import replacing
 from radscribe.data.features import FILE, FeatureTable
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
+from radscribe.files import atomic_write
 from radscribe.training.caption_data import side_by_side
 from radscribe.training.decoder_run import load_decoder
 from radscribe.training.evidence import encoder_features
@@ -47,7 +47,7 @@ def caption(data: Path, run: Path) -> None:
                 table = io.StringIO(newline="")
                 csv.writer(table).writerow(("id", "report"))
                 csv.writer(table).writerows(zip((study.id for study in studies), texts, strict=True))
-                with replacing(path) as file:
+                with atomic_write(path) as file:
                     file.write(table.getvalue().encode())
 
 

@@ -1,4 +1,4 @@
-"""Errors that a user reads: one line that names the file, what is wrong with it, and what to do."""
+"""Errors for users: one line with the file, the problem and the remedy."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from os import PathLike
 
 
 class RadscribeError(Exception):
-    """A problem the caller can act on.
+    """A problem that the caller can act on.
 
     Parameters
     ----------
-    problem : what is wrong, without a full stop.
-    subject : the file, study or option that it is about.
-    remedy : what to do about it, without a full stop.
+    problem : str
+        What is wrong, without a full stop.
+    subject : str or path, optional
+        The file, study or option that the problem is about.
+    remedy : str, optional
+        What to do about it, without a full stop.
     """
 
     def __init__(
@@ -36,20 +39,31 @@ class DataError(RadscribeError):
 
 
 class LeakError(DataError):
-    """Patients, studies or images that stand in more than one part of a split."""
+    """Patients, studies or images that are in more than one part of a split."""
 
 
 class BundleError(RadscribeError):
-    """A bundle that is incomplete, altered or of another format."""
+    """A bundle that is incomplete, altered or in another format."""
 
 
 class WeightsError(RadscribeError):
-    """A file of weights that cannot be imported whole."""
+    """A file of weights that cannot be imported completely."""
 
 
 class UsageError(RadscribeError):
-    """An option or argument that makes no sense; the command line exits with 2."""
+    """An option or argument that makes no sense. The command line exits with code 2."""
+
+
+class OutputError(RadscribeError):
+    """A file or folder that cannot be written: a full disk, a missing permission."""
+
+
+class Interrupted(RadscribeError):
+    """Ctrl-C or SIGTERM stopped a command that can continue later. The command line exits with code 130.
+
+    Commands that cannot continue let `KeyboardInterrupt` pass.
+    """
 
 
 class RadscribeWarning(UserWarning):
-    """Something that was done, but not as asked."""
+    """Something was done, but not as asked."""

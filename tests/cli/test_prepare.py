@@ -59,8 +59,8 @@ def test_a_table_becomes_a_manifest_with_a_summary(
 WRONG = [
     (2, ["prepare", "nonsense", "x", "--out", "y"], "no source is called 'nonsense'"),
     (2, ["prepare", "iu-kagle", "x", "--out", "y"], "did you mean iu-kaggle?"),
-    (2, ["prepare", "table", "SRC"], "Missing option '--out'"),
-    (2, ["prepare", "table", "--out", "OUT"], "Missing argument 'SRC'"),
+    (2, ["prepare", "table", "SRC"], "missing option '--out'"),
+    (2, ["prepare", "table", "--out", "OUT"], "missing argument 'SRC'"),
     (2, ["prepare", "table", "SRC", "--out", "OUT", "--set", "image"], "--set image: is not key=value"),
     (2, ["prepare", "table", "SRC", "--out", "OUT", "--fractions", "1,1,1"], "do not sum to 1"),
     (1, ["prepare", "table", "SRC", "--out", "OUT"], "3 of 3 images are missing or unreadable"),

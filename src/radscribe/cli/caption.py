@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from radscribe.cli.options import progress, require_extra
+from radscribe.cli.options import require_extra
+from radscribe.cli.progress import progress
 from radscribe.cli.search import search_options, strategy
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def command(
     point = captioner.spec.decoder.operating_point
     studies = group(paths, together=one_study)
     failed = False
-    with progress(len(studies)) as advance:
+    with progress("captioning", len(studies), "studies") as advance:
         for caption in captioner.stream(
             studies,
             strategy=chosen,

@@ -170,7 +170,7 @@ def _caption(
 
     import numpy as np
 
-    from radscribe.cli.options import progress
+    from radscribe.cli.progress import progress
     from radscribe.errors import DataError
     from radscribe.inference.inputs import StudyInput
     from radscribe.labels import CHESTXRAY14
@@ -185,7 +185,7 @@ def _caption(
     inputs = [StudyInput(study.id, tuple(root / image.path for image in study.images)) for study in studies]
     texts: list[str | None] = []
     probabilities: list[list[float]] = []
-    with progress(len(inputs)) as advance:
+    with progress("captioning", len(inputs), "studies") as advance:
         for caption in captioner.stream(inputs, beam=beam):
             texts.append(caption.text)
             probabilities.append([caption.findings.get(name, math.nan) for name in CHESTXRAY14])

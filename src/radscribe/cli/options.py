@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +79,6 @@ def configuration(
     return load(kind, file, [*settings, *given], base=own if resume and own.is_file() else None)
 
 
-MANY = 4  # studies from which on progress is shown
 EXTRA_MODULES = {
     "train": (
         "torch",
@@ -109,17 +106,3 @@ def require_extra(extra: str) -> None:
         raise RadscribeError(
             f"this command needs {', '.join(missing)}", remedy=f'run: pip install "radscribe[{extra}]"'
         )
-
-
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[], object]]:
-    """A progress bar on standard error, when somebody looks and there is something to wait for."""
-    if total < MANY or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("captioning", total=total)
-        yield lambda: bar.advance(task)

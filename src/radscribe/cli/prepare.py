@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from radscribe.cli.progress import Progress
 
 if TYPE_CHECKING:
     from radscribe.data.prepare import Outcome
@@ -178,8 +178,8 @@ def _prepare(
         Parts(seed, parse_fractions(fractions) if fractions else dict(FRACTIONS)),
         **options,
     )
-    with _progress() as advance:
-        outcome = prepare(request, advance)
+    with Progress() as progress:
+        outcome = prepare(request, progress.tick)
     click.echo(render(outcome), err=True)
 
 
@@ -221,24 +221,3 @@ def render(outcome: Outcome) -> str:
 
 def _some(names: list[str]) -> str:
     return f" ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})"
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int | None], object]]:
-    """A bar a step on standard error, when somebody looks."""
-    if not sys.stderr.isatty():
-        yield lambda step, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks: dict[str, Any] = {}
-
-        def advance(step: str, total: int | None) -> None:
-            if step not in tasks:
-                tasks[step] = progress.add_task(step, total=total)
-            progress.advance(tasks[step])
-
-        yield advance

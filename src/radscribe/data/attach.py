@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.data import features
-from radscribe.data.atomic import replacing
 from radscribe.data.features import FeatureTable
 from radscribe.data.image_names import image_key, study_key
 from radscribe.data.manifest import Manifest
 from radscribe.errors import DataError
+from radscribe.files import atomic_write
 from radscribe.labels import CHESTXRAY14
 
 NAMES = ("name", "image", "names", "path", "file_name")
@@ -147,7 +147,7 @@ def attach(manifest: Manifest, path: Path, out: Path) -> Attached:
             for kind, values in vectors.items()
         },
     )
-    with replacing(out / features.FILE) as file:
+    with atomic_write(out / features.FILE) as file:
         table.save(file)
     return result
 

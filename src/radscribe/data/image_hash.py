@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from radscribe.data.atomic import replacing
-from radscribe.errors import ImageError
+from radscribe.errors import ImageError, OutputError
+from radscribe.files import atomic_write
 
 SAME = 15  # bits that copies of one image differ in at most
 WORDS = 4  # of 64 bits
@@ -125,7 +125,7 @@ def _load(store: Path | None) -> dict[str, tuple[tuple[int, int], Hashes]]:
 def _save(store: Path, paths: Sequence[str], stamps: npt.NDArray[np.int64], hashes: Hashes) -> None:
     readable = stamps[:, 1] != 0
     # A folder that cannot be written to costs time, not the check.
-    with suppress(OSError), replacing(store) as file:
+    with suppress(OutputError), atomic_write(store) as file:
         np.savez(
             file, path=np.array(paths, dtype=str)[readable], stamp=stamps[readable], hash=hashes[readable]
         )

@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
-from radscribe.data.atomic import replacing
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError
+from radscribe.files import atomic_write
 from radscribe.imaging.radiograph import View
 from radscribe.text.report import Report
 
@@ -59,7 +59,7 @@ def export(manifest: Manifest, out: Path) -> tuple[int, int]:
     written = left = 0
     for part, folder in FOLDERS.items():
         (out / folder).mkdir(parents=True, exist_ok=True)
-        with replacing(out / folder / FILE) as file:
+        with atomic_write(out / folder / FILE) as file:
             for study in manifest:
                 if study.split == part:
                     for image in study.images:

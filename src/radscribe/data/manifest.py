@@ -16,10 +16,10 @@ from typing import BinaryIO, overload
 import msgspec
 
 from radscribe.data import records
-from radscribe.data.atomic import replacing
 from radscribe.data.records import VERSION, Header
 from radscribe.data.study import Split, Study
 from radscribe.errors import DataError
+from radscribe.files import atomic_write
 
 __all__ = ["FILE", "VERSION", "Header", "Manifest", "Part", "write"]
 
@@ -230,7 +230,7 @@ def write(path: Path, header: Header, studies: Iterable[Study]) -> int:
                     subject=path,
                     remedy="give --duplicates group, rename or drop",
                 )
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(records.encode_header(header) + b"\n")
             for _, start, length in places:
                 waiting.seek(start)

@@ -12,7 +12,6 @@ import msgspec
 
 from radscribe.data import attach, features, imagefolder, leaks, r2gen, records
 from radscribe.data import manifest as manifest_file
-from radscribe.data.atomic import replacing
 from radscribe.data.attach import Attached
 from radscribe.data.drop_leaks import drop_leaks
 from radscribe.data.exclude import Excluded
@@ -24,6 +23,7 @@ from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Study
 from radscribe.data.summary import Summary
 from radscribe.errors import DataError, UsageError
+from radscribe.files import atomic_write
 
 EXPORTS = ("r2gen", "imagefolder")
 MISSING = "missing.txt"
@@ -297,5 +297,5 @@ def _write_lines(path: Path, lines: Sequence[str]) -> None:
     if not lines:
         path.unlink(missing_ok=True)
         return
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.writelines(f"{line}\n".encode() for line in lines)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from radscribe.data.atomic import replacing
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError
+from radscribe.files import atomic_write
 from radscribe.text.report import Report
 
 FILE = "annotation.json"
@@ -73,7 +73,7 @@ def export(manifest: Manifest, out: Path, section: str = "findings") -> tuple[in
     how many studies were written, and how many were left out: those in no part or without the section.
     """
     left = len(manifest)
-    with replacing(out / FILE) as file:
+    with atomic_write(out / FILE) as file:
         file.write(b"{")
         for place, part in enumerate(PARTS):
             file.write(b", " * (place > 0) + json.dumps(part).encode() + b": [")

@@ -27,9 +27,9 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
-from radscribe.data.atomic import replacing
 from radscribe.data.features import FeatureTable
 from radscribe.errors import DataError
+from radscribe.files import atomic_write
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.models import Encoder
@@ -109,7 +109,7 @@ class FeatureCache:
                 index = self._index()
                 for kind in self.kinds:
                     append(self._array(kind), rows[kind], len(index))
-                with replacing(self.folder / INDEX) as file:
+                with atomic_write(self.folder / INDEX) as file:
                     file.write(json.dumps([*index, *digests]).encode())
 
     def _pixels(self, path: Path) -> Tensor:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import radscribe
-from radscribe.errors import UsageError
+from radscribe.errors import OutputError, UsageError
 from radscribe.inference.caption import Caption, Token
 from radscribe.inference.confidence import asserted
 from radscribe.inference.evidence import ImageEvidence
@@ -99,7 +99,7 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(OutputError, match="is a file, not a folder"):
         write(caption_of("x"), tmp_path / "file", 0.5)
 
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 from PIL import Image
 
-from radscribe.data.atomic import replacing
 from radscribe.errors import UsageError
+from radscribe.files import atomic_write, writing
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import asserted
 from radscribe.inference.disclaimer import DISCLAIMER
@@ -56,27 +56,26 @@ def write(caption: Caption, out: Path, point: float, which: Which = "stated") ->
 
     Raises
     ------
-    UsageError : the folder cannot be written, or is a link.
+    OutputError
+        The folder cannot be written.
+    UsageError
+        The folder is a link.
     """
     folder = out / safe_name(caption.study)
     if folder.is_symlink():
         raise UsageError("is a link, and evidence stays where it was asked for", subject=folder)
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("*.png"):
             old.unlink()
         pictures = []
         for name, about, picture in _pictures(caption, shown(caption, point, which)):
-            with replacing(folder / name) as file:
+            with atomic_write(folder / name) as file:
                 picture.save(file, "PNG", compress_level=COMPRESSION)
             pictures.append({"picture": name, **about})
-        with replacing(folder / ARRAYS) as file:
+        with atomic_write(folder / ARRAYS) as file:
             content = {"disclaimer": DISCLAIMER, **caption.to_dict(), "pictures": pictures}
             file.write(json.dumps(content).encode("ascii") + b"\n")
-    except OSError as error:
-        raise UsageError(
-            f"cannot be written ({error.strerror or error})", subject=folder, remedy="give another folder"
-        ) from error
     return folder
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
-from radscribe.data.atomic import replacing
 from radscribe.errors import RadscribeError, UsageError
+from radscribe.files import atomic_write
 from radscribe.training.config import RunConfig
 from radscribe.training.engine.processes import is_main
 
@@ -61,7 +61,7 @@ class BestAndLast(Checkpoint):
         trainer.save_checkpoint(part)
         if is_main():
             if better:
-                with part.open("rb") as source, replacing(self._out / BEST) as copy:
+                with part.open("rb") as source, atomic_write(self._out / BEST) as copy:
                     shutil.copyfileobj(source, copy)
             part.replace(self._out / LAST)  # at the end: killed before, the epoch is done again
         self._stop(trainer, trainer.current_epoch + 1)

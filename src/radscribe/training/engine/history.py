@@ -13,7 +13,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-from radscribe.data.atomic import replacing
+from radscribe.files import atomic_write
 from radscribe.training.engine.pace import Pace
 from radscribe.training.engine.processes import is_main
 
@@ -67,7 +67,7 @@ class History(Callback):
 def write_rows(rows: list[Row], path: Path) -> None:
     """A CSV of all rows; whoever reads it meanwhile sees the one before or this one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         text = TextIOWrapper(file, encoding="utf-8", newline="")
         table = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
         table.writeheader()
