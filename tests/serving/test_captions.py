@@ -154,7 +154,9 @@ def test_who_hangs_up_on_a_study_that_cannot_be_kept_gives_the_place_back(
         raise OSError("no space left on device")
 
     async def hang_up() -> None:
-        request = asyncio.create_task(accept(service, [], CaptionRequest(CaptionOptions(), "", True), "me"))
+        request = asyncio.create_task(
+            accept(service, [], CaptionRequest(CaptionOptions(), "", True), "me", "here")
+        )
         await asyncio.to_thread(begun.wait, 5)
         request.cancel()
         await asyncio.sleep(0)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from radscribe.serving.problems import Problem
+from radscribe.serving.queue import StudyQueue
 from radscribe.serving.routes import examples
 from radscribe.serving.settings import Limits
 from radscribe.serving.store.database import SILENT
@@ -113,6 +115,30 @@ def test_a_full_queue_says_when_to_come_again(serve: Serve, engine: QuickEngine)
     assert posted(client)["status"] == "done"
 
 
+def test_one_client_leaves_a_quarter_of_the_queue_to_others() -> None:
+    queue = StudyQueue(8)
+    for _ in range(6):
+        queue.reserve("greedy")
+    with pytest.raises(Problem, match="6 studies of yours"):
+        queue.reserve("greedy")
+    queue.reserve("honest")
+    queue.release("greedy")
+    queue.reserve("greedy")
+
+
+@pytest.mark.parametrize("name", ["beam", "other"])
+def test_a_field_that_is_repeated_is_refused(client: TestClient, name: str) -> None:
+    field = f'--xyz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n3\r\n'.encode()
+    assert "twice" in problem(raw(client, field * 2 + b"--xyz--\r\n"), 422)["detail"]
+
+
+def test_many_parts_are_refused(client: TestClient) -> None:
+    fields = b"".join(
+        b'--xyz\r\nContent-Disposition: form-data; name="f%d"\r\n\r\n\r\n' % n for n in range(100)
+    )
+    assert "parts" in problem(raw(client, fields), 413)["detail"]
+
+
 def test_a_disk_that_is_nearly_full_takes_no_study(serve: Serve) -> None:
     client = serve(free_bytes=1 << 62)
     told = problem(post(client, ("a.png", picture())), 507)
@@ -159,6 +185,7 @@ def test_an_error_of_the_server_shows_nothing_of_its_insides(client: TestClient)
     service_of(client).store.read = broken  # type: ignore[assignment,method-assign]
     response = client.get("/v1/captions")
     problem(response, 500)
+    assert "default-src 'self'" in response.headers["content-security-policy"]
     assert "secret" not in response.text
     assert "/srv" not in response.text
 

@@ -13,6 +13,7 @@ from radscribe.errors import UsageError
 
 SHORTEST = 16  # characters of a token
 SESSION_SECONDS = 12 * 3600
+SHARED = frozenset({"local", "token"})  # actors that may be several people
 ANYONE = "local"  # actor where no credentials are required
 
 

@@ -130,9 +130,11 @@ class Intake:
         """
         loop = asyncio.get_running_loop()
         async with self._slots.place(client):
-            return await loop.run_in_executor(self._pool, self._accept, files, requested, actor)
+            return await loop.run_in_executor(self._pool, self._accept, files, requested, actor, client)
 
-    def _accept(self, files: Sequence[UploadedFile], requested: CaptionRequest, actor: str) -> Accepted:
+    def _accept(
+        self, files: Sequence[UploadedFile], requested: CaptionRequest, actor: str, client: str
+    ) -> Accepted:
         folder = self._store.images
         with ExitStack() as held:
             images = [self._clean(n, file, held) for n, file in enumerate(files)]
@@ -142,19 +144,19 @@ class Intake:
             for row, image in zip(rows, images, strict=True):
                 if row.file and image.partial:
                     folder.keep(image.partial, row.file)
-            return self._add(rows, requested, actor)
+            return self._add(rows, requested, actor, client)
 
-    def recaption(self, study: StoredStudy, requested: CaptionRequest, actor: str) -> Accepted:
+    def recaption(self, study: StoredStudy, requested: CaptionRequest, actor: str, client: str) -> Accepted:
         """Queue the stored images of a study as a new study, with other options."""
         rows = [replace(row, n=n) for n, row in enumerate(study.images)]
         with self._store.images.holding(row.file for row in rows if row.file):
-            return self._add(rows, requested, actor)
+            return self._add(rows, requested, actor, client)
 
-    def _add(self, rows: list[ImageRow], requested: CaptionRequest, actor: str) -> Accepted:
+    def _add(self, rows: list[ImageRow], requested: CaptionRequest, actor: str, client: str) -> Accepted:
         study_id, created, options = new_id(), now(), requested.options.encode()
         self._store.write(writes.add_study, study_id, created, requested.study, options, rows, actor).result()
         study = StoredStudy(study_id, created, None, "queued", requested.study, options, 0, None, images=rows)
-        job = self._job(study)
+        job = self._job(study, client)
         self._enqueue(job)
         return Accepted(study, job)
 
@@ -196,7 +198,7 @@ class Intake:
                 self._enqueue(job)
         return len(studies)
 
-    def _job(self, study: StoredStudy) -> Job:
+    def _job(self, study: StoredStudy, client: str = "") -> Job:
         images = {row.name: self._store.images.path(row.file) for row in study.images if row.file}
         return Job(
             study.id,
@@ -205,6 +207,7 @@ class Intake:
             images,
             {row.name: row.error for row in study.images if row.error},
             decode(study.options),
+            client=client,
         )
 
     def _enqueue(self, job: Job) -> None:
@@ -213,7 +216,7 @@ class Intake:
             return
         draft = failed(job, self._bundle, "; ".join(job.errors.values()))
         finished = self._store.write(writes.finish, job.id, draft).result()
-        self._queue.release()
+        self._queue.release(job.client)
         job.done.set_result(Finished(draft, finished))
 
 

@@ -31,6 +31,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "unsupported-media-type": (415, "The body is of another media type"),
     "wrong-host": (421, "The service does not answer to this name"),
     "invalid": (422, "A value makes no sense"),
+    "head-too-large": (431, "The head of the request is too large"),
     "queue-full": (429, "Too many studies are under way"),
     "internal": (500, "The service failed"),
     "not-ready": (503, "The service is not ready"),
@@ -62,18 +63,18 @@ class Problem(Exception):
     ) -> None:
         super().__init__(detail)
         self.kind, self.detail, self.headers, self.members = kind, detail, headers, members
+        self.status, self.title = KINDS[kind]
 
     def response(self) -> Response:
         """The answer."""
-        status, title = KINDS[self.kind]
         body = {
             "type": f"urn:radscribe:problem:{self.kind}",
-            "title": title,
-            "status": status,
+            "title": self.title,
+            "status": self.status,
             "detail": self.detail,
             **self.members,
         }
-        return Response(msgspec.json.encode(body), status, self.headers, MEDIA_TYPE)
+        return Response(msgspec.json.encode(body), self.status, self.headers, MEDIA_TYPE)
 
 
 def storage_full() -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ class Job:
     images : client's name → stored file, in the client's order.
     errors : client's name → why that file was no image.
     alone : captioned apart from others, since the engine died or failed over a batch with it.
+    client : who sent it, and holds a place of the queue.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Job:
     errors: dict[str, str]
     options: CaptionOptions
     alone: bool = False
+    client: str = ""
     done: Future[Finished] = field(default_factory=Future)
 
 
@@ -51,7 +53,9 @@ class StudyQueue:
 
     Parameters
     ----------
-    capacity : studies that are under way at once: uploading, waiting and with the engine.
+    capacity : int
+        Studies under way at a time: uploading, waiting and with the engine. One client takes at most three
+        quarters of them.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -59,6 +63,8 @@ class StudyQueue:
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._held = 0
+        self._held_by: Counter[str] = Counter()
+        self._per_client = capacity - capacity // 4
         self._closed = False
         self._seconds = 0.05  # per study, moving average
 
@@ -70,27 +76,42 @@ class StudyQueue:
         """Places that are taken."""
         return self._held
 
-    def reserve(self, *, beyond: bool = False) -> None:
-        """Take a place, before the upload is read; `beyond` the capacity for what was accepted before.
+    def reserve(self, client: str = "", *, beyond: bool = False) -> None:
+        """Take a place before the upload is read.
+
+        Parameters
+        ----------
+        client : str
+            Who sends the study.
+        beyond : bool
+            Take it beyond the capacity, for a study that was accepted before.
 
         Raises
         ------
-        Problem : 429, with the seconds after which a place is likely to be free.
+        Problem
+            429, with the seconds after which a place is likely to be free.
         """
         with self._changed:
-            if self._held >= self.capacity and not beyond:
-                seconds = max(1, math.ceil(self._held * self._seconds / 2))
+            mine = self._held_by[client]
+            if not beyond and (self._held >= self.capacity or mine >= self._per_client):
+                full = self._held >= self.capacity
+                seconds = max(1, math.ceil((self._held if full else mine) * self._seconds / 2))
+                which = f"{self._held} studies are" if full else f"{mine} studies of yours are"
                 raise Problem(
                     "queue-full",
-                    f"{self._held} studies are under way; try again in {seconds} s.",
+                    f"{which} under way; try again in {seconds} s.",
                     headers={"Retry-After": str(seconds)},
                 )
             self._held += 1
+            self._held_by[client] += 1
 
-    def release(self) -> None:
+    def release(self, client: str = "") -> None:
         """Give a place back."""
         with self._changed:
             self._held -= 1
+            self._held_by[client] -= 1
+            if self._held_by[client] <= 0:
+                del self._held_by[client]
             self._changed.notify_all()
 
     def put(self, job: Job, *, first: bool = False) -> None:

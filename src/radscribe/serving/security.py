@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from radscribe.serving.problems import Problem
 from radscribe.serving.settings import Settings
 
+log = logging.getLogger(__name__)
 COOKIE = "radscribe_session"
 UPLOADS = "/v1/captions"  # has limits of its own
 BODY_BYTES = 200_000
@@ -57,7 +59,23 @@ class Gate:
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception:
+            log.exception(
+                "a request failed: %s %s", scope["method"], getattr(scope.get("route"), "path", "?")
+            )
+            if started:  # nothing can be said any more; the connection is closed
+                raise
+            detail = "This should not have happened; the service's log says more. Try again, or report it."
+            await Problem("internal", detail).response()(scope, receive, send)
 
     def _check_host(self, headers: Headers) -> None:
         host = headers.get("host", "")

@@ -27,6 +27,40 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What a connection may cost before a request is understood.
+
+    Parameters
+    ----------
+    connections : int
+        Open at a time; a further one replaces the oldest idle one.
+    per_client : int
+        Open at a time from one address other than this machine's.
+    head_bytes : int
+        Of the request line and the headers; else 431.
+    head_seconds : float
+        From the connection, or the last answer, to the end of the next head.
+    idle_seconds : int
+        An idle connection is kept open after an answer.
+    rate : int
+        Bytes per second of a body at least, over each `rate_seconds`; else 408.
+    rate_seconds : float
+        Interval over which the rate is measured.
+    write_seconds : float
+        A client that reads nothing of its answer for so long is cut off.
+    """
+
+    connections: int = 1000
+    per_client: int = 128
+    head_bytes: int = 1 << 16
+    head_seconds: float = 10.0
+    idle_seconds: int = 5
+    rate: int = 8 << 10
+    rate_seconds: float = 10.0
+    write_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How to serve.
 
@@ -66,6 +100,7 @@ class Settings:
     intake_processes: int = 3
     intake_seconds: float = 20.0
     limits: Limits = field(default_factory=Limits)
+    connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     def __post_init__(self) -> None:
         # A further name is one by which a proxy on this machine is reached by others.

@@ -113,6 +113,7 @@ class _Reading:
         self._field: bytearray | None = None
         self._name = ""
         self._whole = False
+        self._parts = 0
         self._parser = MultipartParser(
             boundary,
             {
@@ -139,6 +140,9 @@ class _Reading:
 
     def _begin(self) -> None:
         self._headers = {}
+        self._parts += 1
+        if self._parts > self._limits.files + FIELDS:
+            raise Problem("too-large", f"A request may have {self._limits.files + FIELDS} parts; send fewer.")
 
     def _on_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -164,8 +168,8 @@ class _Reading:
                 )
             name = shown_name(options[b"filename"].decode("utf-8", "replace"))
             self.form.files.append(UploadedFile(name, SpooledTemporaryFile(IN_MEMORY)))  # noqa: SIM115
-        elif len(self.form.fields) == FIELDS:
-            raise Problem("malformed", f"There are more than {FIELDS} fields.")
+        elif self._name in self.form.fields:
+            raise Problem("invalid", "A field is given twice; give it once.")
         else:
             self._field = bytearray()
 

@@ -139,7 +139,7 @@ class CaptionWorker:
             again.daemon = True
             again.start()
             return
-        self._queue.release()
+        self._queue.release(job.client)
         if error is None:
             self._metrics.captioned(draft.status)
             job.done.set_result(Finished(draft, written.result()))

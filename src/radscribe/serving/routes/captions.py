@@ -15,7 +15,16 @@ from radscribe.serving.intake import Accepted
 from radscribe.serving.options import FIELDS, CaptionRequest, one_line, parse
 from radscribe.serving.problems import Problem, storage_full
 from radscribe.serving.routes import schemas
-from radscribe.serving.routes.common import Actor, Json, Serving, StudyId, find, find_present, problems
+from radscribe.serving.routes.common import (
+    Actor,
+    Client,
+    Json,
+    Serving,
+    StudyId,
+    find,
+    find_present,
+    problems,
+)
 from radscribe.serving.service import Service
 from radscribe.serving.settings import MAX_BEAM
 from radscribe.serving.store import reads
@@ -72,11 +81,11 @@ TAKING: dict[int | str, dict[str, Any]] = {
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM_SCHEMA}}}
     },
 )
-async def post(request: Request, service: Serving, actor: Actor) -> Response:
+async def post(request: Request, service: Serving, actor: Actor, client: Client) -> Response:
     """Several files are one study. What is refused or cannot be read is told in the answer, with status 200:
     the request was understood, and the study is kept with the reason."""
     check_open(service)
-    service.queue.reserve()
+    service.queue.reserve(client)
     handed_over = False
     try:
         form = await read_form(request, service.settings.limits)
@@ -85,12 +94,12 @@ async def post(request: Request, service: Serving, actor: Actor) -> Response:
             if not form.files:
                 raise Problem("invalid", "There is no file; send one or more as `files`.")
             handed_over = True
-            accepted = await accept(service, form.files, requested, actor)
+            accepted = await accept(service, form.files, requested, actor, client)
         finally:
             form.close()
     finally:
         if not handed_over:
-            service.queue.release()
+            service.queue.release(client)
     return await answer(service, accepted, requested)
 
 
@@ -105,20 +114,20 @@ def check_open(service: Service) -> None:
 
 
 async def accept(
-    service: Service, files: list[UploadedFile], requested: CaptionRequest, actor: str
+    service: Service, files: list[UploadedFile], requested: CaptionRequest, actor: str, client: str
 ) -> Accepted:
     """Have a study accepted even if its client hangs up meanwhile; its place is given back on failure."""
-    task = asyncio.ensure_future(service.intake.accept(files, requested, actor))
-    task.add_done_callback(partial(_release_on_failure, service))
+    task = asyncio.ensure_future(service.intake.accept(files, requested, actor, client))
+    task.add_done_callback(partial(_release_on_failure, service, client))
     try:
         return await asyncio.shield(task)
     finally:
         await asyncio.wait([task])  # it reads files that the caller closes
 
 
-def _release_on_failure(service: Service, task: asyncio.Future[Accepted]) -> None:
+def _release_on_failure(service: Service, client: str, task: asyncio.Future[Accepted]) -> None:
     if task.cancelled() or task.exception():
-        service.queue.release()
+        service.queue.release(client)
 
 
 async def answer(service: Service, accepted: Accepted, requested: CaptionRequest) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from fastapi import Depends, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from radscribe.serving.credentials import SHARED
 from radscribe.serving.problems import KINDS, Problem
 from radscribe.serving.service import Service
 from radscribe.serving.store import reads
@@ -30,8 +32,22 @@ async def _actor(request: Request) -> str:
     return actor
 
 
+async def _client(request: Request) -> str:
+    """Whose share of the queue a request takes: the user's, else the address's (of IPv6 the network's)."""
+    actor: str = request.scope["actor"]
+    if actor not in SHARED:
+        return f"user {actor}"
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
+
+
 Serving = Annotated[Service, Depends(_service)]
 Actor = Annotated[str, Depends(_actor)]
+Client = Annotated[str, Depends(_client)]
 
 
 class Json(Response):

@@ -17,7 +17,7 @@ from radscribe.serving.options import parse
 from radscribe.serving.problems import Problem
 from radscribe.serving.routes import schemas
 from radscribe.serving.routes.captions import OPTIONS_SCHEMA, TAKING, accept, answer, check_open
-from radscribe.serving.routes.common import Actor, Json, Serving, problems
+from radscribe.serving.routes.common import Actor, Client, Json, Serving, problems
 from radscribe.serving.upload import UploadedFile
 
 
@@ -95,18 +95,18 @@ def list_examples() -> Response:
     responses={**TAKING, **problems("not-found", "invalid", "queue-full", "storage-full", "cross-origin")},
     openapi_extra={"parameters": QUERY},
 )
-async def post(name: Name, request: Request, service: Serving, actor: Actor) -> Response:
+async def post(name: Name, request: Request, service: Serving, actor: Actor, client: Client) -> Response:
     """As if its images had been uploaded; options stand in the query."""
     example = _find(name)
     requested = parse({"study": f"Example: {example.title}", **request.query_params})
     check_open(service)
-    service.queue.reserve()
+    service.queue.reserve(client)
     try:
         files = await run_in_threadpool(uploaded, example)
     except BaseException:
-        service.queue.release()
+        service.queue.release(client)
         raise
-    return await answer(service, await accept(service, files, requested, actor), requested)
+    return await answer(service, await accept(service, files, requested, actor, client), requested)
 
 
 @router.get(
