@@ -37,7 +37,7 @@ def test_nothing_is_found_where_nothing_leaks(clean: list[Study], manifest_of: W
     same_part = study("s9", "train", "p0", "s0.png")  # a patient may have many studies, all in one part
     no_part = study("s10", None, "p1", "s1.png")
     report = check_leaks(manifest_of(*clean, same_part, no_part))
-    assert (report.leaks, report.images, report.unread) == ((), 10, 0)
+    assert (report.leaks, report.images, report.unreadable) == ((), 10, 0)
     report.require_none()
 
 
@@ -82,7 +82,7 @@ def test_an_image_that_is_named_in_two_parts_is_found_without_its_file(manifest_
     manifest = manifest_of(study("a", "train", "p", "x.png"), study("b", "val", "q", "x.png"))
     report = check_leaks(manifest)
     assert [str(leak) for leak in report.leaks] == ["image x.png: train a, val b"]
-    assert (report.images, report.unread) == (0, 2)
+    assert (report.images, report.unreadable) == (0, 2)
     assert check_leaks(manifest, images=False).leaks == report.leaks
 
 
@@ -108,7 +108,7 @@ def test_missing_images_are_counted_and_not_an_error(
 ) -> None:
     (tmp_path / "s4.png").unlink()
     report = check_leaks(manifest_of(*clean))
-    assert (report.leaks, report.images, report.unread) == ((), 8, 1)
+    assert (report.leaks, report.images, report.unreadable) == ((), 8, 1)
 
 
 def test_an_error_lists_the_first_and_counts_the_rest(manifest_of: Write) -> None:

@@ -12,7 +12,10 @@ import pytest
 
 from radscribe.data.manifest import Manifest
 from radscribe.data.prepare import Outcome
+from radscribe.data.sources.table_reader import view_of
 from radscribe.errors import DataError, RadscribeError, UsageError
+from radscribe.labels import CHESTXRAY14
+from radscribe.text.report import Report
 
 Picture = Callable[..., Path]
 Prepare = Callable[..., Outcome]
@@ -170,12 +173,10 @@ def test_absolute_paths_inside_the_folder_become_relative(folder: Path, run: Pre
 
 
 WRONG = {
-    "outside": ("image,text\npics/one,x\n/etc/passwd,x\n", {}, "line 3: image /etc/passwd is not in"),
-    "upwards": ("image,text\npics/../../x.png,x\n", {}, "line 2: image pics/../../x.png is not in"),
     "empty": ("image,text\npics/one,x\n,x\n", {}, "line 3: column 'image' is empty"),
-    "part": ("image,part\npics/one,dev2\n", {"split": "part"}, "line 2: 'dev2' is no part"),
+    "part": ("image,part\npics/one,dev2\n", {"split": "part"}, "line 2: 'dev2' is not a part"),
     "label": ("image,Mass\npics/one,maybe\n", {"labels": "Mass"}, "line 2: label Mass is 'maybe'"),
-    "twice": ("image,text\npics/one,x\npics/one,y\n", {}, "two studies have the id 'pics/one'"),
+    "twice": ("image,text\npics/one,x\npics/one,y\n", {}, "line 3: study 'pics/one' is also in line 2"),
     "moves": (
         "image,s,part\npics/one,1,train\npics/two.png,1,test\n",
         {"study": "s", "split": "part"},
@@ -200,7 +201,7 @@ def test_the_row_that_is_wrong_is_named(folder: Path, run: Prepare, name: str, t
         ({"image": "picture"}, "has no column 'picture', only file, words; check --set"),
         ({}, r"which column is the image\? There are file, words; give --set image=COLUMN"),
         ({"section": "summary"}, "Invalid enum value 'summary'"),
-        ({"imagge": "file"}, "unknown field `imagge`; the keys of this source are: image, text"),
+        ({"imagge": "file"}, "unknown field `imagge`; the keys of this source are: images, image, text"),
     ],
 )
 def test_settings_that_make_no_sense(
@@ -218,10 +219,10 @@ def test_settings_that_make_no_sense(
         ("t.csv", b"image,text\n", "holds no study"),
         ("t.csv", b"image,text\npics/one,\xff\xfe\n", "is not utf-8-sig text near line"),
         ("t.jsonl", b'{"image": "pics/one"}\n{"image": \n', "line 2: Expecting value"),
-        ("t.jsonl", b"[1]\n", "line 1: is no JSON object"),
-        ("t.jsonl", b'{"image": {"bytes": "x"}}\n', "line 1: column 'image' holds no text"),
+        ("t.jsonl", b"[1]\n", "entry 1 is not a JSON object"),
+        ("t.jsonl", b'{"image": {"bytes": "x"}}\n', "line 1: column 'image' does not hold text"),
         ("t.csv.gz", b"no gzip", "cannot be read"),
-        ("t.xlsx", b"PK", "is no folder with one table"),
+        ("t.xlsx", b"PK", "is not a folder with one table"),
     ],
 )
 def test_tables_that_cannot_be_read(
@@ -257,3 +258,233 @@ def test_a_dot_in_a_folders_name_is_no_suffix(folder: Path, run: Prepare) -> Non
     (folder / "t.csv").write_text("image,text\npics.v2/one,x\npics.v2/two,y\n")
     manifest = Manifest(run("table", folder).manifest)
     assert [study.id for study in manifest] == ["pics.v2/one", "pics.v2/two"]
+
+
+MISSING = ["", "NaN", "nan", "None", "NA", "N/A", "null", "<NA>", " na ", "#N/A"]
+
+
+@pytest.mark.parametrize("word", MISSING)
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "json", "parquet"])
+def test_missing_values_in_every_column_and_format(folder: Path, run: Prepare, word: str, kind: str) -> None:
+    rows = [
+        {"image": "pics/one", **dict.fromkeys(("text", "who", "Mass", "found", "how", "part"), word)},
+        {"image": "pics/two", "text": "Clear.", "who": "p", "Mass": "1", "found": "Edema", "how": "PA",
+         "part": "val"},
+    ]  # fmt: skip
+    path = folder / f"t.{kind}"
+    if kind == "csv":
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    elif kind == "parquet":
+        arrow = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow, which is not installed")
+        pytest.importorskip("pyarrow.parquet").write_table(arrow.Table.from_pylist(rows), path)
+    else:
+        lines = [json.dumps(row) for row in rows]
+        path.write_text("\n".join(lines) if kind == "jsonl" else f"[{','.join(lines)}]")
+    settings = {"patient": "who", "labels": "Mass", "findings": "found", "view": "how", "split": "part"}
+    one, two = Manifest(run("table", folder, settings=settings).manifest)
+    assert (one.patient_id, one.report, one.labels, one.split) == (None, None, {}, None)
+    assert one.images[0].view == "unknown"
+    assert (two.patient_id, two.labels["Mass"], two.labels["Edema"], two.split) == ("p", 1.0, 1.0, "val")
+
+
+def test_not_a_number_of_json_and_parquet(folder: Path, run: Prepare) -> None:
+    (folder / "t.jsonl").write_text('{"image": "pics/one", "who": NaN, "Mass": NaN, "text": NaN}\n')
+    study = Manifest(run("table", folder, settings={"patient": "who", "labels": "Mass"}).manifest)[0]
+    assert (study.patient_id, study.labels, study.report) == (None, {}, None)
+
+
+def test_an_image_that_is_missing_in_the_table_is_named(folder: Path, run: Prepare) -> None:
+    (folder / "t.csv").write_text("image,text\npics/one,x\nNaN,x\n")
+    with pytest.raises(DataError, match="line 3: column 'image' is empty"):
+        run("table", folder)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '[{"image": "pics/one", "text": "A."}, {"image": "pics/two", "text": "B."}]',
+        '{"data": [{"image": "pics/one", "text": "A."}, {"image": "pics/two", "text": "B."}]}',
+        '{"image": {"0": "pics/one", "1": "pics/two"}, "text": {"0": "A.", "1": "B."}}',
+        '[\n  {"image": "pics/one", "text": "A."},\n  {"image": "pics/two", "text": "B."}\n]\n',
+        '{\n "data": [\n  {"image": "pics/one", "text": "A."},\n  {"image": "pics/two", "text": "B."}]}\n',
+    ],
+)
+def test_whole_json_documents(folder: Path, run: Prepare, document: str) -> None:
+    (folder / "t.json").write_text(document)
+    studies = list(Manifest(run("table", folder).manifest))
+    assert [study.report and study.report.findings for study in studies] == ["A.", "B."]
+
+
+LISTS = [
+    ("cardiomegaly|effusion", {"Cardiomegaly", "Effusion"}),
+    ("Cardiomegaly;Effusion", {"Cardiomegaly", "Effusion"}),
+    ("Cardiomegaly, Pleural Effusion", {"Cardiomegaly", "Effusion"}),
+    ("['cardiomegaly', 'pleural effusion']", {"Cardiomegaly", "Effusion"}),
+    ('["Cardiomegaly", "Effusion"]', {"Cardiomegaly", "Effusion"}),
+    ("{'Cardiomegaly': 1, 'Effusion': 1, 'Mass': 0}", {"Cardiomegaly", "Effusion"}),
+    ("[cardiomegaly, pleural effusion]", {"Cardiomegaly", "Effusion"}),
+    ("CARDIOMEGALY | PLEURAL_EFFUSION |", {"Cardiomegaly", "Effusion"}),
+    ("cardiomegalia, derrame pleural", {"Cardiomegaly", "Effusion"}),
+    ("['neumonía', 'nódulo']", {"Pneumonia", "Nodule"}),
+    ("Pleural Thickening", {"Pleural_Thickening"}),
+    ("pleural-thickening", {"Pleural_Thickening"}),
+    ("No Finding", set()),
+    ("['normal']", set()),
+    ("['normal', 'unchanged']", set()),
+    ("['laminar atelectasis', 'unchanged']", {"Atelectasis"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "present"), LISTS)
+def test_lists_of_findings_in_any_notation(folder: Path, run: Prepare, cell: str, present: set[str]) -> None:
+    with (folder / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("image", "found"), ("pics/one", cell)])
+    labels = Manifest(run("table", folder, settings={"findings": "found"}).manifest)[0].labels
+    assert {name for name, value in labels.items() if value} == present
+    assert set(labels) == set(CHESTXRAY14)
+    unknown = {"findings": "found", "unnamed": "unknown"}
+    assert set(Manifest(run("table", folder, settings=unknown).manifest)[0].labels) == present
+
+
+def test_what_a_name_may_mean_is_unknown_and_not_absent(folder: Path, run: Prepare) -> None:
+    cell = "['costophrenic angle blunting', 'aortic elongation']"
+    (folder / "t.jsonl").write_text(json.dumps({"image": "pics/one", "found": cell}) + "\n")
+    labels = Manifest(run("table", folder, settings={"findings": "found"}).manifest)[0].labels
+    assert (labels["Effusion"], labels["Aortic_elongation"], labels["Mass"]) == (None, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("cell", ["[]", "exclude", "['exclude']", "unchanged"])
+def test_lists_that_say_nothing_give_no_labels(folder: Path, run: Prepare, cell: str) -> None:
+    (folder / "t.csv").write_text(f'image,found\npics/one,"{cell}"\n')
+    assert Manifest(run("table", folder, settings={"findings": "found"}).manifest)[0].labels == {}
+
+
+def test_an_unknown_finding_is_never_all_absent(folder: Path, run: Prepare, tmp_path: Path) -> None:
+    (folder / "t.csv").write_text(
+        "image,found\npics/one,efusion|Mass\npics/two,xyzzy\npics/sub/three,xyzzy\n"
+    )
+    with pytest.raises(DataError) as caught:
+        run("table", folder, settings={"findings": "found"})
+    message = str(caught.value)
+    assert "'xyzzy' in line 3, 2 times" in message
+    assert "'efusion' (did you mean Effusion?) in line 2" in message
+    assert "--set unknown=keep" in message
+    assert not (tmp_path / "out").exists()
+    outcome = run("table", folder, settings={"findings": "found", "unknown": "keep"})
+    one = Manifest(outcome.manifest)[0]
+    assert {name for name, value in one.labels.items() if value} == {"Efusion", "Mass"}
+    assert "kept unknown finding names: 'xyzzy' in line 3, 2 times" in outcome.notes[0]
+
+
+def test_columns_of_labels_by_other_names_and_values(folder: Path, run: Prepare) -> None:
+    (folder / "t.csv").write_text("image,Pleural Effusion,Lung Opacity,Own\npics/one,yes,No,-1.0\n")
+    settings = {"labels": "Pleural Effusion, Lung Opacity,Own"}
+    labels = Manifest(run("table", folder, settings=settings).manifest)[0].labels
+    assert labels == {"Effusion": 1.0, "Opacity": 0.0, "Own": None}
+
+
+def chexpert(folder: Path, picture: Picture, beside: bool) -> Path:
+    """Four patients of CheXpert; the table lies beside or in the folder that its paths name."""
+    rows = ["Path,Sex,Frontal/Lateral,AP/PA,Cardiomegaly,Pleural Effusion"]
+    for patient in range(1, 5):
+        for study, name, way in (
+            (1, "view1_frontal", "AP"),
+            (1, "view2_lateral", ""),
+            (2, "view1_frontal", "PA"),
+        ):
+            path = f"CheXpert-v1.0-small/train/patient{patient:05}/study{study}/{name}.jpg"
+            picture(folder / path, patient * 10 + study)
+            rows.append(f"{path},Male,{'Lateral' if 'lateral' in name else 'Frontal'},{way},1.0,")
+    table = folder / ("train.csv" if beside else "CheXpert-v1.0-small/train.csv")
+    table.write_text("\n".join(rows) + "\n")
+    return table
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_chexpert_patients_and_studies_come_from_the_path(
+    tmp_path: Path, run: Prepare, picture: Picture, beside: bool
+) -> None:
+    table = chexpert(tmp_path / "dl", picture, beside)
+    outcome = run("table", table, settings={"labels": "Cardiomegaly,Pleural Effusion"})
+    studies = list(Manifest(outcome.manifest))
+    assert len(studies) == 8
+    assert {study.patient_id for study in studies} == {f"patient{n:05}" for n in range(1, 5)}
+    assert studies[0].id == "patient00001/study1"
+    assert [image.view for image in studies[0].images] == ["AP", "lateral"]
+    assert studies[1].images[0].view == "PA"
+    assert studies[0].labels == {"Cardiomegaly": 1.0}
+    assert len({(study.patient_id, study.split) for study in studies}) == 4
+    assert outcome.notes == ["train.csv: patients and studies were read from the image paths"]
+    assert outcome.leaks is not None
+    assert outcome.leaks.patients == 4
+
+
+def test_a_column_that_is_called_patient_is_taken(folder: Path, run: Prepare) -> None:
+    (folder / "t.csv").write_text("image,PatientID\npics/one,7\npics/two,7\n")
+    outcome = run("table", folder)
+    assert [study.patient_id for study in Manifest(outcome.manifest)] == ["7", "7"]
+    assert outcome.notes == ["t.csv: patients are those of column PatientID"]
+
+
+def test_images_outside_the_tables_folder(
+    folder: Path, run: Prepare, tmp_path: Path, picture: Picture
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    picture(elsewhere / "deep" / "x.jpg", 9)
+    picture(elsewhere / "y.jpg", 8)
+    (folder / "t.csv").write_text(f"image,text\n{elsewhere}/deep/x.jpg,A.\n../elsewhere/y.png,B.\n")
+    manifest = Manifest(run("table", folder).manifest)
+    found = {file.resolve() for study in manifest for file in study.files}
+    assert found == {elsewhere / "deep" / "x.jpg", elsewhere / "y.jpg"}
+    (folder / "t.csv").write_text("image,text\nx.png,A.\n")
+    for given in (elsewhere, elsewhere / "deep"):
+        manifest = Manifest(run("table", folder, settings={"images": str(given)}).manifest)
+        assert manifest.root.resolve() == given
+        assert manifest[0].files[0].resolve() == elsewhere / "deep" / "x.jpg"
+        assert not manifest[0].images[0].path.startswith("/")
+
+
+def test_absolute_paths_of_another_machine_are_found_by_name(
+    folder: Path, run: Prepare, tmp_path: Path
+) -> None:
+    (folder / "t.csv").write_text("image\n/home/else/x/one.png\nC:\\data\\two.png\n")
+    studies = list(Manifest(run("table", folder, settings={"images": "pics"}).manifest))
+    assert sorted(study.images[0].path for study in studies) == ["pics/one.jpeg", "pics/two.png"]
+
+
+def test_duplicate_ids_by_option(folder: Path, run: Prepare) -> None:
+    (folder / "t.csv").write_text("image,text\npics/one,A.\npics/one,B.\npics/two,C.\n")
+    with pytest.raises(
+        DataError, match="line 3: study 'pics/one' is also in line 2; give --duplicates group"
+    ):
+        run("table", folder)
+    for how, ids, note in (
+        ("group", ["pics/one", "pics/two"], "1 studies were joined"),
+        ("drop", ["pics/one", "pics/two"], "1 studies with the id of an earlier one were left out"),
+        ("rename", ["pics/one", "pics/one-2", "pics/two"], "1 studies with the id of an earlier one got"),
+    ):
+        outcome = run("table", folder, duplicates=how)
+        assert [study.id for study in Manifest(outcome.manifest)] == ids
+        assert outcome.notes[0].startswith(note)
+
+
+def test_sections_in_columns_of_their_own_and_reports_with_headings(folder: Path, run: Prepare) -> None:
+    (folder / "t.csv").write_text("image,findings,impression,indication\npics/one,Clear.,Normal.,Cough.\n")
+    report = Manifest(run("table", folder).manifest)[0].report
+    assert report == Report("Cough.", "", "Clear.", "Normal.")
+    (folder / "t.csv").write_text("image,report\npics/one,FINDINGS: Clear. IMPRESSION: Normal.\n")
+    report = Manifest(run("table", folder, settings={"section": "report"}).manifest)[0].report
+    assert report is not None
+    assert (report.findings, report.impression) == ("Clear.", "Normal.")
+
+
+@pytest.mark.parametrize(
+    ("words", "view"),
+    [("PA", "PA"), ("AP Supine", "AP"), ("AP_horizontal", "AP"), ("L", "lateral"), ("LL", "lateral"),
+     ("Lateral", "lateral"), ("frontal", "frontal"), ("COSTAL", "unknown"), ("PA/LAT", "unknown")],
+)  # fmt: skip
+def test_words_for_views(words: str, view: str) -> None:
+    assert view_of(words) == view

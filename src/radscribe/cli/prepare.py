@@ -11,6 +11,7 @@ import click
 from radscribe.cli.progress import Progress
 
 if TYPE_CHECKING:
+    from radscribe.data.leaks import LeakReport
     from radscribe.data.prepare import Outcome
 
 SHOWN = 3  # names of a list that is too long for the screen
@@ -37,6 +38,13 @@ OPTIONS: list[Callable[[Any], Any]] = [
         "--drop-missing",
         is_flag=True,
         help="Leave out missing images, and studies that have no other image.",
+    ),
+    click.option(
+        "--duplicates",
+        type=click.Choice(["error", "group", "rename", "drop"]),
+        default="error",
+        show_default=True,
+        help="What to do with studies that share an id: group their images, rename or drop the later ones.",
     ),
     click.option(
         "--seed",
@@ -212,11 +220,25 @@ def render(outcome: Outcome) -> str:
     if outcome.dropped:
         lines.append(f"leaks: {outcome.dropped:,} taken out of training or validation")
     if outcome.leaks is not None:
-        compared = f", {outcome.leaks.images:,} images compared" if outcome.leaks.images else ""
-        unread = f" ({outcome.leaks.unread:,} missing or unreadable)" if outcome.leaks.unread else ""
-        lines.append(f"leak check: no overlap{compared}{unread}")
+        lines.append(f"leak check: {_compared(outcome.leaks)}")
     lines.append(f"wrote {outcome.manifest}")
     return "\n".join(lines)
+
+
+def _compared(report: LeakReport) -> str:
+    """What the leak check looked at; a check of patients that had none says so."""
+    things = ["studies"]
+    if report.patients:
+        things.insert(0, f"{report.patients:,} patients")
+    if report.images:
+        things.append(f"{report.images:,} images by content")
+    text = f"no overlap of {', '.join(things[:-1])}{' and ' * (len(things) > 1)}{things[-1]}"
+    if report.unreadable:
+        text += f" ({report.unreadable:,} images are missing or unreadable)"
+    if report.without_patient:
+        who = f"{report.without_patient:,} studies have no patient id"
+        text += f"; PATIENTS WERE NOT COMPARED: {who}" if not report.patients else f"; {who}"
+    return text
 
 
 def _some(names: list[str]) -> str:

@@ -73,7 +73,7 @@ class ImageFiles:
         """Every image below `root` by key; None for a key that several folders have."""
         if self._anywhere is None:
             self._anywhere = {}
-            for path in _walk(self.root):
+            for path in image_paths(self.root):
                 key = image_key(path)
                 self._anywhere[key] = None if key in self._anywhere else path
         return self._anywhere
@@ -148,12 +148,13 @@ def _join(folder: str, name: str) -> str:
     return name if folder == "." else f"{folder}/{name}"
 
 
-def _walk(root: Path) -> Iterator[str]:
+def image_paths(root: Path) -> Iterator[str]:
+    """Paths of all image files below a folder, by their suffix."""
     for folder, folders, files in os.walk(root, followlinks=True):
         folders.sort()
         below = Path(folder).relative_to(root).as_posix()
         for name in sorted(files):
-            if name.lower().endswith(SUFFIXES):
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 yield _join(below, name)
 
 

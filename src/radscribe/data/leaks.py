@@ -53,12 +53,30 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class LeakReport:
-    """What a leak check found and how far it looked."""
+    """What a leak check found, and how far it could look.
+
+    Parameters
+    ----------
+    manifest : Path
+        The manifest that was checked.
+    leaks : tuple of Leak
+        What is in several parts.
+    images : int
+        Images whose content was compared.
+    unreadable : int
+        Images whose content was to be compared and that are missing or unreadable.
+    patients : int
+        Patients that were compared.
+    without_patient : int
+        Studies in a part that have no patient id: for them, patients cannot be compared.
+    """
 
     manifest: Path
     leaks: tuple[Leak, ...]
-    images: int = 0  # compared by content
-    unread: int = 0  # of the manifest's images, missing or not readable
+    images: int = 0
+    unreadable: int = 0
+    patients: int = 0
+    without_patient: int = 0
 
     def of(self, kind: str) -> list[Leak]:
         """The leaks of one kind."""
@@ -124,17 +142,20 @@ def check_leaks(
     DataError : a line breaks a rule of the manifest, or two lines of one part share an id.
     """
     occurrences = {kind: _Occurrences() for kind, _ in KINDS}
+    without_patient = 0
     for study in manifest:
         if study.split is None:
             continue
+        without_patient += study.patient_id is None
         part = PARTS.index(study.split)
         for kind, keys in KINDS:
             for key in keys(study):
                 occurrences[kind].add(key, part)
     _require_distinct_ids(manifest, occurrences["study"])
+    patients = len(set(occurrences["patient"].keys))
     leaks = list(_named(manifest, {kind: found.crossing() for kind, found in occurrences.items()}))
     if not images:
-        return LeakReport(manifest.path, tuple(leaks))
+        return LeakReport(manifest.path, tuple(leaks), 0, 0, patients, without_patient)
     paths, owners, parts = _images(manifest)
     store = manifest.path.parent / image_hash.FILE
     hashes, readable = image_hash.image_hashes(manifest.root, paths, store, advance)
@@ -146,7 +167,8 @@ def check_leaks(
             continue  # told already, by its path
         where = tuple(Place(PARTS[parts[k]], manifest[owners[k]].id, paths[k]) for k in (i, j))
         leaks.append(Leak("image", paths[i], where))
-    return LeakReport(manifest.path, tuple(leaks), len(places), len(paths) - len(places))
+    unreadable = len(paths) - len(places)
+    return LeakReport(manifest.path, tuple(leaks), len(places), unreadable, patients, without_patient)
 
 
 def _named(manifest: Manifest, crossing: dict[str, frozenset[int]]) -> Iterator[Leak]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from radscribe.data import attach, features, imagefolder, leaks, r2gen, records
+from radscribe.data import attach, duplicates, features, imagefolder, leaks, r2gen, records
 from radscribe.data import manifest as manifest_file
 from radscribe.data.attach import Attached
 from radscribe.data.drop_leaks import drop_leaks
+from radscribe.data.duplicates import Duplicates
 from radscribe.data.exclude import Excluded
 from radscribe.data.image_files import ImageFiles, image_size
 from radscribe.data.manifest import VERSION, Header, Manifest
@@ -53,6 +54,8 @@ class Request:
         Leave out missing images, and studies that have no other image.
     exclude : Path, optional
         A text file with ids of studies or patients to leave out.
+    duplicates : {"error", "group", "rename", "drop"}
+        What to do with studies that share an id.
     features : Path, optional
         A `.npz` file with features to attach.
     check : bool
@@ -71,6 +74,7 @@ class Request:
     allow_missing: bool = False
     drop_missing: bool = False
     exclude: Path | None = None
+    duplicates: Duplicates = "error"
     features: Path | None = None
     check: bool = False
     drop_leaks: bool = False
@@ -146,7 +150,7 @@ def prepare(request: Request, advance: Advance = lambda step, total: None) -> Ou
     created = not request.out.exists()
     request.out.mkdir(parents=True, exist_ok=True)
     try:
-        job = Job(request.src or request.out, request.out, request.parts)
+        job = Job(request.src or request.out, request.out, request.parts, request.duplicates)
         return _write(request, source.collect(job, settings), advance)
     finally:
         if created and not any(request.out.iterdir()):
@@ -164,7 +168,7 @@ def _write(request: Request, collection: Collection, advance: Advance) -> Outcom
 
     def studies() -> Iterator[Study]:
         total = 0
-        for study in collection.studies:
+        for study in duplicates.resolve(collection.studies, request.duplicates, collection.notes):
             advance("reading studies", collection.total)
             if excluded is not None and study in excluded:
                 continue

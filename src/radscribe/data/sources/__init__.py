@@ -19,6 +19,7 @@ SOURCES: Registry[Source] = Registry(
         "mimic-cxr": "radscribe.data.sources.mimic_cxr:SOURCE",
         "covid-chestxray": "radscribe.data.sources.covid_chestxray:SOURCE",
         "table": "radscribe.data.sources.table:SOURCE",
+        "folder": "radscribe.data.sources.folder:SOURCE",
         "imagefolder": "radscribe.data.sources.imagefolder:SOURCE",
         "manifest": "radscribe.data.sources.existing_manifest:SOURCE",
         "weak-pairs": "radscribe.data.sources.weak_pairs:SOURCE",

@@ -12,7 +12,14 @@ from typing import Literal
 from radscribe.errors import DataError
 
 Row = dict[str, str]
+MISSING = frozenset(("", "nan", "none", "na", "n/a", "#n/a", "null", "<na>", "nat"))  # in any case
+_LONGEST = 12  # characters of a cell that may be a missing value
 FIELD = 1 << 24  # characters: longer than any report, and an end to a quotation mark that is never closed
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell is one of the usual ways to write that there is no value."""
+    return len(cell) < _LONGEST and cell.strip().lower() in MISSING
 
 
 def require(src: Path, *names: str, origin: str) -> Path:
@@ -76,7 +83,7 @@ def numbered_rows(
             for row in reader:
                 line = reader.line_num
                 row.pop("", None)  # cells beyond the last column
-                yield line, row
+                yield line, {column: "" if is_missing(cell) else cell for column, cell in row.items()}
     except UnicodeDecodeError as error:
         raise DataError(
             f"is not {encoding} text near line {line + 1} ({error.reason})",

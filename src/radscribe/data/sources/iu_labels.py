@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 
 from radscribe.labels import CHESTXRAY14
-from radscribe.text.findings import LABELS, find, label
+from radscribe.text.details import label_details
+from radscribe.text.findings import label
 from radscribe.text.report import Report
 
 # Finding to headings, matched whole or up to a qualifier; `…` lets other qualifiers stand between.
@@ -100,17 +101,12 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "Opacity": ("Opacity", "Density"),
     "Normal": ("normal",),
 }
-# Findings that the labeller has no label for.
+# Finer findings, which the labeller knows beside its labels.
 FURTHER: dict[str, tuple[str, ...]] = {
     "Scar": ("Cicatrix",),
     "Hyperinflation": ("Lung/…hyperdistention", "Lung, Hyperlucent", "Diaphragm/…flattened"),
 }
 NOT_READ = "No Indexing"  # the coders gave no headings to these studies
-# How reports say these: a mention of another finding, in these words.
-IN_WORDS: dict[str, tuple[str, re.Pattern[str]]] = {
-    "Scar": ("Fibrosis", re.compile(r"scar|cicatri|fibrotic (?:band|change)", re.I)),
-    "Hyperinflation": ("Emphysema", re.compile(r"inflat|expan|expand|aerat|disten|hyperlucen|flatten", re.I)),
-}
 
 
 def _pattern(headings: tuple[str, ...]) -> re.Pattern[str]:
@@ -170,9 +166,5 @@ def labels(tags: Iterable[str], report: Report) -> dict[str, float | None]:
 def said(text: str) -> dict[str, float | None]:
     """What a report says of each finding: 1.0 present, 0.0 absent, None uncertain."""
     value: dict[str, float | None] = {"present": 1.0, "absent": 0.0, "uncertain": None}
-    found = {finding: value[status] for finding, status in label(text).items() if finding in LABELS}
-    for finding, (base, words) in IN_WORDS.items():
-        statuses = {m.status for m in find(text) if m.finding == base and words.search(m.text)}
-        if statuses:
-            found[finding] = value[next(s for s in ("present", "uncertain", "absent") if s in statuses)]
-    return found
+    finer = {finding: status for finding, status in label_details(text).items() if finding in FURTHER}
+    return {finding: value[status] for finding, status in (label(text) | finer).items()}

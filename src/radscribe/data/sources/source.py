@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from radscribe.data.duplicates import Duplicates
 from radscribe.data.splits import Parts
 from radscribe.data.study import Study
 
@@ -33,11 +34,14 @@ class Job:
         The folder of the manifest. Only sources that make images write there.
     parts : Parts
         How to split a dataset that has no official split.
+    duplicates : {"error", "group", "rename", "drop"}
+        What will be done with studies that share an id. A source may tell where an error is.
     """
 
     src: Path
     out: Path
     parts: Parts = field(default_factory=Parts)
+    duplicates: Duplicates = "error"
 
 
 @dataclass(slots=True)
