@@ -19,11 +19,11 @@ import numpy as np
 import radscribe
 from radscribe.bundle.format import ConfidenceSpec
 from radscribe.data.manifest import Manifest
-from radscribe.evaluation.auroc import auroc
 from radscribe.evaluation.bootstrap import Rows, interval
-from radscribe.evaluation.metric import Floats
-from radscribe.evaluation.probabilities import reliability
-from radscribe.evaluation.risk_coverage import aurc, risks
+from radscribe.evaluation.calibration import reliability
+from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.findings.risk_coverage import aurc, risks
+from radscribe.evaluation.metrics.base import Floats
 from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.confidence_fit import cross_fitted, features, fit_confidence, right
 from radscribe.inference.confidence import contradicts

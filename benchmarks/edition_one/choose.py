@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.edition_one.measure import Booleans, asserted, truth
 from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
-from radscribe.evaluation.agreement import agreement, macro_f1
+from radscribe.evaluation.findings.agreement import agreement, macro_f1
 from radscribe.models import ShowAndTell, StudyFeatures
 from radscribe.training.config import DecoderConfig, load
 from radscribe.training.decoder_run import load_captioner

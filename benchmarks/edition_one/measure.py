@@ -18,18 +18,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 import radscribe
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split, Study
 from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
-from radscribe.evaluation.agreement import Agreement, agreement, macro_f1
-from radscribe.evaluation.auroc import auroc
 from radscribe.evaluation.bootstrap import Rows, interval
+from radscribe.evaluation.calibration import expected_calibration_error
+from radscribe.evaluation.findings.agreement import Agreement, agreement, macro_f1
+from radscribe.evaluation.findings.ranking import auroc
 from radscribe.inference.caption import Caption
 from radscribe.text.findings import label
-from radscribe.training.calibration import expected_calibration_error
 
 FEWEST = 20  # positives of a finding that a mean is taken over
 SHUFFLES = 200
@@ -80,7 +79,7 @@ def print_auroc(findings: Sequence[str], scores: npt.NDArray[Any], true: Boolean
         f"| **mean of the {len(often)} with at least {FEWEST} positives** | | **{value:.3f}** "
         f"| {low:.3f} to {high:.3f} |"
     )
-    error = expected_calibration_error(torch.from_numpy(scores), torch.from_numpy(labels))
+    error = expected_calibration_error(scores, labels)
     print(f"\nExpected calibration error, ten bins, all findings: {error:.3f}.")
 
 

@@ -16,11 +16,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from radscribe.data.manifest import Manifest
-from radscribe.evaluation import bleu, cider, ptb, references, rouge
-from radscribe.evaluation.meteor import meteor
-from radscribe.evaluation.metric import Corpus
-from radscribe.evaluation.metrics import score
-from radscribe.evaluation.tokenization import TOKENIZATIONS, Tokens
+from radscribe.evaluation import references
+from radscribe.evaluation.metrics import bleu, cider, rouge
+from radscribe.evaluation.metrics.base import Corpus
+from radscribe.evaluation.metrics.meteor import meteor
+from radscribe.evaluation.metrics.registry import score
+from radscribe.evaluation.tokenisation import ptb
+from radscribe.evaluation.tokenisation.named import TOKENIZATIONS, Tokens
 
 TIMES = 3
 Scores = dict[str, float]

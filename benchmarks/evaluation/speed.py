@@ -23,7 +23,7 @@ from radscribe.data.features import FeatureTable
 from radscribe.data.manifest import Header, Manifest
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.evaluation import dataset, references, run
-from radscribe.evaluation.evaluate import Captions
+from radscribe.evaluation.records import Captions
 from radscribe.text.report import Report
 from radscribe.text.sentences import split_sentences
 

@@ -23,13 +23,13 @@ from radscribe.data.features import FeatureTable
 from radscribe.data.manifest import Manifest
 from radscribe.data.splits import assign
 from radscribe.data.study import Split, Study
-from radscribe.evaluation import baselines, dataset, references, run
-from radscribe.evaluation.baselines import Material
-from radscribe.evaluation.clinical import Labelled
-from radscribe.evaluation.evaluate import Captions
+from radscribe.evaluation import dataset, references, run
+from radscribe.evaluation.baselines import baseline
+from radscribe.evaluation.findings.assertions import Labelled
+from radscribe.evaluation.records import Captions, Task
 from radscribe.evaluation.references import References
-from radscribe.evaluation.scored import Scored, Scorer, Settings
-from radscribe.evaluation.tokenization import TOKENIZATIONS
+from radscribe.evaluation.system_scores import Scorer, Settings, SystemScores
+from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 
 COLUMNS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
 PARTS: tuple[Split, ...] = ("train", "val", "test")
@@ -39,7 +39,7 @@ def head() -> None:
     print(f"| captions | {' | '.join(COLUMNS)} | distinct |\n|---|{'---:|' * (len(COLUMNS) + 1)}")
 
 
-def row(one: Scored) -> None:
+def row(one: SystemScores) -> None:
     cells: list[str] = []
     for name in COLUMNS:
         low, high = one.interval(name, 0.95) or (0.0, 0.0)
@@ -84,7 +84,7 @@ def by_image(arguments: argparse.Namespace) -> None:
             row(one)
 
 
-def scored(made: dict[Split, References], table: FeatureTable, tokenization: str) -> list[Scored]:
+def scored(made: dict[Split, References], table: FeatureTable, tokenization: str) -> list[SystemScores]:
     labelled, test, train = Labelled(), made["test"], made["train"]
     settings = Settings(TOKENIZATIONS[tokenization])
     scorer = Scorer(
@@ -92,16 +92,17 @@ def scored(made: dict[Split, References], table: FeatureTable, tokenization: str
     )
     features, _ = dataset.vectors(table, test.studies)
     train_features, _ = dataset.vectors(table, train.studies)
-    material = Material(
-        train.texts,
-        made["val"].texts,
-        len(test.texts),
-        settings.tokenization,
-        labelled,
+    task = Task(
+        test,
+        [],
+        settings,
+        train=train.texts,
+        val=made["val"].texts,
         train_features=train_features,
         features=features,
     )
-    out = [scorer.score(one.name, "", one.captions, one.caption) for one in baselines.make(material)]
+    everyone = baseline.make(task, labelled)
+    out = [scorer.score(one.name, "", one.captions, one.caption) for one in everyone]
     known: dict[str, str] = {}
     for study, text in zip(train.studies, train.texts, strict=True):
         known.setdefault(study.id.split("/")[0], text)

@@ -21,7 +21,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from benchmarks.inference.int8 import ratios
 from radscribe.bundle.format import BundleSpec, locate, read
 from radscribe.data.manifest import Manifest
-from radscribe.evaluation.metric import Floats
+from radscribe.evaluation.metrics.base import Floats
 from radscribe.export.int8 import IMAGES, calibration_images
 from radscribe.export.quantise import FLOAT_CONVOLUTIONS, METHOD, Images, quantise
 from radscribe.inference.inputs import as_study

@@ -15,11 +15,11 @@ from benchmarks.iu_encodings.job import BEAMS, captions_of
 from benchmarks.iu_encodings.lines import run_of
 from radscribe.data.study import Split
 from radscribe.evaluation import dataset, run
-from radscribe.evaluation.clinical import Labelled
 from radscribe.evaluation.dataset import Dataset
-from radscribe.evaluation.evaluate import Captions, Evaluation, seed_spread
-from radscribe.evaluation.metrics import TITLES
-from radscribe.evaluation.scored import Scored
+from radscribe.evaluation.findings.assertions import Labelled
+from radscribe.evaluation.metrics.registry import TITLES
+from radscribe.evaluation.records import Captions, Evaluation, seed_spread
+from radscribe.evaluation.system_scores import SystemScores
 
 COLUMNS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
 EVALUATED = ("plain", "r2gen")
@@ -94,7 +94,7 @@ def show(data: Path, out: Path, names: Sequence[str], seeds: Sequence[int]) -> N
         run.write(result, out / "best" / tokenization, lines.data.manifest.root)
 
 
-def row(name: str, search: str, seeds: list[Scored]) -> str:
+def row(name: str, search: str, seeds: list[SystemScores]) -> str:
     """Mean over seeds, and the spread where there are several."""
     spread = seed_spread(seeds) if len(seeds) > 1 else {}
     cells = [

@@ -35,7 +35,14 @@ from benchmarks.phantom_training.attention import Drawn, boxes, focus
 from benchmarks.phantom_training.sides import sides_right
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Study
-from radscribe.evaluation.clinical import FINDINGS, PRESENT, Labelled, per_finding, statistics, value
+from radscribe.evaluation.findings.assertions import (
+    FINDINGS,
+    PRESENT,
+    Labelled,
+    per_finding,
+    statistics,
+    value,
+)
 from radscribe.inference.caption import Caption
 
 IMAGE = 384  # pixels a side: 12 × 12 cells to attend to

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radscribe.evaluation.agreement import agreement, macro_f1
-from radscribe.evaluation.auroc import auroc
 from radscribe.evaluation.bootstrap import interval, resamples
+from radscribe.evaluation.findings.agreement import agreement, macro_f1
+from radscribe.evaluation.findings.ranking import auroc
 
 
 def by_pairs(scores: np.ndarray, labels: np.ndarray) -> float:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radscribe.evaluation import clinical
-from radscribe.evaluation.clinical import ABSENT, FINDINGS, PRESENT, UNCERTAIN, UNSAID, Labelled, Uncertain
-from radscribe.evaluation.clinical_errors import BOTH, LEFT, RIGHT, count, sides
+from radscribe.evaluation.findings import assertions
+from radscribe.evaluation.findings.assertions import (
+    ABSENT,
+    FINDINGS,
+    PRESENT,
+    UNCERTAIN,
+    UNSAID,
+    Labelled,
+    Uncertain,
+)
+from radscribe.evaluation.findings.reading_errors import BOTH, LEFT, RIGHT, count, sides
 from radscribe.text.findings import label
 from tests.evaluation.small import REPORTS
 
@@ -38,10 +46,10 @@ def test_counts_are_those_of_a_loop(uncertain: Uncertain) -> None:
             hits[f] += a and b
             alarms[f] += a and not b
             misses[f] += b and not a
-    sums = clinical.statistics(said, written, uncertain).sum(0)
+    sums = assertions.statistics(said, written, uncertain).sum(0)
     assert sums.tolist() == [*hits, *alarms, *misses]
     kept = np.ones(len(FINDINGS), dtype=bool)
-    value = {name: float(row[0]) for name, row in clinical.value(sums[None], kept).items()}
+    value = {name: float(row[0]) for name, row in assertions.value(sums[None], kept).items()}
     assert value["micro_precision"] == pytest.approx(hits.sum() / (hits + alarms).sum())
     assert value["micro_recall"] == pytest.approx(hits.sum() / (hits + misses).sum())
     assert value["macro_f1"] == pytest.approx(np.mean(2 * hits / (2 * hits + alarms + misses)))
@@ -51,9 +59,9 @@ def test_macro_is_over_the_findings_that_references_assert() -> None:
     labelled = Labelled()
     written = labelled.codes(["The heart is enlarged.", "The lungs are clear."])
     said = labelled.codes(["The heart is enlarged. Pneumothorax.", "The lungs are clear."])
-    sums = clinical.statistics(said, written, "absent").sum(0)[None]
-    kept = np.asarray(clinical.asserted(written, "absent").any(0))
-    found = clinical.value(sums, kept)
+    sums = assertions.statistics(said, written, "absent").sum(0)[None]
+    kept = np.asarray(assertions.asserted(written, "absent").any(0))
+    found = assertions.value(sums, kept)
     assert found["macro_f1"][0] == 1
     assert found["micro_precision"][0] == 0.5
 
@@ -62,7 +70,7 @@ def test_agreement_on_normal_ignores_what_a_healthy_chest_may_have() -> None:
     labelled = Labelled()
     written = labelled.codes(["Calcified granuloma.", "Left pleural effusion.", "The lungs are clear."])
     said = labelled.codes(["The lungs are clear.", "The lungs are clear.", "Large pneumothorax."])
-    found = clinical.normal_agreement(said, written, "absent")
+    found = assertions.normal_agreement(said, written, "absent")
     assert (found.references_normal, found.captions_normal) == (2, 2)
     assert found.agreement == pytest.approx(1 / 3)
     assert (found.sensitivity, found.specificity) == (0, 0.5)

@@ -14,9 +14,9 @@ from radscribe.cli.main import main
 from radscribe.data import manifest
 from radscribe.data.manifest import Header
 from radscribe.data.study import ImageRef, Study
-from radscribe.evaluation.metric import Corpus
-from radscribe.evaluation.metrics import score
-from radscribe.evaluation.tokenization import TOKENIZATIONS
+from radscribe.evaluation.metrics.base import Corpus
+from radscribe.evaluation.metrics.registry import score
+from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.text.report import Report
 from tests.evaluation.small import PARTS, REPORTS, reports, write, write_csv
 
@@ -145,9 +145,9 @@ def test_wrong_use_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_metric_that_needs_radeval_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from radscribe.evaluation import external
+    from radscribe.evaluation.metrics import radeval
 
-    if external.available():
+    if radeval.available():
         pytest.skip("radeval is installed here")
     ids = write(tmp_path / "data")
     path = write_csv(tmp_path / "a.csv", ids, reports(12))

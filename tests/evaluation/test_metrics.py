@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from radscribe.errors import DataError
-from radscribe.evaluation import metrics
 from radscribe.evaluation.bootstrap import multiplicities, paired_p_value, resamples
-from radscribe.evaluation.metric import Corpus
-from radscribe.evaluation.rouge import common_subsequence
-from radscribe.evaluation.tokenization import TOKENIZATIONS, Tokens
+from radscribe.evaluation.metrics import registry
+from radscribe.evaluation.metrics.base import Corpus
+from radscribe.evaluation.metrics.rouge import common_subsequence
+from radscribe.evaluation.tokenisation.named import TOKENIZATIONS, Tokens
 from tests.evaluation.small import reports
 
 
@@ -51,13 +51,13 @@ def test_cider_is_the_papers_sum() -> None:
     captions = words(30, 1)
     references = [[a, b] for a, b in zip(words(30, 2), words(30, 3), strict=True)]
     expected = cider_by_definition(captions, references)
-    assert metrics.score(Corpus(captions, references))["cider"] == pytest.approx(expected, abs=1e-9)
+    assert registry.score(Corpus(captions, references))["cider"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_repeating_words_pays_in_cider_and_not_in_cider_d() -> None:
     references = [[("large", "left", "effusion")], [("no", "pneumothorax", "seen")]]
-    once = metrics.score(Corpus([("effusion",), ("no",)], references))
-    often = metrics.score(Corpus([("effusion",) * 30, ("no",)], references))
+    once = registry.score(Corpus([("effusion",), ("no",)], references))
+    often = registry.score(Corpus([("effusion",) * 30, ("no",)], references))
     assert often["cider"] >= once["cider"]
     other = once["cider_d"] / 2  # of the second study, which says the same in both
     assert often["cider_d"] - other < 0.05 * other
@@ -79,28 +79,28 @@ def test_common_subsequence_is_that_of_the_table() -> None:
 
 def test_smoothed_bleu_is_above_nothing_where_no_4_gram_is_common() -> None:
     corpus = Corpus([("a", "b", "x", "c", "d")], [[("a", "b", "y", "c", "d")]])
-    found = metrics.score(corpus)
+    found = registry.score(corpus)
     assert found["bleu_4"] < 1e-3
     # Matches and guesses 4/5, (2+1)/(4+1), (0+1)/(3+1), (0+1)/(2+1).
     assert found["bleu_4_add_1"] == pytest.approx((4 / 5 * 3 / 5 * 1 / 4 * 1 / 3) ** 0.25, abs=1e-6)
 
 
 def test_exact_match_and_length_ratio() -> None:
-    found = metrics.score(Corpus([("a", "b"), ("c",)], [[("a", "b")], [("c", "d", "e")]]))
+    found = registry.score(Corpus([("a", "b"), ("c",)], [[("a", "b")], [("c", "d", "e")]]))
     assert found["exact_match"] == 0.5
     assert found["length_ratio"] == pytest.approx(3 / 5)
 
 
 def test_a_resample_scores_as_its_studies_with_fixed_document_frequencies() -> None:
     captions, references = words(25, 6), [[text] for text in words(25, 7)]
-    numbers = metrics.statistics(Corpus(captions, references))
+    numbers = registry.statistics(Corpus(captions, references))
     rows = np.random.default_rng(0).integers(0, 25, 25)
     weights = np.bincount(rows, minlength=25).astype(float)[None]
-    found = metrics.values(numbers, weights)
-    again = metrics.score(Corpus([captions[i] for i in rows], [references[i] for i in rows]))
+    found = registry.values(numbers, weights)
+    again = registry.score(Corpus([captions[i] for i in rows], [references[i] for i in rows]))
     for name in ("bleu_1", "bleu_4", "rouge_l", "length_ratio"):
         assert found[name][0] == pytest.approx(again[name])
-    whole = metrics.METRICS[3].statistics(Corpus(captions, references))[:, 0]
+    whole = registry.METRICS["cider_d"].statistics(Corpus(captions, references))[:, 0]
     assert found["cider_d"][0] == pytest.approx(whole[rows].mean())
 
 
@@ -122,7 +122,7 @@ def test_p_value_of_no_difference_is_1_and_of_a_clear_one_small() -> None:
 
 def test_a_signature_names_all_that_the_score_depends_on() -> None:
     vocabulary = TOKENIZATIONS["r2gen"]
-    text = metrics.signature("cider_d", vocabulary, 1, 590)
+    text = registry.signature("cider_d", vocabulary, 1, 590)
     for part in ("cider_d", "radscribe:", "tok:r2gen", "case:lower", "refs:1", "n:590", "sigma:6"):
         assert part in text
 
@@ -134,8 +134,8 @@ def test_a_study_without_reference_is_an_error() -> None:
 
 def test_every_metric_of_the_registry_scores_its_own_references_best() -> None:
     texts = TOKENIZATIONS["plain"].all(reports(12))
-    perfect = metrics.score(Corpus(texts, [[text] for text in texts]))
-    other = metrics.score(Corpus(texts[1:] + texts[:1], [[text] for text in texts]))
-    for name in metrics.NAMES:
+    perfect = registry.score(Corpus(texts, [[text] for text in texts]))
+    other = registry.score(Corpus(texts[1:] + texts[:1], [[text] for text in texts]))
+    for name in registry.metric_names():
         if name != "length_ratio":
             assert perfect[name] > other[name], name

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from radscribe.evaluation import dataset, run
-from radscribe.evaluation.clinical import Labelled
-from radscribe.evaluation.evaluate import Captions
+from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.page.diff import compare
 from radscribe.evaluation.page.document import page
 from radscribe.evaluation.page.markup import Markup, tag
+from radscribe.evaluation.records import Captions
 from tests.evaluation.small import reports, write
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)> \"' & No effusion."

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from radscribe.evaluation.meteor import meteor
-from radscribe.evaluation.metric import Corpus
-from radscribe.evaluation.metrics import score
-from radscribe.evaluation.tokenization import TOKENIZATIONS, Tokens
+from radscribe.evaluation.metrics.base import Corpus
+from radscribe.evaluation.metrics.meteor import meteor
+from radscribe.evaluation.metrics.registry import score
+from radscribe.evaluation.tokenisation.named import TOKENIZATIONS, Tokens
 
 pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is a development dependency")
 

@@ -9,7 +9,7 @@ import pytest
 
 from radscribe.data.study import Study
 from radscribe.errors import DataError
-from radscribe.evaluation.auroc import auroc
+from radscribe.evaluation.findings.ranking import auroc
 from radscribe.export.captioned_part import CaptionedPart
 from radscribe.export.confidence_fit import FEWEST, fit_confidence, right
 from radscribe.export.logistic import cross_fit, fit

@@ -10,10 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from radscribe.errors import UsageError
-from radscribe.evaluation.cider import per_study
-from radscribe.evaluation.cider_one import CiderD
-from radscribe.evaluation.metric import Corpus
-from radscribe.evaluation.tokenization import plain
+from radscribe.evaluation.metrics.base import Corpus
+from radscribe.evaluation.metrics.cider import CiderD, per_study
+from radscribe.evaluation.tokenisation.named import plain
 from radscribe.models import DECODERS, Decoder, StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training import config

@@ -13,12 +13,12 @@ from torch.nn import functional as F
 from radscribe.data.features import FeatureTable
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import DataError
+from radscribe.evaluation.calibration import expected_calibration_error
 from radscribe.text.report import Report, Target
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.augment import augment
 from radscribe.training.calibration import (
     cross_fitted,
-    expected_calibration_error,
     fit_platt,
     fit_temperature,
 )
@@ -42,8 +42,8 @@ def test_platt_scaling_undoes_a_known_distortion() -> None:
     scale, shift = fit_platt(true * 3 + 2, labels)  # overconfident and biased
     assert float(scale) == pytest.approx(1 / 3, rel=0.08)
     assert float(shift) == pytest.approx(-2 / 3, abs=0.08)
-    before = expected_calibration_error(torch.sigmoid(true * 3 + 2), labels)
-    after = expected_calibration_error(torch.sigmoid((true * 3 + 2) * scale + shift), labels)
+    before = expected_calibration_error(torch.sigmoid(true * 3 + 2).numpy(), labels.numpy())
+    after = expected_calibration_error(torch.sigmoid((true * 3 + 2) * scale + shift).numpy(), labels.numpy())
     assert after < 0.02 < before
 
 

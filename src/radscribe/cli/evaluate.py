@@ -10,9 +10,9 @@ import click
 
 if TYPE_CHECKING:
     from radscribe.evaluation.dataset import Dataset
-    from radscribe.evaluation.evaluate import Captions
-    from radscribe.evaluation.metric import Floats
-    from radscribe.evaluation.probabilities import Probabilities
+    from radscribe.evaluation.findings.probabilities import Probabilities
+    from radscribe.evaluation.metrics.base import Floats
+    from radscribe.evaluation.records import Captions
     from radscribe.evaluation.references import References
     from radscribe.inference.captioner import Captioner
 
@@ -110,8 +110,9 @@ def command(
     import radscribe
     from radscribe.errors import UsageError
     from radscribe.evaluation import dataset as datasets
-    from radscribe.evaluation import probability_file, run
-    from radscribe.evaluation.clinical import Labelled
+    from radscribe.evaluation import run
+    from radscribe.evaluation.findings import probability_file
+    from radscribe.evaluation.findings.assertions import Labelled
 
     if (predictions is not None) + (bundle is not None) + (compare is not None) != 1:
         raise UsageError("give one of --predictions, --bundle and --compare")
@@ -142,7 +143,7 @@ def command(
 
 def _from_bundle(captioner: Captioner, dataset: Dataset, beam: int) -> tuple[Captions, Floats]:
     """A bundle's captions of the scored studies, and its probabilities; refused studies say nothing."""
-    from radscribe.evaluation.evaluate import Captions
+    from radscribe.evaluation.records import Captions
 
     texts, probabilities = _caption(captioner, dataset, dataset.references, beam)
     empty = sum(text is None for text in texts)
@@ -198,12 +199,11 @@ def _show(result: object, out: Path, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from radscribe.evaluation import terminal
-    from radscribe.evaluation.evaluate import Evaluation
-    from radscribe.evaluation.scores import scores
+    from radscribe.evaluation import scores_file, terminal
+    from radscribe.evaluation.records import Evaluation
 
     assert isinstance(result, Evaluation)
     terminal.show(result, Console(stderr=True, width=None if sys.stderr.isatty() else 110))
     if as_json:
-        click.echo(json.dumps(scores(result), ensure_ascii=False))
+        click.echo(json.dumps(scores_file.as_json(result), ensure_ascii=False))
     click.echo(f"wrote {out / 'scores.json'} and {out / 'report.html'}", err=True)

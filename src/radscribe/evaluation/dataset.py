@@ -15,10 +15,11 @@ from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split, Study
 from radscribe.errors import DataError
-from radscribe.evaluation import clinical, references
-from radscribe.evaluation.clinical import FINDINGS, Labelled
-from radscribe.evaluation.metric import Floats
-from radscribe.evaluation.probabilities import Probabilities, examine
+from radscribe.evaluation import references
+from radscribe.evaluation.findings import assertions
+from radscribe.evaluation.findings.assertions import FINDINGS, Labelled
+from radscribe.evaluation.findings.probabilities import Probabilities, examine
+from radscribe.evaluation.metrics.base import Floats
 from radscribe.evaluation.references import References
 from radscribe.labels import CHESTXRAY14
 from radscribe.text.report import Target
@@ -111,7 +112,7 @@ def truth(studies: Sequence[Study], texts: Sequence[str], labelled: Labelled) ->
         rows = [[study.labels.get(name) for name in CHESTXRAY14] for study in studies]
         return np.array(rows, dtype=np.float64), "the dataset's labels"
     codes = labelled.codes(texts)[:, [FINDINGS.index(name) for name in CHESTXRAY14]]
-    known = np.where(codes == clinical.UNCERTAIN, np.nan, (codes == clinical.PRESENT).astype(np.float64))
+    known = np.where(codes == assertions.UNCERTAIN, np.nan, (codes == assertions.PRESENT).astype(np.float64))
     return known, "the findings that the labeller reads in the reference (doubt left out)"
 
 

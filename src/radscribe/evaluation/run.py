@@ -10,18 +10,18 @@ from typing import cast, get_args
 from radscribe.data.study import Split
 from radscribe.errors import RadscribeError, UsageError
 from radscribe.evaluation import dataset as datasets
-from radscribe.evaluation import external as external_metrics
 from radscribe.evaluation import predictions as prediction_files
-from radscribe.evaluation import scores
-from radscribe.evaluation.baselines import Vectors
-from radscribe.evaluation.clinical import Labelled, Uncertain
+from radscribe.evaluation import scores_file
 from radscribe.evaluation.dataset import Dataset
-from radscribe.evaluation.evaluate import Captions, Evaluation, MeteorOf, Task, evaluate
+from radscribe.evaluation.evaluate import evaluate
+from radscribe.evaluation.findings.assertions import Labelled, Uncertain
+from radscribe.evaluation.findings.probabilities import Probabilities
+from radscribe.evaluation.metrics import radeval as external_metrics
 from radscribe.evaluation.page.document import page
 from radscribe.evaluation.predictions import Extra, Missing
-from radscribe.evaluation.probabilities import Probabilities
-from radscribe.evaluation.scored import Settings
-from radscribe.evaluation.tokenization import tokenization as tokenization_of
+from radscribe.evaluation.records import Captions, Evaluation, MeteorOf, Task, Vectors
+from radscribe.evaluation.system_scores import Settings
+from radscribe.evaluation.tokenisation.named import tokenization as tokenization_of
 from radscribe.text.report import Target
 
 SCORES, PAGE = "scores.json", "report.html"
@@ -185,7 +185,7 @@ def write(result: Evaluation, out: Path, image_root: Path, evidence: Path | None
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        scores.write(result, out / SCORES)
+        scores_file.write(result, out / SCORES)
         (out / PAGE).write_text(page(result, image_root, evidence), encoding="utf-8")
     except OSError as error:
         raise RadscribeError(

@@ -6,12 +6,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from radscribe.evaluation.cautions import HEADLINES
-from radscribe.evaluation.clinical import FINDINGS, per_finding
-from radscribe.evaluation.evaluate import Evaluation, seed_spread
-from radscribe.evaluation.metrics import TITLES
-from radscribe.evaluation.scored import Scored
-from radscribe.evaluation.scores import overall_signature, signatures
+from radscribe.evaluation.findings.assertions import FINDINGS, per_finding
+from radscribe.evaluation.metrics.registry import TITLES
+from radscribe.evaluation.records import Evaluation, seed_spread
+from radscribe.evaluation.scores_file import overall_signature, signatures
+from radscribe.evaluation.system_scores import SystemScores
+from radscribe.evaluation.warnings import HEADLINES
 
 COLUMNS = ("bleu_1", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
 SHORT = {"micro_f1": "micro-F1", "macro_f1": "macro-F1"}
@@ -50,7 +50,7 @@ def _main(evaluation: Evaluation) -> Table:
     return table
 
 
-def _cell(one: Scored, name: str, evaluation: Evaluation) -> str:
+def _cell(one: SystemScores, name: str, evaluation: Evaluation) -> str:
     value = f"{one.values[name]:.3f}"
     interval = one.interval(name, evaluation.settings.confidence)
     if one is not evaluation.system or interval is None:

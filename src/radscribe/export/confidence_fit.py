@@ -8,10 +8,10 @@ import numpy as np
 
 from radscribe.bundle.format import ConfidenceSpec
 from radscribe.errors import DataError
-from radscribe.evaluation.agreement import Booleans
-from radscribe.evaluation.auroc import auroc
-from radscribe.evaluation.metric import Floats
-from radscribe.evaluation.probabilities import reliability
+from radscribe.evaluation.calibration import reliability
+from radscribe.evaluation.findings.agreement import Booleans
+from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.metrics.base import Floats
 from radscribe.export.captioned_part import CaptionedPart
 from radscribe.export.logistic import cross_fit, fit, log_loss
 from radscribe.inference.confidence import FEATURES

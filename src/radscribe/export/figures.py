@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from radscribe.evaluation.agreement import agreement
-from radscribe.evaluation.auroc import auroc
-from radscribe.evaluation.cider import per_study
-from radscribe.evaluation.metric import Corpus
-from radscribe.evaluation.probabilities import FEWEST
-from radscribe.evaluation.tokenization import TOKENIZATIONS
+from radscribe.evaluation.findings.agreement import agreement
+from radscribe.evaluation.findings.probabilities import FEWEST
+from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.metrics.base import Corpus
+from radscribe.evaluation.metrics.cider import per_study
+from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.export.captioned_part import CaptionedPart
 from radscribe.text.report import Target
 

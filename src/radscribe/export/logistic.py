@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radscribe.data.splits import unit_hash
-from radscribe.evaluation.metric import Floats
+from radscribe.evaluation.calibration import Rows, cross_fitted
+from radscribe.evaluation.metrics.base import Floats
 from radscribe.runtime.numeric import sigmoid
 
 STRENGTH = 1.0  # of the pull of weights, of features with unit deviation, towards 0
@@ -34,15 +34,12 @@ def fit(x: Floats, y: Floats) -> tuple[Floats, float]:
 
 def cross_fit(x: Floats, y: Floats, groups: Sequence[str], seed: int = 0) -> Floats:
     """Probabilities `[N]`, each by a regression on the other folds; a group (patient) is in one fold."""
-    order = sorted(set(groups), key=lambda group: unit_hash(group, seed))
-    fold = {group: place % FOLDS for place, group in enumerate(order)}
-    folds = np.array([fold[group] for group in groups])
-    p = np.empty(len(y))
-    for held in range(FOLDS):
-        inside = folds == held
-        weights, bias = fit(x[~inside], y[~inside])
-        p[inside] = sigmoid(x[inside] @ weights + bias)
-    return p
+
+    def predict(rows: Rows, held_out: Rows) -> Floats:
+        weights, bias = fit(x[rows], y[rows])
+        return np.asarray(sigmoid(x[held_out] @ weights + bias), dtype=np.float64)
+
+    return cross_fitted(predict, groups, FOLDS, seed)
 
 
 def log_loss(p: Floats, y: Floats) -> float:

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from radscribe.data.splits import unit_hash
+from radscribe.evaluation import calibration
+from radscribe.evaluation.calibration import Rows
+from radscribe.evaluation.metrics.base import Floats
 
 STRENGTH = 4.0  # of the pull towards the identity, in positive examples: few examples move it little
 
@@ -71,23 +73,11 @@ def cross_fitted(fit: Fit, logits: Tensor, labels: Tensor, patients: Sequence[st
 
     Their calibration error is an honest one: measured on the images that it was fitted on, it is too small.
     """
-    shuffled = sorted(set(patients), key=unit_hash)
-    fold = {patient: place % 2 == 0 for place, patient in enumerate(shuffled)}
-    first = torch.tensor([fold[patient] for patient in patients])  # [N]
-    probabilities = torch.empty_like(logits)
-    for half in (first, ~first):
-        scale, shift = fit(logits[~half], labels[~half])
-        probabilities[half] = torch.sigmoid(logits[half] * scale + shift)
-    return probabilities
 
+    def predict(rows: Rows, held_out: Rows) -> Floats:
+        inside = torch.from_numpy(held_out)
+        scale, shift = fit(logits[torch.from_numpy(rows)], labels[torch.from_numpy(rows)])
+        probabilities: Floats = torch.sigmoid(logits[inside] * scale + shift).numpy()
+        return probabilities
 
-def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 10) -> float:
-    """Mean gap of confidence and frequency over equal bins, all findings together (Naeini et al., 2015)."""
-    known = ~labels.isnan()
-    p, y = probabilities[known], labels[known]
-    index = (p * bins).long().clamp(0, bins - 1)
-    count = torch.bincount(index, minlength=bins).double()
-    gap = torch.bincount(index, weights=p.double(), minlength=bins) - torch.bincount(
-        index, weights=y.double(), minlength=bins
-    )
-    return float(gap.abs().sum() / count.sum())
+    return torch.from_numpy(calibration.cross_fitted(predict, patients, folds=2))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from radscribe.evaluation.auroc import auroc
+from radscribe.evaluation.findings.ranking import auroc
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.encoder import VIEWS, Encoder
 from radscribe.training.augment import augment

@@ -19,10 +19,11 @@ from torch import Tensor
 from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
 from radscribe.errors import DataError, UsageError
+from radscribe.evaluation.calibration import expected_calibration_error
 from radscribe.imaging.radiograph import FRONTAL, View
 from radscribe.labels import view_code
 from radscribe.models.encoder import VIEWS, Encoder, EncoderOutput
-from radscribe.training.calibration import CALIBRATIONS, cross_fitted, expected_calibration_error
+from radscribe.training.calibration import CALIBRATIONS, cross_fitted
 from radscribe.training.config import EncoderConfig
 from radscribe.training.encoder_module import EncoderModule, as_input, aurocs, view_accuracy
 from radscribe.training.encoder_run import WEIGHTS, initial_encoder, with_backbone_of_source
@@ -121,7 +122,9 @@ def calibrate(encoder: Encoder, validation: ImageData, out: Path, calibration: s
         "auroc": dict(zip(encoder.findings, aurocs(logits, labels), strict=True)),
         "images": len(validation),
         "calibration": calibration,
-        "calibration_error": {kind: expected_calibration_error(p, labels) for kind, p in errors.items()},
+        "calibration_error": {
+            kind: expected_calibration_error(p.numpy(), labels.numpy()) for kind, p in errors.items()
+        },
     }
     if output.view_logits is not None:
         count = {view: int((validation.views == view_code(view)).sum()) for view in VIEWS}

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from radscribe.evaluation import clinical
-from radscribe.evaluation.cider import CIDER_D
-from radscribe.evaluation.clinical import Labelled
-from radscribe.evaluation.metric import Corpus
-from radscribe.evaluation.tokenization import TOKENIZATIONS
+from radscribe.evaluation.findings import assertions
+from radscribe.evaluation.findings.assertions import Labelled
+from radscribe.evaluation.metrics.base import Corpus
+from radscribe.evaluation.metrics.cider import CIDER_D
+from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.training.config import Reward
 
 
@@ -36,8 +36,8 @@ def caption_scores(said: Sequence[Said], weights: Reward) -> dict[str, float]:
     cider_d = float(CIDER_D.value(CIDER_D.statistics(corpus).sum(0))[0])
     labelled = Labelled()
     codes, true = labelled.codes(captions), labelled.codes(references)
-    kept = np.asarray(clinical.asserted(true, "absent").any(0))
-    found = clinical.value(clinical.statistics(codes, true, "absent").sum(0)[None], kept)
+    kept = np.asarray(assertions.asserted(true, "absent").any(0))
+    found = assertions.value(assertions.statistics(codes, true, "absent").sum(0)[None], kept)
     micro_f1 = float(found["micro_f1"][0])
     count = Counter(captions)
     return {

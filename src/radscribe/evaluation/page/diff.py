@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from radscribe.evaluation.clinical import ABSENT, FINDINGS, PRESENT, UNCERTAIN, UNSAID, Codes, Labelled
-from radscribe.evaluation.clinical_errors import sides, wrong_side
+from radscribe.evaluation.findings.assertions import (
+    ABSENT,
+    FINDINGS,
+    PRESENT,
+    UNCERTAIN,
+    UNSAID,
+    Codes,
+    Labelled,
+)
+from radscribe.evaluation.findings.reading_errors import sides, wrong_side
 from radscribe.evaluation.page.markup import Markup, escape, join, tag
 from radscribe.text.findings import Mention
 

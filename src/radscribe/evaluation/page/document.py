@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from radscribe._version import __version__
-from radscribe.evaluation.evaluate import Evaluation
 from radscribe.evaluation.page import finding_sections, sections
 from radscribe.evaluation.page.examples import examples
 from radscribe.evaluation.page.markup import Markup, join, tag, void
 from radscribe.evaluation.page.style import STYLE
+from radscribe.evaluation.records import Evaluation
 
 # Nothing is loaded from anywhere, whatever a caption holds.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -48,7 +48,7 @@ def page(evaluation: Evaluation, image_root: Path, evidence: Path | None = None)
         sections.scores(evaluation),
         finding_sections.findings(evaluation),
         examples(evaluation, image_root, evidence),
-        sections.wording(evaluation),
+        sections.wording_section(evaluation),
         finding_sections.probabilities(evaluation),
         sections.method(evaluation),
         tag(

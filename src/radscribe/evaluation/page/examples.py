@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from radscribe.evaluation.clinical_errors import hallucinated, missed, negated
-from radscribe.evaluation.evaluate import Evaluation
+from radscribe.evaluation.findings.reading_errors import hallucinated, missed, negated
 from radscribe.evaluation.page import pictures
 from radscribe.evaluation.page.diff import KINDS, WORDS, compare, verdicts
 from radscribe.evaluation.page.markup import Markup, join, tag
 from radscribe.evaluation.page.plots import figure, image
+from radscribe.evaluation.records import Evaluation
 
 EACH = 3
 

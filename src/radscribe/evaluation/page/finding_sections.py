@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from radscribe.evaluation.clinical import FINDINGS, per_finding
-from radscribe.evaluation.evaluate import Evaluation
-from radscribe.evaluation.metrics import TITLES
+from radscribe.evaluation.findings.assertions import FINDINGS, per_finding
+from radscribe.evaluation.metrics.registry import TITLES
 from radscribe.evaluation.page.markup import Markup, escape, join, table, tag
 from radscribe.evaluation.page.plots import bars, figure, key, square
 from radscribe.evaluation.page.sections import PLOTTED, title
+from radscribe.evaluation.records import Evaluation
 
 
 def findings(evaluation: Evaluation) -> Markup:

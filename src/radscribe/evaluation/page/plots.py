@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radscribe.evaluation.metric import Floats
+from radscribe.evaluation.metrics.base import Floats
 from radscribe.evaluation.page.markup import Markup, join, tag, void
 
 ROW = 20  # height of a row of marks

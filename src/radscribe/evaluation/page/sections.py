@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from radscribe.evaluation import surface
-from radscribe.evaluation.cautions import HEADLINES, SIGNIFICANT
-from radscribe.evaluation.evaluate import Evaluation, seed_spread
-from radscribe.evaluation.metrics import TITLES
+from radscribe.evaluation.metrics import wording
+from radscribe.evaluation.metrics.registry import TITLES
 from radscribe.evaluation.page.markup import Markup, escape, join, table, tag
 from radscribe.evaluation.page.plots import Row, dots, histogram, key
-from radscribe.evaluation.scored import Scored
-from radscribe.evaluation.scores import overall_signature, signatures
+from radscribe.evaluation.records import Evaluation, seed_spread
+from radscribe.evaluation.scores_file import overall_signature, signatures
+from radscribe.evaluation.system_scores import SystemScores
+from radscribe.evaluation.warnings import HEADLINES, SIGNIFICANT
 
 PLOTTED = ("bleu_1", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
 TABLED = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider", "cider_d", "micro_f1", "macro_f1")
 
 
-def title(one: Scored) -> str:
+def title(one: SystemScores) -> str:
     """A name for people."""
     return (
         one.name.replace("_", " ")
@@ -51,7 +51,7 @@ def tiles(evaluation: Evaluation) -> Markup:
             "findings on the wrong side, where both name one",
         ),
         (f"{evaluation.system.distinct}", f"different captions for {n} studies"),
-        (f"{surface.vocabulary_used(evaluation.system.tokens)}", "different words used"),
+        (f"{wording.vocabulary_used(evaluation.system.tokens)}", "different words used"),
     ]
     return tag(
         "div", *(tag("div", tag("b", b), tag("span", s), class_="tile") for b, s in told), class_="tiles"
@@ -91,11 +91,11 @@ def scores(evaluation: Evaluation) -> Markup:
     )
 
 
-def _interval(evaluation: Evaluation, one: Scored, name: str) -> tuple[float, float] | None:
+def _interval(evaluation: Evaluation, one: SystemScores, name: str) -> tuple[float, float] | None:
     return one.interval(name, evaluation.settings.confidence)
 
 
-def _table(evaluation: Evaluation, everyone: Sequence[Scored]) -> Markup:
+def _table(evaluation: Evaluation, everyone: Sequence[SystemScores]) -> Markup:
     meteor = any(one.meteor.score is not None for one in everyone)
     rows = []
     for one in everyone:
@@ -121,7 +121,7 @@ def _descriptions(evaluation: Evaluation) -> Markup:
     return tag("dl", *items) if items else escape("")
 
 
-def _compared(evaluation: Evaluation, other: Scored) -> Markup:
+def _compared(evaluation: Evaluation, other: SystemScores) -> Markup:
     rows = []
     for name in (*HEADLINES, "bleu_1", "micro_precision", "micro_recall"):
         gap = evaluation.differences[other.name][name]
@@ -157,7 +157,7 @@ def _seeds(evaluation: Evaluation) -> Markup:
     return join([tag("h2", f"{len(evaluation.seeds)} seeds"), table(head, rows)])
 
 
-def wording(evaluation: Evaluation) -> Markup:
+def wording_section(evaluation: Evaluation) -> Markup:
     """Lengths, and what is said most often."""
     lengths = [len(words) for words in evaluation.system.tokens]
     references = [len(texts[0]) for texts in evaluation.scorer.references]
@@ -165,7 +165,7 @@ def wording(evaluation: Evaluation) -> Markup:
     plot = histogram(lengths, references, "Words of captions and of references")
     rows = [
         [str(count), f"{count / evaluation.n:.0%}", text or tag("i", "nothing")]
-        for text, count in surface.most_frequent(evaluation.system.captions, 8)
+        for text, count in wording.most_frequent(evaluation.system.captions, 8)
     ]
     values = evaluation.system.values
     return join(

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from radscribe.evaluation.cider_one import CiderD
-from radscribe.evaluation.clinical import Booleans, Labelled, asserted
-from radscribe.evaluation.metric import Floats
-from radscribe.evaluation.tokenization import TOKENIZATIONS
+from radscribe.evaluation.findings.assertions import Booleans, Labelled, asserted
+from radscribe.evaluation.metrics.base import Floats
+from radscribe.evaluation.metrics.cider import CiderD
+from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.training import config
 
 MEMORY = 50_000  # texts whose findings are kept

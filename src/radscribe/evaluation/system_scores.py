@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.evaluation import clinical, metrics, surface
 from radscribe.evaluation.bootstrap import multiplicities, paired_p_value, percentiles
-from radscribe.evaluation.clinical import Booleans, Codes, Labelled, Uncertain
-from radscribe.evaluation.meteor import Meteor
-from radscribe.evaluation.metric import Corpus, Floats
-from radscribe.evaluation.tokenization import Tokenization, Tokens
+from radscribe.evaluation.findings import assertions
+from radscribe.evaluation.findings.assertions import Booleans, Codes, Labelled, Uncertain
+from radscribe.evaluation.metrics import registry, wording
+from radscribe.evaluation.metrics.base import Corpus, Floats
+from radscribe.evaluation.metrics.meteor import Meteor
+from radscribe.evaluation.tokenisation.named import Tokenization, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
+class SystemScores:
     """Captions of one system or baseline with their scores.
 
     Parameters
@@ -56,7 +57,7 @@ class Scored:
     @property
     def distinct(self) -> int:
         """How many different captions there are."""
-        return surface.distinct(self.tokens)
+        return wording.distinct(self.tokens)
 
     def interval(self, name: str, confidence: float) -> tuple[float, float] | None:
         """The bootstrap interval of a score; None where there was no resample."""
@@ -94,8 +95,8 @@ class Scorer:
         self.references = [settings.tokenization.all(texts) for texts in references]
         self.texts = [texts[0] for texts in references]
         self.codes = self.labelled.codes(self.texts)
-        self.kept: Booleans = np.asarray(clinical.asserted(self.codes, settings.uncertain).any(0))
-        self.abnormal = clinical.abnormal(self.codes, settings.uncertain)
+        self.kept: Booleans = np.asarray(assertions.asserted(self.codes, settings.uncertain).any(0))
+        self.abnormal = assertions.abnormal(self.codes, settings.uncertain)
         self._weights = multiplicities(groups, settings.rounds, settings.seed) if settings.rounds else None
 
     def corpus(self, captions: Sequence[str]) -> Corpus:
@@ -104,18 +105,18 @@ class Scorer:
 
     def score(
         self, name: str, description: str, captions: Sequence[str], constant: str | None = None
-    ) -> Scored:
+    ) -> SystemScores:
         """Score one set of captions."""
         corpus = self.corpus(captions)
-        numbers = metrics.statistics(corpus)
+        numbers = registry.statistics(corpus)
         codes = self.labelled.codes(captions)
-        found = clinical.statistics(codes, self.codes, self.settings.uncertain)
+        found = assertions.statistics(codes, self.codes, self.settings.uncertain)
         whole = self._values(numbers, found, np.ones((1, len(corpus))))
         empty: Floats = np.zeros(0)
         samples = dict.fromkeys(whole, empty)
         if self._weights is not None:
             samples = self._values(numbers, found, self._weights)
-        return Scored(
+        return SystemScores(
             name=name,
             description=description,
             captions=list(captions),
@@ -132,19 +133,19 @@ class Scorer:
             per_study=self._per_study(numbers),
         )
 
-    def _values(self, numbers: metrics.Statistics, found: Floats, weights: Floats) -> dict[str, Floats]:
-        return metrics.values(numbers, weights) | clinical.value(weights @ found, self.kept)
+    def _values(self, numbers: registry.Statistics, found: Floats, weights: Floats) -> dict[str, Floats]:
+        return registry.values(numbers, weights) | assertions.value(weights @ found, self.kept)
 
-    def _per_study(self, numbers: metrics.Statistics) -> dict[str, Floats]:
+    def _per_study(self, numbers: registry.Statistics) -> dict[str, Floats]:
         """Each study's own scores, to find the best and the worst."""
         return {
             name: metric.value(values)[:, place]
-            for metric, values in zip(metrics.METRICS, numbers, strict=True)
+            for metric, values in zip(registry.METRICS.values(), numbers, strict=True)
             for place, name in enumerate(metric.names)
         }
 
 
-def difference(one: Scored, other: Scored, confidence: float) -> dict[str, Difference]:
+def difference(one: SystemScores, other: SystemScores, confidence: float) -> dict[str, Difference]:
     """Paired bootstrap of `one` less `other` for every score that both have."""
     out: dict[str, Difference] = {}
     for name in one.values:
@@ -158,7 +159,7 @@ def difference(one: Scored, other: Scored, confidence: float) -> dict[str, Diffe
     return out
 
 
-def mean_of_seeds(seeds: Sequence[Scored], name: str) -> Scored:
+def mean_of_seeds(seeds: Sequence[SystemScores], name: str) -> SystemScores:
     """One system of several seeds: mean scores, and resamples of the mean; captions are the first seed's."""
     first = seeds[0]
     if len(seeds) == 1:

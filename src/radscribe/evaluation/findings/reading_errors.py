@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.evaluation.clinical import ABSENT, FINDINGS, PRESENT, UNCERTAIN, Booleans, Codes, Labelled
+from radscribe.evaluation.findings.assertions import (
+    ABSENT,
+    FINDINGS,
+    PRESENT,
+    UNCERTAIN,
+    Booleans,
+    Codes,
+    Labelled,
+)
 from radscribe.text.findings import Mention
 from radscribe.text.sentences import sentence_spans
 

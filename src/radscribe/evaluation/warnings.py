@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from radscribe.evaluation import clinical
-from radscribe.evaluation.clinical import FINDINGS, Uncertain
-from radscribe.evaluation.metrics import TITLES
-from radscribe.evaluation.scored import Difference, Scored
+from radscribe.evaluation.findings import assertions
+from radscribe.evaluation.findings.assertions import FINDINGS
+from radscribe.evaluation.metrics.registry import TITLES
+from radscribe.evaluation.records import Evaluation
+from radscribe.evaluation.system_scores import SystemScores
 
 HEADLINES = ("bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
 SAME = 0.2  # share of one caption from which on it is said
@@ -18,52 +18,22 @@ SIGNIFICANT = 0.05
 SMALL = 100  # studies
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """All that a caution may look at.
-
-    Parameters
-    ----------
-    differences : of the system to each baseline, by its name.
-    overlaps : in words, what of the scored part stands in another part too.
-    truncated : references that the tokenization cut.
-    empty : studies without a caption, scored as empty.
-    left_out : studies without a reference text.
-    """
-
-    system: Scored
-    baselines: Sequence[Scored]
-    differences: dict[str, dict[str, Difference]]
-    reference_codes: clinical.Codes
-    uncertain: Uncertain
-    overlaps: Sequence[str] = ()
-    truncated: int = 0
-    unknown_words: bool = False
-    empty: int = 0
-    left_out: int = 0
-
-    @property
-    def n(self) -> int:
-        """Studies scored."""
-        return len(self.system.captions)
-
-
-def overlap(case: Case) -> list[str]:
+def overlap(result: Evaluation) -> list[str]:
     """Leaks come first: they make every other number worthless."""
-    return list(case.overlaps)
+    return list(result.task.overlaps)
 
 
-def below_baselines(case: Case) -> list[str]:
+def below_baselines(result: Evaluation) -> list[str]:
     """Headline scores that a baseline reaches: the best of the constants, or another baseline."""
     out: list[str] = []
-    for group, title in _groups(case.baselines):
+    for group, title in _groups(result.baselines):
         below: list[str] = []
         level: list[str] = []
         for name in HEADLINES:
             best = _best(group, name)
-            gap = case.differences[best.name][name].difference
+            gap = result.differences[best.name][name].difference
             digits = 3 if abs(gap) >= 0.001 else 5
-            mine, theirs = case.system.values[name], best.values[name]
+            mine, theirs = result.system.values[name], best.values[name]
             told = f"{TITLES[name]} ({mine:.{digits}f}, there {theirs:.{digits}f})"
             if gap < 0:
                 below.append(told)
@@ -74,35 +44,35 @@ def below_baselines(case: Case) -> list[str]:
     return out
 
 
-def not_told_apart(case: Case) -> list[str]:
+def not_told_apart(result: Evaluation) -> list[str]:
     """Headline scores above the best constant, but not by more than chance."""
-    group = next((group for group, title in _groups(case.baselines) if "constant" in title), [])
+    group = next((group for group, title in _groups(result.baselines) if "constant" in title), [])
     if not group:
         return []
     unsure: list[str] = []
     for name in HEADLINES:
         best = _best(group, name)
-        gap = case.differences[best.name][name]
+        gap = result.differences[best.name][name]
         if gap.difference > 0 and gap.p_value is not None and gap.p_value > SIGNIFICANT:
             unsure.append(f"{TITLES[name]} (p = {gap.p_value:.2f})")
     return [f"Above the best constant, but not beyond chance, on {_list(unsure)}."] if unsure else []
 
 
-def repeats(case: Case) -> list[str]:
+def repeats(result: Evaluation) -> list[str]:
     """One sentence for many studies."""
-    text, count = Counter(case.system.tokens).most_common(1)[0]
-    share = count / case.n
-    if case.n < 2 or share < SAME:
+    text, count = Counter(result.system.tokens).most_common(1)[0]
+    share = count / result.n
+    if result.n < 2 or share < SAME:
         return []
     said = " ".join(text) or "nothing"
     told = said if len(said) <= 90 else said[:90] + "…"
     return [f"{share:.0%} of captions are the same: “{told}”"]
 
 
-def silent(case: Case) -> list[str]:
+def silent(result: Evaluation) -> list[str]:
     """Captions that hardly ever assert something abnormal."""
-    said = clinical.asserted(case.system.codes, case.uncertain)[:, clinical.ABNORMAL]
-    written = clinical.asserted(case.reference_codes, case.uncertain)[:, clinical.ABNORMAL]
+    said = assertions.asserted(result.system.codes, result.settings.uncertain)[:, assertions.ABNORMAL]
+    written = assertions.asserted(result.scorer.codes, result.settings.uncertain)[:, assertions.ABNORMAL]
     if not said.any():
         return ["No abnormal finding is ever asserted."]
     out: list[str] = []
@@ -114,10 +84,10 @@ def silent(case: Case) -> list[str]:
     return out
 
 
-def never_asserted(case: Case) -> list[str]:
+def never_asserted(result: Evaluation) -> list[str]:
     """Findings that references assert at least ten times and captions never."""
-    said = clinical.asserted(case.system.codes, case.uncertain).sum(0)
-    written = clinical.asserted(case.reference_codes, case.uncertain).sum(0)
+    said = assertions.asserted(result.system.codes, result.settings.uncertain).sum(0)
+    written = assertions.asserted(result.scorer.codes, result.settings.uncertain).sum(0)
     names = [
         f"{name.replace('_', ' ')} ({written[place]})"
         for place, name in enumerate(FINDINGS)
@@ -126,24 +96,28 @@ def never_asserted(case: Case) -> list[str]:
     return [f"Never asserted, though references do: {', '.join(names)}."] if names else []
 
 
-def reading(case: Case) -> list[str]:
+def reading(result: Evaluation) -> list[str]:
     """What was done to texts before they were scored."""
+    task, tokenization = result.task, result.settings.tokenization
+    truncated = sum(map(tokenization.truncates, task.references.texts))
+    empty = max(captions.empty for captions in task.seeds)
+    left_out = len(task.references.left_out)
     out: list[str] = []
-    if case.truncated:
-        out.append(f"References were truncated: {case.truncated} of {case.n} lost their end.")
-    if case.unknown_words:
+    if truncated:
+        out.append(f"References were truncated: {truncated} of {result.n} lost their end.")
+    if tokenization.vocabulary is not None:
         out.append("Words that the vocabulary lacks were replaced in references: scores are flattered.")
-    if case.empty:
-        out.append(f"{case.empty} of {case.n} studies have no caption and are scored as empty.")
-    if case.left_out:
-        out.append(f"{case.left_out} studies have no reference text in this section and are not scored.")
-    if case.n < SMALL:
-        out.append(f"Only {case.n} studies: intervals are wide.")
+    if empty:
+        out.append(f"{empty} of {result.n} studies have no caption and are scored as empty.")
+    if left_out:
+        out.append(f"{left_out} studies have no reference text in this section and are not scored.")
+    if result.n < SMALL:
+        out.append(f"Only {result.n} studies: intervals are wide.")
     return out
 
 
 # In the order of the page.
-CAUTIONS: tuple[Callable[[Case], list[str]], ...] = (
+WARNINGS: tuple[Callable[[Evaluation], list[str]], ...] = (
     overlap,
     below_baselines,
     repeats,
@@ -154,18 +128,18 @@ CAUTIONS: tuple[Callable[[Case], list[str]], ...] = (
 )
 
 
-def cautions(case: Case) -> list[str]:
+def all_warnings(result: Evaluation) -> list[str]:
     """Every warning, the gravest first."""
-    return [text for caution in CAUTIONS for text in caution(case)]
+    return [text for warning in WARNINGS for text in warning(result)]
 
 
-def _groups(baselines: Sequence[Scored]) -> list[tuple[list[Scored], str]]:
+def _groups(baselines: Sequence[SystemScores]) -> list[tuple[list[SystemScores], str]]:
     constants = [b for b in baselines if b.name.startswith("best_constant")]
     others = [([b], f"the baseline “{b.name.replace('_', ' ')}”") for b in baselines if b not in constants]
     return ([(constants, "the best constant")] if constants else []) + others
 
 
-def _best(group: Sequence[Scored], name: str) -> Scored:
+def _best(group: Sequence[SystemScores], name: str) -> SystemScores:
     return max(group, key=lambda scored: scored.values[name])
 
 

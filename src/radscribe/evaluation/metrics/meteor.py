@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radscribe.evaluation.metric import Corpus
+from radscribe.evaluation.metrics.base import Corpus
 
 VARIABLE = "RADSCRIBE_METEOR_JAR"
 _SEPARATOR = " ||| "

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radscribe.evaluation.metric import Corpus, Floats, mean_of
+from radscribe.evaluation.metrics.base import Corpus, Floats, mean_of
 
 BETA = 1.2
 

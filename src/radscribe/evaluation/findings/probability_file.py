@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from radscribe.errors import DataError
-from radscribe.evaluation.metric import Floats
+from radscribe.evaluation.metrics.base import Floats
 from radscribe.labels import CHESTXRAY14
 
 ID = "id"

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.errors import DataError
-from radscribe.evaluation.ngrams import Grams, Ints, count_ngrams, split_at
-from radscribe.evaluation.tokenization import Tokens
+from radscribe.evaluation.metrics.ngrams import Grams, Ints, count_ngrams, split_at
+from radscribe.evaluation.tokenisation.named import Tokens
 
 Floats = npt.NDArray[np.float64]
 

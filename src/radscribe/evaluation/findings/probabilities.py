@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radscribe.evaluation.auroc import auroc
-from radscribe.evaluation.metric import Floats
+from radscribe.evaluation.calibration import Reliability, reliability
+from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.metrics.base import Floats
 
-BINS = 10
 FEWEST = 5  # positives of a finding that a curve is drawn for
 
 
@@ -23,19 +23,6 @@ class Curve:
     auroc: float
     false_rate: Floats
     true_rate: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """Predicted and observed frequency of each filled bin of ten, all findings together.
-
-    `error` is the expected calibration error (Naeini et al., AAAI 2015) of all pairs.
-    """
-
-    predicted: Floats
-    observed: Floats
-    count: Floats
-    error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +68,3 @@ def roc(finding: str, predicted: Floats, true: Floats) -> Curve:
         np.append(0.0, alarms / max((~positive).sum(), 1)),
         np.append(0.0, hits / max(positive.sum(), 1)),
     )
-
-
-def reliability(predicted: Floats, true: Floats) -> Reliability:
-    """Ten bins of equal width over all pairs that are known."""
-    known = ~np.isnan(true)
-    p, t = predicted[known], true[known]
-    place = np.minimum((p * BINS).astype(np.int64), BINS - 1)
-    count = np.bincount(place, minlength=BINS).astype(np.float64)
-    filled = count > 0
-    mean = np.bincount(place, p, BINS)[filled] / count[filled]
-    observed = np.bincount(place, t, BINS)[filled] / count[filled]
-    error = float((np.abs(mean - observed) * count[filled]).sum() / max(count.sum(), 1))
-    return Reliability(mean, observed, count[filled], error)

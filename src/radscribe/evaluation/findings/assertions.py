@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.evaluation.metric import Floats, ratio
+from radscribe.evaluation.metrics.base import Floats, ratio
 from radscribe.text.findings import LABELS, Mention, find
 
 Uncertain = Literal["absent", "present", "skip"]

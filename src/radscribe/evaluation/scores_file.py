@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from radscribe._version import __version__
-from radscribe.evaluation import clinical, surface
-from radscribe.evaluation.clinical import FINDINGS
-from radscribe.evaluation.evaluate import Evaluation, seed_spread
-from radscribe.evaluation.metrics import NAMES, finding_signature, signature
-from radscribe.evaluation.scored import Difference, Scored
+from radscribe.evaluation.findings import assertions
+from radscribe.evaluation.findings.assertions import FINDINGS
+from radscribe.evaluation.metrics import wording
+from radscribe.evaluation.metrics.registry import finding_signature, metric_names, signature
+from radscribe.evaluation.records import Evaluation, seed_spread
+from radscribe.evaluation.system_scores import Difference, SystemScores
 
 SCHEMA_VERSION = 1
 DIGITS = 6
 REPEATED = 10  # most frequent captions that are listed
 
 
-def scores(evaluation: Evaluation) -> dict[str, Any]:
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """The object that `scores.json` holds."""
     task = evaluation.task
     out = {
@@ -47,7 +48,7 @@ def scores(evaluation: Evaluation) -> dict[str, Any]:
         "compared": {one.name: _other(evaluation, one) for one in evaluation.compared},
         "most_frequent_captions": [
             {"caption": text, "count": count}
-            for text, count in surface.most_frequent(evaluation.system.captions, REPEATED)
+            for text, count in wording.most_frequent(evaluation.system.captions, REPEATED)
         ],
         "seeds": _seeds(evaluation),
         "probabilities": _probabilities(evaluation),
@@ -59,7 +60,7 @@ def scores(evaluation: Evaluation) -> dict[str, Any]:
 
 def write(evaluation: Evaluation, path: Path) -> None:
     """Write `scores.json`."""
-    text = json.dumps(scores(evaluation), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(as_json(evaluation), indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
@@ -83,24 +84,26 @@ def overall_signature(evaluation: Evaluation) -> str:
 def signatures(evaluation: Evaluation) -> dict[str, str]:
     """What each score depends on."""
     settings, n = evaluation.settings, evaluation.n
-    own = {name: signature(name, settings.tokenization, 1, n) for name in (*NAMES, "meteor")}
-    findings = (name for name in evaluation.system.values if name not in NAMES)
+    own = {name: signature(name, settings.tokenization, 1, n) for name in (*metric_names(), "meteor")}
+    findings = (name for name in evaluation.system.values if name not in metric_names())
     return own | {name: finding_signature(name, len(FINDINGS), settings.uncertain, n) for name in findings}
 
 
-def _of(evaluation: Evaluation, one: Scored) -> dict[str, Any]:
+def _of(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
     """What a system and a baseline have in common."""
     return {
-        "metrics": {**{name: one.values[name] for name in NAMES}, "meteor": one.meteor.score},
+        "metrics": {**{name: one.values[name] for name in metric_names()}, "meteor": one.meteor.score},
         "meteor_reason": one.meteor.reason,
         "findings": _findings(evaluation, one),
         "distinct_captions": one.distinct,
-        "vocabulary_used": surface.vocabulary_used(one.tokens),
+        "vocabulary_used": wording.vocabulary_used(one.tokens),
         "subsets": {
             part: {
                 "n": n,
-                "metrics": {name: values[name] for name in NAMES} if n else None,
-                "findings": {key: value for key, value in values.items() if key not in NAMES} if n else None,
+                "metrics": {name: values[name] for name in metric_names()} if n else None,
+                "findings": {key: value for key, value in values.items() if key not in metric_names()}
+                if n
+                else None,
             }
             for part, (n, values) in one.subsets.items()
         },
@@ -108,13 +111,13 @@ def _of(evaluation: Evaluation, one: Scored) -> dict[str, Any]:
     }
 
 
-def _findings(evaluation: Evaluation, one: Scored) -> dict[str, Any]:
+def _findings(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
     uncertain = evaluation.settings.uncertain
-    values = clinical.per_finding(one.finding_sums)
-    said = clinical.asserted(one.codes, uncertain).sum(0)
-    written = clinical.asserted(evaluation.scorer.codes, uncertain).sum(0)
+    values = assertions.per_finding(one.finding_sums)
+    said = assertions.asserted(one.codes, uncertain).sum(0)
+    written = assertions.asserted(evaluation.scorer.codes, uncertain).sum(0)
     return {
-        **{name: value for name, value in one.values.items() if name not in NAMES},
+        **{name: value for name, value in one.values.items() if name not in metric_names()},
         "uncertain": uncertain,
         "macro_over": [name for place, name in enumerate(FINDINGS) if evaluation.scorer.kept[place]],
         "per_finding": {
@@ -128,19 +131,19 @@ def _findings(evaluation: Evaluation, one: Scored) -> dict[str, Any]:
     }
 
 
-def _intervals(evaluation: Evaluation, one: Scored) -> dict[str, Any]:
+def _intervals(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
     settings = evaluation.settings
     found = {name: one.interval(name, settings.confidence) for name in one.values}
     return {
         "confidence": settings.confidence,
         "rounds": settings.rounds,
         "resampled": evaluation.task.references.resampled,
-        "metrics": {name: found[name] for name in NAMES},
-        "findings": {name: pair for name, pair in found.items() if name not in NAMES},
+        "metrics": {name: found[name] for name in metric_names()},
+        "findings": {name: pair for name, pair in found.items() if name not in metric_names()},
     }
 
 
-def _other(evaluation: Evaluation, one: Scored) -> dict[str, Any]:
+def _other(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
     return {
         "description": one.description,
         "caption": one.constant,

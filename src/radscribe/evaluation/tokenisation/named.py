@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radscribe.errors import DataError, UsageError
-from radscribe.evaluation import ptb, r2gen_cleaning
+from radscribe.evaluation.tokenisation import ptb, r2gen
 
 Tokens = tuple[str, ...]
 UNKNOWN = "<unk>"
@@ -76,8 +76,8 @@ class Tokenization:
 TOKENIZATIONS: dict[str, Tokenization] = {
     "plain": Tokenization("plain", plain),
     "ptb": Tokenization("ptb", ptb.tokens),
-    "r2gen": Tokenization("r2gen", r2gen_cleaning.iu_xray, limit=59),
-    "r2gen-mimic": Tokenization("r2gen-mimic", r2gen_cleaning.mimic_cxr, limit=99),
+    "r2gen": Tokenization("r2gen", r2gen.iu_xray, limit=59),
+    "r2gen-mimic": Tokenization("r2gen-mimic", r2gen.mimic_cxr, limit=99),
 }
 
 

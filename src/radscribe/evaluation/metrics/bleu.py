@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from radscribe.evaluation.metric import Corpus, Floats, Metric
-from radscribe.evaluation.ngrams import ORDERS, look_up
+from radscribe.evaluation.metrics.base import Corpus, Floats, Metric
+from radscribe.evaluation.metrics.ngrams import ORDERS, look_up
 
 _SMALL, _TINY = 1e-9, 1e-15  # pycocoevalcap's
 
@@ -50,6 +50,28 @@ def value(sums: Floats) -> Floats:
     penalty = np.exp(np.minimum(0.0, 1 - 1 / lengths))
     scores: Floats = np.concatenate([plain, smooth], -1) * penalty
     return scores
+
+
+def each_for_all(corpus: Corpus) -> Floats:
+    """Return the BLEU-4 of each caption if it were given to every study, `[C]`.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        C captions and R references that do not belong together; the first text of each reference counts.
+    """
+    c, r = len(corpus.captions), len(corpus.references)
+    sums = np.zeros((c, 2 * ORDERS + 2))
+    for order, (said, written) in enumerate(corpus.grams):
+        matches = np.zeros(len(said.doc), dtype=np.int64)
+        for level in range(1, int(said.count.max(initial=0)) + 1):
+            having = np.bincount(written.gram[written.count >= level], minlength=written.kinds)
+            matches += np.where(said.count >= level, having[said.gram], 0)
+        sums[:, order] = np.bincount(said.doc, matches, c)
+        sums[:, ORDERS + order] = np.bincount(said.doc, said.count, c) * r
+    sums[:, -2] = [len(words) * r for words in corpus.captions]
+    sums[:, -1] = sum(len(references[0]) for references in corpus.references)
+    return value(sums)[:, 3]
 
 
 BLEU = Metric(("bleu_1", "bleu_2", "bleu_3", "bleu_4", "bleu_4_add_1"), statistics, value, "reflen:closest")

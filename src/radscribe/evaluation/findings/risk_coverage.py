@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radscribe.evaluation.metric import Floats
+from radscribe.evaluation.metrics.base import Floats
 
 
 def risks(confidence: Floats, right: Floats) -> Floats:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 
 from radscribe._version import __version__
-from radscribe.evaluation import bleu, cider, rouge, surface
-from radscribe.evaluation.metric import Corpus, Floats, Metric
-from radscribe.evaluation.tokenization import Tokenization
+from radscribe.evaluation.metrics.base import Corpus, Floats, Metric
+from radscribe.evaluation.tokenisation.named import Tokenization
+from radscribe.registry import Registry
 
-METRICS: tuple[Metric, ...] = (
-    bleu.BLEU,
-    rouge.ROUGE_L,
-    cider.CIDER,
-    cider.CIDER_D,
-    surface.EXACT_MATCH,
-    surface.LENGTH_RATIO,
+# Entry points of the group `radscribe.metrics` add metrics of other packages.
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    {
+        "bleu": "radscribe.evaluation.metrics.bleu:BLEU",
+        "rouge_l": "radscribe.evaluation.metrics.rouge:ROUGE_L",
+        "cider": "radscribe.evaluation.metrics.cider:CIDER",
+        "cider_d": "radscribe.evaluation.metrics.cider:CIDER_D",
+        "exact_match": "radscribe.evaluation.metrics.wording:EXACT_MATCH",
+        "length_ratio": "radscribe.evaluation.metrics.wording:LENGTH_RATIO",
+    },
 )
-NAMES: tuple[str, ...] = tuple(name for metric in METRICS for name in metric.names)
 # Names as people write them; others are printed as they are.
 TITLES: Mapping[str, str] = {
     "bleu_1": "BLEU-1",
@@ -40,9 +44,15 @@ TITLES: Mapping[str, str] = {
 Statistics = list[Floats]  # of each metric of the registry, [N, K]
 
 
+@cache
+def metric_names() -> tuple[str, ...]:
+    """Return the names of all scores in the registry."""
+    return tuple(name for metric in METRICS.values() for name in metric.names)
+
+
 def statistics(corpus: Corpus) -> Statistics:
     """The numbers of each study, for each metric of the registry."""
-    return [metric.statistics(corpus) for metric in METRICS]
+    return [metric.statistics(corpus) for metric in METRICS.values()]
 
 
 def values(found: Statistics, weights: Floats) -> dict[str, Floats]:
@@ -53,7 +63,7 @@ def values(found: Statistics, weights: Floats) -> dict[str, Floats]:
     weights : `[B, N]`, how often each study stands in each of B samples.
     """
     scores: dict[str, Floats] = {}
-    for metric, numbers in zip(METRICS, found, strict=True):
+    for metric, numbers in zip(METRICS.values(), found, strict=True):
         scored = metric.value(weights @ numbers)
         scores |= {name: scored[:, place] for place, name in enumerate(metric.names)}
     return scores
@@ -79,10 +89,10 @@ def finding_signature(name: str, findings: int, uncertain: str, n: int) -> str:
 def signature(name: str, tokenization: Tokenization, references: int, n: int, parameters: str = "") -> str:
     """All that a score depends on, in the manner of sacrebleu (Post, WMT 2018).
 
-    >>> from radscribe.evaluation.tokenization import TOKENIZATIONS
+    >>> from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
     >>> signature("bleu_4", TOKENIZATIONS["plain"], 1, 590).replace(__version__, "V")
     'bleu_4|radscribe:V|tok:plain|case:lower|refs:1|n:590|reflen:closest'
     """
-    own = parameters or next((m.parameters for m in METRICS if name in m.names), "")
+    own = parameters or next((m.parameters for m in METRICS.values() if name in m.names), "")
     parts = [name, f"radscribe:{__version__}", tokenization.signature, f"refs:{references}", f"n:{n}"]
     return "|".join([*parts, *([own] if own else [])])

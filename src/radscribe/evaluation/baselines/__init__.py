@@ -1,0 +1,1 @@
+"""Captions that need no model."""

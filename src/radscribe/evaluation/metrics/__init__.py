@@ -1,0 +1,1 @@
+"""Metrics of captions beside reference texts."""

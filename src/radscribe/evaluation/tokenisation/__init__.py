@@ -1,0 +1,1 @@
+"""Named ways to split a report into words."""
