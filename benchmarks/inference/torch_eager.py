@@ -25,8 +25,7 @@ from radscribe.bench.pairs import in_turn, ratio
 from radscribe.bench.result import Spread, figure
 from radscribe.bundle import format as bundle_format
 from radscribe.export.bundle import export
-from radscribe.inference.join_views import join_views
-from radscribe.inference.sessions import DecoderSession, EncoderSession
+from radscribe.inference.sessions import DecoderSession, EncoderSession, join_views
 from radscribe.labels import view_code
 from radscribe.models import captioner
 from radscribe.runtime.onnx_session import available_cores

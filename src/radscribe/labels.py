@@ -1,4 +1,4 @@
-"""The 14 ChestX-ray14 findings and the kinds of views: names that encoders, labels and captions share.
+"""Names and words that several rooms share: the 14 ChestX-ray14 findings, the kinds of views, the disclaimer.
 
 Wang et al., ChestX-ray8, CVPR 2017; the 14-label release is ChestX-ray14. Spaces are underscores.
 """
@@ -30,3 +30,7 @@ def view_code(view: str) -> int:
     """A view's (`PA`, `AP`, `frontal`, `lateral`, `unknown`) place in `VIEW_KINDS`."""
     kind = "frontal" if view in ("PA", "AP") else view
     return VIEW_KINDS.index(kind if kind in VIEW_KINDS[1:] else "unknown")
+
+
+DISCLAIMER = "Draft by a research model: not verified, not for diagnosis."
+"""What every output says, in words and in pictures."""

@@ -26,7 +26,7 @@ from radscribe.inference.search import (
     Total,
     search,
 )
-from radscribe.inference.search.largest import largest
+from radscribe.inference.search.beam import largest
 from radscribe.text.tokenizer import ReportTokenizer
 from tests.inference.toy_language import BOS, EOS, LONGEST, WORDED, Bigrams, V, captions, run, table
 

@@ -12,8 +12,7 @@ from radscribe.bench.pairs import exponent, in_turn, ratio
 from radscribe.bench.result import Result
 from radscribe.bench.setting import Setting
 from radscribe.inference.constraints import of_a_caption
-from radscribe.inference.join_views import join_views
-from radscribe.inference.sessions import DecoderSession, EncoderSession
+from radscribe.inference.sessions import DecoderSession, EncoderSession, join_views
 from radscribe.text.tokenizer import ReportTokenizer
 
 BEAM = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from radscribe.inference.disclaimer import DISCLAIMER
 from radscribe.inference.evidence import ImageEvidence
+from radscribe.labels import DISCLAIMER
 from radscribe.text.findings import Status
 
 __all__ = ["DISCLAIMER", "Alternative", "Caption", "Token"]

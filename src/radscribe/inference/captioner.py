@@ -16,12 +16,11 @@ from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
 from radscribe.inference.inputs import Image, Source, StudyInput, as_study, is_one_image
-from radscribe.inference.join_views import join_views
 from radscribe.inference.options import DEFAULTS, CaptionOptions, suggest_keywords
 from radscribe.inference.pipeline import two_stages
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.search import Strategy, search
-from radscribe.inference.sessions import Array, DecoderSession, EncoderSession
+from radscribe.inference.sessions import Array, DecoderSession, EncoderSession, join_views
 from radscribe.runtime.onnx_session import available_cores
 from radscribe.text.tokenizer import ReportTokenizer
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from radscribe.inference.constraints.claims import Claims
-from radscribe.inference.constraints.constraint import Constraint
-from radscribe.inference.constraints.ngrams import NoRepeatedNgram
-from radscribe.inference.constraints.words import Forbid, NotEmpty
+from radscribe.inference.constraints.rules import Constraint, Forbid, NoRepeatedNgram, NotEmpty
 from radscribe.text.tokenizer import ReportTokenizer
 
 __all__ = ["Claims", "Constraint", "Forbid", "NoRepeatedNgram", "NotEmpty", "of_a_caption"]

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.inference.constraints.constraint import Scores, Tokens
 from radscribe.inference.constraints.phrases import Phrases
+from radscribe.inference.constraints.rules import Scores, Tokens
 from radscribe.labels import VIEW_KINDS, view_code
 from radscribe.text import claims
 from radscribe.text.tokenizer import ReportTokenizer

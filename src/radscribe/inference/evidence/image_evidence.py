@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from radscribe.errors import UsageError
 from radscribe.imaging.resize import resize
-from radscribe.inference.evidence.colours import PROBABILITY, SHARE
-from radscribe.inference.evidence.overlay import draw
+from radscribe.inference.evidence.pictures import PROBABILITY, SHARE, draw
 from radscribe.runtime.numeric import sigmoid
 
 if TYPE_CHECKING:

@@ -4,15 +4,20 @@ A strategy is a small frozen description (`Greedy`, `Beam`, `DiverseBeam`, `Samp
 must not be said is told by `inference.constraints`.
 """
 
-from radscribe.inference.search.beam import Beam
-from radscribe.inference.search.diverse import DiverseBeam
-from radscribe.inference.search.greedy import Greedy
-from radscribe.inference.search.hypothesis import Hypothesis
+from radscribe.inference.search.beam import Beam, DiverseBeam, Greedy
 from radscribe.inference.search.loop import search
-from radscribe.inference.search.ranking import LengthPenalty, Mean, Ranker, Total
 from radscribe.inference.search.sample import Sample
-from radscribe.inference.search.step import State, StepFunction, Stepped
-from radscribe.inference.search.strategy import Strategy
+from radscribe.inference.search.strategy import (
+    Hypothesis,
+    LengthPenalty,
+    Mean,
+    Ranker,
+    State,
+    StepFunction,
+    Stepped,
+    Strategy,
+    Total,
+)
 
 __all__ = [
     "Beam",

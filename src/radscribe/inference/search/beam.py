@@ -1,4 +1,4 @@
-"""Beam search: the likeliest hypotheses of each study go on together."""
+"""Greedy search, beam search and diverse beam search: the most likely hypotheses of each study go on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,68 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.errors import UsageError
-from radscribe.inference.search.greedy import Greedy
-from radscribe.inference.search.hypothesis import Hypothesis
-from radscribe.inference.search.largest import largest
-from radscribe.inference.search.ranking import MEAN, Ranker, ranked
-from radscribe.inference.search.step import Doubles, Integers
-from radscribe.inference.search.strategy import Choice, Chooser
+from radscribe.inference.search.strategy import (
+    MEAN,
+    Choice,
+    Chooser,
+    Doubles,
+    Hypothesis,
+    Integers,
+    Ranker,
+    ranked,
+)
+
+
+def largest(values: Doubles, count: int) -> tuple[Doubles, Integers]:
+    """The `count` largest of each row `[N, K]`, the largest first, and their places, both `[N, count]`.
+
+    Equal values stand by rising place, and where not all of them find room the first ones are taken: partial
+    sorting alone would take any. A row of fewer numbers is filled up with minus infinity at place 0.
+    """
+    size = values.shape[1]
+    row = np.arange(len(values))[:, None]
+    some = size > count + 1
+    if some:  # one more than asked for: is the last one that is taken equal to the next?
+        places = values.argpartition(size - count - 1, axis=1)[:, size - count - 1 :]
+        places.sort(axis=1)
+    else:
+        places = np.broadcast_to(np.arange(size), values.shape)
+    found = values[row, places]
+    order = (-found).argsort(axis=1, kind="stable")
+    found, places = found[row, order], places[row, order]
+    if some:
+        tied = (found[:, -2] == found[:, -1]) & (found[:, -1] > -np.inf)
+        for wrong in tied.nonzero()[0]:
+            places[wrong] = (-values[wrong]).argsort(kind="stable")[: count + 1]
+    elif size < count:
+        room = ((0, 0), (0, count - size))
+        found, places = np.pad(found, room, constant_values=-np.inf), np.pad(places, room)
+    return found[:, :count], places[:, :count]
+
+
+@dataclass(frozen=True, slots=True)
+class Greedy:
+    """One caption a study; of equally likely tokens the lower one."""
+
+    @property
+    def width(self) -> int:
+        return 1
+
+    def begin(self, studies: int, longest: int) -> _Likeliest:
+        return _Likeliest()
+
+    def select(self, finished: Sequence[Hypothesis]) -> list[Hypothesis]:
+        return list(finished)
+
+
+class _Likeliest:
+    """Rows are studies; one that ends leaves."""
+
+    def choose(self, scores: Doubles, eos: int) -> Choice:
+        tokens = scores.argmax(axis=1)
+        ends = tokens == eos
+        going = np.flatnonzero(~ends)
+        return Choice(np.flatnonzero(ends), going, tokens[going])
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +190,81 @@ class Beams:
         """Go on with these studies alone."""
         self._scores, self._finished = self._scores[studies], self._finished[studies]
         self._study = np.arange(len(self._scores))[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class DiverseBeam:
+    """Vijayakumar et al., Diverse Beam Search for Improved Description of Complex Scenes, AAAI 2018.
+
+    At each step the groups choose one after the other. A candidate of a group loses `strength` for every row
+    of the groups before it that says the same token at this step (Hamming diversity, section 3.2). The loss
+    counts in the choice alone: hypotheses keep, and are ranked by, the model's own log-probabilities.
+
+    Parameters
+    ----------
+    width : hypotheses that are open at once, of all groups together.
+    strength : nats; 0 lets every group find the same.
+
+    Raises
+    ------
+    UsageError : groups that do not share the width evenly, or a negative strength.
+    """
+
+    width: int = 6
+    groups: int = 3
+    strength: float = 0.5
+    rank: Ranker = MEAN
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.groups < 1 or self.width % self.groups:
+            raise UsageError(
+                f"{self.groups} groups of a beam of {self.width}", remedy="take a beam that they share evenly"
+            )
+        if not 0 <= self.strength < float("inf"):
+            raise UsageError(f"a diversity of {self.strength}", remedy="take 0 or more; 0.5 is common")
+
+    def begin(self, studies: int, longest: int) -> Chooser:
+        width = self.width // self.groups
+        beams = [Beams(studies, width, self.rank) for _ in range(self.groups)]
+        return _Groups(beams, width, self.strength)
+
+    def select(self, finished: Sequence[Hypothesis]) -> list[Hypothesis]:
+        # Two groups may come to the same caption.
+        return list({h.tokens: h for h in reversed(ranked(finished, self.rank))}.values())[::-1][: self.width]
+
+
+class _Groups:
+    """The groups of N studies: rows are those of one group after the other, study by study."""
+
+    def __init__(self, groups: list[Beams], width: int, strength: float) -> None:
+        self._groups, self._width, self._strength = groups, width, strength
+        self._first = True  # all groups start from the one row of a study
+
+    def choose(self, scores: Doubles, eos: int) -> Choice:
+        n = len(self._groups[0].open)
+        by_study = scores.reshape(n, -1, scores.shape[1])  # [N, rows, V]
+        rows = by_study.shape[1]
+        said = np.zeros((n, scores.shape[1]))  # [N, V] how many rows so far say each token now
+        parents: list[Integers] = []
+        tokens: list[Integers] = []
+        ended: list[Integers] = []
+        for number, beams in enumerate(self._groups):
+            start = 0 if self._first else number * self._width
+            window = by_study[:, start : start + 1 if self._first else start + self._width]
+            parent, token, end = beams.advance(window, eos, self._strength * said)  # [N, B], [N, B], [E, 2]
+            study, row = np.nonzero(beams.open)
+            np.add.at(said, (study, token[study, row]), 1)
+            parents.append(parent + start + np.arange(n)[:, None] * rows)
+            tokens.append(token)
+            ended.append(end[:, 0] * rows + end[:, 1] + start)
+        self._first = False
+        going = np.stack([beams.going() for beams in self._groups])  # [G, N]
+        left = np.logical_or.reduce(going)
+        for beams, open_ in zip(self._groups, going, strict=True):
+            beams.close(~open_)
+            beams.keep(left)
+        return Choice(
+            np.concatenate(ended),
+            np.concatenate(parents, axis=1)[left].ravel(),
+            np.concatenate(tokens, axis=1)[left].ravel(),
+        )

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radscribe.errors import UsageError
-from radscribe.inference.search.hypothesis import Hypothesis
-from radscribe.inference.search.ranking import MEAN, Ranker, ranked
-from radscribe.inference.search.step import Doubles, Integers
-from radscribe.inference.search.strategy import Choice
+from radscribe.inference.search.strategy import MEAN, Choice, Doubles, Hypothesis, Integers, Ranker, ranked
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from radscribe.inference.token_spans import token_spans
+from radscribe.inference.drafting import token_spans
 from radscribe.text.tokenizer import ReportTokenizer
 
 TEXTS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from radscribe.inference.join_views import join_views
+from radscribe.inference.sessions import join_views
 from radscribe.models import captioner
 from radscribe.models.encoder import EncoderOutput
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from radscribe.errors import UsageError
 from radscribe.inference.evidence import ImageEvidence
-from radscribe.inference.evidence.colours import OPACITY, PLASMA, PROBABILITY, SHARE, blend
-from radscribe.inference.evidence.word_sheet import word_sheet
+from radscribe.inference.evidence.pictures import OPACITY, PLASMA, PROBABILITY, SHARE, blend
+from radscribe.inference.evidence.write import word_sheet
 
 HEIGHT, WIDTH = 120, 600  # a cell is 40 x 100 pixels
 
