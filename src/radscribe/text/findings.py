@@ -7,11 +7,12 @@ is there (`scope`). Sections that say what was asked, or what was before, assert
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from radscribe.text import scope
+from radscribe.text import scope, templates
 from radscribe.text.lexicon import PHRASES, Phrase, compile_phrases
 from radscribe.text.location import Location, Side, Zone, locations, nearest
 from radscribe.text.normality import IMPLIED_ABSENT, OTHER_ABNORMALITY
@@ -34,6 +35,7 @@ __all__ = [
 LABELS: tuple[str, ...] = (*PHRASES, "Normal")
 _NORMAL = compile_phrases(r"(?:normal|clear|unremarkable|no acute|no active|no evidence|negative|intact)\b")
 _OTHER = "Other"
+_NOT = re.compile(r"\b(?:not|never|n't|no longer|hardly)\b")
 _ASSERTING = frozenset({"findings", "impression"})
 _RANK: dict[Status, int] = {"absent": 0, "uncertain": 1, "present": 2}
 _TABLE: tuple[tuple[str, Phrase], ...] = tuple(
@@ -188,18 +190,32 @@ def _in_sentence(
     implied: list[tuple[Phrase, tuple[str, ...]]],
 ) -> Iterator[tuple[str, Status, int, int]]:
     """Finding, status, start and end of each mention in a lower-cased sentence."""
-    cues: list[scope.Cue] | None = None
-    for finding, phrase in phrases:
-        if phrase.key not in sentence:
-            continue
-        for match in phrase.pattern.finditer(sentence):
-            if cues is None:
-                cues = scope.cues(sentence)
-            start, end = match.span()
-            if (status := scope.status(sentence, cues, start, end)) is not None:
+    hits = [
+        (finding, *match.span())
+        for finding, phrase in phrases
+        if phrase.key in sentence
+        for match in phrase.pattern.finditer(sentence)
+    ]
+    if hits:
+        cues, said = scope.cues(sentence), templates.answers(sentence)
+        starts = [start for _, start, _ in hits]
+        for finding, start, end in hits:
+            answer = next((answer for answer in said if answer.start <= start < answer.end), None)
+            status: Status | None
+            if answer is None:
+                status = scope.status(sentence, cues, start, end, starts)
+            elif answer.status is None:
+                # "Effusion: there is no effusion" says nothing before the colon; an unknown answer is open.
+                again = any(name == finding and place > answer.end for name, place, _ in hits)
+                status = None if again else "uncertain"
+            else:
+                status = answer.status
+            if status is not None:
                 yield finding, status, start, end
     for phrase, findings in implied:
         if phrase.key in sentence and (saying := phrase.pattern.search(sentence)):
+            if _NOT.search(saying[0]):
+                continue
             for finding in findings:
                 yield finding, "absent", saying.start(), saying.end()
 

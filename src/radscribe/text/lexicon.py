@@ -21,7 +21,8 @@ class Phrase:
 
 def spell(*phrases: str) -> str:
     """A regular expression for any of the phrases; a space stands for any white space."""
-    return "|".join(phrases).replace(" ?", r"\s*").replace(" ", r"\s+")
+    # Bounded, so that no text makes a pattern slow.
+    return "|".join(phrases).replace(" ?", r"\s{0,40}").replace(" ", r"\s{1,40}")
 
 
 def compile_phrases(*phrases: str) -> re.Pattern[str]:
@@ -40,9 +41,12 @@ _ANGLE = r"(?:costo-?phrenic|cardiophrenic|cp angle|sulc\w+|pleural spaces?|rece
 _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
     "Atelectasis": {
         "atelecta": (r"atelecta\w+",),
+        "atx": (r"atx\b",),
+        "atel": (r"atel\b",),
         "collaps": (
             r"(?:lobar|lung|lobe|segmental) collapse",
             r"collapsed?(?: of)?(?: the)?(?: \w+){0,4} (?:lung|lobe)",
+            r"(?<=no\s)collapse\b",
         ),
         "volume": (r"volume loss", r"loss of volume"),
     },
@@ -51,22 +55,34 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "enlarge": (
             r"(?:cardiac|heart) enlargement",
             rf"enlarge(?:d|ment)(?: of)?(?: the)? {HEART}",
-            rf"{HEART}[^.;,:]{{0,60}}?\benlarged",
+            rf"{HEART}(?: ?[:=])?[^.;,:]{{0,60}}?\benlarged",
         ),
-        "large": (rf"{HEART}(?: (?:size|silhouette|is|are|appears?|\w+ly)){{1,4}} large\b",),
-        "increased": (rf"{HEART}(?: (?:size|silhouette|is|are|appears?|\w+ly)){{1,4}} increased",),
-        "prominent": (rf"{HEART}(?: (?:size|silhouette|is|are|appears?|\w+ly)){{1,4}} prominent",),
+        "large": (rf"{HEART}(?: ?[:=])?(?: (?:size|silhouette|is|are|not|appears?|\w+ly)){{0,4}} large\b",),
+        "increased": (
+            rf"{HEART}(?: ?[:=])?(?: (?:size|silhouette|is|are|not|appears?|\w+ly)){{0,4}} increased",
+        ),
+        "prominent": (
+            rf"{HEART}(?: ?[:=])?(?: (?:size|silhouette|is|are|not|appears?|\w+ly)){{0,4}} prominent",
+        ),
         "generous": (rf"{HEART}[^.;,:]{{0,30}}?\bgenerous",),
+        "cardiomeg": (r"cardiomeg\b",),
         "borderline": (rf"borderline (?:in )?{HEART}", rf"{HEART}[^.;,:]{{0,40}}?\bborderline"),
     },
     "Effusion": {
-        "effusion": (r"(?:pleural )?(?<!pericardial\s)effusions?",),
-        "fluid": (r"pleural fluid", r"fluid in the pleural", r"fluid (?:along|within|in) the \w+ fissure"),
+        "effusion": (r"(?:pleural )?(?<!pericardial\s)(?<!joint\s)(?<!knee\s)effusions?",),
+        "effus": (r"(?:pleural )?effus?\b",),
+        "eff": (r"pl(?:\.|eural)? ?eff(?:ns?)?\b",),
+        "hydrothora": (r"hydrothora\w+",),
+        "fluid": (
+            r"(?:pleural|thoracic) fluid",
+            r"fluid in the pleural",
+            r"fluid (?:along|within|in) the \w+ fissure",
+        ),
         "blunt": (rf"blunt\w*[^.;]{{0,40}}?{_ANGLE}", rf"{_ANGLE}[^.;,]{{0,40}}?\bblunt\w*", r"blunting"),
         "hydropneumothora": (r"hydropneumothora\w+",),
         "hemothora": (r"hemothora\w+",),
     },
-    "Infiltration": {"infiltrat": (r"infiltrat\w+",)},
+    "Infiltration": {"infiltrat": (r"infiltrat\w+",), "infil": (r"infilt?s?\b",)},
     "Mass": {
         "mass": (r"mass(?:es)?\b(?! effect)", r"mass-?like"),
         "tumor": (r"tumors?\b",),
@@ -78,11 +94,18 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Pneumonia": {
         "pneumoni": (r"(?:broncho)?pneumonias?\b", r"pneumonitis"),
+        "pna": (r"(?:broncho)?pna\b",),
         "infectious": (r"infectious (?:process|infiltrate|etiology)",),
     },
-    "Pneumothorax": {"pneumothora": (r"(?:hydro|hemo)?pneumothora\w+",)},
+    "Pneumothorax": {
+        "pneumothora": (r"(?:hydro|hemo)?pneumothora\w+",),
+        "ptx": (r"(?:hydro|hemo)?ptx\b",),
+        "pnx": (r"pnx\b",),
+    },
     "Consolidation": {
         "consolidat": (r"consolidat\w+",),
+        "consol": (r"consols?\b",),
+        "asd": (r"(?:r[uml]l|l[ul]l|focal|patchy|basilar|bibasilar|lobe|lower|upper) asd\b",),
         "space": (r"air ?-?space (?:disease|process|consolidation)",),
         "bronchogram": (r"air bronchogram\w*",),
     },
@@ -101,6 +124,11 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
             r"(?:vascular markings|vasculature|vascularity) (?:is|are|appears?) (?:\w+ )?prominent",
         ),
         "hypertension": (r"venous hypertension",),
+        "b-line": (r"b-lines?\b",),
+        "vascul": (
+            r"(?:increased|indistinct)(?: (?:central|lung|pulmonary|perihilar))? vascul\w+",
+            r"vascul\w+ (?:is|are|appears?) (?:\w+ )?(?:increased|indistinct)",
+        ),
         "cephalization": (r"cephalization",),
         "kerley": (r"kerley",),
         "overload": (r"(?:fluid|volume) overload",),
@@ -122,9 +150,15 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "trapping": (r"air trapping",),
     },
     "Fibrosis": {
-        "fibro": (r"fibro(?:sis|tic)",),
+        "fibro": (r"fibro(?:sis|tic|us)",),
+        "ild": (r"ild\b",),
+        "ipf": (r"ipf\b",),
         "scar": (r"scar(?:s|ring|red)?\b",),
-        "interstitial": (r"interstitial (?:lung )?disease", r"chronic[^.;,]{0,25}? interstitial"),
+        "interstitial": (
+            r"interstitial (?:lung )?disease",
+            r"chronic[^.;,]{0,25}? interstitial",
+            r"interstitial changes?\b",
+        ),
         "cicatri": (r"cicatri\w+",),
     },
     "Pleural_Thickening": {
@@ -140,12 +174,21 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
     "Hernia": {"hernia": (r"hernia\w*",)},
     "Support_Devices": {
         "catheter": (r"catheters?\b",),
+        "ett": (r"etts?\b",),
+        "ngt": (r"ngts?\b",),
+        "ogt": (r"ogts?\b",),
+        "cv": (r"cv[cl]s?\b",),
+        "ppm": (r"ppm\b",),
+        "iabp": (r"iabp\b",),
+        "dobhoff": (r"dob-?hoff\w*",),
         "picc": (r"picc\b",),
         "pace": (r"pacemakers?\b", r"pacers?\b"),
         "lead": (r"leads?\b",),
         "sternotomy": (r"sternotomy",),
         "port": (r"(?:medi-?)?ports?\b(?!-a)", r"port-a-cath\w*"),
-        "clip": (r"clips?\b",),
+        "clip": (r"(?<!cholecystectomy\s)clips?\b(?! (?:\w+ ){0,4}(?:gallbladder|upper quadrant|abdom\w+))",),
+        "shunt": (r"shunt (?:tub\w+|catheter)",),
+        "tips": (r"tips (?:noted|present|in place|stent)\b",),
         "suture": (r"sutures?\b",),
         "staple": (r"staples?\b",),
         "stent": (r"stents?\b",),
@@ -176,8 +219,13 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Fracture": {
         "fractur": (r"fractur\w+",),
+        "fx": (r"fxs?\b",),
         "deform": (rf"deform\w+[^.;,]{{0,50}}?\b{_BONE}\b", rf"{_BONE}\b[^.;,]{{0,25}}? deform\w+"),
         "height": (r"(?:loss of|decreased)(?: \w+){0,3} height", r"height loss"),
+        "irregularit": (
+            rf"(?:contour|cortical) irregularit\w+[^.;,]{{0,40}}?\b{_BONE}\b",
+            rf"{_BONE}\b[^.;,]{{0,20}}? (?:contour|cortical) irregularit\w+",
+        ),
         "wedg": (r"wedg(?:e|ing)\b(?!-shaped)(?! shaped)",),
         "compress": (r"compression (?:deformit\w+|injur\w+)",),
     },
@@ -206,7 +254,13 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "opaci": (r"opaci\w+",),
         "opaque": (r"opaque",),
         "densit": (r"(?:hyper|radio)?densit(?:y|ies)\b",),
-        "haz": (r"haz(?:y|iness)\b",),
+        "haz": (r"haz(?:y|iness)\b(?! (?:infiltrat|consolidat))",),
+        "ground": (r"ground-? ?glass\b",),
+        "ggo": (r"ggos?\b",),
+        "shadow": (
+            r"(?:patchy|hazy|dens\w+|reticul\w+|flocculent|cloudy|exudative|high-density|condensation|soft)"
+            r" shadow(?:s|ing)?\b",
+        ),
     },
 }
 

@@ -60,7 +60,7 @@ IMPLIED_ABSENT: tuple[tuple[Phrase, tuple[str, ...]], ...] = (
         Phrase(
             "lung",
             compile_phrases(
-                r"lungs?\b[^.;,]{0,40}?\b(?:clear|normal|unremarkable)\b",
+                r"lungs?\b[^.;,]{0,40}?\b(?:clear|unremarkable|normal(?! (?:volume|inflat|expan|size)))\b",
                 r"clear lungs\b",
             ),
         ),
@@ -75,7 +75,8 @@ IMPLIED_ABSENT: tuple[tuple[Phrase, tuple[str, ...]], ...] = (
             "normal",
             compile_phrases(
                 rf"(?:{HEART}|cardio-?mediastinal)[^.;]{{0,60}}?\bnormal\b(?! variant)",
-                rf"normal (?:{HEART}|cardio-?mediastinal)",
+                rf"normal (?:(?:\w+ )?(?:size|appearance|contours?) of (?:the )?)?(?:{HEART}"
+                rf"|cardio-?mediastinal)",
             ),
         ),
         ("Cardiomegaly",),

@@ -1,14 +1,15 @@
-"""Whether a phrase is asserted, denied or left open, by the cues around it and how far they reach.
+"""Whether the words around a finding assert it, deny it or leave it open.
 
 After NegEx (Chapman et al., J Biomed Inform 2001): a cue reaches forward or backward over its clause, and
 some words end its reach. Doubt, and cues behind the finding, are as in the CheXpert labeller (Irvin et al.,
-AAAI 2019).
+AAAI 2019). Two things are added: words that qualify a cue ("not resolved", "no change in"), and a safe
+default: a word of negation or doubt that no rule understands leaves the finding open.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,79 +27,212 @@ Kind = Literal[
     "history",
     "cause",
     "end",
+    "unclear",
 ]
 
-_NOT_EXCLUDED = r"(?:cannot|can't|can not|could not|not|difficult to|unable to)(?: be)?(?: \w+ly)?"
-# What an assertion within a list starts with: "no effusion, mild cardiomegaly".
-_ASSERTS = (
-    r"(?:probabl[ey]|likely|questionable|mild\w*|moderate\w*|stable|unchanged|minimal\w*|old|chronic"
-    r"|there|the|heart|lungs?|cardi(?!omegal)\w+|mediastin\w+|pulmonary vasc\w+|degenerative|calcified"
-    r"|scattered|status|with(?! no\b|out\b))\b"
+_SEEN = (
+    r"(?:seen|identified|present|visuali[sz]ed|visible|evident|apparent|appreciated|appreciable"
+    r"|demonstrat\w+"
+    r"|noted|detected|detectable|observed|found|recogni[sz]\w+|discern\w+|shown|conspicuous|evidenced)"
 )
+_IS = r"(?:is|are|was|were|has been|have been|had been|be|being|seems?|appears?|remains?)"
+_CANNOT = r"(?:cannot|can't|can not|could not|couldn't|may not)"
+_NOT_EXCLUDED = rf"(?:{_CANNOT}|not|difficult to|hard to|impossible to|unable to)(?: be)?(?: \w+ly)?(?: be)?"
+_ADVERBS = r"(?: \w+ly| well| yet| clearly| any ?more| otherwise){0,2}"
+# Where a word that may stand before or behind a finding stands behind it.
+_LAST = (
+    r"(?= ?(?:$|[.,;:)\]/]|(?:bilaterally|clinically|radiographically|currently|today|now|again|on"
+    r"|in|at|from"
+    r"|since|and|but|given|based|because|to exclude)\b))"
+)
+_PARTLY = (
+    r"(?:near(?:ly)?|almost|partial(?:ly)?|incomplete(?:ly)?|not|subtotal(?:ly)?|most(?:ly)?"
+    r"|largely|slow(?:ly)?"
+    r"|some|substantial(?:ly)?|moderate(?:ly)?|mild(?:ly)?|gradual(?:ly)?|minimal(?:ly)?"
+    r"|slight(?:ly)?|significant)"
+)
+_CHANGE = (
+    r"(?:changes?|increase|decrease|improvement|worsening|progression|growth|regression|reduction"
+    r"|difference"
+    r"|alteration|resolution|clearing|enlargement(?! (?:of )?(?:the )?(?:heart|card\w+)))"
+)
+_CHANGED = (
+    r"(?:changed|increased|decreased|improved|worsened|progressed|regressed|larger|smaller|worse"
+    r"|better|new|grown"
+    r"|resolved|cleared|disappeared|gone|bigger|different|calcified|displaced|loculated|large)"
+)
+# Which words open a statement, so that a list of denials ends: "no effusion, mild cardiomegaly".
+_ASSERTS = (
+    r"(?:probabl[ey]|likely|mild\w*|moderate\w*|stable|unchanged|minimal\w*|old|chronic"
+    r"|there|the|heart|lungs?|cardi(?!omegal)\w+|mediastin\w+|pulmonary vasc\w+|degenerative|calcified"
+    r"|scattered|status|with(?! no\b|out\b)|only|just|this|these|it|definite\w*"
+    r"|(?:possible|questionable)(?! ?(?:$|[.,;]))|persistent|increased|increasing|worsening)\b"
+)
+# These do as well, unless the list goes on: "no effusion, large mass, or nodule".
+_ASSERTS_ALONE = (
+    r"(?:small|large|tiny|trace|left|right|bilateral|bibasilar|patchy|hazy|new|subtle|marked\w*|severe)\b"
+)
+_ANSWERED = (
+    r"(?:none|nil|no|not|neg|negative|absent|excluded|ruled out|unlikely|doubtful|possible|cannot"
+    r"|can't)\b"
+)
+
 # Cue → spellings. The first kind that fits at a place wins, so the longer sayings come first.
-_SEEN = r"(?:seen|identified|present|visualized|evident|appreciated|demonstrated|noted|detected)"
 _CUES: dict[Kind, tuple[str, ...]] = {
-    # A "no" that denies a change and not the finding.
+    # A denial of a change, or of a part, asserts the finding.
     "neutral": (
-        r"(?:no|without)(?: (?:significant|interval|appreciable|definite|substantial|obvious|other|new))*"
-        r" (?:change\b|increase|decrease|improvement)",
+        rf"(?:no|without)(?: (?:\w+ly|significant|interval|appreciable|definite|substantial"
+        rf"|obvious|other|new|great"
+        r"|major|overall|real|gross|apparent|notable|further|marked|radiographic|evidence of|signs? of"
+        rf"|evidence for)){{0,4}} {_CHANGE}\b",
+        rf"(?:has|have|had|is|are|was|were)(?: not|n't) been (?:any )?(?:\w+ ){{0,2}}{_CHANGE}\b",
+        rf"not(?: (?:\w+ly|yet|any|been)){{0,3}} {_CHANGED}\b",
+        rf"not (?:much|any|a)(?: \w+){{0,2}} {_CHANGE}\b",
+        rf"{_PARTLY}(?:-| )(?:complete(?:ly)? )?(?:resolved|cleared|resolution|clearing"
+        rf"|regression)(?: of)?\b",
         r"(?:most|strongly|highly) suggestive",
-        r"not (?:significantly |substantially |appreciably )?(?:changed|only|necessarily)",
+        r"not (?:only|necessarily|surprising\w*|unexpected\w*|unlike(?:ly)?)\b",
+        r"no longer (?:as|so)\b",
+        r"(?:no|without|beyond) (?:any )?(?:doubt|question)\b(?! of)",
+        rf"not {_SEEN} (?:on|in) (?:the )?(?:prior|previous|comparison|lateral)",
     ),
     "doubted_behind": (
-        rf"{_NOT_EXCLUDED} (?:excluded|ruled out)",
-        r"(?:is|are) (?:also )?(?:possible|suspected|questionable|questioned|suggested|favou?red)",
-        r"not (?:\w+ )?excluded",
-        r"(?:would be|is|are) (?:a |also )*consider\w+",
-        r"(?:is|are) in the differential",
-        r"may (?:not )?be (?:present|demonstrated|seen|visible)",
+        rf"{_NOT_EXCLUDED} (?:excluded|ruled out|distinguished)",
+        rf"(?:{_IS} |would be |be )?(?:difficult|hard|impossible|not possible) to (?:\w+ly )?"
+        r"(?:exclude|rule out|confirm|assess|see)" + _LAST,
+        rf"{_IS} (?:also |still |\w+ly )?(?:possible|suspected|questionable|questioned|suggested"
+        rf"|favou?red"
+        r"|equivocal|uncertain|unclear|indeterminate|suspicious|conceivable|presumed|less likely"
+        r"|(?:not (?:yet |\w+ly )?|un)confirmed|not certain)",
+        r"(?:possible|suspected|questionable|questioned|equivocal|uncertain|indeterminate|unconfirmed)"
+        + _LAST,
+        r"less likely" + _LAST,
+        r"not (?:\w+ )?(?:excluded|ruled out)" + _LAST,
+        r"(?:should|could|may|might|must|can|would|needs? to) (?:also |still )?be (?:considered"
+        r"|excluded|ruled out"
+        r"|questioned|suspected)",
+        rf"(?:would be|{_IS}) (?:a |also |an )*(?:possibilit\w+|consider(?:ed|ation)|concern\b"
+        rf"|question\b)",
+        r"(?:is|are|remains?) (?:in|on|within) the differential",
+        r"(?:may|might|could) (?:not )?(?:also )?be (?:present|demonstrated|seen|visible|underlying"
+        r"|superimposed|developing|there)(?! with| in\b)",
+        r"(?:may|might|could|can) (?:also )?be (?:obscured|missed|hidden)",
+        r"if (?:any|present|real|true)\b",
+        r"(?:has|have|had|is|are|was|were) (?:not|never) (?:yet |\w+ly )?(?:been )?(?:\w+ly )?"
+        r"(?:confirmed|proven|established|certain)",
+        r"\(?\?\)?(?= ?(?:$|[.,;)]))",
     ),
-    "open": (rf"{_NOT_EXCLUDED} (?:exclude|rule out)",),
+    "open": (
+        rf"{_NOT_EXCLUDED} (?:exclude|rule out)",
+        r"not (?:excluded|ruled out)\b",
+        r"(?:does|do|did) not (?:exclude|rule out)",
+    ),
     "denied_behind": (
-        r"(?:(?:is|are|was|were|has been|have been) )?(?:not|no longer) (?:be )?(?:\w+ly )?(?:well ?-?)?"
-        rf"{_SEEN}"
-        r"(?! (?:on|in) (?:the )?(?:prior|previous|comparison|lateral))",
-        r"(?:is|are|was|were|has been|have been) (?:absent|ruled out|excluded|removed)",
-        r"(?:has|have|is|are) (?:\w+ )?(?:resolved|cleared)",
-        r"none\b",
+        rf"(?:{_IS} )?(?:(?:{_CANNOT}|not|no longer|nowhere"
+        rf"|never)(?: (?:to )?be)?{_ADVERBS} ?-?(?:{_SEEN}|recalled)"
+        r"(?: to be present)?)(?! (?:on|in) (?:the )?(?:prior|previous|comparison|lateral))" + _LAST,
+        rf"(?:{_IS} )?(?:now |\w+ly )?(?:absent|ruled out|excluded|removed|lacking)" + _LAST,
+        r"not (?:\w+ly )?(?:believed|felt|thought|considered|expected) to be (?:present|there|seen)",
+        rf"(?:{_IS} )?(?:\w+ly |considered |felt |thought |deemed |to |be ){{0,4}}(?:unlikely"
+        rf"|doubtful|improbable"
+        r"|implausible|not likely|not probable|not suspected|not favou?red|not suggested)" + _LAST,
+        r"(?:has|have|had|is|are) (?:(?:now|since|complete(?:ly)?|fully|entirely|apparently"
+        r"|essentially|also|been"
+        r"|interval(?:ly)?|spontaneously|all|clearly) ){0,2}(?:resolved|cleared|disappeared|gone|vanished"
+        r"|subsided|evacuated|removed)",
+        r"(?:complete(?:ly)? )?(?:resolved|cleared|disappeared)" + _LAST,
+        r"(?:none|nil|negative|neg)\b(?! for| of)" + _LAST,
+        r"(?:none|nil)\b",
         r"(?:is|are|appears?|remains?) within (?:the )?(?:normal )?limits",
     ),
-    "history": (r"history of", r"h/o"),
-    "denied": (
-        r"(?:no|not|without|non|never|neither|nor|nothing)\b(?!-)(?! longer)",
-        r"(?:negative|unremarkable) for",
-        r"free (?:of|from)",
-        r"clear of",
-        r"absen(?:ce of|t)",
-        r"rather than",
-        r"den(?:y|ies)",
-        r"(?:resolution|removal|exclusion) of",
-        r"resolved",
-        r"(?:has|have) been ruled out for",
+    "history": (
+        r"(?:history|hx) (?:is )?(?:of|significant for|positive for|notable for)",
+        r"h/o",
+        r"(?:hx|history) ?:",
+        r"(?:s/p|status post)(?= (?:\w+ )?(?:pneumoni|chf|pna|tb\b))",
     ),
-    "both": (r"versus", r"vs\b"),
+    "denied": (
+        r"(?:fail\w*|unable|inability) to (?:\w+ly )?(?:demonstrat\w+|show|reveal|identify|depict"
+        r"|detect|see"
+        r"|visuali[sz]e|confirm|disclose|find)",
+        r"(?:insufficient|inadequate|little|scant|scanty) (?:\w+ )?(?:evidence|sign|signs"
+        r"|finding\w*|support)\b",
+        r"(?:inconsistent|incompatible|not consistent|not compatible|not in keeping"
+        r"|not suggestive) (?:with|of)",
+        r"(?:argues?|arguing|evidence|speaks?|militates?) against",
+        r"(?:negative|neg|unremarkable) for",
+        r"negative\b(?! for)",
+        r"(?:free|clear|devoid|void) (?:of|from)\b",
+        r"no longer\b",
+        r"zero\b|hardly any\b",
+        r"(?:no|not|without|non|never|neither|nor|nothing|nil|w/o|doesn't|don't|didn't|isn't"
+        r"|aren't)\b(?!-)",
+        r"lack(?:s|ed|ing)?\b(?: of)?",
+        r"absen(?:ce of|ce|t)\b",
+        r"(?:rather than|instead of|as opposed to)",
+        r"den(?:y|ies|ied)\b",
+        r"(?<!less\s)(?:un|not )likely\b|(?:doubtful|improbable|implausible)\b",
+        r"(?:complete |interval |full )*(?:resolution|removal|exclusion|clearance|clearing"
+        r"|disappearance) of",
+        r"resorption of",
+        r"(?:complete(?:ly)? |interval )?resolved\b",
+        r"(?:has|have) been ruled out for",
+        r"(?:rul(?:ed|es|ing) out|exclud(?:ed|es|ing))\b",
+    ),
+    "both": (r"versus\b", r"vs\b\.?"),
     "doubted": (
-        r"(?:possibl[ey]|may|might|could|equivocal|differential)\b",
-        r"suspicio\w+|suspected|questionable|question(?: of)?\b|suggest\w*|concern\w*|potential\w*",
-        r"(?:to |please )?(?:rule out|exclude|evaluate for)",
+        r"(?:possibl[ey]|may|might|could|equivocal|differential|perhaps|maybe|conceivabl[ey]"
+        r"|possibilit\w+|query|less likely|indeterminate for|unclear)\b",
+        r"(?:c/f|poss|susp|ddx)\b",
+        r"suspicio\w+|suspect\w*|questionable|question(?: of)?\b|suggest\w*|concern\w*|potential\w*",
+        r"(?:rule out|exclude|evaluat\w+ for|assess for|look for|check for)\b",
+        r"r/o\b|r\.o\.",
+        r"(?:to|until|ensure|document|confirm|assess|monitor)(?: \w+)? (?:resolution|clearing)(?: of)?",
         r"(?:appropriate|correct|proper|right) clinical (?:setting|context)|correlat\w+(?: \w+)? for",
         r"(?:to identify|in detecting|to detect)",
-        r"consider\b|considerations? include|worrisome for|upper limits? of",
+        r"consider\b|considerations? include|worrisome for|worrying for|upper limits? of",
+        r"can be seen (?:with|in)\b",
+        r"(?:if|whether)\b",
+        r"\?",
     ),
     "end": (
-        r"(?:but|however|although|though|except|other than|aside from|apart from|otherwise)\b",
-        r"there (?:is|are)\b",
+        r"(?:but|however|although|though|except|other than|aside from|apart from|otherwise|whereas"
+        r"|while)\b",
+        r"there (?:is|are|has been|was|were)\b",
         r"(?<!compatible\s)(?<!consistent\s)(?<!associated\s)with\b(?! no\b)",
     ),
     # Ends a denial, while doubt reaches over it: "may be due to edema".
     "cause": (r"(?:which|due to|secondary to|because of)\b",),
+    # Words of negation or doubt that no rule above understands.
+    "unclear": (
+        r"(?:fail\w*|exclu(?:d|s)\w+|doubt\w*|negat\w+|disprov\w+|dismiss\w*|implausibl\w+"
+        r"|improbabl\w+|unlikel\w+"
+        r"|unproven|unconfirmed|hypothe\w+|hardly|scarcely|vanish\w*|disappear\w*|gone|refut\w+"
+        r"|contradict\w+"
+        r"|unsupported|inconclusive|ambiguous|dubious|spurious|mimic\w*|insufficient"
+        r"|inadequate|inconsistent|can't|cannot|absen\w+|ruled|n/a|unknown|unsure|not)\b",
+    ),
 }
 _NAMED = "|".join(f"(?P<{kind}>{spell(*spelled)})" for kind, spelled in _CUES.items())
-# A list goes over into statements: "…, no effusion seen, …", "no effusion, the heart is enlarged".
-_STOP = rf";|:(?!\s*none\b)|(?<=seen|oted),|(?<=identified),|,\s+(?:and\s+)?(?={spell(_ASSERTS)})"
-_CUE = re.compile(rf"\b(?:{_NAMED})|(?P<stop>{_STOP})|(?P<and_asserts>\band\s+(?={spell(_ASSERTS)}))")
+_STOP = (
+    rf";|(?<!no)(?<!absent)(?<!negative):(?!\s{{0,9}}{spell(_ANSWERED)})|(?<=seen),|(?<=noted),|(?<=identified),"
+    rf"|,\s{{1,9}}(?:and\s{{1,9}})?(?={spell(_ASSERTS)})"
+    rf"|,\s{{1,9}}(?={_ASSERTS_ALONE}(?![^.;:]{{0,80}}(?:\bn?or\b|\w/\w)))"
+    # A whole statement follows: "no effusion or edema, cardiomegaly is unchanged".
+    rf"|,\s{{1,9}}(?!n?or\b|and\b)(?=(?:[\w/-]+\s{{1,9}}){{1,4}}?(?:is|are|was|were|has|have"
+    rf"|remains?|appears?|persists?)\b"
+    rf"(?!\s{{1,9}}(?:\w+ly\s{{1,9}})?(?:not\s|{_SEEN})))"
+    r"|\band\s{1,9}(?=definite|clear(?:ly)?\b|residual)"
+    rf"|(?:\s[-\u2013]{{1,3}}>?\s|--|\u2014|\s\|\s|->)(?!\s{{0,9}}{spell(_ANSWERED)})"
+    rf"|\s/\s(?=(?:no\b|{spell(_ASSERTS)}|{_ASSERTS_ALONE}))"
+)
+_CUE = re.compile(
+    rf"(?:\b|(?<![\w?])(?=\?)|(?<=\w)(?=\?)|(?=\(\?))(?:{_NAMED})"
+    rf"|(?P<stop>{_STOP})|(?P<and_asserts>\band\s{{1,9}}(?={spell(_ASSERTS)}))"
+)
+_EXCLUDE = re.compile(r"exclude|ruled? out")
 # A cue behind does not reach over another statement.
-_VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|noted|seen)\b")
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|noted|seen|persists?|remains?)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,33 +245,61 @@ class Cue:
 
 
 def cues(sentence: str) -> list[Cue]:
-    """The cues of a lower-cased sentence, in order."""
+    """Return the cues of a lower-cased sentence, in order."""
     return [Cue(str(match.lastgroup), match.start(), match.end()) for match in _CUE.finditer(sentence)]
 
 
-def status(sentence: str, found: Sequence[Cue], start: int, end: int) -> Status | None:
-    """The status of `sentence[start:end]` under the sentence's cues; None where it is the patient's history.
+def status(
+    sentence: str,
+    found: Sequence[Cue],
+    start: int,
+    end: int,
+    others: Iterable[int] = (),
+) -> Status | None:
+    """Return the status of `sentence[start:end]`, or None for the patient's history.
 
     In a clause denial holds over doubt ("no evidence to suggest"), but what cannot be excluded is open.
+
+    Parameters
+    ----------
+    sentence : str
+        A lower-cased sentence.
+    found : sequence of Cue
+        Its cues.
+    start, end : int
+        Where the finding stands.
+    others : iterable of int
+        Where the findings of the sentence start, to tell a cue that has no finding behind it.
     """
     verdict: Status | None = "present"
-    for cue in found:
-        if cue.start < start or (cue.start < end and cue.kind in ("denied", "doubted")):
+    for place, cue in enumerate(found):
+        if cue.start < start or (cue.start < end and cue.kind in ("denied", "doubted", "neutral")):
             if cue.kind in ("end", "stop") or (cue.kind in ("cause", "and_asserts") and verdict == "absent"):
                 verdict = "present"
-            elif cue.kind == "denied":
-                verdict = "absent"
-            elif cue.kind == "open" or (cue.kind in ("doubted", "both") and verdict == "present"):
+            elif cue.kind == "denied" or (cue.kind == "neutral" and cue.end > start):
+                verdict = "absent"  # "the heart is not larger", "a nodule that is not calcified"
+            elif cue.kind == "open" or (cue.kind in ("doubted", "both", "unclear") and verdict == "present"):
                 verdict = "uncertain"
             elif cue.kind == "history":
                 verdict = None
         elif cue.start >= end:
-            if cue.kind in ("end", "stop", "cause", "and_asserts") or _VERB.search(sentence, end, cue.start):
+            verb = _VERB.search(sentence, end, cue.start)
+            if cue.kind in ("end", "stop", "cause", "and_asserts") or (
+                verb and sentence[verb.end() : cue.start].strip()
+            ):
                 break
-            if cue.kind == "doubted_behind" or (cue.kind == "both" and verdict == "present"):
-                return "uncertain"
+            if cue.kind in ("doubted_behind", "unclear") or (cue.kind == "both" and verdict == "present"):
+                # "No pneumonia is suspected" denies; "no edema, which cannot be excluded" does not.
+                again = _EXCLUDE.search(sentence, cue.start, cue.end)
+                return "uncertain" if verdict != "absent" or again else verdict
             if cue.kind == "denied_behind":
                 return "absent"
+            if cue.kind == "denied" and verdict == "present" and sentence.startswith("not", cue.start):
+                # "Pneumothorax not a concern": a denial that is about nothing else is not understood.
+                later = found[place + 1 :]
+                closing = next((c.start for c in later if c.kind in ("end", "stop")), len(sentence))
+                if not any(cue.end <= other < closing for other in others):
+                    return "uncertain"
             if cue.kind != "neutral":
                 break
     return verdict

@@ -23,15 +23,39 @@ def _any(*words: str) -> re.Pattern[str]:
     return re.compile(r"\b(?:" + "|".join(words) + r")\b", re.I)
 
 
-# Where a sentence may end: punctuation, a paragraph, a list's next line, or a list's next number.
+# Where a sentence may end: punctuation, a paragraph, a line, a bullet, or a list's next number.
 _BREAK = re.compile(
-    r"""[.!?]+['")\]]*(?:\s+|$)"""
-    r"|(?<=[a-z])\.(?=[A-Z][a-z])"
-    r"|\n[ \t]*\n\s*"
-    r"|\n[ \t]*(?=(?:[-*•]|\d{1,2}[.)])\s)"
-    r"|\s(?P<number>\d{1,2})[.)]\s+(?=[A-Z])"
+    r"""[.!?]{1,40}['")\]]{0,9}(?:\s{1,200}|$)"""
+    r"|(?<=[a-z])\.(?=[A-Z][a-z]|\d{1,2}[.)]\s?[A-Z])"
+    r"|\n[ \t]{0,200}\n\s{0,200}"
+    r"|\n[ \t]{0,200}(?=(?:[-*]\s|[•▪●◦‣]|\(?\d{1,2}[.)]))"
+    r"|(?P<line>\n)[ \t]{0,200}"
+    r"|\s[•▪●◦‣]\s{0,9}"
+    r"|\s(?P<number>\d{1,2})(?:[.)]\s{1,9}(?=[A-Z])|[.)](?=[A-Z][a-z]))"
+    r"|\s(?:\((?P<in_brackets>\d{1,2})\)|(?P<with_dash>\d{1,2})\s?[-–])\s{1,9}(?=[A-Za-z])"
+    r"|\s\(?[a-h]\)\s{1,9}(?=[A-Za-z])"
 )
-_ENUMERATION = re.compile(r"\s*(?:[-*•]\s+|\(?(?P<number>\d{1,2})\s?[.)]\s+)?")
+_ENUMERATION = re.compile(
+    r"\s{0,200}(?:[*•▪●◦‣]\s{0,9}(?=\S)|-\s{1,9}(?![^\n]{0,200}[\s,;]\+ ?[A-Za-z])"
+    r"|\(?(?P<number>\d{1,2})\s?(?:[.)](?:\s{1,9}|(?=[A-Za-z]))|-\s{1,9}(?=[A-Za-z]))|\(?[a-h]\)\s{1,9})?"
+)
+# A line goes on where it ends with one of these words, or the next begins with one of those.
+_GOES_ON = re.compile(
+    r"(?:,|\b(?:a|an|the|or|nor|and|of|to|in|on|at|for|with|without|no|not|is|are|was|were|has|have|be|been|by"
+    r"|from|than|that|which|this|as|but|any|some|both|left|right|upper|middle|mid|lower|pleural|pulmonary|focal"
+    r"|acute|small|large|mild|moderate|severe|bilateral|evidence|size|lung|cardiac|new|chest|heart|slight"
+    r"|minimal|patchy|cannot|may|could|most|very|either|other|definite|significant|interstitial|airspace))$",
+    re.I,
+)
+_CONTINUED = re.compile(
+    r"(?:or|nor|and|of|to|in|on|at|for|with|without|is|are|was|were|has|have|had|be|been|by|from|than|that|which"
+    r"|as|but|not|seen|identified|noted|present|may|could|can|cannot|appears?|remains?|again|due|secondary"
+    r"|consistent|compatible|suggest\w*|represent\w*|excluded|visualized|since|compared|versus|vs)\b"
+)
+_ANSWERED = re.compile(
+    r"\s{0,9}(?:yes|no|none|possibl[ey]|maybe|unlikely|n|y)\b(?=\s{0,9}[.,;]|\s{0,9}$)", re.I
+)
+_LONG = 45  # characters; a line this long has probably been wrapped
 _ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|prof|approx|vs|e\.g|i\.e|cf|fig|st)$", re.I)
 
 
@@ -83,12 +107,14 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     for match in _BREAK.finditer(text, start, stop):
         if match.start() < start:
             continue
-        if number := match["number"]:
+        if number := match["number"] or match["in_brackets"] or match["with_dash"]:
             # "2. Mild edema 3. Scarring" goes on with its list; "at rib 9. No effusion" ends a sentence.
             follows = int(number) == item + 1
+            if not follows and (match["number"] is None or not match[0][-1:].isspace()):
+                continue
             _add(spans, text, start, match.start() if follows else match.end())
             start, item = match.end(), item + follows
-        elif not _within(text, match):
+        elif not (_wraps(text, match, start) if match["line"] else _within(text, match)):
             _add(spans, text, start, match.end())
             start, item = _after_number(text, match.end(), item)
     _add(spans, text, start, stop)
@@ -147,7 +173,13 @@ def sayable(text: str, *, prior: bool = False) -> list[str]:
 
 def _within(text: str, match: re.Match[str]) -> bool:
     """Whether a full stop belongs to an abbreviation or a number."""
-    if match[0][0] != "." or match[0][:2] == "..":
+    if match[0][0] == "?":
+        # "? pneumonia" and "(?)" are doubt; "Pneumothorax? No." is a question with its answer.
+        asked = match.start() == 0 or text[match.start() - 1] in " (\t\n"
+        return asked or _ANSWERED.match(text, match.end()) is not None
+    if match[0][:2] == "..":
+        return _ANSWERED.match(text, match.end()) is not None  # "Pneumothorax... none"
+    if match[0][0] != ".":
         return False
     before = text[max(0, match.start() - 6) : match.start()]
     following = text[match.end() : match.end() + 1]
@@ -155,6 +187,15 @@ def _within(text: str, match: re.Match[str]) -> bool:
         _ABBREVIATION.search(before)
         or (before[-1:].isdigit() and following.isalnum() and not following.isupper())
     )
+
+
+def _wraps(text: str, match: re.Match[str], start: int) -> bool:
+    """Whether a line break stands within a sentence."""
+    line = text[max(start, text.rfind("\n", 0, match.start()) + 1) : match.start()].rstrip()
+    following = text[match.end() : match.end() + 12]
+    if _GOES_ON.search(line[-20:]) or _CONTINUED.match(following):
+        return True
+    return following[:1].islower() and len(line) >= _LONG
 
 
 def _after_number(text: str, start: int, item: int) -> tuple[int, int]:

@@ -1,0 +1,113 @@
+"""What templates say of findings: answers behind a colon, boxes, and signs.
+
+"Pneumothorax: no", "Effusion - none", "[x] Cardiomegaly", "Edema (-)", "+ effusion".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from radscribe.text.lexicon import spell
+
+Verdict = Literal["present", "absent", "uncertain"]
+
+_SEEN = r"(?:seen|identified|present|noted|detected|evident|visible|found|appreciated|demonstrated|apparent)"
+# An answer of one word ends there, or at the next label: "Effusion: no Edema: yes".
+_ENDS = r"(?= ?(?:$|[.,;)|/\]]|[-\u2013\u2014] |(?:\w+ ){0,3}\w+ ?[:=]))"
+_NO = (
+    r"(?:-ve\b|-"
+    + _ENDS
+    + r"|(?:no|none|n(?!/)|neg|negative|nil|absent|false|0|nothing|unlikely|excluded|ruled out"
+    rf"|resolved|not {_SEEN})(?:{_ENDS}|(?= {_SEEN}\b))|none\b|nil\b)"
+)
+_MAYBE = (
+    r"(?:possibl[ey]|questionable|question|uncertain|unclear|equivocal|suspected|suspicious|indeterminate|may"
+    r"|might|could|consider|cannot|can't|can not|not excluded|maybe|perhaps|\?)"
+)
+_YES = (
+    rf"(?:(?:yes|y|true|1|x){_ENDS}|(?:present|positive|pos|seen|noted|identified|mild\w*|moderate\w*"
+    r"|severe\w*|small|large|tiny|trace|minimal\w*|slight\w*|marked\w*|massive|left|right|bilateral\w*"
+    r"|bi-?basilar|basilar|basal|apical|upper|lower|stable|unchanged|chronic|persist\w+|increas\w+"
+    r"|decreas\w+|worse\w*|improv\w+|new|old|unilateral|focal|diffuse|patchy|subtle|loculated|multiple"
+    r"|single|several|few|scattered|r[uml]l|l[ul]l|enlarged|probabl[ey]|likely|acute|in|at|on|grade"
+    r"|extensive|dense|early|layering|again|healed|there (?:is|are) a)\b|\d|\+|[\u2611\u2612\u2713\u2714])"
+)
+_ANSWER = re.compile(
+    rf"[:=?]\s{{0,9}}(?:(?P<absent>{spell(_NO)})|(?P<uncertain>{spell(_MAYBE)})|(?P<present>{spell(_YES)})"
+    r"|(?P<other>(?<=[:=])))"
+)
+_BOX = re.compile(
+    r"(?P<absent>\[\s{0,3}\]|\(\s{1,3}\)|[\u2610\u25a1\u25cb]|\(\s?(?:[-\u2013\u2212]|neg|no|none)\s?\))"
+    r"|(?P<present>\[\s?[x*\u2713\u2714+]\s?\]|\(x\)|[\u2611\u2612\u2713\u2714\u25a0]"
+    r"|\(\s?(?:\+|pos|yes)\s?\))"
+)
+_SIGN_BEFORE = re.compile(r"(?:^|(?<=[\s,;]))(?:(?P<present>\+)|(?P<absent>-))\s?(?=[a-z])")
+_SIGN_BEHIND = re.compile(
+    r"(?<=[a-z])\s?(?:(?P<present>\+(?:ve\b)?)|(?P<absent>-(?:ve\b)?|0))(?=\s?(?:[.,;]|$))"
+)
+_WORD = re.compile(r"\w")
+_LONGEST = 60  # characters of a label: "Pleural effusion, left: none"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a template says of the findings that begin at `sentence[start:end]`.
+
+    Parameters
+    ----------
+    status : {"present", "absent", "uncertain"}, optional
+        None if the answer is not understood.
+    start, end : int
+        Positions in the sentence.
+    """
+
+    status: Verdict | None
+    start: int
+    end: int
+
+
+def answers(sentence: str) -> list[Answer]:
+    """Return what the answers, boxes and signs of a lower-cased sentence say, in order."""
+    found = list(_colons(sentence)) if any(sign in sentence for sign in ":=?") else []
+    marks = [*_BOX.finditer(sentence)]
+    if not marks and "+" in sentence:
+        marks = [*_SIGN_BEFORE.finditer(sentence)]
+    if not marks and any(sign in sentence for sign in "+-0"):
+        marks = [*_SIGN_BEHIND.finditer(sentence)]
+    return found + _marked(sentence, marks)
+
+
+def _colons(sentence: str) -> list[Answer]:
+    found: list[Answer] = []
+    begin = 0
+    for match in _ANSWER.finditer(sentence):
+        first = max(begin, 1 + max(sentence.rfind(sign, begin, match.start()) for sign in ".;,|/"))
+        verdict = None if match.lastgroup == "other" else cast(Verdict, match.lastgroup)
+        if match[0][0] != "?" or verdict in ("absent", "present"):
+            if match.start() - first <= _LONGEST:
+                found.append(Answer(verdict, first, match.start()))
+        begin = match.end()
+    return found
+
+
+def _marked(sentence: str, marks: list[re.Match[str]]) -> list[Answer]:
+    """What each mark says: of what follows it if the first one leads, else of what stands before it."""
+    word = _WORD.search(sentence)
+    if not marks or word is None:
+        return []
+    leading = marks[0].start() <= word.start()
+    found: list[Answer] = []
+    begin = 0
+    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+        verdict = cast(Verdict, mark.lastgroup)
+        if leading:
+            end = following.start() if following else len(sentence)
+            stops = [place for sign in ".;" if (place := sentence.find(sign, mark.end(), end)) >= 0]
+            found.append(Answer(verdict, mark.end(), min(stops, default=end)))
+        else:
+            opening = max(begin, 1 + max(sentence.rfind(sign, begin, mark.start()) for sign in ".;,"))
+            found.append(Answer(verdict, opening, mark.start()))
+        begin = mark.end()
+    return found

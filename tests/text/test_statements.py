@@ -1,0 +1,259 @@
+"""Denial, doubt, templates, lists and short forms: what a statement says of its findings."""
+
+from __future__ import annotations
+
+import pytest
+
+from radscribe.text.findings import label
+
+NAMES = {
+    "A": "Atelectasis",
+    "C": "Cardiomegaly",
+    "D": "Edema",
+    "E": "Effusion",
+    "I": "Infiltration",
+    "K": "Consolidation",
+    "N": "Nodule",
+    "P": "Pneumonia",
+    "S": "Support_Devices",
+    "X": "Pneumothorax",
+}
+STATUSES = {"+": "present", "-": "absent", "?": "uncertain"}
+
+# A statement, where ~ is a line break, and its findings: + present, - absent, ? uncertain.
+STATEMENTS = r"""
+Pneumonia is unlikely.|P-
+Unlikely to represent pneumonia.|P-
+Lack of pleural effusion.|E-
+Fails to demonstrate pneumothorax.|X-
+Failed to reveal consolidation.|K-
+Pneumothorax no longer visible.|X-
+No longer visualized pneumothorax.|X-
+Pleural effusion absent.|E-
+Effusions absent bilaterally.|E-
+Inconsistent with pneumonia.|P-
+Insufficient evidence for pneumonia.|P-
+Doubtful pneumothorax.|X-
+Absence of pneumothorax.|X-
+Pneumothorax is no longer visualized.|X-
+Pneumothorax: none.|X-
+Pneumothorax: No|X-
+Pleural effusion: absent|E-
+Pneumothorax: negative|X-
+Pneumothorax: not seen|X-
+Effusion (-). Consolidation (+).|E- K+
+Pneumothorax: No. Effusion: No. Consolidation: Yes|X- E- K+
+Heart: Enlarged.|C+
+Is negative for pneumothorax/effusion.|X- E-
+Pneumothorax is excluded.|X-
+Effusion has been excluded.|E-
+Pneumonia was ruled out.|P-
+There are no findings of pneumonia.|P-
+Findings do not support pneumonia.|P-
+The appearance does not suggest pneumonia.|P-
+The radiograph does not show a pneumothorax.|X-
+X-ray did not reveal consolidation.|K-
+Pneumonia is not suspected.|P-
+There is no longer a pneumothorax.|X-
+Pneumothorax is gone.|X-
+No pneumothorax can be seen.|X-
+We could not identify a pneumothorax.|X-
+Unable to identify pneumothorax.|X-
+I do not see a pneumothorax.|X-
+Pneumothorax improbable.|X-
+Improbable pneumonia.|P-
+Evidence against pneumonia.|P-
+Not likely to be pneumonia.|P-
+Pneumonia is not likely.|P-
+Highly doubtful for pneumonia.|P-
+Free of pneumothorax.|X-
+Devoid of effusion.|E-
+Never any effusion.|E-
+Consolidation lacking.|K-
+Effusion lacking.|E-
+Zero evidence of pneumothorax.|X-
+Pneumothorax - absent|X-
+Pneumothorax – none|X-
+Pneumothorax... none|X-
+Pneumothorax (none)|X-
+Pneumothorax (absent)|X-
+No: pneumothorax, effusion|X- E-
+Pneumothorax/effusion: none|X- E-
+Pneumothorax or effusion: No|X- E-
+Pneumothorax: No evidence of pneumothorax.|X-
+Pleural effusion: No pleural effusion.|E-
+PLEURA: No pleural effusion. No pneumothorax.|E- X-
+HEART: Enlarged.|C+
+HEART - enlarged|C+
+Heart enlarged: yes|C+
+Heart enlarged: no|C-
+Cardiac size: mildly increased|C+
+Cardiomegaly (+)|C+
+Cardiomegaly -|C-
+Cardiomegaly: ✓|C+
+Consolidation: Yes, RLL|K+
+Consolidation - yes|K+
+Effusion: Yes / Pneumothorax: No|E+ X-
+Effusion: N/A|E?
+Pneumothorax: see comment|X?
+Pneumothorax: Unclear|X?
+Pneumothorax: ?|X?
+Pneumothorax: +|X+
+Pneumothorax: -|X-
+Effusion: -ve|E-
+Effusion: +ve|E+
+Pneumothorax -ve|X-
+Negative pneumothorax.|X-
+Pneumothorax negative|X-
+Pneumothorax 0|X-
+(x) pneumothorax ( ) effusion|X+ E-
+Pneumothorax [ ]  Effusion [x]|X- E+
+[X] Cardiomegaly~[ ] Effusion~[ ] Pneumothorax|C+ E- X-
+☑ Cardiomegaly ☐ Effusion|C+ E-
+Cardiomegaly: TRUE, Effusion: FALSE|C+ E-
+Edema: none Effusion: small|D- E+
+no pneumothorax~small effusion~cardiomegaly|X- E+ C+
+no pneumothorax;small effusion|X- E+
+1.No pneumothorax.2.Small effusion|X- E+
+1.No pneumothorax 2.Cardiomegaly 3.No edema|X- C+ D-
+1- no effusion 2- cardiomegaly|E- C+
+a) no effusion b) cardiomegaly|E- C+
+-No effusion~-Cardiomegaly|E- C+
+->No effusion~->Cardiomegaly|E- C+
+No effusion--mild cardiomegaly|E- C+
+No effusion—mild cardiomegaly|E- C+
+No effusion | mild cardiomegaly|E- C+
+No effusion ; cardiomegaly|E- C+
+No pneumothorax,~no effusion,~mild cardiomegaly|X- E- C+
+Effusion is incompletely resolved.|E+
+Effusion not completely resolved.|E+
+Pneumothorax has almost completely resolved.|X+
+Pneumonia has not cleared.|P+
+Consolidation is not yet resolved.|K+
+Effusion slightly improved.|E+
+There is no significant change in the size of the pneumothorax.|X+
+There has been no change in the pulmonary edema.|D+
+No interval change in position of the pacemaker.|S+
+No substantial interval change in small left effusion.|E+
+Not much change in effusion.|E+
+Little change in the effusion.|E+
+Unchanged effusion.|E+
+There is no interval improvement in the consolidation.|K+
+There hasn't been any change in the effusion.|E+
+Minimal change in effusion.|E+
+Pneumothorax persists.|X+
+Residual pneumothorax.|X+
+Improved but persistent effusion.|E+
+Effusion, unchanged.|E+
+Improving edema.|D+
+No pneumonia or PTX|P- X-
+ETT in place.|S+
+NGT tip in stomach.|S+
+PICC terminates in the SVC.|S+
+NGT removed.|S-
+PICC removed.|S-
+No PICC.|S-
+LUL pna|P+
+RML infiltrate|I+
+c/w CHF|D+
+c/w pneumonia|P+
+c/f pneumonia|P?
+concern for PNA|P?
+poss PNA|P?
+prob PNA|P+
+?PNA|P?
+PNA?|P?
+no e/o PTX|X-
+neg for infiltrate|I-
+w/o effusion or PTX|E- X-
+w/ small effusion|E+
+s/p lobectomy w/o PTX|X-
+H/O CHF, no edema|D-
+R/O CHF|D?
+r/o pneumonia vs atelectasis|P? A?
+Pneumonia vs. atelectasis.|P? A?
+Pneumonia cannot be ruled out.|P?
+Pneumonia can not be excluded.|P?
+Cannot completely exclude pneumonia.|P?
+Pneumonia not ruled out.|P?
+Unable to exclude pneumothorax.|X?
+Pneumothorax not definitely excluded.|X?
+Questionable pneumonia.|P?
+Pneumonia, questionable.|P?
+Nodule, possibly granuloma.|N+
+May represent pneumonia.|P?
+Pneumonia may be present.|P?
+It may be pneumonia.|P?
+Could be an effusion.|E?
+Suspicion of pneumonia.|P?
+High suspicion for pneumonia.|P?
+Concerning for early pneumonia.|P?
+Cannot differentiate between atelectasis and pneumonia.|A? P?
+Whether this is pneumonia is unclear.|P?
+If pneumonia is suspected, CT is advised.|P?
+Clinical correlation for pneumonia.|P?
+Consider pneumonia.|P?
+Pneumonia is conceivable.|P?
+Likely atelectasis, less likely pneumonia.|A+ P?
+Likely atelectasis; pneumonia unlikely.|A+ P-
+Pneumothorax seems implausible.|X-
+Pneumothorax is not believed to be present.|X-
+Pneumothorax hardly conceivable.|X?
+Pneumonia appears refuted.|P?
+Effusion was dismissed.|E?
+Pneumonia, if any, is small.|P?
+Pneumonia has not been confirmed.|P?
+Pneumothorax artifact suspected.|X?
+Skin fold mimicking pneumothorax.|X?
+Heart size is normal, no effusion.|C- E-
+"""
+# What is no finding of this chest, or no denial of it.
+NOT_MENTIONED = [
+    ("Hx of pneumonia.", "Pneumonia"),
+    ("History of CHF.", "Edema"),
+    ("Status post pneumonia.", "Pneumonia"),
+    ("PE ruled out.", "Effusion"),
+    ("Small pericardial effusion.", "Effusion"),
+    ("The joint effusion is unchanged.", "Effusion"),
+    ("The lungs are not clear.", "Consolidation"),
+    ("The heart is not normal.", "Cardiomegaly"),
+    ("The lungs are of normal volume.", "Consolidation"),
+]
+
+
+@pytest.mark.parametrize("line", [line for line in STATEMENTS.splitlines() if line])
+def test_a_statement_says_of_its_findings_what_a_reader_reads(line: str) -> None:
+    text, _, codes = line.rpartition("|")
+    expected = {NAMES[code[0]]: STATUSES[code[1]] for code in codes.split()}
+    found = label(text.replace("~", "\n"))
+    assert {finding: found.get(finding) for finding in expected} == expected
+
+
+@pytest.mark.parametrize(("text", "finding"), NOT_MENTIONED)
+def test_what_is_no_finding_of_this_chest_is_not_mentioned(text: str, finding: str) -> None:
+    assert finding not in label(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No effusion\nMild cardiomegaly\nSmall nodule in the right apex",
+        "No effusion.\nMild cardiomegaly.\nSmall nodule in the right apex.",
+        "No effusion - mild cardiomegaly - small nodule in the right apex",
+        "1.No effusion 2.Mild cardiomegaly 3.Small nodule in the right apex",
+        "- No effusion\n- Mild cardiomegaly\n- Small nodule in the right apex",
+        "no effusion\nmild cardiomegaly\nsmall nodule in the right apex",
+        "\u2022 No effusion \u2022 Mild cardiomegaly \u2022 Small nodule in the right apex",
+    ],
+)
+def test_spellings_of_one_report_have_the_same_labels(text: str) -> None:
+    found = label(text)
+    assert (found["Effusion"], found["Cardiomegaly"], found["Nodule"]) == ("absent", "present", "present")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["No evidence of pneumothorax or\npleural effusion.", "No consolidation, pleural\neffusion or edema."],
+)
+def test_a_wrapped_line_goes_on(text: str) -> None:
+    assert label(text)["Effusion"] == "absent"
