@@ -34,6 +34,7 @@ HEART = (
     r"(?:heart|cardiac(?: (?:silhouette|size|contour|shadow))?"
     r"|cardio-?(?:mediastinal|pericardial|thymic|vascular)? ?(?:silhouette|contours?|size|shadow))"
 )
+_HEART_IS = rf"{HEART}(?: ?[:=])?(?: (?:size|silhouette|is|are|not|appears?|\w+ly)){{0,4}}"
 DIAPHRAGM = r"(?:hemi-?)?diaphragm\w*"
 _BONE = r"(?:ribs?|clavic\w+|vertebra\w*|spine|sternum|humer\w+|shoulder|t-?\d+|l\d|thoraco-?lumbar)"
 _ANGLE = r"(?:costo-?phrenic|cardiophrenic|cp angle|sulc\w+|pleural spaces?|recess\w*)"
@@ -57,13 +58,9 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
             rf"enlarge(?:d|ment)(?: of)?(?: the)? {HEART}",
             rf"{HEART}(?: ?[:=])?[^.;,:]{{0,60}}?\benlarged",
         ),
-        "large": (rf"{HEART}(?: ?[:=])?(?: (?:size|silhouette|is|are|not|appears?|\w+ly)){{0,4}} large\b",),
-        "increased": (
-            rf"{HEART}(?: ?[:=])?(?: (?:size|silhouette|is|are|not|appears?|\w+ly)){{0,4}} increased",
-        ),
-        "prominent": (
-            rf"{HEART}(?: ?[:=])?(?: (?:size|silhouette|is|are|not|appears?|\w+ly)){{0,4}} prominent",
-        ),
+        "large": (rf"{_HEART_IS} large\b",),
+        "increased": (rf"{_HEART_IS} increased",),
+        "prominent": (rf"{_HEART_IS} prominent",),
         "generous": (rf"{HEART}[^.;,:]{{0,30}}?\bgenerous",),
         "cardiomeg": (r"cardiomeg\b",),
         "borderline": (rf"borderline (?:in )?{HEART}", rf"{HEART}[^.;,:]{{0,40}}?\bborderline"),

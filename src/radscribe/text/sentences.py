@@ -33,11 +33,11 @@ _BREAK = re.compile(
     r"|\s[•▪●◦‣]\s{0,9}"
     r"|\s(?P<number>\d{1,2})(?:[.)]\s{1,9}(?=[A-Z])|[.)](?=[A-Z][a-z]))"
     r"|\s(?:\((?P<in_brackets>\d{1,2})\)|(?P<with_dash>\d{1,2})\s?[-–])\s{1,9}(?=[A-Za-z])"
-    r"|\s\(?[a-h]\)\s{1,9}(?=[A-Za-z])"
+    r"|\s(?=\(?[a-h]\)\s{1,9}[A-Za-z])"
 )
 _ENUMERATION = re.compile(
     r"\s{0,200}(?:[*•▪●◦‣]\s{0,9}(?=\S)|-\s{1,9}(?![^\n]{0,200}[\s,;]\+ ?[A-Za-z])"
-    r"|\(?(?P<number>\d{1,2})\s?(?:[.)](?:\s{1,9}|(?=[A-Za-z]))|-\s{1,9}(?=[A-Za-z]))|\(?[a-h]\)\s{1,9})?"
+    r"|\(?(?P<number>\d{1,2})\s?(?:[.)](?:\s{1,9}|(?=[A-Za-z]))|-\s{1,9}(?=[A-Za-z])))?"
 )
 # A line goes on where it ends with one of these words, or the next begins with one of those.
 _GOES_ON = re.compile(

@@ -85,9 +85,9 @@ def _colons(sentence: str) -> list[Answer]:
     for match in _ANSWER.finditer(sentence):
         first = max(begin, 1 + max(sentence.rfind(sign, begin, match.start()) for sign in ".;,|/"))
         verdict = None if match.lastgroup == "other" else cast(Verdict, match.lastgroup)
-        if match[0][0] != "?" or verdict in ("absent", "present"):
-            if match.start() - first <= _LONGEST:
-                found.append(Answer(verdict, first, match.start()))
+        asked = match[0][0] == "?" and verdict not in ("absent", "present")
+        if not asked and match.start() - first <= _LONGEST:
+            found.append(Answer(verdict, first, match.start()))
         begin = match.end()
     return found
 
