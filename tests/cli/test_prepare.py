@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,9 +49,9 @@ def test_a_table_becomes_a_manifest_with_a_summary(
         "--set", "patient=who", "--fractions", "1,0,0", "--seed", "3",
     )  # fmt: skip
     assert code == 0
-    assert [line.split() for line in text.splitlines()[:5]] == [
+    assert [line.split() for line in text.splitlines()[:6]] == [
         ["train", "all"], ["studies", "3", "3"], ["patients", "2", "2"], ["images", "3", "3"],
-        ["reports", "2", "2"],
+        ["of", "them", "missing", "3", "3"], ["reports", "2", "2"],
     ]  # fmt: skip
     assert "missing or unreadable: 3 images (a.png, b.png, c.png); all in missing.txt" in text
     lines = (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()
@@ -97,7 +99,7 @@ def test_a_leak_is_an_error_that_names_it(capsys: pytest.CaptureFixture[str], tm
         "parts overlap: 1 patient (patient p1: train a, test b); prepare it again with --drop-leaks" in text
     )
     assert (tmp_path / "out" / "leaks.txt").read_text() == "patient p1: train a, test b\n"
-    code, text = radscribe(capsys, *given, *settings, "--drop-leaks")
+    code, text = radscribe(capsys, *given, *settings, "--drop-leaks", "--overwrite")
     assert code == 0
     assert "leaks: 1 taken out of training or validation" in text
 
@@ -110,3 +112,66 @@ def test_a_source_imports_no_torch_and_no_other_source(tmp_path: Path) -> None:
         "assert not {'torch', 'onnxruntime', 'radscribe.data.sources.iu_openi'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=tmp_path)
+
+
+def test_a_manifest_is_not_replaced_unless_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image\na.png\n")
+    given = ("prepare", "table", tmp_path / "t.csv", "--out", tmp_path / "out", "--allow-missing")
+    assert radscribe(capsys, *given)[0] == 0
+    before = (tmp_path / "out" / "manifest.jsonl").read_text()
+    (tmp_path / "t.csv").write_text("image\nb.png\n")
+    code, text = radscribe(capsys, *given)
+    assert code == 2
+    assert text.splitlines()[-1].endswith("already exists; choose another name or pass --overwrite")
+    assert (tmp_path / "out" / "manifest.jsonl").read_text() == before
+    assert radscribe(capsys, *given, "--overwrite")[0] == 0
+    assert "b.png" in (tmp_path / "out" / "manifest.jsonl").read_text()
+
+
+def test_an_export_does_not_replace_the_downloads_own_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    content = '{"train": [{"id": "a", "report": "Clear.", "image_path": ["0.png"]}]}'
+    (tmp_path / "annotation.json").write_text(content)
+    code, text = radscribe(
+        capsys, "prepare", "r2gen", tmp_path, "--out", tmp_path, "--allow-missing", "--also", "r2gen"
+    )
+    assert code == 2
+    assert "annotation.json: already exists" in text
+    assert (tmp_path / "annotation.json").read_text() == content
+
+
+def test_an_error_leaves_an_existing_folder_as_it_was(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "kept.txt").write_text("mine")
+    (tmp_path / "t.csv").write_text("image\na.png\n")
+    code, _ = radscribe(capsys, "prepare", "table", tmp_path / "t.csv", "--out", tmp_path)
+    assert code == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.txt", "t.csv"]
+
+
+def test_a_folder_that_cannot_be_written_to(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image\na.png\n")
+    (tmp_path / "file").write_text("")
+    code, text = radscribe(
+        capsys, "prepare", "table", tmp_path / "t.csv", "--out", tmp_path / "file" / "out", "--allow-missing"
+    )
+    assert code == 1
+    assert "a part of this path is a file, not a folder" in text.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "radscribe", "prepare", "phantom", "--out", str(out)]
+    with subprocess.Popen([*command, "--set", "count=100000"], stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(600):
+            if out.is_dir() and any(out.rglob("*.png")):
+                break
+            time.sleep(0.05)
+        process.send_signal(getattr(signal, name))
+        _, text = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert len(text.splitlines()) == 1
+    assert not out.exists()

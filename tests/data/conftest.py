@@ -37,6 +37,7 @@ def run(tmp_path: Path) -> Prepare:
 
     def call(source: str, src: Path | None, **options: object) -> Outcome:
         settings = options.pop("settings", {})
+        options.setdefault("overwrite", True)
         return prepare(Request(source, src, tmp_path / "out", settings, **options))  # type: ignore[arg-type]
 
     return call

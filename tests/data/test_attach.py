@@ -126,18 +126,18 @@ def test_a_pickle_is_refused_and_not_opened(tmp_path: Path, manifest_of: Write, 
 def test_pickled_arrays_in_an_npz_are_refused(tmp_path: Path, manifest_of: Write) -> None:
     path, trace = tmp_path / "f.npz", tmp_path / "exploded"
     np.savez(path, name=np.array([_Explodes(trace)], dtype=object), pooled=np.ones((1, 2)))
-    with pytest.raises(DataError, match="holds no features"):
+    with pytest.raises(DataError, match="does not hold features"):
         attach(manifest_of(Study("a", (ImageRef("a.png"),))), path, tmp_path)
     assert not trace.exists()
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no names": ({"pooled": np.ones((2, 3))}, "it has no array of names"),
-    "no vectors": ({"name": np.array(["a.png", "b.png"])}, "no vector for each"),
-    "too few": ({"name": np.array(["a.png", "b.png"]), "pooled": np.ones((1, 3))}, "no vector for each"),
-    "flat": ({"name": np.array(["a.png"]), "pooled": np.ones(1)}, "no vector for each"),
-    "words": ({"name": np.array(["a.png"]), "pooled": np.array([["x"]])}, "holds no features"),
-    "not a number": ({"name": np.array(["a.png"]), "pooled": np.array([[np.nan]])}, "are no numbers"),
+    "no vectors": ({"name": np.array(["a.png", "b.png"])}, "not one vector for each"),
+    "too few": ({"name": np.array(["a.png", "b.png"]), "pooled": np.ones((1, 3))}, "not one vector for each"),
+    "flat": ({"name": np.array(["a.png"]), "pooled": np.ones(1)}, "not one vector for each"),
+    "words": ({"name": np.array(["a.png"]), "pooled": np.array([["x"]])}, "does not hold features"),
+    "not a number": ({"name": np.array(["a.png"]), "pooled": np.array([[np.nan]])}, "are not numbers"),
     "twice": ({"name": np.array(["a.png", "a.png"]), "pooled": np.ones((2, 3))}, "names a.png twice"),
     "of others": ({"name": np.array(["z.png"]), "pooled": np.ones((1, 3))}, "none of its 1 names"),
 }
@@ -154,5 +154,5 @@ def test_what_holds_no_features_says_why(tmp_path: Path, manifest_of: Write, nam
 
 def test_what_is_no_archive_says_so(tmp_path: Path, manifest_of: Write) -> None:
     (tmp_path / "f.npz").write_text("no archive")
-    with pytest.raises(DataError, match="holds no features"):
+    with pytest.raises(DataError, match="does not hold features"):
         attach(manifest_of(Study("a", (ImageRef("a.png"),))), tmp_path / "f.npz", tmp_path)

@@ -88,7 +88,7 @@ def test_mimics_annotation_has_numbers_for_ids_and_images_in_their_folder(
 )
 def test_what_is_no_annotation_says_so(tmp_path: Path, run: Prepare, content: str) -> None:
     (tmp_path / "annotation.json").write_text(content)
-    with pytest.raises(DataError, match=r"annotation.json: (is no annotation.json|has a part 'dev')"):
+    with pytest.raises(DataError, match=r"annotation.json: (is not an annotation.json|has a part 'dev')"):
         run("r2gen", tmp_path)
 
 

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from radscribe.data.image_hash import SAME, Hashes, image_hash, image_hashes
-from radscribe.data.near_duplicates import pairs_across
+from radscribe.data.image_hash import SAME, Hashes, image_hash, image_hashes, pairs_across
 from radscribe.errors import ImageError
 from radscribe.phantom import draw, save
 

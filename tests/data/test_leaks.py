@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from radscribe.data.drop_leaks import drop_leaks
-from radscribe.data.leaks import check_leaks
+from radscribe.data.leaks import check_leaks, drop_leaks
 from radscribe.data.manifest import FILE, Manifest
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError, LeakError
@@ -47,7 +46,7 @@ def test_a_planted_patient(clean: list[Study], manifest_of: Write) -> None:
     with pytest.raises(LeakError) as caught:
         report.require_none()
     assert "parts overlap: 1 patient (patient p0: test planted, train s0)" in str(caught.value)
-    assert str(caught.value).endswith("prepare it again with --drop-leaks, or mend the split")
+    assert str(caught.value).endswith("prepare it again with --drop-leaks --overwrite, or correct the split")
 
 
 def test_a_planted_study(clean: list[Study], tmp_path: Path, manifest_of: Write) -> None:

@@ -174,7 +174,7 @@ def test_an_empty_source_does_not_take_an_earlier_manifest_away(tmp_path: Path) 
     before = (tmp_path / FILE).read_bytes()
     (tmp_path / "empty.csv").write_text("image,text\n")
     with pytest.raises(DataError, match="holds no study"):
-        prepare(Request("table", tmp_path / "empty.csv", tmp_path))
+        prepare(Request("table", tmp_path / "empty.csv", tmp_path, overwrite=True))
     assert (tmp_path / FILE).read_bytes() == before
 
 

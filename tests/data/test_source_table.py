@@ -353,7 +353,7 @@ def test_what_a_name_may_mean_is_unknown_and_not_absent(folder: Path, run: Prepa
     cell = "['costophrenic angle blunting', 'aortic elongation']"
     (folder / "t.jsonl").write_text(json.dumps({"image": "pics/one", "found": cell}) + "\n")
     labels = Manifest(run("table", folder, settings={"findings": "found"}).manifest)[0].labels
-    assert (labels["Effusion"], labels["Aortic_elongation"], labels["Mass"]) == (None, 1.0, 0.0)
+    assert (labels["Effusion"], labels["Aortic_Elongation"], labels["Mass"]) == (None, 1.0, 0.0)
 
 
 @pytest.mark.parametrize("cell", ["[]", "exclude", "['exclude']", "unchanged"])
@@ -375,7 +375,7 @@ def test_an_unknown_finding_is_never_all_absent(folder: Path, run: Prepare, tmp_
     assert not (tmp_path / "out").exists()
     outcome = run("table", folder, settings={"findings": "found", "unknown": "keep"})
     one = Manifest(outcome.manifest)[0]
-    assert {name for name, value in one.labels.items() if value} == {"Efusion", "Mass"}
+    assert {name for name, value in one.labels.items() if value} == {"efusion", "Mass"}
     assert "kept unknown finding names: 'xyzzy' in line 3, 2 times" in outcome.notes[0]
 
 

@@ -18,8 +18,13 @@ SHOWN = 3  # names of a list that is too long for the screen
 
 OPTIONS: list[Callable[[Any], Any]] = [
     click.option(
-        "--out", required=True, type=click.Path(path_type=Path), help="Folder to write the manifest to."
+        "--out",
+        required=True,
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Folder to write the manifest to.",
     ),
+    click.option("--overwrite", is_flag=True, help="Replace a manifest that is already in DIR."),
     click.option(
         "--set",
         "settings",

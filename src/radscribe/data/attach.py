@@ -1,7 +1,8 @@
 """Attach precomputed features to a manifest's images by name.
 
-`.npz` files with one array of names (`name`, or `image` as in the original system's encodings) and one
-array of vectors for each kind of feature. Pickles are refused: opening one runs the code in it.
+Features are `.npz` files with an array of names (`name`, or `image` as in the original system's encodings)
+and one array of vectors for each kind of feature. Pickles are refused, because opening one runs the code in
+it.
 """
 
 from __future__ import annotations
@@ -33,9 +34,18 @@ class Attached:
 
     Parameters
     ----------
-    kinds : of feature, with the length of a vector.
-    missing : images without features, by path; `studies` counts those that have such an image.
-    unused : names of the file that no image has.
+    kinds : dict
+        The length of a vector of each kind of feature.
+    images : int
+        Images that have features.
+    studies : int
+        Studies all of whose images have features.
+    missing : list of str
+        Paths of images without features.
+    lacking : list of str
+        Ids of studies that have such an image.
+    unused : list of str
+        Names of the file that no image has.
     """
 
     kinds: dict[str, int]
@@ -47,14 +57,27 @@ class Attached:
 
 
 def read(path: Path) -> tuple[list[str], dict[str, npt.NDArray[np.float32]]]:
-    """Names `[N]` and arrays `[N, ...]` by kind of feature.
+    """Read a file of features.
 
-    An array that is not called `probabilities` or `pooled` is taken as the former where it has a column for
-    each of the 14 findings and holds values from 0 to 1, else as the latter.
+    An array that is not called `probabilities` or `pooled` counts as probabilities if it has a column for
+    each of the 14 findings and values from 0 to 1, otherwise as pooled features.
+
+    Parameters
+    ----------
+    path : Path
+        The `.npz` file.
+
+    Returns
+    -------
+    list of str
+        N names.
+    dict
+        Arrays `[N, ...]` by kind of feature.
 
     Raises
     ------
-    DataError : a pickle, or a file without names and vectors.
+    DataError
+        The file is a pickle, or has no names and vectors.
     """
     refuse_pickle(path)
     try:
@@ -69,37 +92,37 @@ def read(path: Path) -> tuple[list[str], dict[str, npt.NDArray[np.float32]]]:
     except (OSError, ValueError, TypeError, AttributeError, StopIteration, zipfile.BadZipFile) as error:
         reason = "it has no array of names" if isinstance(error, StopIteration) else str(error)
         raise DataError(
-            f"holds no features ({reason})",
+            f"does not hold features ({reason})",
             subject=path,
             remedy="write names and vectors with numpy.savez(FILE, name=..., pooled=...)",
         ) from error
     if not vectors or any(len(values) != len(names) or values.ndim < 2 for values in vectors.values()):
         raise DataError(
-            f"holds {len(names)} names and no vector for each",
+            f"holds {len(names)} names but not one vector for each",
             subject=path,
             remedy="write names and vectors with numpy.savez(FILE, name=..., pooled=...)",
         )
     if bad := [kind for kind, values in vectors.items() if not np.isfinite(values).all()]:
         raise DataError(
-            f"'{bad[0]}' holds values that are no numbers", subject=path, remedy="compute them again"
+            f"'{bad[0]}' holds values that are not numbers", subject=path, remedy="compute them again"
         )
     return names, vectors
 
 
 def refuse_pickle(path: Path) -> None:
-    """Raises `DataError` for a pickle, by its name or its first bytes; it is not opened further."""
+    """Raise `DataError` for a pickle, by its name or its first bytes. Nothing in it is loaded."""
     head = b""
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(2)
-    # Protocols 2 to 5 start with 0x80 and their number; older ones are told by the name alone.
+    # Protocols 2 to 5 start with 0x80 and their number; older ones are recognised by name alone.
     if path.suffix.lower() in PICKLES or (
         head[:1] == b"\x80" and head[1:] in (b"\x02", b"\x03", b"\x04", b"\x05")
     ):
         raise DataError(
-            "is a pickle, which can run any program when it is opened, and so is not opened",
+            "is a pickle, which can run any program when it is opened, so it was not opened",
             subject=path,
-            remedy="use the .npz of the same features, or convert it where you trust whoever made it: "
+            remedy="use the .npz of the same features or, if you trust its author, convert it: "
             "numpy.savez(FILE, name=names, probabilities=vectors)",
         )
 
@@ -108,12 +131,27 @@ def attach(manifest: Manifest, path: Path, out: Path) -> Attached:
     """Write `features.npz` with the features of the manifest's images.
 
     An image is found by its path or file name, without suffixes and, for the Indiana collection, without the
-    prefixes that its distributions add. The images of a study that R2Gen renamed have the study's features in
-    the file's order, or, where there are more of these than images, each the mean of all.
+    prefixes that its distributions add. The images of a study that R2Gen renamed get the study's features in
+    the file's order; if there are more of these than images, each image gets the mean of all.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The dataset.
+    path : Path
+        The file of features.
+    out : Path
+        The folder to write to.
+
+    Returns
+    -------
+    Attached
+        What matched.
 
     Raises
     ------
-    DataError : nothing matches, the names are not unique, or what `read` refuses.
+    DataError
+        Nothing matches, the names are not unique, or `read` refuses the file.
     """
     names, vectors = read(path)
     rows = _Rows(names, path)
@@ -123,7 +161,7 @@ def attach(manifest: Manifest, path: Path, out: Path) -> Attached:
         whole = True
         for place, image in enumerate(study.images):
             places = rows.find(image.path, study.id)
-            # As many as the study has images: each has one of its own.
+            # If there are as many as the study has images, each has its own.
             found[image.path] = [places[place]] if len(places) == len(study.images) > 1 else places
             if not found[image.path]:
                 result.missing.append(image.path)
@@ -134,7 +172,7 @@ def attach(manifest: Manifest, path: Path, out: Path) -> Attached:
     matched = {image: places for image, places in found.items() if places}
     if not matched:
         raise DataError(
-            f"none of its {len(names)} names is that of an image, as {names[0] if names else '-'}",
+            f"none of its {len(names)} names is that of an image; the first is {names[0] if names else '-'}",
             subject=path,
             remedy="check that the features are of these images",
         )
@@ -172,11 +210,11 @@ class _Rows:
                 self._by_study["-".join(parts[:end])].append(row)
 
     def find(self, image: str, study_id: str) -> list[int]:
-        """The rows that an image's features are the mean of; none where nothing matches."""
+        """The rows whose mean is an image's features; empty if nothing matches."""
         if image in self._exact:
             return [self._exact[image]]
         named = self._by_key.get(image_key(image), [])
-        if len(named) == 1:  # 0.png of many folders names none of them
+        if len(named) == 1:  # 0.png is in many folders and identifies none
             return named
         study = study_key(study_id)
         return self._by_study.get(study, []) if study else []

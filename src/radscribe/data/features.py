@@ -1,8 +1,8 @@
-"""Precomputed features of images, by name: a captioner trains on them without pixels.
+"""Precomputed features of images by name, so that a captioner can be trained without pixels.
 
-`features.npz` holds `name` `[N]` (image paths as in the manifest) and one array `[N, …]` a kind of feature:
-`probabilities` `[N, F]`, `pooled` `[N, C]`, and the cells `maps` `[N, L, F]` and `grid` `[N, L, C]`, as far
-as there are any. `training.feature_cache` keeps the same arrays on disk, computed from pixels.
+`features.npz` holds `name` `[N]` (image paths as in the manifest) and one array per kind of feature:
+`probabilities` `[N, F]`, `pooled` `[N, C]`, and the cells `maps` `[N, L, F]` and `grid` `[N, L, C]`, each of
+them optional. `training.feature_cache` keeps the same arrays on disk, computed from pixels.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from radscribe.labels import view_code
 
 FILE = "features.npz"
 NAME = "name"
-VECTOR_OF = {"maps": "probabilities", "grid": "pooled"}  # of cells: what an image without any has instead
+VECTOR_OF = {
+    "maps": "probabilities",
+    "grid": "pooled",
+}  # what stands in for cells that an image does not have
 
 Floats = npt.NDArray[np.float32]
 
@@ -31,8 +34,10 @@ class FeatureTable:
 
     Parameters
     ----------
-    names : of the images, in the order of the rows, or the row of each name.
-    arrays : `[N, K]` or `[N, L, K]` by kind of feature; memory-mapped ones stay on disk.
+    names : sequence of str, or mapping of str to int
+        The images in the order of the rows, or the row of each image.
+    arrays : mapping
+        Arrays `[N, K]` or `[N, L, K]` by kind of feature; memory-mapped ones stay on disk.
     """
 
     def __init__(
@@ -42,15 +47,16 @@ class FeatureTable:
         self._row = dict(names) if isinstance(names, Mapping) else {n: i for i, n in enumerate(names)}
         rows = 1 + max(self._row.values(), default=-1) if isinstance(names, Mapping) else len(names)
         if any(len(values) < rows for values in self.arrays.values()):
-            raise DataError("features and names are not of one number")
+            raise DataError("there are not as many features as names")
 
     @classmethod
     def load(cls, path: Path) -> FeatureTable:
-        """Read `features.npz`; nothing in it is unpickled.
+        """Read `features.npz`. Nothing in it is unpickled.
 
         Raises
         ------
-        DataError : the file is missing, damaged, or not of this layout.
+        DataError
+            The file is missing, damaged, or not of this layout.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -58,7 +64,7 @@ class FeatureTable:
                 return cls(names, {kind: file[kind] for kind in file.files if kind != NAME})
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise DataError(
-                f"holds no features ({error})",
+                f"does not hold features ({error})",
                 subject=path,
                 remedy="write name and probabilities with numpy.savez",
             ) from error
@@ -71,34 +77,36 @@ class FeatureTable:
         np.savez_compressed(path, **arrays)
 
     def width(self, kind: str) -> int:
-        """Length K of one vector or one cell; 0 where there is no such feature."""
+        """Return the length K of one vector or cell, or 0 if there is no such feature."""
         kind = kind if kind in self.arrays else VECTOR_OF.get(kind, kind)
         return int(self.arrays[kind].shape[-1]) if kind in self.arrays else 0
 
     @property
     def places(self) -> int:
-        """Cells of one image; 0 where there are but vectors."""
+        """Number of cells of one image; 0 if there are only vectors."""
         return next((x.shape[1] for kind, x in self.arrays.items() if kind in VECTOR_OF), 0)
 
     def study(self, study: Study, kind: str) -> Floats:
-        """One vector `[K]` for a study: the mean over its images.
+        """Return one vector `[K]` for a study: the mean over its images.
 
         Raises
         ------
-        DataError : the table has no such feature, or none for one of the study's images.
+        DataError
+            The table has no such feature, or none for one of the study's images.
         """
         vector: Floats = self._rows(study, kind).mean(0, dtype=np.float32)
         return vector
 
     def cells(self, study: Study, kind: str) -> Floats:
-        """The cells `[L, K]` of a study, one image after the other.
+        """Return the cells `[L, K]` of a study, one image after the other.
 
-        An image of which only the vector is known is one cell: of `pooled`, or of the logits of
+        If only the vector of an image is known, it is one cell: of `pooled`, or the logits of
         `probabilities`.
 
         Raises
         ------
-        DataError : as `study`.
+        DataError
+            As in `study`.
         """
         if kind in self.arrays:
             cells = self._rows(study, kind)
@@ -111,14 +119,14 @@ class FeatureTable:
         return logits
 
     def views(self, study: Study) -> npt.NDArray[np.int64]:
-        """The view that each cell is of `[L]`, as its place in `labels.VIEW_KINDS`."""
+        """Return the view of each cell `[L]`, as its place in `labels.VIEW_KINDS`."""
         arrays = [self.arrays[kind] for kind in VECTOR_OF if kind in self.arrays]
         cells = arrays[0][0].size // arrays[0].shape[-1] if arrays else 1
         return np.repeat([view_code(image.view) for image in study.images], cells)
 
     def _rows(self, study: Study, kind: str) -> Floats:
         if not study.images:
-            raise DataError("has no image, and so no features", subject=study.id)
+            raise DataError("has no image, so it has no features", subject=study.id)
         if kind not in self.arrays:
             raise DataError(f"the features have no '{kind}', only {', '.join(self.arrays)}")
         missing = [image.path for image in study.images if image.path not in self._row]

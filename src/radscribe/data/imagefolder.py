@@ -1,4 +1,4 @@
-"""Hugging Face's `imagefolder` layout: a folder a part, with images and a `metadata.jsonl`, a line an image.
+"""Hugging Face's `imagefolder` layout: a folder per part, with images and a line each in `metadata.jsonl`.
 
 `datasets.load_dataset("imagefolder", data_dir=DIR)` reads it; https://huggingface.co/docs/datasets/image_dataset.
 """
@@ -36,7 +36,7 @@ SECTIONS = ("indication", "comparison", "findings", "impression")
 
 
 class Row(msgspec.Struct):
-    """One image, with what radscribe writes beside it; only `file_name` must be there."""
+    """One image and what radscribe writes about it; only `file_name` is required."""
 
     file_name: str
     study_id: str | int | None = None
@@ -50,11 +50,12 @@ class Row(msgspec.Struct):
 
 
 def export(manifest: Manifest, out: Path) -> tuple[int, int]:
-    """Write the folders of the parts; images are linked where the disk allows it, copied where not.
+    """Write the folders of the parts. Images are linked if the disk allows it, otherwise copied.
 
     Returns
     -------
-    how many images were written, and how many were left out: missing ones, and those of no part.
+    tuple of int
+        Images that were written, and images that were left out: missing, or in no part.
     """
     written = left = 0
     for part, folder in FOLDERS.items():
@@ -98,7 +99,7 @@ def _place(source: Path, target: Path) -> bool:
 
 
 def tables(folder: Path) -> dict[Path, Split | None]:
-    """The metadata files of a dataset with the part that each one's folder names."""
+    """Find the metadata files of a dataset, with the part that each folder's name means."""
     found: dict[Path, Split | None] = {}
     for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
         for name in (FILE, "metadata.csv"):
@@ -109,15 +110,19 @@ def tables(folder: Path) -> dict[Path, Split | None]:
 
 
 def rows(path: Path, text: str | None = None) -> Iterator[Row]:
-    """The lines of a metadata file.
+    """Read the lines of a metadata file.
 
     Parameters
     ----------
-    text : the column that is the report's findings, where it is not called `findings`.
+    path : Path
+        `metadata.jsonl` or `metadata.csv`.
+    text : str, optional
+        The column of the report's findings, if it is not called `findings`.
 
     Raises
     ------
-    DataError : a line of another layout, by its number.
+    DataError
+        A line has another layout; the error names it.
     """
     done = 0
     try:
@@ -138,6 +143,6 @@ def rows(path: Path, text: str | None = None) -> Iterator[Row]:
 
 
 def report(row: Row) -> Report | None:
-    """The report of a line, where it has one."""
+    """Return the report of a line, if it has one."""
     report = Report(row.indication or "", row.comparison or "", row.findings or "", row.impression or "")
     return None if report == Report() else report

@@ -1,28 +1,40 @@
-"""The leak check: no patient, study or image stands in more than one part of a split."""
+"""The leak check: no patient, study or image may be in more than one part of a split."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from radscribe.data import image_hash
+from radscribe.data import manifest as manifest_file
 from radscribe.data.manifest import Manifest
-from radscribe.data.near_duplicates import pairs_across
 from radscribe.data.study import Split, Study
 from radscribe.errors import DataError, LeakError
 
 PARTS: tuple[Split, ...] = ("train", "val", "test")
-LISTED = 3  # leaks of a kind that an error's line names
+# A leak leaves the part that is learned from rather than the one that is measured by.
+RANK: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
+LISTED = 3  # leaks of a kind that an error names
 FILE = "leaks.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A study in its part; for an image that two studies share, also its path there."""
+    """Where something was found.
+
+    Parameters
+    ----------
+    part : {"train", "val", "test"}
+        The part.
+    study : str
+        The study's id.
+    image : str
+        For an image that two studies share, its path.
+    """
 
     part: Split
     study: str
@@ -34,15 +46,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Something that stands in several parts.
+    """Something that is in several parts.
 
     Parameters
     ----------
-    what : the patient, the study, or the first of the images.
-    where : the studies that have it, in more than one part.
+    kind : {"patient", "study", "image"}
+        What it is.
+    what : str
+        The id of the patient or study, or the path of the first of the images.
+    where : tuple of Place
+        The studies that have it.
     """
 
-    kind: str  # "patient", "study" or "image"
+    kind: str
     what: str
     where: tuple[Place, ...]
 
@@ -79,11 +95,11 @@ class LeakReport:
     without_patient: int = 0
 
     def of(self, kind: str) -> list[Leak]:
-        """The leaks of one kind."""
+        """Return the leaks of one kind."""
         return [leak for leak in self.leaks if leak.kind == kind]
 
     def require_none(self) -> None:
-        """Raises `LeakError`, which counts the leaks and names the first of each kind."""
+        """Raise `LeakError` if there are leaks; it counts them and names the first of each kind."""
         if not self.leaks:
             return
         told: list[str] = []
@@ -95,13 +111,13 @@ class LeakReport:
         raise LeakError(
             f"parts overlap: {', '.join(told)}",
             subject=self.manifest,
-            remedy="prepare it again with --drop-leaks, or mend the split",
+            remedy="prepare it again with --drop-leaks --overwrite, or correct the split",
         )
 
 
 @dataclass(slots=True)
 class _Occurrences:
-    """In which parts each key stands: 9 bytes an occurrence, by the key's 64-bit hash."""
+    """The parts that each key is in: 9 bytes per occurrence, by the key's 64-bit hash."""
 
     keys: array[int] = field(default_factory=lambda: array("q"))
     parts: array[int] = field(default_factory=lambda: array("b"))
@@ -111,7 +127,7 @@ class _Occurrences:
         self.parts.append(part)
 
     def crossing(self) -> frozenset[int]:
-        """Hashes of the keys that stand in several parts."""
+        """Hashes of the keys that are in several parts."""
         keys, parts = np.array(self.keys, dtype=np.int64), np.array(self.parts, dtype=np.int8)
         order = np.lexsort((parts, keys))
         keys, parts = keys[order], parts[order]
@@ -129,17 +145,27 @@ KINDS: tuple[Kind, ...] = (
 def check_leaks(
     manifest: Manifest, images: bool = True, advance: Callable[[], object] = lambda: None
 ) -> LeakReport:
-    """Look for patients, studies and images that stand in several parts; `require_none` makes it an error.
+    """Look for patients, studies and images that are in several parts.
 
     Parameters
     ----------
-    images : also compare the content of the images that are there. Their hashes are kept beside the
-        manifest in `hashes.npz`, so that only the first check of a dataset reads its images.
-    advance : called once an image.
+    manifest : Manifest
+        The dataset.
+    images : bool
+        Also compare the content of the images. Their hashes are kept beside the manifest in `hashes.npz`, so
+        only the first check of a dataset reads its images.
+    advance : callable
+        Called once per image.
+
+    Returns
+    -------
+    LeakReport
+        What was found; its `require_none` raises an error if there is anything.
 
     Raises
     ------
-    DataError : a line breaks a rule of the manifest, or two lines of one part share an id.
+    DataError
+        A line breaks a rule of the manifest, or two studies of one part share an id.
     """
     occurrences = {kind: _Occurrences() for kind, _ in KINDS}
     without_patient = 0
@@ -161,10 +187,10 @@ def check_leaks(
     hashes, readable = image_hash.image_hashes(manifest.root, paths, store, advance)
     places = np.flatnonzero(readable)
     known = {leak.what for leak in leaks if leak.kind == "image"}
-    for one, other, _ in pairs_across(hashes[places], np.array(parts, dtype=np.int8)[places]):
+    for one, other, _ in image_hash.pairs_across(hashes[places], np.array(parts, dtype=np.int8)[places]):
         i, j = int(places[one]), int(places[other])
         if paths[i] == paths[j] and paths[i] in known:
-            continue  # told already, by its path
+            continue  # reported already, by its path
         where = tuple(Place(PARTS[parts[k]], manifest[owners[k]].id, paths[k]) for k in (i, j))
         leaks.append(Leak("image", paths[i], where))
     unreadable = len(paths) - len(places)
@@ -172,7 +198,7 @@ def check_leaks(
 
 
 def _named(manifest: Manifest, crossing: dict[str, frozenset[int]]) -> Iterator[Leak]:
-    """A second pass that gives names to the hashes which the first one found in several parts."""
+    """A second pass that finds the names of hashes that are in several parts."""
     if not any(crossing.values()):
         return
     found: dict[tuple[str, str], list[Place]] = {}
@@ -195,7 +221,7 @@ def _require_distinct_ids(manifest: Manifest, studies: _Occurrences) -> None:
 
 
 def _images(manifest: Manifest) -> tuple[Sequence[str], array[int], array[int]]:
-    """Paths of the images of all parts, the place of each one's study, and its part."""
+    """Paths of the images in all parts, the place of each one's study, and its part."""
     paths: list[str] = []
     owners, parts = array("L"), array("b")
     for place, study in enumerate(manifest):
@@ -205,3 +231,34 @@ def _images(manifest: Manifest) -> tuple[Sequence[str], array[int], array[int]]:
                 owners.append(place)
                 parts.append(PARTS.index(study.split))
     return paths, owners, parts
+
+
+def drop_leaks(manifest: Manifest, report: LeakReport) -> int:
+    """Write the manifest again, with studies that leak in no part.
+
+    Of what is in several parts, the part that is measured by keeps it: test before val before train.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The dataset; its file is replaced.
+    report : LeakReport
+        What `check_leaks` found in it.
+
+    Returns
+    -------
+    int
+        The number of studies that left their part.
+    """
+    leaving: set[tuple[str, Split]] = set()
+    for leak in report.leaks:
+        highest = max(RANK[place.part] for place in leak.where)
+        leaving |= {(place.study, place.part) for place in leak.where if RANK[place.part] < highest}
+
+    def studies() -> Iterator[Study]:
+        for study in manifest:
+            leaves = study.split is not None and (study.id, study.split) in leaving
+            yield replace(study, split=None) if leaves else study
+
+    manifest_file.write(manifest.path, manifest.header, studies())
+    return len(leaving)

@@ -19,7 +19,7 @@ from radscribe.data import records
 from radscribe.data.records import VERSION, Header
 from radscribe.data.study import Split, Study
 from radscribe.errors import DataError
-from radscribe.files import atomic_write
+from radscribe.files import atomic_write, writing
 
 __all__ = ["FILE", "VERSION", "Header", "Manifest", "Part", "write"]
 
@@ -211,7 +211,7 @@ def write(path: Path, header: Header, studies: Iterable[Study]) -> int:
         Two studies share an id, or a study breaks a rule of the manifest.
     """
     path = path / FILE if path.is_dir() else path
-    with tempfile.TemporaryFile(dir=path.parent) as waiting:
+    with writing(path), tempfile.TemporaryFile(dir=path.parent) as waiting:
         places: list[tuple[str, int, int]] = []
         position = 0
         for study in studies:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,6 @@ import msgspec
 from radscribe.data import attach, duplicates, features, imagefolder, leaks, r2gen, records
 from radscribe.data import manifest as manifest_file
 from radscribe.data.attach import Attached
-from radscribe.data.drop_leaks import drop_leaks
 from radscribe.data.duplicates import Duplicates
 from radscribe.data.exclude import Excluded
 from radscribe.data.image_files import ImageFiles, image_size
@@ -23,8 +24,8 @@ from radscribe.data.sources.source import Collection, Job
 from radscribe.data.splits import Parts
 from radscribe.data.study import ImageRef, Study
 from radscribe.data.summary import Summary
-from radscribe.errors import DataError, UsageError
-from radscribe.files import atomic_write
+from radscribe.errors import DataError, LeakError, UsageError
+from radscribe.files import atomic_write, make_folder, refuse_existing, writing
 
 EXPORTS = ("r2gen", "imagefolder")
 MISSING = "missing.txt"
@@ -64,6 +65,8 @@ class Request:
         Take studies that leak out of their part.
     also : sequence of str
         Further layouts to write, of `EXPORTS`.
+    overwrite : bool
+        Whether an earlier manifest may be replaced.
     """
 
     source: str
@@ -79,6 +82,7 @@ class Request:
     check: bool = False
     drop_leaks: bool = False
     also: Sequence[str] = ()
+    overwrite: bool = False
 
 
 @dataclass(slots=True)
@@ -147,14 +151,48 @@ def prepare(request: Request, advance: Advance = lambda step, total: None) -> Ou
     if request.src is not None and not request.src.exists():
         raise DataError("there is no such folder or file", subject=request.src, remedy="check SRC")
     settings = _settings(source.settings, request.settings)
-    created = not request.out.exists()
-    request.out.mkdir(parents=True, exist_ok=True)
-    try:
+    for name in _targets(request):
+        refuse_existing(request.out / name, request.overwrite)
+    with _nothing_left_on_error(request.out):
         job = Job(request.src or request.out, request.out, request.parts, request.duplicates)
         return _write(request, source.collect(job, settings), advance)
-    finally:
-        if created and not any(request.out.iterdir()):
-            request.out.rmdir()
+
+
+def _targets(request: Request) -> list[str]:
+    """The files that the request replaces, if they exist."""
+    names = [manifest_file.FILE]
+    if request.features is not None:
+        names.append(features.FILE)
+    if "r2gen" in request.also:
+        names.append(r2gen.FILE)
+    if "imagefolder" in request.also:
+        names += [f"{folder}/{imagefolder.FILE}" for folder in imagefolder.FOLDERS.values()]
+    return names
+
+
+@contextmanager
+def _nothing_left_on_error(out: Path) -> Iterator[None]:
+    """Make the folder; after an error or an interruption, remove what is new in it.
+
+    After a `LeakError` the manifest stays, so that one can look at what leaks.
+    """
+    before = set(out.iterdir()) if out.is_dir() else set()
+    existed = out.exists()
+    make_folder(out)
+    try:
+        with writing(out):
+            yield
+    except LeakError:
+        raise
+    except BaseException:
+        for path in set(out.iterdir()) - before:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        if not existed:
+            out.rmdir()
+        raise
 
 
 def _write(request: Request, collection: Collection, advance: Advance) -> Outcome:
@@ -258,7 +296,7 @@ def _check(request: Request, manifest: Manifest, outcome: Outcome, advance: Adva
     images = request.check or request.drop_leaks
     report = leaks.check_leaks(manifest, images, lambda: advance("comparing images", None))
     if report.leaks and request.drop_leaks:
-        outcome.dropped = drop_leaks(manifest, report)
+        outcome.dropped = leaks.drop_leaks(manifest, report)
         manifest = Manifest(request.out)
         outcome.summary = Summary.of(manifest)
         report = leaks.check_leaks(manifest, images)

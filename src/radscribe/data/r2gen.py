@@ -1,4 +1,6 @@
-"""R2Gen's `annotation.json`: `{"train": [...], "val": [...], "test": [...]}`, a study (MIMIC: an image) each.
+"""R2Gen's `annotation.json`: `{"train": [...], "val": [...], "test": [...]}`, one entry per study.
+
+MIMIC-CXR's file has one entry per image.
 
 Chen et al., Generating Radiology Reports via Memory-driven Transformer, EMNLP 2020.
 """
@@ -22,7 +24,7 @@ PARTS: tuple[Split, ...] = ("train", "val", "test")
 
 
 class Row(msgspec.Struct):
-    """One entry; MIMIC's have `subject_id`, and one entry an image."""
+    """One entry; those of MIMIC-CXR have a `subject_id`."""
 
     id: str | int
     report: str
@@ -31,17 +33,18 @@ class Row(msgspec.Struct):
 
 
 def read(path: Path) -> dict[str, list[Row]]:
-    """The rows of each part.
+    """Read the rows of each part.
 
     Raises
     ------
-    DataError : the file is missing or of another layout.
+    DataError
+        The file is missing or has another layout.
     """
     try:
         table = msgspec.json.decode(path.read_bytes(), type=dict[str, list[Row]])
     except (OSError, ValueError) as error:
         raise DataError(
-            f"is no annotation.json in the R2Gen layout ({error})",
+            f"is not an annotation.json in R2Gen's layout ({error})",
             subject=path,
             remedy="get it from https://github.com/cuhksz-nlp/R2Gen",
         ) from error
@@ -53,7 +56,7 @@ def read(path: Path) -> dict[str, list[Row]]:
 
 
 def studies(table: dict[str, list[Row]]) -> Iterator[Study]:
-    """The studies; `id` is the study's id."""
+    """Yield the studies of all parts."""
     for part in PARTS:
         for row in table.get(part, ()):
             yield Study(
@@ -66,11 +69,12 @@ def studies(table: dict[str, list[Row]]) -> Iterator[Study]:
 
 
 def export(manifest: Manifest, out: Path, section: str = "findings") -> tuple[int, int]:
-    """Write `annotation.json`, whose image paths start from the manifest's root.
+    """Write `annotation.json`. Its image paths start from the manifest's root.
 
     Returns
     -------
-    how many studies were written, and how many were left out: those in no part or without the section.
+    tuple of int
+        Studies that were written, and studies that were left out: in no part, or without the section.
     """
     left = len(manifest)
     with atomic_write(out / FILE) as file:

@@ -1,4 +1,4 @@
-"""What stands in a manifest, counted: the table at the end of `radscribe prepare`."""
+"""Counts of what a manifest holds: the table at the end of `radscribe prepare`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ PARTS = ("train", "val", "test", "none")
 
 @dataclass(slots=True)
 class Summary:
-    """Counts by part; `none` is for studies in no part."""
+    """Counts by part; `none` is for studies in no part.
+
+    Parameters
+    ----------
+    studies, images, missing, reports : Counter
+        Numbers of studies, images, missing images and reports with findings or impression.
+    patients : dict
+        Hashes of the patients of each part.
+    labels : dict
+        For each finding, the number of studies in which it is present.
+    """
 
     studies: Counter[str] = field(default_factory=Counter)
     patients: dict[str, set[int]] = field(default_factory=dict)
     images: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
     reports: Counter[str] = field(default_factory=Counter)
     labels: dict[str, Counter[str]] = field(default_factory=dict)  # finding -> how often it is present
 
@@ -36,6 +47,7 @@ class Summary:
         if study.patient_id is not None:
             self.patients.setdefault(part, set()).add(hash(study.patient_id))
         self.images[part] += len(study.images)
+        self.missing[part] += sum(image.missing for image in study.images)
         report = study.report
         self.reports[part] += report is not None and bool(report.findings or report.impression)
         for finding, value in study.labels.items():
@@ -44,10 +56,12 @@ class Summary:
                 count[part] += 1
 
     def rows(self) -> list[tuple[str, ...]]:
-        """A heading, and a row each for studies, patients, images, reports and findings."""
+        """A header row, then one row for studies, patients, images, reports and each finding."""
         parts = [part for part in PARTS if self.studies[part]]
         patients = Counter({part: len(members) for part, members in self.patients.items()})
         counts = [("studies", self.studies), ("images", self.images), ("reports", self.reports)]
+        if self.missing.total():
+            counts.insert(2, ("  of them missing", self.missing))
         if patients:
             counts.insert(1, ("patients", patients))
         present = sorted(self.labels.items(), key=lambda item: (-item[1].total(), item[0]))
@@ -56,13 +70,13 @@ class Summary:
             ("", *("no part" if part == "none" else part for part in parts), "all")
         ]
         for name, count in counts:
-            # The same patient may be in two parts: only the leak check says how many there are in all.
+            # A patient may be in two parts, so the sum of the parts may be too large.
             total = len(set().union(*self.patients.values())) if name == "patients" else count.total()
             table.append((name, *(f"{count[part]:,}" for part in parts), f"{total:,}"))
         return table
 
     def text(self) -> str:
-        """The table, columns flush."""
+        """The table with aligned columns."""
         rows = self.rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(

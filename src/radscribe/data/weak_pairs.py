@@ -1,9 +1,9 @@
-"""Weak pairs: images that have labels but no report, with reports that say just those labels.
+"""Weak pairs: images that have labels but no report, with texts that say only those labels.
 
-A pair starts from a real report whose findings are nearest to the image's labels. Whole sentences are left
-out where they say what the labels do not (another finding, or that a labelled one is absent), and whole
-sentences of other reports are put in where a labelled finding is not spoken of. The one change to a sentence:
-labels know no side, so a sentence that raises a finding loses the side that it names.
+A pair starts from the real report whose findings are nearest to the image's labels. Sentences that contradict
+the labels (they name another finding, or deny a labelled one) are left out, and sentences of other reports
+are added for labelled findings that the report does not mention. Sentences are used whole, with one change:
+labels have no side, so a sentence that names a finding loses its side.
 """
 
 from __future__ import annotations
@@ -23,22 +23,27 @@ from radscribe.text.laterality import names_side, without_side
 from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
 
-# Findings that an "opacity" may be a word for.
+# Findings that may be called an "opacity".
 OPAQUE = frozenset(
     {"Atelectasis", "Infiltration", "Mass", "Nodule", "Pneumonia", "Consolidation", "Edema", "Fibrosis"}
 )
-NEAREST = 40  # reports that are near enough to start from
+NEAREST = 40  # reports to start from
 HELD_OUT = 0.1  # share of the reports that the validation part is paired with
 
 
 def reports_to_pair(annotation: Path) -> dict[Split, list[str]]:
-    """The training reports of an R2Gen `annotation.json`, for the training and the validation images.
+    """Read the training reports of an R2Gen `annotation.json`.
 
-    A tenth of them, by a hash of the id, serves validation images alone; no other part is looked at.
+    Returns
+    -------
+    dict
+        Reports for training images and for validation images: a tenth of them, by a hash of the id. Other
+        parts of the file are not read.
 
     Raises
     ------
-    DataError : the file is missing or of another layout.
+    DataError
+        The file is missing or has another layout.
     """
     parts: dict[Split, list[str]] = {"train": [], "val": []}
     for row in r2gen.read(annotation).get("train", ()):
@@ -48,7 +53,17 @@ def reports_to_pair(annotation: Path) -> dict[Split, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of a report, and what it says; `raised` is what it asserts or doubts."""
+    """A sentence of a report and what it says.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    asserted, raised, absent : frozenset of str
+        Findings that it asserts, that it asserts or doubts, and that it denies.
+    is_normal : bool
+        Whether it calls something normal.
+    """
 
     text: str
     asserted: frozenset[str]
@@ -58,7 +73,7 @@ class Sentence:
 
 
 def parse(text: str) -> Sentence:
-    """What a sentence says."""
+    """Read a sentence."""
     found = label(text)
     return Sentence(
         text,
@@ -70,7 +85,7 @@ def parse(text: str) -> Sentence:
 
 
 def parse_without_side(text: str) -> Sentence | None:
-    """What a sentence says without its side; None where it says something else then."""
+    """Read a sentence without its side; None if it says something else then."""
     sentence = parse(text)
     if not (sentence.raised and names_side(text)):
         return sentence
@@ -80,15 +95,19 @@ def parse_without_side(text: str) -> Sentence | None:
 
 
 class WeakPairs:
-    """Reports, ready to be paired.
+    """Reports that can be paired with labels.
 
     Parameters
     ----------
-    reports : findings sections as written, of the training part alone.
+    reports : iterable of str
+        Findings sections as written, of the training part alone.
+    findings : sequence of str
+        The findings that labels may name.
 
     Raises
     ------
-    DataError : no report has a sentence that may be learned.
+    DataError
+        No report has two sentences that a caption may learn.
     """
 
     def __init__(self, reports: Iterable[str], findings: Sequence[str] = CHESTXRAY14) -> None:
@@ -113,7 +132,7 @@ class WeakPairs:
         self._nearest: dict[frozenset[str], list[int]] = {}
 
     def sample(self, labels: Iterable[str], generator: random.Random) -> str:
-        """A report for an image with these findings; another one each time."""
+        """Return a text for an image with these findings, a different one each time."""
         wanted = frozenset(labels) & self._findings
         base = self._reports[generator.choice(self._near(wanted))]
         kept = [sentence for sentence in base if self._fits(sentence, wanted)]
@@ -137,7 +156,7 @@ class WeakPairs:
         return generator.choice(fitting) if fitting else None
 
     def _near(self, wanted: frozenset[str]) -> list[int]:
-        """Reports by falling Jaccard index of their findings and the wanted ones."""
+        """The reports whose findings have the highest Jaccard index with the wanted ones."""
         if wanted not in self._nearest:
             distances: list[tuple[float, int]] = []
             for index, report in enumerate(self._reports):

@@ -1,4 +1,4 @@
-"""The files of a download: what is missing is said by name, with where one gets it."""
+"""Tables, lists and texts of a download. If one is missing, the error names it and says where to get it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from radscribe.errors import DataError
 Row = dict[str, str]
 MISSING = frozenset(("", "nan", "none", "na", "n/a", "#n/a", "null", "<na>", "nat"))  # in any case
 _LONGEST = 12  # characters of a cell that may be a missing value
-FIELD = 1 << 24  # characters: longer than any report, and an end to a quotation mark that is never closed
+FIELD = 1 << 24  # characters: longer than any report, but a quotation mark that is never closed ends
 
 
 def is_missing(cell: str) -> bool:
@@ -23,11 +23,21 @@ def is_missing(cell: str) -> bool:
 
 
 def require(src: Path, *names: str, origin: str) -> Path:
-    """The first of several files or folders of a download that is there.
+    """Return the first of several files or folders of a download that exists.
+
+    Parameters
+    ----------
+    src : Path
+        The download's folder.
+    names : str
+        Names to look for, the preferred one first.
+    origin : str
+        Where to get it.
 
     Raises
     ------
-    DataError : none is; `origin` says where one gets it.
+    DataError
+        None of them exists.
     """
     for name in names:
         if (src / name).exists():
@@ -39,11 +49,12 @@ def require(src: Path, *names: str, origin: str) -> Path:
 def rows(
     path: Path, columns: Sequence[str] = (), delimiter: str = ",", encoding: str = "utf-8-sig"
 ) -> Iterator[Row]:
-    """The rows of a CSV file (gzipped where its name ends in `.gz`); a cell that is missing is empty.
+    """Read the rows of a CSV file, gzipped if its name ends in `.gz`. A missing value is an empty cell.
 
     Raises
     ------
-    DataError : the file cannot be read, or lacks one of `columns`.
+    DataError
+        The file cannot be read, or lacks one of `columns`.
     """
     for _, row in numbered_rows(path, columns, delimiter, encoding):
         yield row
@@ -57,12 +68,20 @@ def numbered_rows(
     header: Sequence[str] | None = None,
     quoted: bool = True,
 ) -> Iterator[tuple[int, Row]]:
-    """`rows` with the number of the line that each ends on.
+    """Read rows as `rows` does, with the number of the line that each ends on.
 
     Parameters
     ----------
-    header : names of the columns of a file whose first line does not name them.
-    quoted : whether quotation marks around a cell are no part of it.
+    path : Path
+        The file.
+    columns : sequence of str
+        Columns that must be there.
+    delimiter, encoding : str
+        Of the file.
+    header : sequence of str, optional
+        Names of the columns, if the first line does not name them.
+    quoted : bool
+        Whether quotation marks around a cell are not part of it.
     """
     csv.field_size_limit(FIELD)
     line = 0
@@ -98,17 +117,18 @@ def numbered_rows(
 
 
 def without_suffix(path: str) -> str:
-    """The path of an image as an id; a dot in a folder's name is no suffix."""
+    """Return the path of an image as an id. A dot in a folder's name does not start a suffix."""
     folder, slash, name = path.rpartition("/")
     return folder + slash + (name.rpartition(".")[0] or name)
 
 
 def text(path: Path) -> str:
-    """A small text file.
+    """Read a small text file, as Latin-1 if it is not UTF-8.
 
     Raises
     ------
-    DataError : it cannot be read; what is not UTF-8 is taken as Latin-1.
+    DataError
+        The file cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -123,5 +143,5 @@ def text(path: Path) -> str:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a list of names, stripped; empty ones are left out."""
+    """Read the lines of a list of names, without empty ones."""
     return [line for line in map(str.strip, text(path).splitlines()) if line]

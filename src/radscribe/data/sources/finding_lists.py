@@ -136,10 +136,9 @@ def _vocabulary() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
 KNOWN = _vocabulary()
 
 
-def own_name(name: str) -> str:
-    """A name as the key of a label: `aortic elongation` becomes `Aortic_elongation`."""
-    plain = "_".join(name.split())
-    return plain[:1].upper() + plain[1:]
+def own_name(key: str) -> str:
+    """A known name as the key of a label: `aortic elongation` becomes `Aortic_Elongation`."""
+    return "COVID-19" if key in ("covid", "covid 19") else "_".join(word.capitalize() for word in key.split())
 
 
 def finding_of(name: str) -> str | None:
@@ -219,12 +218,12 @@ class FindingLists:
                 normal = True
             elif key in KNOWN:
                 meant, doubtful = KNOWN[key]
-                found |= dict.fromkeys(meant or (own_name(name),), 1.0)
+                found |= dict.fromkeys(meant or (own_name(key),), 1.0)
                 found |= {finding: found.get(finding) for finding in doubtful}
             elif key not in _SILENT:
                 first, count = self.strange.get(name, (place, 0))
                 self.strange[name] = (first, count + 1)
-                found[own_name(name)] = 1.0
+                found["_".join(name.split())] = 1.0
                 unsure = unsure or self.unknown != "keep"
         if (found or normal) and self.unnamed == "absent" and not unsure:
             found |= {finding: 0.0 for finding in CHESTXRAY14 if finding not in found}

@@ -32,10 +32,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from radscribe.data import duplicates
-from radscribe.data.sources.records import is_table
 from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.sources.table_reader import Settings, TableReader
 from radscribe.data.study import Split, Study
+from radscribe.data.tables import is_table
 from radscribe.errors import DataError, UsageError
 
 __all__ = ["SOURCE"]

@@ -15,9 +15,9 @@ from radscribe.data.image_files import ImageFiles
 from radscribe.data.imagefolder import NAMES
 from radscribe.data.sources.files import is_missing, without_suffix
 from radscribe.data.sources.finding_lists import FindingLists, finding_of, split_list
-from radscribe.data.sources.records import Record, records
 from radscribe.data.sources.source import ImageSettings, Job
 from radscribe.data.study import ImageRef, Split, Study
+from radscribe.data.tables import Record, records
 from radscribe.errors import DataError, UsageError
 from radscribe.imaging.radiograph import View
 from radscribe.text.report import Report
