@@ -22,6 +22,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """The folder of inputs that once went wrong; the test skips where there is none."""
+    if not (folder := SHARED_DATA.with_name("cases")).is_dir():
+        pytest.skip("needs the inputs in ../shared/cases, which are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def captioner() -> Captioner:
     """The embedded bundle, loaded once."""
     import radscribe

@@ -21,8 +21,8 @@ from radscribe.bundle.format import locate
 from radscribe.imaging.chest_check import ChestChecker
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
-from radscribe.inference.inputs import files_in
 from radscribe.inference.sessions import EncoderSession
+from radscribe.inference.studies import images_in
 from radscribe.runtime.onnx_session import available_cores
 
 ROUNDS = 5
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=256)
     arguments = parser.parse_args()
     captioner = radscribe.load()
-    seen = [f for f in islice(files_in(arguments.images), 64) if captioner.caption(f).text is not None]
+    seen = [f for f in islice(images_in(arguments.images), 64) if captioner.caption(f).text is not None]
     files = list(islice(cycle(seen), arguments.studies))
     folder = locate(None)
     encoder, check, size = (

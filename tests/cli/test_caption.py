@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ KEYS = {
     *("refused", "error", "left_out", "bundle", "evidence"),
     *("confidence", "doubtful_findings", "unsaid_findings"),
 }
+FRONTAL, LATERAL = "7_IM-0001-1001.png", "7_IM-0001-2001.png"  # named as in the Indiana collection
 DRAFT = "not verified, not for diagnosis"
 
 
@@ -32,8 +34,8 @@ def chests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     phantom.save(phantom.draw(1, ()), folder / "a.png")
     phantom.save(phantom.draw(2, ("Cardiomegaly",)), folder / "b.png", bits=16)
     both = phantom.draw_study(3)
-    phantom.save(both.frontal, folder / "study" / "frontal.png")
-    phantom.save(both.lateral, folder / "study" / "lateral.png")
+    phantom.save(both.frontal, folder / "study" / FRONTAL)
+    phantom.save(both.lateral, folder / "study" / LATERAL)
     phantom.save(both.lateral, folder / "side.png")
     noise = np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8)
     Image.fromarray(noise).save(folder / "noise.png")
@@ -89,13 +91,28 @@ def test_a_study_is_captioned_the_same_alone_and_among_others(chests: Path) -> N
         assert alone["findings"] == pytest.approx(value["findings"], abs=1e-4)
 
 
-def test_a_folder_of_two_views_is_one_study_and_its_lateral_is_left_out(chests: Path) -> None:
+def test_two_views_by_name_are_one_study_and_its_lateral_is_left_out(chests: Path) -> None:
     (value,) = objects(chests / "study")
-    assert value["study"] == str(chests / "study")
+    assert value["study"] == str(chests / "study" / "7")
     assert len(value["files"]) == 2
-    assert list(value["left_out"]) == [str(chests / "study" / "lateral.png")]
+    assert list(value["left_out"]) == [str(chests / "study" / LATERAL)]
     assert any("lateral" in warning for warning in value["warnings"][1:])
+    assert f"written from 1 of 2 images: {FRONTAL}" in value["warnings"]
     assert run(chests / "study").returncode == 0
+
+
+def test_pictures_in_a_folder_are_studies_of_their_own_and_what_is_no_image_is_counted(
+    chests: Path, tmp_path: Path
+) -> None:
+    for name in ("one.png", "two.png", "._one.png"):
+        shutil.copy(chests / "a.png", tmp_path / name)
+    (tmp_path / "notes.txt").write_text("text")
+    result = run(tmp_path, "--json")
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr.splitlines() == [
+        "radscribe: skipped 2 files that hold no image: 1 hidden file, 1 file that is not an image"
+    ]
+    assert result.returncode == 0
 
 
 def test_what_is_not_to_be_captioned_is_refused_or_forced(chests: Path) -> None:

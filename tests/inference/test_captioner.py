@@ -137,7 +137,7 @@ def test_what_fails_in_a_stream_fails_alone(captioner: Captioner, tmp_path: Path
 def test_a_source_that_is_none_is_told_after_the_captions_before_it(captioner: Captioner) -> None:
     stream = captioner.stream([phantom.draw(1, size=128).radiograph, np.zeros((2, 2, 5))], force=True)
     assert next(stream).text
-    with pytest.raises(UsageError, match="is not an image"):
+    with pytest.raises(UsageError, match="cannot read an image"):
         next(stream)
 
 

@@ -14,7 +14,7 @@ from radscribe.errors import UsageError
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.inference.captioner import Captioner
-from radscribe.inference.inputs import files_in
+from radscribe.inference.studies import images_in
 
 DRAWN = 4  # distinct phantoms: each takes a second to draw
 SIDE = 1024  # of a phantom, as of NIH's PNG files
@@ -35,7 +35,7 @@ def found(folder: Path, count: int, captioner: Captioner) -> list[Path]:
     ------
     UsageError : there are none.
     """
-    files = files_in(folder) if folder.is_dir() else []
+    files = images_in(folder) if folder.is_dir() else []
     captions = captioner.stream(files)
     kept = list(islice((Path(caption.files[0]) for caption in captions if caption.text), count))
     if not kept:

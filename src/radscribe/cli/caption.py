@@ -84,7 +84,7 @@ def command(
     from radscribe.errors import UsageError
     from radscribe.inference.captioner import Captioner
     from radscribe.inference.evidence.write import write
-    from radscribe.inference.inputs import group
+    from radscribe.inference.studies import group
 
     if grad_cam and evidence is None:
         raise UsageError("--grad-cam makes evidence", remedy="say where to with --evidence DIR")
@@ -92,7 +92,10 @@ def command(
     explain = gradients(bundle) if grad_cam else None
     captioner = Captioner(bundle, threads=threads, explain=explain)
     point = captioner.spec.decoder.operating_point
-    studies = group(paths, together=one_study)
+    grouping = group(paths, together=one_study)
+    studies = grouping.studies
+    if skipped := grouping.describe_skipped():
+        click.echo(f"radscribe: {skipped}", err=True)
     failed = False
     with progress("captioning", len(studies), "studies") as advance:
         for caption in captioner.stream(

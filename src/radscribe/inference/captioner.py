@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+import warnings
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from radscribe.bundle import format as bundle_format
+from radscribe.errors import RadscribeWarning, UsageError
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import hand_back, require_confidence
 from radscribe.inference.constraints import Claims, of_a_caption
@@ -21,6 +24,7 @@ from radscribe.inference.pipeline import two_stages
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.search import Strategy, search
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession, join_views
+from radscribe.inference.studies import group
 from radscribe.runtime.onnx_session import available_cores
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -31,6 +35,20 @@ class Encoded:
 
     prepared: Prepared
     outputs: dict[str, Array]  # of M images: [M, K], planes [M, K, h, w]
+
+
+def _studies(sources: Iterable[Source | StudyInput]) -> Iterator[StudyInput]:
+    """Yield the studies of sources; a folder may hold many."""
+    for source in sources:
+        if isinstance(source, StudyInput):
+            yield source
+        elif isinstance(source, (str, PathLike)) and Path(source).is_dir():
+            grouping = group([source])
+            if skipped := grouping.describe_skipped():
+                warnings.warn(f"{source}: {skipped}", RadscribeWarning, stacklevel=2)
+            yield from grouping.studies
+        else:
+            yield as_study(source)
 
 
 class Captioner:
@@ -106,8 +124,8 @@ class Captioner:
         Parameters
         ----------
         source : path, bytes, binary file, PIL image, pydicom data set, array, Radiograph, Study or list
-            One image, or a list of the images of one study. An array has shape (H, W), or (H, W, 3) for RGB;
-            floats are in 0..1, integers use their full range, and bright is dense. A folder is one study.
+            One image, or a list of the images of one study; see `radscribe.read`. A folder is accepted if its
+            images are one study. Images of different patients are refused.
         beam : int
             Width of the beam search; 1 is greedy search. Ignored if `strategy` is given.
         n_best : int
@@ -141,7 +159,14 @@ class Captioner:
         True
         """
         options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence)
-        (caption,) = self.run([source], options)
+        studies = list(_studies([source]))
+        if len(studies) > 1:
+            raise UsageError(
+                f"holds {len(studies)} studies",
+                subject=str(source),
+                remedy="use stream(), or give a list of files that are one study",
+            )
+        (caption,) = self.run(studies, options)
         return caption
 
     @suggest_keywords
@@ -167,7 +192,9 @@ class Captioner:
         Parameters
         ----------
         sources : iterable, or a single image
-            Each item is one study, as `source` of `caption`.
+            Each item is one study, as `source` of `caption`. A folder stands for all studies in it: its DICOM
+            files by StudyInstanceUID, and each other image on its own unless its name follows the scheme of
+            a published collection.
         ordered : bool
             Yield captions in the order of the sources; otherwise each as soon as it is ready.
         beam, n_best, force, evidence, strategy, min_confidence
@@ -213,7 +240,7 @@ class Captioner:
         # Iterating over a path would give its letters.
         studies = cast(Iterable[Any], [sources] if is_one_image(sources) else sources)
         return two_stages(
-            (study if isinstance(study, StudyInput) else as_study(study) for study in studies),
+            _studies(studies),
             lambda study: self._encode(study, options),
             lambda batch: self._caption(batch, options),
             workers=self._threads,

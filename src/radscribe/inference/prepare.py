@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
 
 import numpy as np
 import numpy.typing as npt
 
 from radscribe.errors import ImageError
 from radscribe.imaging.chest_check import ChestCheck, ChestChecker
-from radscribe.imaging.radiograph import Radiograph, View
-from radscribe.imaging.reader import check_pixels, read
+from radscribe.imaging.radiograph import View
 from radscribe.imaging.resize import resize
-from radscribe.inference.inputs import FileBytes, StudyInput
+from radscribe.inference.inputs import StudyInput, read_image
 
 LATERAL = "this is a lateral view, which the model has not learned to read"
 
@@ -48,10 +47,13 @@ class Preparer:
         ----------
         keep_originals : keep the images' own pixels too, in 8 bits, for pictures of them.
         """
-        prepared = Prepared(study)
+        prepared = Prepared(study, warnings=list(study.warnings))
+        if study.refused:
+            prepared.refusals = dict.fromkeys(study.files, study.refused)
+            return prepared
         for image, file in zip(study.images, study.files, strict=True):
             try:
-                radiograph = _read(image)
+                radiograph = read_image(image)
             except ImageError as error:
                 prepared.errors[file] = str(error)
                 continue
@@ -68,6 +70,9 @@ class Preparer:
                 prepared.originals.append(np.rint(radiograph.pixels * np.float32(255)).astype(np.uint8))
             prepared.files.append(file)
             prepared.views.append(check.view)
+        if prepared.images and len(study.images) > 1:
+            count = f"{len(prepared.files)} of {len(study.images)} images"
+            prepared.warnings.append(f"written from {count}: {', '.join(_short(prepared.files))}")
         if prepared.images:  # what is left out of a study that gets a caption is told beside it
             prepared.warnings += [f"left out: {error}" for error in prepared.errors.values()]
             prepared.warnings += [f"left out: {file}: {why}" for file, why in prepared.refusals.items()]
@@ -79,25 +84,7 @@ class Preparer:
         return LATERAL if check.view == "lateral" and not self._lateral else None
 
 
-def _read(image: Path | FileBytes | Radiograph) -> Radiograph:
-    if isinstance(image, Radiograph):
-        check_pixels(image.pixels, image.provenance.path or "array")
-        return image
-    if isinstance(image, FileBytes):
-        return _decode(image)
-    if image.is_dir():  # a folder that holds images came as its files
-        raise ImageError(
-            "is a folder without images", subject=image, remedy="name DICOM or picture files, or their folder"
-        )
-    return read(image)
-
-
-def _decode(image: FileBytes) -> Radiograph:
-    with TemporaryDirectory(prefix="radscribe-") as folder:
-        path = Path(folder) / "image"
-        path.write_bytes(image.content)
-        try:
-            radiograph = read(path)
-        except ImageError as error:
-            raise ImageError(error.problem, subject=image.name, remedy=error.remedy) from error
-    return replace(radiograph, provenance=replace(radiograph.provenance, path=image.name))
+def _short(files: Sequence[str]) -> list[str]:
+    """The last parts of paths, if these tell the files apart."""
+    names = [PurePath(file).name or file for file in files]
+    return names if len(set(names)) == len(names) else list(files)

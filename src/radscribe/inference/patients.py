@@ -1,0 +1,103 @@
+"""Whose image a file is: images of different patients are never one study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from radscribe.imaging.header import Header
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What a file says of its patient. For grouping only: it is never stored, logged or printed.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file, for messages.
+    id : str, optional
+        DICOM Patient ID (0010,0020).
+    name : str, optional
+        DICOM Patient's Name (0010,0010).
+    birth_date : str, optional
+        DICOM Patient's Birth Date (0010,0030).
+    """
+
+    file: str
+    id: str | None = None
+    name: str | None = None
+    birth_date: str | None = None
+
+    @classmethod
+    def of(cls, header: Header, file: str) -> Patient:
+        """The patient of a file's header."""
+        return cls(file, header.patient_id, header.patient_name, header.birth_date)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the file says nothing of its patient."""
+        return not (self.id or self.name or self.birth_date)
+
+    def differs(self, other: Patient) -> bool:
+        """Whether two files are of different patients: by their ids, or else by name or date of birth."""
+        if self.id and other.id:
+            return self.id != other.id
+        name, birth = (
+            bool(mine and theirs) and _plain(mine) != _plain(theirs)
+            for mine, theirs in ((self.name, other.name), (self.birth_date, other.birth_date))
+        )
+        return name or birth
+
+
+def _plain(text: str | None) -> str:
+    """A name without the signs and spaces that systems write differently."""
+    return " ".join((text or "").replace("^", " ").replace(",", " ").split()).casefold()
+
+
+def by_patient(items: Sequence[T], patients: Sequence[Patient]) -> list[list[T]]:
+    """Part the files of one study by their patients.
+
+    A file that fits more than one patient, because its header says too little, stays alone.
+
+    Parameters
+    ----------
+    items : sequence
+        The files.
+    patients : sequence of Patient
+        What each of them says of its patient.
+
+    Returns
+    -------
+    list of list
+        The files of each patient, in the order of their first file. One list if all are of one patient.
+    """
+    groups: list[list[int]] = []
+    # Files that say most come first, so that one that says little can be compared with all of them.
+    order = sorted(range(len(items)), key=lambda i: (patients[i].id is None, patients[i].unknown, i))
+    for i in order:
+        fitting = [g for g in groups if not any(patients[i].differs(patients[j]) for j in g)]
+        if len(fitting) == 1:
+            fitting[0].append(i)
+        else:
+            groups.append([i])
+    return [[items[i] for i in sorted(group)] for group in sorted(groups, key=min)]
+
+
+def several_patients(patients: Sequence[Patient]) -> str | None:
+    """Say which files are of different patients; None if all are of one."""
+    groups = by_patient([patient.file for patient in patients], patients)
+    if len(groups) < 2:
+        return None
+    return (
+        f"the images are of {len(groups)} different patients by their DICOM headers: {listed(groups)}; "
+        "caption the images of each patient on their own"
+    )
+
+
+def listed(groups: Sequence[Sequence[str]]) -> str:
+    """Files of several patients, in words."""
+    return "; ".join(", ".join(files) for files in groups)
