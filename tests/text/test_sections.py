@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from radscribe.text.sections import section_spans, sections
+import pytest
+
+from radscribe.text.findings import label
+from radscribe.text.sections import read_sections, section_spans, sections
 
 MIMIC = """                                 FINAL REPORT
  EXAMINATION:  CHEST (PA AND LAT)
@@ -59,3 +62,44 @@ def test_spans_stand_where_they_say() -> None:
     spans = {span.section: MIMIC[span.start : span.end].strip() for span in section_spans(MIMIC)}
     assert spans["impression"] == "1. No acute disease."
     assert spans["other"] == "CHEST (PA AND LAT)"
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("EXAMINATION: CHEST (AP)\n \n COMPARISON:  None.\n \n Large right pneumothorax.", "Pneumothorax"),
+        ("INDICATION: Cough.\n\nCHEST, TWO VIEWS:  Left lower lobe consolidation.", "Consolidation"),
+        ("REASON FOR EXAMINATION:  Fall.\n \n Portable AP radiograph. Right rib fracture.", "Fracture"),
+        ("FINAL REPORT\n Small effusion.", "Effusion"),
+        ("INDICATION: Cough FINDINGS: Small effusion IMPRESSION: As above", "Effusion"),
+        ("INDICATION: Cough.\nFINDNGS: Small effusion.", "Effusion"),
+        ("INDICATION: Cough.\nIMPRESION: Small effusion.", "Effusion"),
+        ("PORTABLE CHEST RADIOGRAPH: Small effusion.", "Effusion"),
+        ("INDICATION: Cough.\nHEART: Enlarged.\nLUNGS: Clear.", "Cardiomegaly"),
+        ("TECHNIQUE: PA.\nObservations: Small effusion.", "Effusion"),
+    ],
+)
+def test_a_reading_is_found_under_any_heading(text: str, finding: str) -> None:
+    read = read_sections(text)
+    assert read.has_reading
+    assert label(read.report.text())[finding] == "present"
+    assert label(text)[finding] == "present"
+
+
+@pytest.mark.parametrize("heading", ["BILLING CODE", "CONSENT", "TEACHING CASE"])
+def test_an_unknown_heading_ends_a_section_and_is_reported(heading: str) -> None:
+    read = read_sections(f"FINDINGS: Clear.\n{heading}: pneumonia\nIMPRESSION: Normal.")
+    assert (read.report.findings, read.report.impression) == ("Clear.", "Normal.")
+    assert read.unknown == (heading,)
+
+
+def test_a_report_without_a_reading_says_so() -> None:
+    assert not read_sections("INDICATION: Cough.\nCOMPARISON: None.").has_reading
+
+
+def test_an_addendum_belongs_to_the_reading_and_corrects_it() -> None:
+    text = (
+        "FINDINGS: Small right pneumothorax. No effusion.\nADDENDUM: There is no pneumothorax; a skin fold."
+    )
+    assert sections(text).impression == "There is no pneumothorax; a skin fold."
+    assert label(text) == {"Pneumothorax": "absent", "Effusion": "absent"}

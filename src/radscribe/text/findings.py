@@ -17,7 +17,7 @@ from radscribe.text.lexicon import PHRASES, Phrase, compile_phrases
 from radscribe.text.location import Location, Side, Zone, locations, nearest
 from radscribe.text.normality import IMPLIED_ABSENT, OTHER_ABNORMALITY
 from radscribe.text.scope import Status
-from radscribe.text.sections import section_spans
+from radscribe.text.sections import READING, section_spans
 from radscribe.text.sentences import sentence_spans
 
 __all__ = [
@@ -36,7 +36,6 @@ LABELS: tuple[str, ...] = (*PHRASES, "Normal")
 _NORMAL = compile_phrases(r"(?:normal|clear|unremarkable|no acute|no active|no evidence|negative|intact)\b")
 _OTHER = "Other"
 _NOT = re.compile(r"\b(?:not|never|n't|no longer|hardly)\b")
-_ASSERTING = frozenset({"findings", "impression"})
 _RANK: dict[Status, int] = {"absent": 0, "uncertain": 1, "present": 2}
 _TABLE: tuple[tuple[str, Phrase], ...] = tuple(
     (finding, phrase)
@@ -111,7 +110,7 @@ def _mentions(text: str) -> tuple[Mention, ...]:
     if all(mention.status == "absent" for mention in read):
         lowered = _lower(text)
         for span in section_spans(text):
-            if span.section in _ASSERTING:
+            if span.section in READING:
                 for saying in _NORMAL.finditer(lowered, span.start, span.end):
                     found.append(Mention("Normal", "present", text[slice(*saying.span())], *saying.span()))
     return tuple(found)
@@ -139,8 +138,11 @@ def read_mentions(
     if not likely and not denying:
         return []
     found: list[Mention] = []
-    asserting = [span for span in section_spans(text) if span.section in _ASSERTING]
-    for start, end in (s for span in asserting for s in sentence_spans(text, span.start, span.end)):
+    corrected: set[str] = set()  # findings of which an addendum speaks
+    reading = [span for span in section_spans(text) if span.section in READING]
+    for section, start, end in (
+        (span.section, *place) for span in reading for place in sentence_spans(text, span.start, span.end)
+    ):
         sentence = lowered[start:end]
         here = list(_in_sentence(sentence, likely, denying))
         places = locations(sentence) if here else []
@@ -152,6 +154,16 @@ def read_mentions(
                 words = text[start + first : start + last]
                 side, zones = _placed(finding, status, sentence, places, first, last)
                 found.append(Mention(finding, status, words, start + first, start + last, side, zones))
+                if section == "addendum":
+                    corrected.add(finding)
+    if corrected:
+        added = [span for span in reading if span.section == "addendum"]
+        found = [
+            mention
+            for mention in found
+            if mention.finding not in corrected
+            or any(span.start <= mention.start < span.end for span in added)
+        ]
     return found
 
 

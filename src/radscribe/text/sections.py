@@ -1,89 +1,257 @@
-"""Sections of a free-text report: where each heading's text begins and ends."""
+"""Sections of a free-text report: which text is the reading, and which is the question or a comparison.
+
+Follows the layout of MIMIC-CXR reports and their exceptions: headings within a line, misspelt headings in
+capitals, headings that no list knows, a reading without a heading, and addenda.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal
 
 from radscribe.text.report import Report
 
-Section = Literal["indication", "comparison", "findings", "impression", "other"]
+Section = Literal["indication", "comparison", "findings", "impression", "addendum", "other", "unknown"]
 
 # Heading → section. What stands in "other" (technique, notices to the ward) is no part of a `Report`.
 HEADINGS: dict[str, Section] = {
-    r"indications?|(?:clinical |patient )?history|clinical (?:information|indication|data|statement)"
-    r"|reason for (?:the )?(?:exam(?:ination)?|study)|symptoms?": "indication",
-    r"comparisons?(?: (?:stud(?:y|ies)|exams?))?|priors?": "comparison",
-    r"findings?|description|chest findings": "findings",
-    r"impressions?|conclusions?|opinion|summary|findings?(?: and | ?/ ?)impressions?": "impression",
-    r"exam(?:ination)?|procedure|stud(?:y|ies)|technique|views?|final report|wet read|recommendations?"
-    r"|notifications?|addendum|attestation|dictated by|signed by|electronically signed by": "other",
+    r"indications?|(?:clinical |patient |brief )?history|hx|clinical (?:information|indication|data|statement"
+    r"|details|question|history)|reason(?: for (?:the |this )?(?:exam(?:ination)?|study|visit|request))?"
+    r"|symptoms?|(?:presenting )?complaint|clinical": "indication",
+    r"comparisons?(?: (?:stud(?:y|ies)|exams?|films?))?|priors?(?: (?:stud(?:y|ies)|exams?))?"
+    r"|compared to|compare": "comparison",
+    r"findings?|description|(?:chest|radiographic|imaging) findings|report|observations?|body"
+    r"|(?:final|preliminary|radiology) report|interpretation": "findings",
+    r"impressions?|imp|conclusions?|opinion|summary|assessment|(?:final )?(?:impression|diagnosis)"
+    r"|findings?(?: and | ?/ ?| ?& ?)impressions?": "impression",
+    r"addend(?:um|a)|final addendum|addendum(?: report| to report)?|correction|amendment": "addendum",
+    r"(?:type of )?exam(?:ination)?(?: type)?|procedures?|stud(?:y|ies)|technique|(?:number of )?views?"
+    r"|modality|wet read|recommendations?|notifications?|attestation|dictated by|signed by|date|time|patient"
+    r"|name|mrn|accession(?: number)?|electronically signed by|radiologists?|physician|referring physician"
+    r"|transcribed by|contrast|dose|quality|limitations?|communication|disposition": "other",
 }
+# Sections that say what the images show.
+READING: frozenset[Section] = frozenset({"findings", "impression", "addendum"})
 _SECTION_OF = {re.compile(names, re.I): section for names, section in HEADINGS.items()}
-_NAME = "|".join(HEADINGS)
-# "Findings:" at the start of a line or after a sentence; "FINDINGS" alone on a line.
-_HEADING = re.compile(
-    rf"(?:^|\n|(?<=[.!?:])[ \t])[ \t]*(?:(?P<named>(?i:{_NAME}))[ \t]*:"
-    rf"|(?P<alone>(?i:{_NAME}))[ \t]*(?=\n|$))"
+_SPELLED: dict[str, Section] = {
+    **dict.fromkeys(("INDICATION", "INDICATIONS", "HISTORY", "CLINICAL HISTORY"), "indication"),
+    **dict.fromkeys(("REASON FOR EXAM", "REASON FOR EXAMINATION", "CLINICAL INFORMATION"), "indication"),
+    **dict.fromkeys(("COMPARISON", "COMPARISONS"), "comparison"),
+    **dict.fromkeys(("FINDINGS", "FINDING", "DESCRIPTION"), "findings"),
+    **dict.fromkeys(("IMPRESSION", "IMPRESSIONS", "CONCLUSION", "CONCLUSIONS"), "impression"),
+    "ADDENDUM": "addendum",
+    **dict.fromkeys(("TECHNIQUE", "EXAMINATION", "RECOMMENDATION", "RECOMMENDATIONS", "PROCEDURE"), "other"),
+}
+# "CHEST, TWO VIEWS:", "PORTABLE AP CHEST RADIOGRAPH:" head a reading.
+_OF_THE_CHEST = re.compile(
+    r"\b(?:CHEST|CXR|THORAX|PORTABLE|FRONTAL|LATERAL|RADIOGRAPHS?|VIEWS?|UPRIGHT|SUPINE|PA|AP)\b"
 )
+# "HEART:", "PLEURAL EFFUSION:" name a part of the reading, or are a template's line.
+_PART = re.compile(
+    r"\b(?:HEART|CARDI\w*|LUNGS?|PULMONARY|PLEURA\w*|MEDIASTIN\w*|HIL(?:A|AR|UM)|BON(?:ES?|Y)|OSSEOUS|SKELET\w*"
+    r"|RIBS?|SPINE|SOFT TISSUES?|DIAPHRAGMS?|AORTA|TRACHEA|AIRWAYS?|LINES?|TUBES?|DEVICES?|HARDWARE|VASC\w*"
+    r"|PARENCHYMA|(?:UPPER )?ABDOMEN|COSTOPHRENIC|PNEUMO\w+|EFFUSIONS?|EDEMA|CONSOLID\w+|OPACIT\w+|NODUL\w+"
+    r"|MASS(?:ES)?|INFILTRAT\w+|ATELECT\w+|EMPHYSEMA|FIBROSIS|HERNIA|FRACTURES?|OTHER|LEFT|RIGHT|PTX|CATHETERS?)\b"
+)
+# A question or a comparison takes one paragraph; a paragraph behind it without a heading is the reading.
+_OF_ONE_PARAGRAPH = frozenset({"indication", "comparison", "other"})
+_PARAGRAPH = re.compile(r"\n[ \t]{0,200}\n\s{0,200}")
+_WRITTEN_BY = re.compile(
+    r"(?:dictated|signed|electronically|transcribed|dr\b|attending|resident|approved|\W*$)", re.I
+)
+_ENDS = ".!?:;\n"
+_LONGEST = 70  # characters of a heading
 
 
 @dataclass(frozen=True, slots=True)
 class SectionSpan:
-    """A section's text, `text[start:end]`, without its heading."""
+    """The text of a section, `text[start:end]`, without its heading.
+
+    Parameters
+    ----------
+    section : str
+        Name of the section; "unknown" stands under a heading that no list knows.
+    start, end : int
+        Character positions.
+    heading : str
+        The heading as written, empty if there is none.
+    """
 
     section: Section
     start: int
     end: int
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SectionedReport:
+    """A report by section, and what has no place in it.
+
+    Parameters
+    ----------
+    report : Report
+        The sections.
+    unknown : tuple of str
+        Headings that no list knows. Their text is in no section; a source should count them and say so.
+    has_reading : bool
+        Whether there are findings, an impression or an addendum.
+    """
+
+    report: Report
+    unknown: tuple[str, ...]
+    has_reading: bool
 
 
 def section_spans(text: str) -> list[SectionSpan]:
-    """The sections of a report in order; they cover the text but for the headings.
+    """Return the sections of a report in order; they cover the text except the headings.
 
-    What stands before the first heading, and a text without headings, is `findings`.
+    Text before the first heading, and a text without headings, is `findings`. So is a paragraph without a
+    heading that follows a question, a comparison or a technique.
     """
     spans: list[SectionSpan] = []
     section: Section = "findings"
-    start = 0
+    start, heading = 0, ""
     for begin, end, following in _headings(text):
-        if text[start:begin].strip():
-            spans.append(SectionSpan(section, start, begin))
-        section, start = following, end
-    if text[start:].strip():
-        spans.append(SectionSpan(section, start, len(text)))
+        if following == "part" and section in READING:
+            continue  # "HEART: enlarged" goes on with the reading
+        _add(spans, text, SectionSpan(section, start, begin, heading))
+        if following == "part":
+            section, start, heading = "findings", begin, ""
+        else:
+            section, start, heading = following, end, " ".join(text[begin:end].split())
+    _add(spans, text, SectionSpan(section, start, len(text), heading))
     return spans
 
 
-def sections(text: str) -> Report:
-    """A report's text by section, each stripped; sections of one name are joined by a line break.
+def read_sections(text: str) -> SectionedReport:
+    """Return a free-text report by section, with the headings that could not be placed.
 
-    Follows the layout of MIMIC-CXR reports ("FINAL REPORT", "INDICATION:", "FINDINGS:", "IMPRESSION:").
+    Sections of one name are joined by a line break. An addendum is part of the impression.
 
-    >>> sections("INDICATION: Cough.  FINDINGS: Lungs are clear.  IMPRESSION: Normal chest.").findings
-    'Lungs are clear.'
+    Parameters
+    ----------
+    text : str
+        The report as written.
+
+    Examples
+    --------
+    >>> read = read_sections("INDICATION: Cough. FINDINGS: Lungs are clear. BILLING CODE: 71046.")
+    >>> read.report.findings, read.unknown, read.has_reading
+    ('Lungs are clear.', ('BILLING CODE',), True)
     """
     parts: dict[Section, list[str]] = {}
-    for span in section_spans(text):
+    spans = section_spans(text)
+    for span in spans:
         parts.setdefault(span.section, []).append(text[span.start : span.end].strip())
     joined = {section: "\n".join(texts) for section, texts in parts.items()}
-    return Report(
+    impression = "\n".join(joined[name] for name in _READ_LAST if name in joined)
+    report = Report(
         indication=joined.get("indication", ""),
         comparison=joined.get("comparison", ""),
         findings=joined.get("findings", ""),
-        impression=joined.get("impression", ""),
+        impression=impression,
     )
+    unknown = tuple(span.heading.rstrip(" :") for span in spans if span.section == "unknown")
+    return SectionedReport(report, unknown, bool(report.findings or report.impression))
 
 
-def _headings(text: str) -> Iterator[tuple[int, int, Section]]:
+_READ_LAST: tuple[Section, ...] = ("impression", "addendum")
+
+
+def sections(text: str) -> Report:
+    """Return a free-text report by section; see `read_sections`.
+
+    Examples
+    --------
+    >>> sections("INDICATION: Cough.  FINDINGS: Lungs are clear.  IMPRESSION: Normal chest.").findings
+    'Lungs are clear.'
+    """
+    return read_sections(text).report
+
+
+def _add(spans: list[SectionSpan], text: str, span: SectionSpan) -> None:
+    """Add a span; split off the reading that follows a question without a heading."""
+    if not text[span.start : span.end].strip():
+        return
+    if span.section in _OF_ONE_PARAGRAPH and span.heading:
+        for gap in _PARAGRAPH.finditer(text, span.start, span.end):
+            if text[span.start : gap.start()].strip() and not _WRITTEN_BY.match(text, gap.end(), span.end):
+                spans.append(SectionSpan(span.section, span.start, gap.start(), span.heading))
+                spans.append(SectionSpan("findings", gap.end(), span.end))
+                return
+    spans.append(span)
+
+
+def _headings(text: str) -> Iterator[tuple[int, int, Section | Literal["part"]]]:
+    """Start, end and section of each heading."""
     if ":" not in text and "\n" not in text:
         return
-    for match in _HEADING.finditer(text):
-        name = match["named"] or match["alone"]
-        if match["alone"] and not name.isupper():
-            continue
-        for pattern, section in _SECTION_OF.items():
-            if pattern.fullmatch(name):
-                yield match.start(), match.end(), section
-                break
+    position = line = 0
+    while line <= len(text):
+        stop = text.find("\n", line)
+        stop = len(text) if stop < 0 else stop
+        alone = text[line:stop].strip()
+        section: Section | Literal["part"] | None
+        if ":" not in alone:
+            if alone and len(alone) <= _LONGEST and (section := _alone(alone)):
+                yield line, stop, section
+                position = stop
+        else:
+            colon = text.find(":", line, stop)
+            while colon >= 0:
+                begin = max(line, position, colon - _LONGEST)
+                begin = max(begin, 1 + max(text.rfind(sign, begin, colon) for sign in _ENDS))
+                name = text[begin:colon].strip()
+                found = _named(name) if name else None
+                if found:
+                    section, shorter = found
+                    first = text.find(name, begin, colon) + len(name) - shorter
+                    yield first, colon + 1, section
+                    position = colon + 1
+                colon = text.find(":", colon + 1, stop)
+        line = stop + 1
+
+
+@lru_cache(maxsize=4096)
+def _alone(line: str) -> Section | None:
+    """The section of a line that is nothing but a heading without a colon."""
+    if not (line.isupper() or line.istitle()):
+        return None
+    return _known(line) or (_misspelt(line) if line.isupper() else None)
+
+
+@lru_cache(maxsize=4096)
+def _named(name: str) -> tuple[Section | Literal["part"], int] | None:
+    """The section of what stands before a colon, and how many of its last characters are the heading."""
+    if name[0].isupper() and (section := _known(name)):
+        return section, len(name)
+    words = name.split(" ")
+    for count in range(1, min(5, len(words))):
+        last = " ".join(words[-count:])
+        if last.isupper() and (section := _known(last)) and not name.isupper():
+            return section, len(last)
+        if count == 1 and last.istitle() and _known(last) in ("findings", "impression") and last[-1] == "s":
+            return "findings" if last == "Findings" else "impression", len(last)
+    if not name.isupper() or sum(map(str.isalpha, name)) < 3:
+        return None
+    if section := _misspelt(name):
+        return section, len(name)
+    if _PART.search(name):
+        return "part", len(name)
+    return ("findings" if _OF_THE_CHEST.search(name) else "unknown"), len(name)
+
+
+def _known(name: str) -> Section | None:
+    return next((section for pattern, section in _SECTION_OF.items() if pattern.fullmatch(name)), None)
+
+
+def _misspelt(name: str) -> Section | None:
+    """The section of a heading in capitals with a letter or two wrong: "IMPRESION", "FINDNGS"."""
+    if not 6 <= len(name) <= 24:
+        return None
+    close = get_close_matches(name, _SPELLED, n=1, cutoff=0.82)
+    return _SPELLED[close[0]] if close else None
