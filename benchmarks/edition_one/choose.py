@@ -78,7 +78,7 @@ def main() -> None:
         _, decoder, tokenizer, _ = load_captioner(run)
         assert isinstance(decoder, ShowAndTell)
         for point in OPERATING_POINTS:
-            decoder.threshold = float(np.log(point / (1 - point)))
+            decoder.image_embedding.threshold = float(np.log(point / (1 - point)))
             for beam in BEAMS:
                 texts = captions(decoder, tokenizer, StudyFeatures(probabilities), beam, config.max_length)
                 show(str(balance), point, str(beam), asserted(texts, encoder.findings), len(set(texts)))

@@ -29,8 +29,8 @@ from radscribe.labels import CHESTXRAY14
 from radscribe.text.findings import label
 from radscribe.text.sentences import compares_with_prior, split_sentences
 from radscribe.training.caption_data import side_by_side
+from radscribe.training.decoder_inputs import encoder_features
 from radscribe.training.decoder_run import load_decoder
-from radscribe.training.evidence import encoder_features
 
 SEARCHES: dict[str, Strategy] = {"beam 3": Beam(3), "sampled": Sample()}
 

@@ -20,8 +20,8 @@ from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
 from radscribe.files import atomic_write
 from radscribe.training.caption_data import side_by_side
+from radscribe.training.decoder_inputs import encoder_features
 from radscribe.training.decoder_run import load_decoder
-from radscribe.training.evidence import encoder_features
 from radscribe.training.train_decoder import train_decoder
 
 BEAMS = {"greedy": 1, "beam3": 3}

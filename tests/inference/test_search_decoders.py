@@ -69,7 +69,8 @@ def test_log_probabilities_are_those_of_teacher_forcing(kind: str, strategy: Str
         constraints=(Forbid([PAD, BOS]), NotEmpty(EOS)),
     )
     for study, hypotheses in enumerate(found):
-        alone = StudyFeatures(**{name: seen.get(name)[study : study + 1] for name in StudyFeatures._fields})
+        given = {name: value for name, value in seen._asdict().items() if value is not None}
+        alone = StudyFeatures(**{name: value[study : study + 1] for name, value in given.items()})
         for h in hypotheses:
             path = (BOS, *h.tokens, EOS)
             taught = decoder(alone, torch.tensor([path[:-1]]))

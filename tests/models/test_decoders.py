@@ -13,6 +13,7 @@ from radscribe.models import DECODERS, Decoder, StudyFeatures
 from radscribe.models.captioner import Captioner, greedy, join_views
 from radscribe.models.decoder import Taught
 from radscribe.models.encoder import Encoder, EncoderOutput
+from radscribe.models.study_inputs import CELLS
 from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_run import Shapes, build_decoder
 
@@ -35,7 +36,8 @@ def features(n: int) -> StudyFeatures:
 
 def one(seen: StudyFeatures, study: int, cells: int) -> StudyFeatures:
     """One study of a batch, alone, with its first `cells` cells."""
-    parts = {name: seen.get(name)[study : study + 1] for name in StudyFeatures._fields}
+    given = (name for name in StudyFeatures._fields if getattr(seen, name) is not None)
+    parts = {name: seen.get(name)[study : study + 1] for name in given}
     return StudyFeatures(
         **{name: x[:, :cells] if x.ndim > 2 or name == "views" else x for name, x in parts.items()}
     )
@@ -48,10 +50,15 @@ CASES: list[tuple[str, dict[str, object]]] = [(kind, {}) for kind in DECODERS] +
     ("show-attend-tell", {"attend": "maps", "image_input": "probabilities", "hidden": 48}),
     ("show-attend-tell", {"attend": "both", "image_input": "both", "tie_weights": False}),
     ("transformer", {"attend": "maps", "image_input": "probabilities", "embedding": 64, "layers": 2}),
+    ("show-and-tell", {"image_input": "plan", "places": 4}),
+    ("show-and-tell", {"image_input": "plan+both", "image_at": "start"}),
+    ("show-attend-tell", {"image_input": "plan+pooled", "places": 4}),
+    ("show-attend-tell-hard", {"image_input": "plan", "places": 4}),
+    ("transformer", {"image_input": "plan", "places": 4}),
     ("show-attend-tell", {"places": 3}),
     ("transformer", {"places": 3}),
 ]
-ATTENDING = [(kind, options) for kind, options in CASES if "views" in make(kind, **options).inputs]
+ATTENDING = [(kind, options) for kind, options in CASES if kind.startswith(("show-attend", "transformer"))]
 
 
 @pytest.mark.parametrize(("kind", "options"), CASES)
@@ -122,7 +129,8 @@ def test_what_stands_in_a_cell_and_its_view_change_what_is_said(
     tokens = torch.randint(0, V, (2, 5))
     before = decoder(seen, tokens).log_probabilities
     changed = {"views": seen.get("views").clamp(max=1)}
-    changed |= {name: seen.get(name).flip(1) for name in ("grid", "maps") if name in decoder.inputs}
+    cells = CELLS[str(options.get("attend", "grid"))]
+    changed |= {name: seen.get(name).flip(1) for name in cells}
     for name, value in changed.items():
         after = decoder(seen._replace(**{name: value}), tokens).log_probabilities
         assert not torch.allclose(before[0], after[0], atol=1e-4), name

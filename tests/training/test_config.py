@@ -9,8 +9,7 @@ from click.testing import CliRunner
 
 from radscribe.cli.main import radscribe as command_line
 from radscribe.errors import UsageError
-from radscribe.training.config import DecoderConfig, EncoderConfig, RunConfig, load, save
-from radscribe.training.config_help import keys
+from radscribe.training.config import DecoderConfig, EncoderConfig, RunConfig, keys, load, save
 from radscribe.training.decoder_run import Shapes, build_decoder
 
 

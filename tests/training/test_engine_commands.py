@@ -136,7 +136,7 @@ def test_a_captioner_killed_and_resumed_is_the_one_not_killed(
     data: Path, encoder: Path, tmp_path: Path
 ) -> None:
     """With all that is drawn in an epoch: dropout, evidence, reports, and which studies come."""
-    drawn = (f"weak_reports={data / 'annotation.json'}", "evidence=labels", "balance=0.5")
+    drawn = (f"weak_reports={data / 'annotation.json'}", "finding_input=labels", "balance=0.6")
     settings = (*DECODER, f"encoder={encoder}", *drawn)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run(*arguments("train", data, whole, settings))
@@ -145,7 +145,7 @@ def test_a_captioner_killed_and_resumed_is_the_one_not_killed(
     assert_same_run(killed, whole, "decoder.pt")
 
     readme = (whole / "README.md").read_text()
-    for said in ("not for diagnosis", "made for a test", "CC0", "| balance | 0.5 |", "studies in val"):
+    for said in ("not for diagnosis", "made for a test", "CC0", "| balance | 0.6 |", "studies in val"):
         assert said in readme
     assert (whole / "curves.png").read_bytes()[1:4] == b"PNG"
     assert list((whole / "log").glob("events.out.tfevents.*"))
@@ -154,7 +154,7 @@ def test_a_captioner_killed_and_resumed_is_the_one_not_killed(
     assert (whole / "decoder.pt").stat().st_mtime_ns == changed
     with pytest.raises(UsageError, match="go on with --resume"):
         run(*arguments("train", data, whole, settings))
-    with pytest.raises(UsageError, match=r"made with balance=0\.5, not 0\.7"):
+    with pytest.raises(UsageError, match=r"made with balance=0\.6, not 0\.7"):
         run(*arguments("train", data, whole, ("balance=0.7",), "--resume"))
 
 

@@ -24,7 +24,7 @@ from radscribe.training.objectives.reward import Reward, finding_f1, micro_f1_sh
 from radscribe.training.objectives.sampling import draw
 from radscribe.training.objectives.scheduled_sampling import sample_rate
 from radscribe.training.objectives.self_critical import likelihoods
-from radscribe.training.validation import Said, caption_scores
+from radscribe.training.validation import Captioned, caption_scores
 
 REPORTS = [
     "The heart is enlarged. There is a pleural effusion.",
@@ -55,7 +55,7 @@ def test_label_smoothing_is_torchs() -> None:
         expected = F.cross_entropy(
             logits.flatten(0, 1), given.tokens[:, 1:].flatten(), ignore_index=0, label_smoothing=smoothing
         )
-        found = cross_entropy(model, given, TOKENIZER.pad, smoothing)
+        found = cross_entropy(model, given, TOKENIZER.pad, smoothing).total
         assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -75,7 +75,7 @@ def test_scheduled_sampling_reads_its_own_words() -> None:
         scheduled_sampling=config.ScheduledSampling(start=1, length=1, highest=1),
     )
     objective, model = build_objective(settings, TOKENIZER, REPORTS), decoder().eval()
-    taught = cross_entropy(model, batch(), TOKENIZER.pad)
+    taught = cross_entropy(model, batch(), TOKENIZER.pad).total
     assert torch.allclose(objective.loss(model, batch(), epoch=1).total, taught)
     own = objective.loss(model, batch(), epoch=2)
     assert own.figures == {"sample_rate": 1.0}
@@ -156,7 +156,7 @@ def test_self_critical_training_raises_the_reward(baseline: str) -> None:
     )
     objective, model, given = build_objective(settings, TOKENIZER, REPORTS), decoder(dropout=0.0), batch()
     assert torch.equal(
-        objective.loss(model.eval(), given, 0).total, cross_entropy(model, given, TOKENIZER.pad)
+        objective.loss(model.eval(), given, 0).total, cross_entropy(model, given, TOKENIZER.pad).total
     )
     model.train()
     assert objective.learning_rate(0) is None
@@ -183,11 +183,11 @@ def test_what_cannot_be_is_told() -> None:
 
 
 def test_validation_scores_what_is_said_freely() -> None:
-    said = [Said(str(i), text, text) for i, text in enumerate(REPORTS)]
+    said = [Captioned(str(i), text, text) for i, text in enumerate(REPORTS)]
     scores = caption_scores(said, config.Reward(1.0, 2.0))
     assert scores["val_finding_f1"] == scores["val_finding_macro_f1"] == 1
     assert scores["val_score"] == pytest.approx(scores["val_cider_d"] + 2)
     assert scores["val_cider_d"] > 5
     assert (scores["val_distinct"], scores["val_most_frequent"]) == (4, 0.25)
-    same = caption_scores([Said(s.id, REPORTS[1], s.reference) for s in said], config.Reward())
+    same = caption_scores([Captioned(s.id, REPORTS[1], s.reference) for s in said], config.Reward())
     assert (same["val_distinct"], same["val_most_frequent"], same["val_finding_f1"]) == (1, 1, 0)

@@ -31,8 +31,8 @@ from radscribe.training.caption_data import (
     reports_as_written,
     with_views,
 )
+from radscribe.training.decoder_inputs import encoder_features, label_features
 from radscribe.training.encoder_module import as_input, masked_loss, mix
-from radscribe.training.evidence import encoder_features, label_evidence
 
 
 def test_platt_scaling_undoes_a_known_distortion() -> None:
@@ -161,7 +161,7 @@ def test_a_study_without_labels_has_the_findings_of_its_text() -> None:
 def test_evidence_of_labels_lies_on_their_side_of_the_operating_point(point: float) -> None:
     study = Study("s", (ImageRef("i.png"),), labels={"Mass": 1.0, "Nodule": 0.0, "Hernia": None})
     findings = ("Mass", "Nodule", "Hernia", "Edema")
-    evidence, generator = label_evidence(findings, point), random.Random(0)
+    evidence, generator = label_features(findings, point), random.Random(0)
     drawn = torch.stack([evidence(study, generator)["probabilities"] for _ in range(200)])
     assert bool((drawn[:, 0] >= point - 1e-6).all())
     assert bool((drawn[:, 1:] <= point + 1e-6).all())
@@ -173,7 +173,7 @@ def test_evidence_of_labels_shifts_a_map_and_keeps_its_pattern() -> None:
     maps = np.random.default_rng(0).normal(size=(2, 4, 2)).astype(np.float32)
     study = Study("s", (ImageRef("a.png", "PA"), ImageRef("b.png", "lateral")), labels={"Mass": 1.0})
     seen = encoder_features(FeatureTable(["a.png", "b.png"], {"maps": maps}), ("maps", "views"))
-    told = label_evidence(("Mass", "Nodule"), 0.3, seen)(study, random.Random(1))
+    told = label_features(("Mass", "Nodule"), 0.3, seen)(study, random.Random(1))
     assert torch.allclose(told["maps"].mean(0), torch.logit(told["probabilities"]), atol=1e-5)
     assert (told["maps"].mean(0) > math.log(0.3 / 0.7)).tolist() == [True, False]
     before = torch.from_numpy(maps.reshape(8, 2))
@@ -201,7 +201,7 @@ def captions(studies: list[Study], fresh: bool, target: Target = "findings") -> 
     tokenizer = ReportTokenizer.train(["one two three four."], min_frequency=1)
     return CaptionData(
         studies,
-        label_evidence(("Mass",), 0.5),
+        label_features(("Mass",), 0.5),
         lambda study, generator: generator.choice(("one", "two", "three", "four")),
         tokenizer,
         9,
@@ -233,7 +233,8 @@ def test_studies_are_padded_to_one_number_of_cells() -> None:
             "maps": torch.ones(cells, 2),
             "views": torch.full((cells,), 3),
         }
-        return CaptionItem("s", features, torch.ones(cells + 2, dtype=torch.long), "text")
+        tokens = torch.ones(cells + 2, dtype=torch.long)
+        return CaptionItem("s", features, tokens, torch.ones(cells + 1), torch.zeros(2), "text")
 
     batch = collate([item(1), item(3)])
     assert batch.features.probabilities.shape == (2, 2)
@@ -257,7 +258,7 @@ def test_the_target_is_a_section_or_both(target: Target, text: str) -> None:
     source = reports_as_written(target)
     assert source(studies[0], random.Random()) == text
     tokenizer = ReportTokenizer.train([text], min_frequency=1)
-    data = CaptionData(studies, label_evidence((), 0.5), source, tokenizer, 40, target)
+    data = CaptionData(studies, label_features((), 0.5), source, tokenizer, 40, target)
     assert len(data) == 1  # a study without a text teaches nothing
     assert tokenizer.decode(data[0].tokens.tolist()) == text
     assert data[0].reference.startswith(report.impression if target == "impression" else report.findings)

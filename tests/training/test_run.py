@@ -141,7 +141,7 @@ def test_a_captioner_learns_from_labels_and_unpaired_reports(data: Path, runs: P
     annotation.write_text(json.dumps({"train": rows}))
     run(
         *("train", "--data", data, "--out", tmp_path / "run", "--set", f"encoder={runs / 'encoder'}"),
-        *("--set", f"weak_reports={annotation}", "--set", "evidence=labels", "--set", "min_frequency=1"),
+        *("--set", f"weak_reports={annotation}", "--set", "finding_input=labels", "--set", "min_frequency=1"),
         *("--set", "epochs=60", "--set", "learning_rate=0.01", "--set", "options.dropout=0.0"),
         *("--set", "options.embedding=32", "--set", "options.hidden=32", "--set", "batch_size=8"),
     )
@@ -151,10 +151,10 @@ def test_a_captioner_learns_from_labels_and_unpaired_reports(data: Path, runs: P
     said = [set(tokenizer.decode(row).lower().rstrip(".").split(". ")) for row in words]
     assert "there is a large mass" in said[0]
     assert "there is a large mass" not in said[1]
-    with pytest.raises(UsageError, match="evidence from labels has no pooled"):
+    with pytest.raises(UsageError, match="labels cannot make pooled"):
         run(
             *("train", "--data", data, "--out", tmp_path / "x", "--set", f"encoder={runs / 'encoder'}"),
-            *("--set", f"weak_reports={annotation}", "--set", "evidence=labels"),
+            *("--set", f"weak_reports={annotation}", "--set", "finding_input=labels"),
             *("--set", "min_frequency=1", "--set", "options.image_input=both"),
         )
 
@@ -208,7 +208,7 @@ def test_a_decoder_goes_on_from_another_run_by_reward(data: Path, runs: Path, tm
 
 
 def test_an_attending_decoder_is_told_labels_by_maps(data: Path, runs: Path, tmp_path: Path) -> None:
-    settings = ["min_frequency=1", "epochs=30", "learning_rate=0.01", "batch_size=8", "evidence=labels"]
+    settings = ["min_frequency=1", "epochs=30", "learning_rate=0.01", "batch_size=8", "finding_input=labels"]
     settings += ["decoder=show-attend-tell", "options.attend=maps", "options.dropout=0.0"]
     settings += ["options.embedding=32", "options.hidden=32", "options.attention=16"]
     sets = [part for setting in settings for part in ("--set", setting)]

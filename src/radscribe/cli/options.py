@@ -57,13 +57,13 @@ class TrainingCommand(click.Command):
         self._configuration = configuration
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from radscribe.training import config, config_help
+        from radscribe.training import config
 
         with formatter.section("Keys of the configuration"):
             formatter.write_dl(
                 [
                     (key.name, f"{key.meaning} ({key.type}) [{key.default}]")
-                    for key in config_help.keys(getattr(config, self._configuration))
+                    for key in config.keys(getattr(config, self._configuration))
                 ]
             )
 

@@ -12,7 +12,7 @@ from torch import nn
 from radscribe.bundle.format import WEIGHTS, read
 from radscribe.errors import BundleError, UsageError
 from radscribe.models import Decoder, Encoder
-from radscribe.training.config import DecoderConfig, EncoderConfig
+from radscribe.training.config import DecoderConfig, EncoderConfig, renamed
 from radscribe.training.decoder_run import Shapes, build_decoder
 from radscribe.training.encoder_run import build_encoder
 
@@ -38,8 +38,8 @@ def restore(folder: Path) -> tuple[Encoder, Decoder]:
             remedy=f"put the {WEIGHTS} of the same bundle there, or name a folder that holds it",
         )
     try:
-        encoder = build_encoder(msgspec.convert(spec.training["encoder"], EncoderConfig))
-        config = msgspec.convert(spec.training["decoder"], DecoderConfig)
+        encoder = build_encoder(msgspec.convert(renamed(spec.training["encoder"]), EncoderConfig))
+        config = msgspec.convert(renamed(spec.training["decoder"]), DecoderConfig)
         places = (encoder.image_size // 32) ** 2
         shapes = Shapes(len(encoder.findings), encoder.channels, places)
         with safe_open(folder / WEIGHTS, "pt") as file:

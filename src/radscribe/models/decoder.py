@@ -25,6 +25,7 @@ class StudyFeatures(NamedTuple):
     grid: Tensor | None = None  # [N, L, C]
     maps: Tensor | None = None  # [N, L, F] calibrated logits of each finding at each cell
     views: Tensor | None = None  # [N, L] int64, places in `labels.VIEW_KINDS`: the view that a cell is of
+    plan: Tensor | None = None  # [N, 3 F] in training: what the report asserts, see `ContentPlan`
 
     def get(self, name: str) -> Tensor:
         """One of the features.
@@ -57,6 +58,7 @@ class Taught(NamedTuple):
     log_probabilities: Tensor  # [N, T, V] of the next tokens
     attention: Tensor | None = None  # [N, T, L]
     chosen: Tensor | None = None  # [N, T]
+    first: Tensor | None = None  # [N, state_width] the state that the first word is made from
 
 
 class Decoder(nn.Module, ABC):
@@ -67,6 +69,8 @@ class Decoder(nn.Module, ABC):
     states: tuple[str, ...]  # names of the state's tensors
     word_embedding: nn.Embedding
     fixed: tuple[str, ...] = ()  # the last of them, which `step` hands through unchanged: the study itself
+    plan: nn.Module | None = None  # the `ContentPlan` that it writes by, if any
+    state_width: int = 0  # of `Taught.first`; 0 if it has none
     positions: int | None = None  # tokens of a caption that it can take at most, `<bos>` included
 
     @abstractmethod

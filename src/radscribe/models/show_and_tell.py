@@ -12,10 +12,9 @@ from torch.nn import functional
 
 from radscribe.errors import UsageError
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
-from radscribe.models.study_inputs import VECTORS, choice, study_vector, threshold_logit, vector_embedding
+from radscribe.models.study_inputs import VECTORS, ImageEmbedding, at_every_step, choice, threshold_logit
 
 IMAGE_INPUTS = {name: vectors for name, vectors in VECTORS.items() if vectors}
-IMAGE_AT: dict[str, tuple[str, ...]] = {"start": (), "every-step": ("image",)}
 
 
 class ShowAndTell(Decoder):
@@ -25,9 +24,11 @@ class ShowAndTell(Decoder):
     ----------
     vocabulary_size : V, specials included.
     findings : F, the finding probabilities of a study.
-    channels : C, the pooled vector of a study; unused when `image_input` is "probabilities".
+    channels : C, the pooled vector of a study; unused if `image_input` is "probabilities".
+    places : cells of one image, for the sides of a content plan.
     image_input : which of the encoder's outputs the image embedding is made of.
-    image_at : `start`, the image is the LSTM's word before the first; `every-step`, it stands beside each.
+    image_at : `start`, the image is the LSTM's word before the first; `every-step`, it stands beside each;
+        `auto`, at every step with a content plan and at the start without one.
     operating_point : the probability from which on a finding counts as seen.
     embedding, hidden : widths of the word embedding E and of the LSTM's state H.
     tie_weights : the output layer reuses the word embedding (Press & Wolf, 2017); needs E = H.
@@ -38,8 +39,9 @@ class ShowAndTell(Decoder):
         vocabulary_size: int,
         findings: int = 14,
         channels: int = 0,
+        places: int = 0,
         image_input: str = "probabilities",
-        image_at: str = "start",
+        image_at: str = "auto",
         operating_point: float = 0.5,
         embedding: int = 256,
         hidden: int = 256,
@@ -49,12 +51,13 @@ class ShowAndTell(Decoder):
         super().__init__()
         if tie_weights and embedding != hidden:
             raise UsageError("tied weights need embedding and hidden of one width", remedy="set both alike")
-        self.vocabulary_size, self.inputs = vocabulary_size, choice("image input", image_input, IMAGE_INPUTS)
-        self.fixed = choice("place of the image", image_at, IMAGE_AT)
+        vectors = choice("image input", image_input, IMAGE_INPUTS)
+        self.fixed = ("image",) if at_every_step(image_at, vectors) else ()
         self.states = ("h", "c", *self.fixed)
-        self.threshold = threshold_logit(operating_point)
-        inputs = sum({"probabilities": findings, "pooled": channels}[name] for name in self.inputs)
-        self.image_embedding = vector_embedding(inputs, embedding)
+        threshold = threshold_logit(operating_point)
+        self.image_embedding = ImageEmbedding(vectors, findings, channels, places, embedding, threshold)
+        self.vocabulary_size, self.inputs = vocabulary_size, self.image_embedding.inputs
+        self.plan, self.state_width = self.image_embedding.plan, hidden
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
         self.lstm = nn.LSTM(embedding * (2 if self.fixed else 1), hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
@@ -63,13 +66,8 @@ class ShowAndTell(Decoder):
         if tie_weights:
             self.output.weight = self.word_embedding.weight
 
-    def _image(self, features: StudyFeatures) -> Tensor:
-        """The image as a word: `[N, E]`."""
-        embedded: Tensor = self.image_embedding(study_vector(features, self.inputs, self.threshold))
-        return embedded
-
     def init_state(self, features: StudyFeatures) -> State:
-        image = self._image(features)
+        image = self.image_embedding(features)
         if self.fixed:
             start = image.new_zeros(image.shape[0], self.lstm.hidden_size)
             return start, start, image
@@ -100,10 +98,10 @@ class ShowAndTell(Decoder):
         if sample_rate:
             return super().forward(features, tokens, sample_rate)
         words = self.word_embedding(tokens)  # [N, T, E]
-        image = self._image(features).unsqueeze(1)  # [N, 1, E]
+        image = self.image_embedding(features).unsqueeze(1)  # [N, 1, E]
         if self.fixed:
             y, _ = self.lstm(self.dropout(torch.cat([words, image.expand_as(words)], dim=2)))  # [N, T, H]
         else:
             y, _ = self.lstm(self.dropout(torch.cat([image, words], dim=1)))  # [N, 1 + T, H]
             y = y[:, 1:]  # what follows the image alone is not a word
-        return Taught(torch.log_softmax(self.output(self.dropout(y)), dim=-1))  # [N, T, V]
+        return Taught(torch.log_softmax(self.output(self.dropout(y)), dim=-1), first=y[:, 0])  # [N, T, V]

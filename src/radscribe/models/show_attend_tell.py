@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from radscribe.errors import UsageError
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
-from radscribe.models.study_inputs import StudyReader
+from radscribe.models.study_inputs import StudyReader, at_every_step
 
 
 class ShowAttendTell(Decoder):
@@ -21,7 +21,9 @@ class ShowAttendTell(Decoder):
     ----------
     vocabulary_size : V, specials included.
     findings, channels, places : F and C of the features, and the cells of one image.
-    attend, image_input, operating_point : what is read of a study, see `StudyReader`.
+    attend, image_input, operating_point : what is read from a study, see `StudyReader`.
+    image_at : `start`, the study's vector sets the first state; `every-step`, it is also added to every word;
+        `auto`, at every step with a content plan and at the start without one.
     embedding, hidden, attention : widths of the word embedding E, of the LSTM's state H, and of cells and
         attention D.
     tie_weights : the output layer reuses the word embedding (Press & Wolf, 2017).
@@ -39,6 +41,7 @@ class ShowAttendTell(Decoder):
         places: int = 0,
         attend: str = "grid",
         image_input: str = "none",
+        image_at: str = "auto",
         operating_point: float = 0.5,
         embedding: int = 256,
         hidden: int = 256,
@@ -52,7 +55,11 @@ class ShowAttendTell(Decoder):
             raise UsageError(f"doubly_stochastic {doubly_stochastic} is below 0", remedy="take 0 for none")
         self.vocabulary_size, self.doubly_stochastic = vocabulary_size, doubly_stochastic
         self.reader = StudyReader(findings, channels, attention, attend, image_input, operating_point, places)
-        self.inputs = self.reader.inputs
+        self.inputs, self.plan, self.state_width = self.reader.inputs, self.reader.plan, hidden
+        self.from_whole: nn.Linear | None = None
+        if at_every_step(image_at, self.reader.vectors):
+            self.from_whole = nn.Linear(attention, embedding)
+            self.states, self.fixed = (*self.states, "image"), (*self.fixed, "image")
         self.first_h, self.first_c = nn.Linear(attention, hidden), nn.Linear(attention, hidden)
         self.key = nn.Linear(attention, attention)
         self.query = nn.Linear(hidden, attention, bias=False)
@@ -71,11 +78,12 @@ class ShowAttendTell(Decoder):
     def init_state(self, features: StudyFeatures) -> State:
         cells, real, whole = self.reader(features)  # [N, L, D], [N, L], [N, D]
         h, c = torch.tanh(self.first_h(whole)), torch.tanh(self.first_c(whole))  # f_init of section 3.1.2
-        return h, c, cells, self.key(cells), real
+        image = () if self.from_whole is None else (self.from_whole(whole),)  # [N, E]
+        return h, c, cells, self.key(cells), real, *image
 
     def look(self, h: Tensor, state: State) -> tuple[Tensor, Tensor, Tensor | None]:
         """Where to look, given the LSTM's state `h`: attention `[N, L]`, context `[N, D]`, no cell chosen."""
-        cells, keys, real = state[2:]
+        cells, keys, real = state[2:5]
         scores = self.score(torch.tanh(keys + self.query(h).unsqueeze(1))).squeeze(2)  # eq. 4: [N, L]
         attention = torch.softmax(scores.masked_fill(~real, -torch.inf), dim=1)  # eq. 5
         return attention, torch.bmm(attention.unsqueeze(1), cells).squeeze(1), None  # eq. 13
@@ -95,6 +103,8 @@ class ShowAttendTell(Decoder):
 
     def step(self, token: Tensor, state: State) -> Step:
         word = self.dropout(self.word_embedding(token))  # [N, E]
+        if self.from_whole is not None:
+            word = word + state[5]
         state, context, attention, chosen = self.advance(word, state)
         return Step(self.deep_output(word, state[0], context), state, attention, chosen)
 
@@ -103,6 +113,9 @@ class ShowAttendTell(Decoder):
             return super().forward(features, tokens, sample_rate)
         words = self.dropout(self.word_embedding(tokens))  # [N, T, E]
         state = self.init_state(features)
+        if self.from_whole is not None:
+            words = words + state[5].unsqueeze(1)
+        first = state[0]
         hs: list[Tensor] = []
         contexts: list[Tensor] = []
         attentions: list[Tensor] = []
@@ -114,7 +127,8 @@ class ShowAttendTell(Decoder):
             attentions.append(attention)
             cells += [] if chosen is None else [chosen]
         log_probabilities = self.deep_output(words, torch.stack(hs, 1), torch.stack(contexts, 1))  # [N, T, V]
-        return Taught(log_probabilities, torch.stack(attentions, 1), torch.stack(cells, 1) if cells else None)
+        chosen_cells = torch.stack(cells, 1) if cells else None
+        return Taught(log_probabilities, torch.stack(attentions, 1), chosen_cells, first)
 
     def extra_loss(self, taught: Taught, log_likelihood: Tensor, mask: Tensor) -> Tensor:
         """Doubly stochastic attention (equation 14): over a caption every cell is looked at alike.

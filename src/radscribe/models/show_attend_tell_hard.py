@@ -30,8 +30,6 @@ class ShowAttendTellHard(ShowAttendTell):
     """
 
     baseline: Tensor
-    states = (*ShowAttendTell.states, "draws")
-    fixed = (*ShowAttendTell.fixed, "draws")
 
     def __init__(
         self,
@@ -44,6 +42,7 @@ class ShowAttendTellHard(ShowAttendTell):
         if reinforce < 0 or entropy < 0:
             raise UsageError("reinforce and entropy are weights of 0 or more", remedy="take 1.0 and 0.002")
         super().__init__(vocabulary_size, doubly_stochastic=doubly_stochastic, **options)
+        self.states, self.fixed = (*self.states, "draws"), (*self.fixed, "draws")
         self.reinforce, self.entropy = reinforce, entropy
         self.register_buffer("baseline", torch.zeros(()))
 

@@ -1,4 +1,4 @@
-"""What decoders read of a study: one vector of the whole, and the cells of its images with their places."""
+"""What decoders read from a study: one vector for all of it, and the cells of its images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from radscribe.errors import UsageError
 from radscribe.labels import VIEW_KINDS
+from radscribe.models.content_plan import ContentPlan
 from radscribe.models.decoder import StudyFeatures
 
 VECTORS: dict[str, tuple[str, ...]] = {
@@ -16,7 +17,11 @@ VECTORS: dict[str, tuple[str, ...]] = {
     "probabilities": ("probabilities",),
     "pooled": ("pooled",),
     "both": ("probabilities", "pooled"),
+    "plan": ("plan",),
+    "plan+pooled": ("plan", "pooled"),
+    "plan+both": ("plan", "probabilities", "pooled"),
 }
+IMAGE_AT = ("auto", "start", "every-step")
 CELLS: dict[str, tuple[str, ...]] = {"grid": ("grid",), "maps": ("maps",), "both": ("grid", "maps")}
 
 
@@ -34,21 +39,75 @@ def threshold_logit(operating_point: float) -> float:
     return math.log(operating_point / (1 - operating_point))
 
 
-def study_vector(features: StudyFeatures, names: tuple[str, ...], threshold: float) -> Tensor:
-    """The features `names`, of `VECTORS`, side by side: `[N, K]`."""
-    parts: list[Tensor] = []
-    if "probabilities" in names:
-        # Logits: differences near 0 and 1 count too. Above the operating point they are positive.
-        parts.append(torch.logit(features.probabilities, eps=1e-4) - threshold)
-    if "pooled" in names:
-        parts.append(features.get("pooled"))
-    return torch.cat(parts, dim=1)
+def at_every_step(image_at: str, vectors: tuple[str, ...]) -> bool:
+    """Return whether the image stands beside every word; "auto" puts it there if it has a content plan.
+
+    Raises
+    ------
+    UsageError
+        If `image_at` is none of `IMAGE_AT`.
+    """
+    if image_at not in IMAGE_AT:
+        raise UsageError(f"no place of the image '{image_at}'", remedy=f"choose {', '.join(IMAGE_AT)}")
+    return image_at == "every-step" or (image_at == "auto" and "plan" in vectors)
 
 
-def vector_embedding(inputs: int, width: int) -> nn.Module:
-    """`[N, inputs]` → `[N, width]`; standardised first: what tells two images apart is small beside what
-    all images share."""
-    return nn.Sequential(nn.BatchNorm1d(inputs, affine=False), nn.Linear(inputs, width), nn.LayerNorm(width))
+class ImageEmbedding(nn.Sequential):
+    """One vector `[N, width]` for a study, from the encoder's vectors and its content plan.
+
+    The encoder's vectors are standardised first, because what tells two images apart is small beside what
+    all images share.
+
+    Parameters
+    ----------
+    vectors : tuple of str
+        A value of `VECTORS`.
+    findings, channels, places : int
+        F, C and cells per image of the features.
+    width : int
+        Width of the result.
+    threshold : float
+        Logit from which on a finding counts as seen. A content plan has operating points of its own.
+    """
+
+    def __init__(
+        self,
+        vectors: tuple[str, ...],
+        findings: int,
+        channels: int,
+        places: int,
+        width: int,
+        threshold: float,
+    ) -> None:
+        encoded = tuple(name for name in vectors if name != "plan")
+        inputs = sum({"probabilities": findings, "pooled": channels}[name] for name in encoded)
+        layers = (nn.BatchNorm1d(inputs, affine=False), nn.Linear(inputs, width), nn.LayerNorm(width))
+        super().__init__(*(layers if encoded else ()))
+        self._vectors, self.threshold = encoded, threshold
+        self.plan: ContentPlan | None = None
+        if "plan" in vectors:
+            self.plan = ContentPlan(findings, places)
+            self.plan_embedding = nn.Sequential(nn.Linear(self.plan.width, width), nn.LayerNorm(width))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Features that it reads."""
+        return tuple(dict.fromkeys((*(self.plan.inputs if self.plan else ()), *self._vectors)))
+
+    def forward(self, features: StudyFeatures) -> Tensor:
+        parts: list[Tensor] = []
+        if "probabilities" in self._vectors:
+            # Logits: differences near 0 and 1 count too. Above the operating point they are positive.
+            parts.append(torch.logit(features.probabilities, eps=1e-4) - self.threshold)
+        if "pooled" in self._vectors:
+            parts.append(features.get("pooled"))
+        embedded: list[Tensor] = []
+        if parts:
+            standardise, project, normalise = list(self)[:3]
+            embedded.append(normalise(project(standardise(torch.cat(parts, dim=1)))))
+        if self.plan is not None:
+            embedded.append(self.plan_embedding(self.plan(features)))
+        return torch.stack(embedded).sum(0) if len(embedded) > 1 else embedded[0]
 
 
 class _StandardCells(nn.BatchNorm1d):
@@ -91,17 +150,21 @@ class StudyReader(nn.Module):
         super().__init__()
         self.cells = choice("cells to attend to", attend, CELLS)
         self.vectors = choice("image input", image_input, VECTORS)
-        self.inputs = (*self.cells, "views", *self.vectors)
         self.threshold = threshold_logit(operating_point)
-        widths = {"grid": channels, "maps": findings, "probabilities": findings, "pooled": channels}
-        inputs = sum(widths[name] for name in self.cells)
+        inputs = sum({"grid": channels, "maps": findings}[name] for name in self.cells)
         self.standardise = _StandardCells(inputs)
         self.projection = nn.Linear(inputs, width)
         self.view_embedding = nn.Embedding(len(VIEW_KINDS), width)
         self.place_embedding = nn.Embedding(places, width) if places else None
         self.norm = nn.LayerNorm(width)
+        self.inputs: tuple[str, ...] = (*self.cells, "views")
+        self.plan: ContentPlan | None = None
         if self.vectors:
-            self.image_embedding = vector_embedding(sum(widths[name] for name in self.vectors), width)
+            self.image_embedding = ImageEmbedding(
+                self.vectors, findings, channels, places, width, self.threshold
+            )
+            self.inputs = tuple(dict.fromkeys((*self.inputs, *self.image_embedding.inputs)))
+            self.plan = self.image_embedding.plan
 
     def forward(self, features: StudyFeatures) -> tuple[Tensor, Tensor, Tensor]:
         """Cells `[N, L, D]`, which of them are no padding `[N, L]` (bool), and the whole `[N, D]`."""
@@ -122,5 +185,5 @@ class StudyReader(nn.Module):
         cells = cells * kept
         whole = cells.sum(1) / kept.sum(1)  # [N, D]
         if self.vectors:
-            whole = whole + self.image_embedding(study_vector(features, self.vectors, self.threshold))
+            whole = whole + self.image_embedding(features)
         return cells, real, whole

@@ -110,7 +110,7 @@ class Transformer(Decoder):
             raise UsageError(f"{layers} layers", remedy="take 1 or more")
         self.vocabulary_size, self.positions = vocabulary_size, positions
         self.reader = StudyReader(findings, channels, embedding, attend, image_input, operating_point, places)
-        self.inputs = self.reader.inputs
+        self.inputs, self.plan, self.state_width = self.reader.inputs, self.reader.plan, embedding
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
         self.position_embedding = nn.Embedding(positions, embedding)
         self.layers = nn.ModuleList(Layer(embedding, heads, dropout) for _ in range(layers))
@@ -176,4 +176,4 @@ class Transformer(Decoder):
         attention = real
         for layer in self.layers:
             x, attention = layer(x, layer.of_words(x), before, layer.of_cells(cells), real.unsqueeze(1))  # type: ignore[operator]
-        return Taught(self._log_probabilities(x), attention)
+        return Taught(self._log_probabilities(x), attention, first=x[:, 0])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIALS = (PAD, BOS, EOS, UNK)  # ids 0 to 3, in this order
+SECTIONS = {"<findings>": "findings", "<impression>": "impression"}  # tokens that open a section
 CONTINUES = "##"  # a piece that goes on with the word before it
 # A decimal number, a word, the end of a contraction, or one sign.
 WORDS = r"\d+(?:\.\d+)+|\w+|'\w+|[^\w\s]"
@@ -29,34 +30,34 @@ _CAPITALS = re.compile(
 )
 
 
-def _word_level(vocabulary_size: int, min_frequency: int) -> tuple[Model, Trainer]:
+def _word_level(vocabulary_size: int, min_frequency: int, specials: list[str]) -> tuple[Model, Trainer]:
     """Every word that is frequent enough is a token; others are `<unk>`."""
     from tokenizers import models, trainers
 
     trainer = trainers.WordLevelTrainer(
         vocab_size=vocabulary_size,
         min_frequency=min_frequency,
-        special_tokens=list(SPECIALS),
+        special_tokens=specials,
         show_progress=False,
     )
     return models.WordLevel(unk_token=UNK), trainer
 
 
-def _bpe(vocabulary_size: int, min_frequency: int) -> tuple[Model, Trainer]:
+def _bpe(vocabulary_size: int, min_frequency: int, specials: list[str]) -> tuple[Model, Trainer]:
     """Byte-pair encoding (Sennrich et al., ACL 2016): rare words in pieces; only unseen signs are `<unk>`."""
     from tokenizers import models, trainers
 
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
         min_frequency=min_frequency,
-        special_tokens=list(SPECIALS),
+        special_tokens=specials,
         continuing_subword_prefix=CONTINUES,
         show_progress=False,
     )
     return models.BPE(unk_token=UNK, continuing_subword_prefix=CONTINUES), trainer
 
 
-KINDS: dict[str, Callable[[int, int], tuple[Model, Trainer]]] = {"word": _word_level, "bpe": _bpe}
+KINDS: dict[str, Callable[[int, int, list[str]], tuple[Model, Trainer]]] = {"word": _word_level, "bpe": _bpe}
 
 
 class ReportTokenizer:
@@ -65,6 +66,8 @@ class ReportTokenizer:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self.pad, self.bos, self.eos, self.unk = range(len(SPECIALS))
+        ids = {tokenizer.token_to_id(token): name for token, name in SECTIONS.items()}
+        self.section_ids = {i: name for i, name in ids.items() if i is not None}  # id to section
 
     @classmethod
     def train(
@@ -73,6 +76,7 @@ class ReportTokenizer:
         vocabulary_size: int = 4000,
         min_frequency: int = 3,
         kind: str = "word",
+        sections: bool = False,
     ) -> ReportTokenizer:
         """A vocabulary from `texts`, which are of the training part alone.
 
@@ -81,6 +85,7 @@ class ReportTokenizer:
         vocabulary_size : at most so many tokens, the four specials among them.
         min_frequency : of a word (`word`) or of a pair that is merged (`bpe`).
         kind : `word` or `bpe`.
+        sections : add the tokens of `SECTIONS`, which stand in front of a section's text.
 
         Raises
         ------
@@ -90,7 +95,8 @@ class ReportTokenizer:
 
         if kind not in KINDS:
             raise UsageError(f"no tokenizer '{kind}'", remedy=f"choose one of {', '.join(KINDS)}")
-        model, trainer = KINDS[kind](vocabulary_size, min_frequency)
+        specials = [*SPECIALS, *(SECTIONS if sections else ())]
+        model, trainer = KINDS[kind](vocabulary_size, min_frequency, specials)
         tokenizer = Tokenizer(model)
         tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
         tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS), "removed", invert=True)
@@ -160,9 +166,21 @@ class ReportTokenizer:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids[:max_length]
 
+    def decode_sections(self, ids: Sequence[int]) -> dict[str, str]:
+        """Return the text of each section that the ids open, by its name; empty if they open none."""
+        sections: dict[str, list[int]] = {}
+        current: list[int] = []
+        for i in ids:
+            if i in self.section_ids:
+                current = sections.setdefault(self.section_ids[i], [])
+            else:
+                current.append(i)
+        return {name: text for name, part in sections.items() if (text := self.decode(part))}
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids: pieces joined, no space before a full stop, a capital after it; no specials."""
-        words = " ".join(self.token(i) for i in ids if i >= len(SPECIALS)).replace(f" {CONTINUES}", "")
+        shown = (i for i in ids if i >= len(SPECIALS) and i not in self.section_ids)
+        words = " ".join(map(self.token, shown)).replace(f" {CONTINUES}", "")
         text = _TIGHT.sub(r"\1", _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", words)))
         text = _CAPITALS.sub(lambda match: match[0].upper(), text)
         return _SENTENCE_START.sub(lambda match: match[1] + match[2].upper(), text)

@@ -1,4 +1,4 @@
-"""Studies with the text that a captioner shall say of them, as tensors."""
+"""Studies with the text that a captioner learns to write, as tensors."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from radscribe.models.decoder import StudyFeatures
 from radscribe.text.findings import label
 from radscribe.text.report import Target
 from radscribe.text.rules import normalise
-from radscribe.text.tokenizer import ReportTokenizer
-from radscribe.training.evidence import FeatureSource
+from radscribe.text.tokenizer import SECTIONS, ReportTokenizer
+from radscribe.training.config import CaptionTarget
+from radscribe.training.content_plan import plan_of_text
+from radscribe.training.decoder_inputs import FeatureSource
 
 NOTHING = "no finding"
+RARE_SENTENCE = 0.002  # share of the texts up to which a sentence has full weight
+SENTENCE_ENDS = (".", "!", "?")
 TextSource = Callable[[Study, random.Random], str]
+_SECTION: dict[str, Target] = {"findings": "findings", "impression": "impression"}
 
 
 def with_views(studies: Iterable[Study], views: Sequence[str]) -> list[Study]:
-    """The studies without images of views that the encoder has not learned, as in serving.
+    """The studies without images of views that the encoder has not learned, as in use.
 
     Those that have no other images are left out.
     """
@@ -45,6 +50,8 @@ class CaptionItem(NamedTuple):
     id: str
     features: dict[str, Tensor]
     tokens: Tensor  # [T] from <bos> to <eos>
+    weights: Tensor  # [T - 1] in the loss, of each token after <bos>
+    findings: Tensor  # [F] what the text asserts, 0 or 1
     reference: str
 
 
@@ -55,22 +62,43 @@ class CaptionBatch(NamedTuple):
     tokens: Tensor  # [N, T], padded with id 0
     references: list[str]
     ids: list[str]
+    weights: Tensor | None = None  # [N, T - 1] of each token after <bos>; None is 1 for all
+    findings: Tensor | None = None  # [N, F] what the texts assert, 0 or 1
 
 
-def reports_as_written(target: Target) -> TextSource:
+def scored_target(target: CaptionTarget) -> Target:
+    """Return the part of a report that captions of a target are scored against."""
+    return "both" if target == "sections" else target
+
+
+def reports_as_written(target: CaptionTarget) -> TextSource:
     """Each study's own report, without what its images cannot show (`text.rules.TARGET_RULES`).
 
-    `both` is findings and then impression as one text, as `radscribe evaluate --target both` reads it.
+    `both` is findings and then impression as one text, as `radscribe evaluate --target both` reads it;
+    `sections` is the same with a token in front of each section.
     """
     known: dict[str, str] = {}  # every epoch asks again
 
     def text(study: Study, generator: random.Random) -> str:
         if study.id not in known:
             report = study.report and normalise(study.report)
-            known[study.id] = report.text(target) if report else ""
+            if report is None:
+                known[study.id] = ""
+            elif target == "sections":
+                parts = {token: report.text(_SECTION[name]) for token, name in SECTIONS.items()}
+                known[study.id] = " ".join(f"{token} {part}" for token, part in parts.items() if part)
+            else:
+                known[study.id] = report.text(target)
         return known[study.id]
 
     return text
+
+
+def without_section_tokens(text: str) -> str:
+    """Return a text of the target `sections` as a reader sees it."""
+    for token in SECTIONS:
+        text = text.replace(token, "")
+    return " ".join(text.split())
 
 
 def weak_reports(pairs: WeakPairs) -> TextSource:
@@ -114,8 +142,11 @@ class CaptionData(Dataset[CaptionItem]):
     ----------
     target : the section of a study's own report that its caption is scored against; where there is no
         report, the drawn text is the reference.
-    fresh : evidence and texts are drawn anew in every epoch, a function of seed, epoch and study; else they
-        stay those of epoch 0.
+    fresh : for training: what is drawn is a function of seed, epoch and study; else it stays that of epoch 0.
+    findings : names of the encoder's outputs, for what the texts assert of them.
+    plan : give the decoder the content plan of the text instead of the encoder's.
+    view_dropout : probability that an image of a study is left out; one image always stays.
+    sentence_balance : exponent by which frequent sentences weigh less in the loss (0: all weigh 1).
     """
 
     def __init__(
@@ -125,24 +156,38 @@ class CaptionData(Dataset[CaptionItem]):
         text: TextSource,
         tokenizer: ReportTokenizer,
         max_length: int,
-        target: Target = "findings",
+        target: CaptionTarget = "findings",
         seed: int = 0,
         fresh: bool = False,
+        findings: Sequence[str] = (),
+        plan: bool = False,
+        view_dropout: float = 0.0,
+        sentence_balance: float = 0.0,
     ) -> None:
-        self._features, self._text, self._target = features, text, target
+        self._features, self._text, self._target = features, text, scored_target(target)
         self._tokenizer, self._max_length = tokenizer, max_length
         self._seed, self._fresh, self._epoch = seed, fresh, 0
+        self._findings, self._plan, self._view_dropout = tuple(findings), plan, view_dropout
+        self._plans: dict[str, Tensor] = {}  # of each text, in half precision
         self.studies = [study for study in studies if text(study, self._generator(study))]
+        ends = {i for i, token in enumerate(tokenizer.tokens()) if token in SENTENCE_ENDS}
+        texts = (self._ids(text(study, self._generator(study))) for study in self.studies)
+        self._weigh = SentenceWeights(texts if sentence_balance else (), ends, sentence_balance)
 
     def set_epoch(self, epoch: int) -> None:
-        """What is drawn from now on is that of an epoch."""
+        """Draw what belongs to an epoch from now on."""
         self._epoch = epoch if self._fresh else 0
 
     def references(self) -> list[str]:
         """What captions of each study are scored against."""
         return [
-            study.text(self._target) or self._text(study, self._generator(study)) for study in self.studies
+            study.text(self._target) or without_section_tokens(self._text(study, self._generator(study)))
+            for study in self.studies
         ]
+
+    def plans(self) -> Tensor:
+        """The content plans of the texts of epoch 0, `[N, 3 F]`."""
+        return torch.stack([self._plan_of(self._text(s, self._generator(s))) for s in self.studies])
 
     def __len__(self) -> int:
         return len(self.studies)
@@ -151,16 +196,75 @@ class CaptionData(Dataset[CaptionItem]):
         study = self.studies[index]
         generator = self._generator(study)
         text = self._text(study, generator)
-        ids = self._tokenizer.encode(text, self._max_length)
+        ids = self._ids(text)
+        features = self._features(self._some_views(study, generator), generator)
+        plan = self._plan_of(text)
         return CaptionItem(
             study.id,
-            self._features(study, generator),
+            {**features, "plan": plan} if self._plan else features,
             torch.tensor([self._tokenizer.bos, *ids, self._tokenizer.eos]),
-            study.text(self._target) or text,
+            torch.tensor([*self._weigh(ids), 1.0]),
+            plan[: len(self._findings)],
+            study.text(self._target) or without_section_tokens(text),
         )
+
+    def _ids(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text, self._max_length)
+
+    def _plan_of(self, text: str) -> Tensor:
+        if not self._findings:
+            return torch.empty(0)
+        if text not in self._plans:
+            self._plans[text] = plan_of_text(without_section_tokens(text), self._findings).half()
+        return self._plans[text].float()
+
+    def _some_views(self, study: Study, generator: random.Random) -> Study:
+        if not self._view_dropout or len(study.images) < 2:
+            return study
+        kept = [image for image in study.images if generator.random() >= self._view_dropout]
+        return replace(study, images=tuple(kept or [generator.choice(study.images)]))
 
     def _generator(self, study: Study) -> random.Random:
         return random.Random(f"{self._seed}:{self._epoch}:{study.id}")
+
+
+class SentenceWeights:
+    """Weights of tokens in the loss: the more texts have a sentence, the less its tokens weigh.
+
+    Parameters
+    ----------
+    texts : token ids of the training texts.
+    ends : ids of the tokens that end a sentence.
+    exponent : 0 weighs all alike. A sentence that a share s of the texts has weighs
+        min(1, `RARE_SENTENCE` / s) to this power.
+    """
+
+    def __init__(self, texts: Iterable[Sequence[int]], ends: set[int], exponent: float) -> None:
+        self._ends, self._exponent, self._texts = ends, exponent, 0
+        self._count: Counter[tuple[int, ...]] = Counter()
+        for ids in texts:
+            self._texts += 1
+            self._count.update(set(self._sentences(ids)))
+
+    def __call__(self, ids: Sequence[int]) -> list[float]:
+        """Return the weight of each token."""
+        if not self._texts:
+            return [1.0] * len(ids)
+        weights: list[float] = []
+        for sentence in self._sentences(ids):
+            share = self._count[sentence] / self._texts
+            weight = min(1.0, RARE_SENTENCE / share) ** self._exponent if share else 1.0
+            weights += [weight] * len(sentence)
+        return weights
+
+    def _sentences(self, ids: Sequence[int]) -> list[tuple[int, ...]]:
+        sentences: list[tuple[int, ...]] = []
+        start = 0
+        for place, token in enumerate(ids, start=1):
+            if token in self._ends or place == len(ids):
+                sentences.append(tuple(ids[start:place]))
+                start = place
+        return sentences
 
 
 def side_by_side(studies: Sequence[dict[str, Tensor]]) -> StudyFeatures:
@@ -177,4 +281,6 @@ def collate(items: Sequence[CaptionItem]) -> CaptionBatch:
         pad_sequence([item.tokens for item in items], batch_first=True, padding_value=0),
         [item.reference for item in items],
         [item.id for item in items],
+        pad_sequence([item.weights for item in items], batch_first=True),
+        torch.stack([item.findings for item in items]),
     )

@@ -1,77 +1,155 @@
-"""What a run is made with: defaults, a YAML file over them, `--set key=value` over that."""
+"""Settings of a run: defaults, overridden by a YAML file, overridden by `--set key=value`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import msgspec
+from msgspec import Meta
 
 from radscribe.errors import UsageError
 from radscribe.labels import CHESTXRAY14
 
-CONFIG = "config.json"  # of a run: what it was made with
+CONFIG = "config.json"  # of a run
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Natural = Annotated[int, msgspec.Meta(ge=0)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-Side = Annotated[int, msgspec.Meta(ge=64)]  # pixels: the smallest radiographs that are read
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1)]
+Natural = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Side = Annotated[int, Meta(ge=64)]  # pixels: the smallest radiographs that are accepted
+Share = Annotated[float, Meta(ge=0, le=1)]
+CaptionTarget = Literal["findings", "impression", "both", "sections"]
+RENAMED = {"evidence": "finding_input"}  # keys of earlier releases
 
 
-# A key's comment is its meaning in `--help` (`training/config_help.py`).
+# The description of a key is what `--help` and the documentation say about it.
 class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What every run is made with."""
+    """Settings of every run."""
 
-    epochs: Count = 40  # times that all studies are seen
-    batch_size: Count = 64  # studies (images, for an encoder) of a batch, over all devices together
-    accumulate: Count = 1  # batches whose gradients make one step
-    learning_rate: Positive = 1e-3  # the largest of the schedule
-    weight_decay: NotNegative = 1e-2  # of AdamW
-    clip: NotNegative = 5.0  # largest norm of the gradient; 0 clips nothing
-    patience: Natural = 0  # epochs without a better figure after which a run ends; 0 never ends one early
-    monitor: str = "val_loss"  # the validation figure that the best checkpoint is named by
-    mode: Literal["min", "max"] = "min"  # what is better in it
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # of the arithmetic; weights stay in fp32
-    devices: Count = 1  # GPUs, or processes where there is none
-    strategy: Literal["auto", "ddp"] = "auto"  # how several devices share the work
-    seed: Natural = 0  # of the weights, the order of the studies and everything drawn
+    epochs: Annotated[Count, Meta(description="Passes over the training part.")] = 40
+    batch_size: Annotated[
+        Count, Meta(description="Studies (images, for an encoder) per batch, over all devices together.")
+    ] = 64
+    accumulate: Annotated[Count, Meta(description="Batches whose gradients make one step.")] = 1
+    learning_rate: Annotated[Positive, Meta(description="Largest learning rate of the schedule.")] = 1e-3
+    weight_decay: Annotated[NotNegative, Meta(description="Weight decay of the optimiser.")] = 1e-2
+    clip: Annotated[NotNegative, Meta(description="Largest norm of the gradient; 0 does not clip.")] = 5.0
+    patience: Annotated[
+        Natural, Meta(description="Stop after this many epochs without a better figure; 0 never stops early.")
+    ] = 0
+    monitor: Annotated[str, Meta(description="Validation figure that chooses the best checkpoint.")] = (
+        "val_loss"
+    )
+    mode: Annotated[
+        Literal["min", "max"], Meta(description="Whether a lower or a higher `monitor` is better.")
+    ] = "min"
+    precision: Annotated[
+        Literal["fp32", "bf16", "fp16"], Meta(description="Arithmetic; weights stay in fp32.")
+    ] = "fp32"
+    devices: Annotated[Count, Meta(description="Number of GPUs, or of processes on a CPU.")] = 1
+    strategy: Annotated[
+        Literal["auto", "ddp"], Meta(description="How devices share the work; auto uses ddp for several.")
+    ] = "auto"
+    seed: Annotated[
+        Natural, Meta(description="Seed of the weights, the order of the studies and all sampling.")
+    ] = 0
 
-    # Keys that may be others when a run goes on: they do not touch what was already done.
+    # Keys that may differ when a run is resumed: they do not affect the epochs that are done.
     may_change: ClassVar[frozenset[str]] = frozenset({"epochs", "patience", "devices", "strategy"})
 
 
 class EncoderConfig(RunConfig, frozen=True, kw_only=True):
-    """`radscribe train-encoder`."""
+    """Settings of `radscribe train-encoder`."""
 
-    backbone: str = "efficientnet-lite0"  # or "densenet121"
-    backbone_options: dict[str, int | bool] = {}  # of the backbone's class
-    pretrained: bool = True  # ImageNet weights, where the backbone has some
-    init_from: str = ""  # folder of an encoder's run or import: start from its weights, with its backbone
-    image_size: Side = 320  # pixels
-    findings: tuple[str, ...] = CHESTXRAY14  # labels that are learned, one sigmoid each
-    epochs: Count = 14
-    batch_size: Count = 32
-    learning_rate: Positive = 3e-4
-    dropout: Share = 0.2  # of the pooled vector
-    mixup: NotNegative = 0.0  # parameter of the Beta distribution that two images are mixed by; 0 mixes none
-    mirror: bool = False  # exchange left and right in half of the images, as CheXNet did
-    pooling: Literal["mean", "odds"] = "mean"  # of the cells' logits (CheXNet) or of their odds
-    view_head: bool = False  # train on laterals too, and learn to tell the view
-    class_weights: bool = False  # weigh present and absent against each other, by finding, as CheXNet did
-    optimiser: Literal["adamw", "adam"] = "adamw"  # adam takes weight_decay as part of the gradient
-    schedule: Literal["cosine", "plateau"] = "cosine"  # plateau: a tenth whenever val_loss does not improve
-    average_decay: Share = 0.99  # of the exponential moving average of weights; 0 averages none
-    calibration: Literal["platt", "temperature", "none"] = "platt"  # fitted on the validation part
-    cache_images_mb: Natural = 4096  # memory for decoded images; others are decoded when they are needed
-    teacher: str | None = None  # CSV of a teacher's probabilities, by image name
-    teacher_weight: Share = 0.5  # of the teacher beside the labels
+    backbone: Annotated[
+        str,
+        Meta(
+            description="Backbone: densenet121, efficientnet-lite0, efficientnet-lite1, efficientnet-lite2."
+        ),
+    ] = "efficientnet-lite0"
+    backbone_options: Annotated[
+        dict[str, int | bool], Meta(description="Options of the backbone's class.")
+    ] = {}
+    pretrained: Annotated[bool, Meta(description="Start from ImageNet weights if the backbone has them.")] = (
+        True
+    )
+    init_from: Annotated[
+        str, Meta(description="Encoder run or import to start from; its backbone is used.")
+    ] = ""
+    image_size: Annotated[Side, Meta(description="Side of the square input in pixels.")] = 320
+    findings: Annotated[tuple[str, ...], Meta(description="Findings to learn; each gets one sigmoid.")] = (
+        CHESTXRAY14
+    )
+    labels: Annotated[
+        Literal["manifest", "report", "agree"],
+        Meta(
+            description="Source of the labels: the manifest; what the report asserts (absent if it does not "
+            "mention a finding); or both, with disagreements left out."
+        ),
+    ] = "manifest"
+    epochs: Annotated[Count, Meta(description="Passes over the training part.")] = 14
+    batch_size: Annotated[Count, Meta(description="Images per batch, over all devices together.")] = 32
+    learning_rate: Annotated[Positive, Meta(description="Largest learning rate of the schedule.")] = 3e-4
+    dropout: Annotated[Share, Meta(description="Dropout rate before the head.")] = 0.2
+    mixup: Annotated[
+        NotNegative,
+        Meta(
+            description="Parameter of the Beta distribution that mixes pairs of images; 0 turns mixing off."
+        ),
+    ] = 0.0
+    mirror: Annotated[
+        bool, Meta(description="Mirror half of the images, as CheXNet did. Sides are lost.")
+    ] = False
+    pooling: Annotated[
+        Literal["mean", "odds"],
+        Meta(
+            description="Average the logits of the cells (CheXNet) or their odds, which suits small findings."
+        ),
+    ] = "mean"
+    view_head: Annotated[
+        bool, Meta(description="Train on lateral images too, and learn to tell the view.")
+    ] = False
+    class_weights: Annotated[
+        bool, Meta(description="Balance present against absent for each finding, as CheXNet did.")
+    ] = False
+    box_weight: Annotated[
+        NotNegative,
+        Meta(description="Weight of the loss on finding maps inside and outside the manifest's boxes."),
+    ] = 4.0
+    zone_weight: Annotated[
+        NotNegative,
+        Meta(description="Weight of the loss on the map of `zone_finding` in the manifest's Brixia zones."),
+    ] = 0.3
+    zone_finding: Annotated[
+        str, Meta(description="Finding that Brixia zones speak about, if it is among `findings`.")
+    ] = "Opacity"
+    optimiser: Annotated[
+        Literal["adamw", "adam"], Meta(description="adam adds weight_decay to the gradient.")
+    ] = "adamw"
+    schedule: Annotated[
+        Literal["cosine", "plateau"],
+        Meta(description="plateau divides the learning rate by 10 when val_loss does not improve."),
+    ] = "cosine"
+    average_decay: Annotated[
+        Share, Meta(description="Decay of the moving average of the weights; 0 does not average.")
+    ] = 0.99
+    calibration: Annotated[
+        Literal["platt", "temperature", "none"],
+        Meta(description="Calibration of the probabilities, fitted on the validation part."),
+    ] = "platt"
+    cache_images_mb: Annotated[
+        Natural, Meta(description="Memory for decoded images in MB; other images are decoded when needed.")
+    ] = 4096
+    teacher: Annotated[str | None, Meta(description="CSV of a teacher's probabilities by image name.")] = None
+    teacher_weight: Annotated[Share, Meta(description="Weight of the teacher against the labels.")] = 0.5
 
-    may_change: ClassVar[frozenset[str]] = RunConfig.may_change - {"epochs"}  # one cycle is made for so many
+    # The learning rate's cycle depends on the number of epochs.
+    may_change: ClassVar[frozenset[str]] = RunConfig.may_change - {"epochs"}
 
 
 class ScheduledSampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,9 +166,10 @@ class SelfCritical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     warm_up: Natural = 0  # epochs of cross-entropy before
     learning_rate: Positive = 1e-4  # after them
-    samples: Count = 2  # captions drawn of a study
+    samples: Count = 2  # captions drawn per study
     baseline: Literal["greedy", "others"] = "others"  # what a reward is compared with
     cross_entropy: NotNegative = 0.0  # weight of the cross-entropy beside it
+    kl: NotNegative = 0.0  # weight of the divergence from the model of `init_from`
 
 
 class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,33 +181,88 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DecoderConfig(RunConfig, frozen=True, kw_only=True):
-    """`radscribe train`."""
+    """Settings of `radscribe train`."""
 
-    encoder: str = ""  # folder of the encoder's run; it goes into the bundle with the decoder
-    cache: str = ""  # folder of the encoder's features, shared by runs; else the run's own
-    weak_reports: str | None = None  # R2Gen annotation.json: pair labels with its training reports
-    evidence: Literal["encoder", "labels"] = "encoder"  # what the decoder is told in training
-    decoder: str = "show-and-tell"  # how words are made: a name in `radscribe.models.DECODERS`
-    options: dict[str, int | float | bool | str] = {}  # of the decoder's class
-    word_vectors: str = ""  # file in GloVe's text format that the word embedding starts from
-    freeze_word_vectors: bool = False  # the word embedding does not learn
-    init_from: str = ""  # folder of a run: start from its weights, with its vocabulary
-    objective: str = "cross-entropy"  # a name in `training.objectives.OBJECTIVES`
-    label_smoothing: Share = 0.0  # of the target, spread evenly over the vocabulary
-    scheduled_sampling: ScheduledSampling = ScheduledSampling()  # for objective=scheduled-sampling
-    self_critical: SelfCritical = SelfCritical()  # for objective=self-critical
-    reward: Reward = Reward()  # of a caption, for objective=self-critical and for val_score
-    balance: NotNegative = 0.0  # 0 draws every study alike, 1 every finding about as often as none
-    target: Literal["findings", "impression", "both"] = "findings"  # the report's section that is learned
-    tokenizer: str = "word"  # or "bpe"
-    vocabulary_size: Count = 4000  # most tokens
-    min_frequency: Count = 3  # times that a word stands in the training texts, to be one
-    max_length: Count = 80  # tokens
-    learning_rate: Positive = 2e-3
-    weight_decay: NotNegative = 1e-4
-    patience: Natural = 8
-    monitor: str = "val_score"
-    mode: Literal["min", "max"] = "max"
+    encoder: Annotated[
+        str, Meta(description="Encoder run, or bundle, whose features are read. Exported with the decoder.")
+    ] = ""
+    cache: Annotated[
+        str, Meta(description="Folder of cached features, shared between runs (default: inside the run).")
+    ] = ""
+    weak_reports: Annotated[
+        str | None, Meta(description="R2Gen annotation.json: pair labels with its training reports.")
+    ] = None
+    finding_input: Annotated[
+        Literal["encoder", "labels"],
+        Meta(
+            description="Source of the findings in training: the encoder, or features made from the labels."
+        ),
+    ] = "encoder"
+    decoder: Annotated[
+        str,
+        Meta(description="Decoder: show-and-tell, show-attend-tell, show-attend-tell-hard, transformer."),
+    ] = "show-and-tell"
+    options: Annotated[
+        dict[str, int | float | bool | str], Meta(description="Options of the decoder's class.")
+    ] = {}
+    plan_points: Annotated[
+        Literal["micro", "macro"],
+        Meta(description="F1 on the validation part that a content plan's operating points maximise."),
+    ] = "micro"
+    view_dropout: Annotated[
+        Share, Meta(description="Probability that training leaves out an image; one per study stays.")
+    ] = 0.0
+    balance: Annotated[
+        NotNegative,
+        Meta(description="Sampling of studies: 0 draws all alike, 1 every finding about as often as none."),
+    ] = 0.5
+    sentence_balance: Annotated[
+        NotNegative,
+        Meta(description="How much less frequent sentences weigh in the loss: 0 not at all, 1 by frequency."),
+    ] = 0.0
+    auxiliary_findings: Annotated[
+        NotNegative,
+        Meta(description="Weight of predicting the report's findings from the decoder's first state."),
+    ] = 0.0
+    word_vectors: Annotated[
+        str, Meta(description="File in GloVe's text format to initialise the word embedding from.")
+    ] = ""
+    freeze_word_vectors: Annotated[bool, Meta(description="Do not train the word embedding.")] = False
+    init_from: Annotated[str, Meta(description="Run to start from: its weights and vocabulary.")] = ""
+    objective: Annotated[
+        str, Meta(description="Objective: cross-entropy, scheduled-sampling, self-critical.")
+    ] = "cross-entropy"
+    label_smoothing: Annotated[
+        Share, Meta(description="Share of the target that is spread over the vocabulary.")
+    ] = 0.0
+    scheduled_sampling: Annotated[
+        ScheduledSampling, Meta(description="Settings of objective=scheduled-sampling.")
+    ] = ScheduledSampling()
+    self_critical: Annotated[SelfCritical, Meta(description="Settings of objective=self-critical.")] = (
+        SelfCritical()
+    )
+    reward: Annotated[Reward, Meta(description="Weights of the reward and of val_score.")] = Reward()
+    target: Annotated[
+        CaptionTarget,
+        Meta(description="Text to learn. sections: findings, then impression, each behind a token."),
+    ] = "findings"
+    tokenizer: Annotated[str, Meta(description="Tokenizer: word or bpe.")] = "word"
+    vocabulary_size: Annotated[Count, Meta(description="Largest number of tokens.")] = 4000
+    min_frequency: Annotated[
+        Count, Meta(description="Smallest number of times that a word occurs in the training texts.")
+    ] = 3
+    max_length: Annotated[Count, Meta(description="Largest number of tokens per caption.")] = 80
+    learning_rate: Annotated[Positive, Meta(description="Largest learning rate of the schedule.")] = 2e-3
+    weight_decay: Annotated[NotNegative, Meta(description="Weight decay of the optimiser.")] = 1e-4
+    patience: Annotated[
+        Natural, Meta(description="Stop after this many epochs without a better figure; 0 never stops early.")
+    ] = 8
+    monitor: Annotated[str, Meta(description="Validation figure that chooses the best checkpoint.")] = (
+        "val_score"
+    )
+    mode: Annotated[
+        Literal["min", "max"], Meta(description="Whether a lower or a higher `monitor` is better.")
+    ] = "max"
 
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -141,16 +275,24 @@ def load(
 
     Parameters
     ----------
-    settings : `key=value`; a dot enters a table: `options.hidden=512`.
-    base : a configuration that `file` and `settings` go over, as a run's own when it goes on.
+    kind : type
+        Class of the configuration.
+    file : Path, optional
+        YAML file that overrides the defaults.
+    settings : sequence of str
+        `key=value`, which overrides the file. A dot enters a table: `options.hidden=512`.
+    base : Path, optional
+        Configuration that replaces the defaults: a run's own if it is resumed.
 
     Raises
     ------
-    UsageError : a file that is not YAML, an unknown key, a value of the wrong kind or out of range.
+    UsageError
+        If the file is not YAML, a key is unknown, or a value is out of range or of the wrong type.
     """
     table = (read_table(base) if base else {}) | (read_table(file) if file else {})
     for setting in settings:
         _set(table, setting)
+    table = renamed(table)
     require_known(table, kind.__struct_fields__, file)
     try:
         return msgspec.convert(table, kind, strict=False)
@@ -159,6 +301,11 @@ def load(
         key = place.rstrip("`")
         remedy = f"see the keys and their types with --help, or leave {key} out"
         raise UsageError(f"{key} is wrong: {reason}", subject=file, remedy=remedy) from error
+
+
+def renamed(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration that an earlier release wrote with today's keys."""
+    return {RENAMED.get(key, key): value for key, value in table.items()}
 
 
 def require_known(names: Iterable[str], known: Iterable[str], subject: Path | None = None) -> None:
@@ -198,6 +345,46 @@ def read_table(file: Path) -> dict[str, Any]:
     if not isinstance(table, dict | None):
         raise UsageError("holds no keys", subject=file, remedy="write it as key: value")
     return table or {}
+
+
+class Key(NamedTuple):
+    """One key of a configuration, as `--help` shows it."""
+
+    name: str
+    type: str
+    default: str
+    meaning: str
+
+
+NAMES = {int: "integer", float: "number", bool: "true or false", str: "text", tuple: "list", dict: "table"}
+
+
+def keys(kind: type[RunConfig]) -> list[Key]:
+    """Return the keys of a configuration: first those of this kind alone, then those of every run."""
+    default, shared = kind(), RunConfig.__struct_fields__
+    fields = sorted(msgspec.structs.fields(kind), key=lambda field: field.name in shared)
+    return [
+        Key(field.name, _type(field.type), shown(getattr(default, field.name)), _description(field.type))
+        for field in fields
+    ]
+
+
+def _description(annotation: Any) -> str:
+    notes = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return next((note.description for note in notes if isinstance(note, Meta) and note.description), "")
+
+
+def _type(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _type(get_args(annotation)[0])
+    if origin is Literal:
+        return " or ".join(map(str, get_args(annotation)))
+    if origin in (Union, UnionType):
+        return _type(next(part for part in get_args(annotation) if part is not type(None)))
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return NAMES[dict]
+    return NAMES.get(origin or annotation, "text")
 
 
 def _set(table: dict[str, Any], setting: str) -> None:

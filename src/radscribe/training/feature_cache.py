@@ -30,6 +30,7 @@ from torch import Tensor
 from radscribe.data.features import FeatureTable
 from radscribe.errors import DataError
 from radscribe.files import atomic_write
+from radscribe.imaging.exposure import normalise
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.models import Encoder
@@ -50,7 +51,12 @@ TYPES: dict[str, type[np.floating[Any]]] = {
 
 def encoder_key(encoder: Encoder) -> str:
     """Another one for other weights, backbone, image size or findings."""
-    shape = {"backbone": encoder.backbone_name, "size": encoder.image_size, "findings": encoder.findings}
+    shape = {
+        "backbone": encoder.backbone_name,
+        "size": encoder.image_size,
+        "findings": encoder.findings,
+        "exposure": "normalised",
+    }
     key = hashlib.sha256(json.dumps(shape).encode())
     for name, value in sorted(encoder.state_dict().items()):
         key.update(name.encode())
@@ -114,7 +120,8 @@ class FeatureCache:
 
     def _pixels(self, path: Path) -> Tensor:
         size = self.encoder.image_size
-        return torch.from_numpy((resize(read(path).pixels, size, size) * 255 + 0.5).astype(np.uint8))[None]
+        pixels = normalise(resize(read(path).pixels, size, size))
+        return torch.from_numpy((pixels * 255 + 0.5).astype(np.uint8))[None]
 
     @torch.no_grad()
     def _infer(self, pixels: Tensor) -> EncoderOutput:

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
 from radscribe.errors import DataError, ImageError
+from radscribe.imaging.exposure import normalise
 from radscribe.imaging.radiograph import FRONTAL, View
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
@@ -155,7 +156,7 @@ class ImageData(Dataset[Example]):
         return kept
 
     def _read(self, path: Path) -> Tensor:
-        pixels = resize(read(path).pixels, self._size, self._size)
+        pixels = normalise(resize(read(path).pixels, self._size, self._size))
         return torch.from_numpy((pixels * 255 + 0.5).astype(np.uint8))[None]
 
 

@@ -1,4 +1,4 @@
-"""One captioner run: a decoder on an encoder's features, on features of a file, or on evidence of labels."""
+"""One captioner run: a decoder on the features of an encoder, of a file, or made from labels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import lightning as L
 import msgspec
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from radscribe.data import features as feature_file
@@ -17,7 +18,9 @@ from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split, Study
 from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.errors import DataError, UsageError
+from radscribe.labels import CHESTXRAY14
 from radscribe.models import Decoder, Encoder
+from radscribe.models.content_plan import ContentPlan, plan_of
 from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
 from radscribe.text.tokenizer import ReportTokenizer
@@ -31,8 +34,16 @@ from radscribe.training.caption_data import (
     reports_as_written,
     weak_reports,
     with_views,
+    without_section_tokens,
 )
 from radscribe.training.config import DecoderConfig
+from radscribe.training.content_plan import fit_plan
+from radscribe.training.decoder_inputs import (
+    FeatureSource,
+    encoder_features,
+    label_features,
+    require_made_from_labels,
+)
 from radscribe.training.decoder_module import DecoderModule
 from radscribe.training.decoder_run import (
     SHAPES,
@@ -46,12 +57,6 @@ from radscribe.training.decoder_run import (
 )
 from radscribe.training.encoder_run import load_encoder
 from radscribe.training.engine import begin, finish, fit, is_main, loader
-from radscribe.training.evidence import (
-    FeatureSource,
-    encoder_features,
-    label_evidence,
-    require_told_by_labels,
-)
 from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.objectives import build_objective
 from radscribe.training.word_embedding import set_word_vectors
@@ -70,8 +75,8 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     UsageError : the configuration names no encoder, or no known decoder or objective.
     """
     require_decoder(config.decoder)
-    if config.evidence == "labels" and not config.encoder:
-        raise UsageError("evidence=labels needs an encoder's findings", remedy="give --set encoder=RUN")
+    if config.finding_input == "labels" and not config.encoder:
+        raise UsageError("finding_input=labels needs an encoder's findings", remedy="give --set encoder=RUN")
     if not begin(out, config, resume):
         return out / WEIGHTS
     L.seed_everything(config.seed, workers=True, verbose=False)
@@ -83,7 +88,7 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     texts, sources = _texts(manifest, config)
     tokenizer = _tokenizer(texts, config)
     path = data / feature_file.FILE
-    table = FeatureTable.load(path) if config.evidence == "encoder" and path.is_file() else None
+    table = FeatureTable.load(path) if config.finding_input == "encoder" and path.is_file() else None
     shapes = _shapes(encoder, table)
     if is_main():
         tokenizer.save(out / TOKENIZER)
@@ -97,18 +102,26 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
     if encoder is not None and table is None:
         studies = {split: with_views(part, encoder.views) for split, part in studies.items()}
     features = _features(manifest, studies, out, config, decoder, encoder, table)
-    parts = {
-        split: CaptionData(
-            studies[split],
-            features,
-            sources[split],
-            tokenizer,
-            config.max_length,
-            config.target,
-            config.seed,
-            fresh=split == "train",
+    findings = encoder.findings if encoder is not None else table_findings(shapes)
+    plan = plan_of(decoder)
+    if plan is not None and not findings:
+        raise UsageError(
+            "a content plan needs the names of the encoder's findings", remedy="give --set encoder=RUN"
         )
-        for split in PARTS
+    common = (tokenizer, config.max_length, config.target, config.seed)
+    parts: dict[Split, CaptionData] = {
+        "train": CaptionData(
+            studies["train"],
+            features,
+            sources["train"],
+            *common,
+            fresh=True,
+            findings=findings,
+            plan=plan is not None,
+            view_dropout=config.view_dropout,
+            sentence_balance=config.sentence_balance,
+        ),
+        "val": CaptionData(studies["val"], features, sources["val"], *common, findings=findings),
     }
     for split, part in parts.items():
         if not len(part):
@@ -118,8 +131,10 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
                 remedy="set target to a section that it has, or set weak_reports",
             )
     objective = build_objective(config, tokenizer, parts["train"].references())
-    module = DecoderModule(config, decoder, tokenizer, objective)
+    module = DecoderModule(config, decoder, tokenizer, objective, findings)
     training, validation = (_loader(parts[split], config, split) for split in PARTS)
+    if plan is not None:
+        _fit_plan(plan, findings, parts, validation, config)
     fitted = fit(module, training, validation, config, out, resume=resume)
     path = out / WEIGHTS
     torch.save(decoder.state_dict(), path)
@@ -136,6 +151,30 @@ def _loader(part: CaptionData, config: DecoderConfig, split: Split) -> DataLoade
     return loader(part, config.batch_size, seed=config.seed, weights=weights, collate=collate)
 
 
+def table_findings(shapes: Shapes) -> tuple[str, ...]:
+    """Return the names of the probabilities of `features.npz`, which has none: 14 are ChestX-ray14's."""
+    return CHESTXRAY14 if shapes.findings == len(CHESTXRAY14) else ()
+
+
+def _fit_plan(
+    plan: ContentPlan,
+    findings: tuple[str, ...],
+    parts: dict[Split, CaptionData],
+    validation: DataLoader[CaptionBatch],
+    config: DecoderConfig,
+) -> None:
+    """Choose the operating points of the content plan on the validation part."""
+    batches = [batch.features for batch in validation]
+    probabilities = torch.cat([batch.probabilities for batch in batches])
+    sides: torch.Tensor | None = None
+    if plan.columns:
+        sides = torch.cat([plan.side_difference(part.get("maps"), part.get("views")) for part in batches])
+    texts = parts["train"].plans(), parts["val"].plans()
+    f1 = fit_plan(plan, findings, *texts, probabilities, sides, config.plan_points)
+    names = [name for name, written in zip(findings, plan.is_written.tolist(), strict=True) if written]
+    rank_zero_info(f"content plan: {len(names)} findings, micro-F1 {f1:.3f} on the validation part")
+
+
 def _features(
     manifest: Manifest,
     studies: dict[Split, list[Study]],
@@ -146,21 +185,21 @@ def _features(
     table: FeatureTable | None,
 ) -> FeatureSource:
     """What the decoder is told: from the dataset's own table, else of the encoder, as far as it is needed."""
-    told_by_labels = config.evidence == "labels"
-    if told_by_labels:
-        require_told_by_labels(decoder.inputs)
-    seen = [kind for kind in decoder.inputs if not (told_by_labels and kind == "probabilities")]
+    from_labels = config.finding_input == "labels"
+    if from_labels:
+        require_made_from_labels(decoder.inputs)
+    seen = [kind for kind in decoder.inputs if not (from_labels and kind == "probabilities")]
     if table is None and seen:
         assert encoder is not None
         names = [image.path for part in studies.values() for study in part for image in study.images]
         cache = FeatureCache(Path(config.cache) if config.cache else out / CACHE, encoder, seen)
         table = cache.table(manifest.root, names)
     source = None if table is None else encoder_features(table, seen)
-    if not told_by_labels:
+    if not from_labels:
         assert source is not None
         return source
     assert encoder is not None
-    return label_evidence(encoder.findings, float(config.options.get("operating_point", 0.5)), source)
+    return label_features(encoder.findings, float(config.options.get("operating_point", 0.5)), source)
 
 
 def _shapes(encoder: Encoder | None, table: FeatureTable | None) -> Shapes:
@@ -197,7 +236,13 @@ def _tokenizer(texts: list[str], config: DecoderConfig) -> ReportTokenizer:
     """The vocabulary of the texts, or that of the run to start from."""
     if config.init_from:
         return ReportTokenizer.load(Path(config.init_from) / TOKENIZER)
-    return ReportTokenizer.train(texts, config.vocabulary_size, config.min_frequency, kind=config.tokenizer)
+    return ReportTokenizer.train(
+        map(without_section_tokens, texts),
+        config.vocabulary_size,
+        config.min_frequency,
+        kind=config.tokenizer,
+        sections=config.target == "sections",
+    )
 
 
 def _texts(manifest: Manifest, config: DecoderConfig) -> tuple[list[str], dict[Split, TextSource]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from radscribe.models.decoder import Decoder, Taught
 from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.objectives.objective import Loss, Objective
@@ -15,23 +13,27 @@ def cross_entropy(
     padding: int,
     label_smoothing: float = 0.0,
     sample_rate: float = 0.0,
-) -> Tensor:
+    weighted: bool = True,
+) -> Loss:
     """Mean over words, and what the decoder adds.
 
     Parameters
     ----------
     label_smoothing : share of the target that is spread evenly over the vocabulary.
     sample_rate : how often the decoder reads its own word instead of the report's.
+    weighted : weigh words by `CaptionBatch.weights`.
     """
     taught: Taught = decoder(batch.features, batch.tokens[:, :-1], sample_rate)
     following = batch.tokens[:, 1:]  # [N, T]
     mask = following != padding
+    weights = mask.float() if batch.weights is None or not weighted else batch.weights * mask  # [N, T]
     log_likelihood = taught.log_probabilities.gather(2, following.unsqueeze(2))[..., 0] * mask  # [N, T]
-    score = log_likelihood.sum()
+    score = (log_likelihood * weights).sum()
     if label_smoothing:
-        even = (taught.log_probabilities.mean(2) * mask).sum()
+        even = (taught.log_probabilities.mean(2) * weights).sum()
         score = (1 - label_smoothing) * score + label_smoothing * even
-    return -score / mask.sum() + decoder.extra_loss(taught, log_likelihood, mask)
+    total = -score / weights.sum() + decoder.extra_loss(taught, log_likelihood, mask)
+    return Loss(total, {}, taught.first)
 
 
 class CrossEntropy(Objective):
@@ -39,4 +41,4 @@ class CrossEntropy(Objective):
 
     def loss(self, decoder: Decoder, batch: CaptionBatch, epoch: int) -> Loss:
         smoothing = self.config.label_smoothing
-        return Loss(cross_entropy(decoder, batch, self.tokenizer.pad, smoothing), {})
+        return cross_entropy(decoder, batch, self.tokenizer.pad, smoothing)

@@ -19,6 +19,7 @@ class Loss(NamedTuple):
 
     total: Tensor
     figures: dict[str, float]
+    first: Tensor | None = None  # `Taught.first`, for the auxiliary prediction of findings
 
 
 class Objective(ABC):

@@ -31,5 +31,5 @@ class ScheduledSampling(Objective):
     def loss(self, decoder: Decoder, batch: CaptionBatch, epoch: int) -> Loss:
         rate = sample_rate(self.config.scheduled_sampling, epoch)
         smoothing = self.config.label_smoothing
-        total = cross_entropy(decoder, batch, self.tokenizer.pad, smoothing, rate)
-        return Loss(total, {"sample_rate": rate})
+        taught = cross_entropy(decoder, batch, self.tokenizer.pad, smoothing, rate)
+        return taught._replace(figures={"sample_rate": rate})

@@ -48,11 +48,12 @@ class SelfCritical(Objective):
 
     def loss(self, decoder: Decoder, batch: CaptionBatch, epoch: int) -> Loss:
         warming_up = epoch < self.options.warm_up
-        taught = torch.zeros(())
+        taught: Tensor | float = 0.0
         if warming_up or self.options.cross_entropy:
-            taught = cross_entropy(decoder, batch, self.tokenizer.pad, self.config.label_smoothing)
+            loss_of_words = cross_entropy(decoder, batch, self.tokenizer.pad, self.config.label_smoothing)
             if warming_up:
-                return Loss(taught, {})
+                return loss_of_words
+            taught = loss_of_words.total
         training = decoder.training
         decoder.eval()
         try:

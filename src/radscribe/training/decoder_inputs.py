@@ -1,4 +1,4 @@
-"""What a decoder is told of a study in training: the encoder's features, or evidence made of the labels."""
+"""What a decoder reads of a study in training: the encoder's features, or features made from the labels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from radscribe.data.study import Study
 from radscribe.errors import UsageError
 
 FeatureSource = Callable[[Study, random.Random], dict[str, Tensor]]
-STRONGEST = 3.0  # logits between evidence and the operating point
-OF_LABELS = frozenset({"probabilities", "maps", "views"})  # what labels can give evidence of
+LARGEST_MARGIN = 3.0  # logits between a finding made from a label and the operating point
+FROM_LABELS = frozenset({"probabilities", "maps", "views"})  # features that labels can make
 
 
 def encoder_features(table: FeatureTable, kinds: Sequence[str]) -> FeatureSource:
@@ -35,7 +35,7 @@ def encoder_features(table: FeatureTable, kinds: Sequence[str]) -> FeatureSource
     return features
 
 
-def label_evidence(
+def label_features(
     findings: Sequence[str], operating_point: float, seen: FeatureSource | None = None
 ) -> FeatureSource:
     """Probabilities `[F]` on the labels' side of the operating point, by margins of random size.
@@ -53,7 +53,7 @@ def label_evidence(
 
     def features(study: Study, generator: random.Random) -> dict[str, Tensor]:
         side = torch.tensor([1.0 if study.labels.get(finding) == 1.0 else -1.0 for finding in findings])
-        margin = STRONGEST * torch.tensor([generator.random() for _ in findings])
+        margin = LARGEST_MARGIN * torch.tensor([generator.random() for _ in findings])
         logits = threshold + side * margin  # [F]
         found = {} if seen is None else seen(study, generator)
         if "maps" in found:
@@ -64,10 +64,10 @@ def label_evidence(
     return features
 
 
-def require_told_by_labels(kinds: Sequence[str]) -> None:
-    """Raises `UsageError` where a decoder reads what labels say nothing of."""
-    if other := sorted(set(kinds) - OF_LABELS):
+def require_made_from_labels(kinds: Sequence[str]) -> None:
+    """Raise `UsageError` if a decoder reads features that labels cannot make."""
+    if other := sorted(set(kinds) - FROM_LABELS):
         raise UsageError(
-            f"evidence from labels has no {', '.join(other)}",
-            remedy="set evidence=encoder, or let the decoder read probabilities or maps",
+            f"labels cannot make {', '.join(other)}",
+            remedy="set finding_input=encoder, or let the decoder read probabilities or maps",
         )
