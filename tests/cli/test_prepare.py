@@ -175,3 +175,20 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path, name: str) -> None:
     assert process.returncode == 130
     assert len(text.splitlines()) == 1
     assert not out.exists()
+
+
+def test_a_leak_check_without_patients_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image,who\na.png,p1\nb.png,\n")
+    given = ("prepare", "table", tmp_path / "t.csv", "--out", tmp_path / "out", "--allow-missing")
+    _, text = radscribe(capsys, *given)
+    assert "no overlap of studies; patients were not compared: 2 studies have no patient id" in text
+    _, text = radscribe(capsys, *given, "--overwrite", "--set", "patient=who")
+    assert "no overlap of 1 patients and studies; 1 studies have no patient id" in text
+
+
+def test_reports_in_which_nothing_was_found_are_counted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("image,indication,text\na.png,Cough.,\nb.png,Cough.,Clear.\n")
+    given = ("prepare", "table", tmp_path / "t.csv", "--out", tmp_path / "out", "--allow-missing")
+    assert "note: 1 reports have neither findings nor impression" in radscribe(capsys, *given)[1]

@@ -242,7 +242,7 @@ def _compared(report: LeakReport) -> str:
         text += f" ({report.unreadable:,} images are missing or unreadable)"
     if report.without_patient:
         who = f"{report.without_patient:,} studies have no patient id"
-        text += f"; PATIENTS WERE NOT COMPARED: {who}" if not report.patients else f"; {who}"
+        text += f"; patients were not compared: {who}" if not report.patients else f"; {who}"
     return text
 
 

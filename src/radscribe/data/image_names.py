@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom", ".webp", ".bmp", ".tif", ".tiff")
-"""What image files end in; the first is preferred where a folder has several copies."""
+from radscribe.imaging.header import IMAGE_SUFFIXES
+
+_PREFERRED = (".png", ".jpg", ".jpeg", ".dcm")
+SUFFIXES = (*_PREFERRED, *sorted(IMAGE_SUFFIXES - set(_PREFERRED)))
+"""Suffixes of image files; if a folder has several copies of an image, the first of these is preferred."""
 _SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, SUFFIXES))})+$", re.I)
 _PREFIX = re.compile(r"^cxr(?:\d+_(?=\d+_im-)|(?=\d+_im-))", re.I)
 _IU_STUDY = re.compile(r"^cxr(?P<uid>\d+)(?:_(?:\d+_)?im-.*)?$", re.I)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,8 @@ def _write(request: Request, collection: Collection, advance: Advance) -> Outcom
     outcome = Outcome(out / manifest_file.FILE, summary, missing, list(collection.notes))
     if excluded is not None:
         outcome.notes.append(excluded.note)
+    if summary.empty:
+        outcome.notes.append(f"{summary.empty:,} reports have neither findings nor impression")
     _write_lines(out / MISSING, missing)
     manifest = Manifest(out)
     if request.features is not None:
@@ -324,7 +327,13 @@ def _settings(kind: Any, settings: dict[str, str]) -> Any:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         keys = ", ".join(kind.__struct_fields__) or "none"
-        raise UsageError(f"--set: {error}", remedy=f"the keys of this source are: {keys}") from error
+        near = [
+            match[0]
+            for key in settings.keys() - set(kind.__struct_fields__)
+            if (match := get_close_matches(key, kind.__struct_fields__, n=1))
+        ]
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"--set: {error}", remedy=f"{hint}the keys of this source are: {keys}") from error
 
 
 def _relative(root: Path, out: Path) -> str:

@@ -21,6 +21,8 @@ class Summary:
         Numbers of studies, images, missing images and reports with findings or impression.
     patients : dict
         Hashes of the patients of each part.
+    empty : int
+        Number of reports that have neither findings nor impression.
     labels : dict
         For each finding, the number of studies in which it is present.
     """
@@ -30,6 +32,7 @@ class Summary:
     images: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
     reports: Counter[str] = field(default_factory=Counter)
+    empty: int = 0
     labels: dict[str, Counter[str]] = field(default_factory=dict)  # finding -> how often it is present
 
     @classmethod
@@ -49,7 +52,9 @@ class Summary:
         self.images[part] += len(study.images)
         self.missing[part] += sum(image.missing for image in study.images)
         report = study.report
-        self.reports[part] += report is not None and bool(report.findings or report.impression)
+        has_text = report is not None and bool(report.findings or report.impression)
+        self.reports[part] += has_text
+        self.empty += report is not None and not has_text
         for finding, value in study.labels.items():
             count = self.labels.setdefault(finding, Counter())
             if value == 1.0:
