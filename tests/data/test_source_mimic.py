@@ -168,3 +168,14 @@ def test_a_table_that_is_cut_short(mimic: Path, run: Prepare) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="cannot be read near line"):
         run("mimic-cxr", mimic)
+
+
+def test_text_that_has_no_place_is_counted(mimic: Path, run: Prepare) -> None:
+    path = next(mimic.rglob("s50414267.txt"))
+    path.write_text(REPORT + "\n BILLING CODE:  71046.\n")
+    notes = run("mimic-cxr", mimic).notes
+    assert "text under 1 unknown headings is in no section, such as BILLING CODE (1)" in notes
+    for report in mimic.rglob("*.txt"):
+        report.write_text("INDICATION: Cough.")
+    notes = run("mimic-cxr", mimic).notes
+    assert notes[-1].endswith("reports have neither findings nor impression")

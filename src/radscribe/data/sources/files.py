@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from radscribe.errors import DataError
+from radscribe.text.report import Report
+from radscribe.text.sections import read_sections
 
 Row = dict[str, str]
 MISSING = frozenset(("", "nan", "none", "na", "n/a", "#n/a", "null", "<na>", "nat"))  # in any case
@@ -145,3 +148,24 @@ def text(path: Path) -> str:
 def lines(path: Path) -> list[str]:
     """Read the lines of a list of names, without empty ones."""
     return [line for line in map(str.strip, text(path).splitlines()) if line]
+
+
+class ReportTexts:
+    """Reads whole reports by section, and counts what has no place in them."""
+
+    def __init__(self) -> None:
+        self._unknown: Counter[str] = Counter()
+
+    def read(self, text: str) -> Report:
+        """Return a report by section."""
+        found = read_sections(text)
+        self._unknown.update(found.unknown)
+        return found.report
+
+    def notes(self) -> list[str]:
+        """Return a remark on text that was left out, if there was any."""
+        if not self._unknown:
+            return []
+        often = ", ".join(f"{heading} ({count:,})" for heading, count in self._unknown.most_common(3))
+        total = self._unknown.total()
+        return [f"text under {total:,} unknown headings is in no section, such as {often}"]

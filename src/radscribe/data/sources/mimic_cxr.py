@@ -22,13 +22,12 @@ from typing import Annotated
 import msgspec
 
 from radscribe.data.image_files import ImageFiles, images_folder
-from radscribe.data.sources.files import numbered_rows, require, rows, text
+from radscribe.data.sources.files import ReportTexts, numbered_rows, require, rows, text
 from radscribe.data.sources.source import Collection, ImageSettings, Job, Source
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError
 from radscribe.imaging.radiograph import View
 from radscribe.text.report import Report
-from radscribe.text.sections import sections
 
 ORIGIN = "https://physionet.org/content/mimic-cxr-jpg/"
 REPORT_ORIGIN = "https://physionet.org/content/mimic-cxr/ (mimic-cxr-reports.zip)"
@@ -83,13 +82,14 @@ class _Reports:
         self._places = [src / "files", src / "mimic-cxr-reports" / "files", src / "reports" / "files"]
         self._places = [place for place in self._places if place.is_dir()] if wanted else []
         self._src, self._notes, self._missing, self._found = src, notes, 0, False
+        self._texts = ReportTexts()
 
     def read(self, subject: str, study: str) -> Report | None:
         name = f"p{subject[:2]}/p{subject}/s{study}.txt"
         for place in self._places:
             if (place / name).is_file():
                 self._found = True
-                return sections(text(place / name))
+                return self._texts.read(text(place / name))
         self._missing += bool(self._places)
         return None
 
@@ -101,6 +101,7 @@ class _Reports:
                 subject=self._src,
                 remedy=f"unpack those of {REPORT_ORIGIN}, or give --set reports=no",
             )
+        self._notes += self._texts.notes()
         if self._missing:
             self._notes.append(f"studies without a report file: {self._missing:,}")
 

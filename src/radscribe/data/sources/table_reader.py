@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from radscribe.data.image_files import ImageFiles
 from radscribe.data.imagefolder import NAMES
-from radscribe.data.sources.files import is_missing, without_suffix
+from radscribe.data.sources.files import ReportTexts, is_missing, without_suffix
 from radscribe.data.sources.finding_lists import FindingLists, finding_of, split_list
 from radscribe.data.sources.source import ImageSettings, Job
 from radscribe.data.study import ImageRef, Split, Study
@@ -21,7 +21,6 @@ from radscribe.data.tables import Record, records
 from radscribe.errors import DataError, UsageError
 from radscribe.imaging.radiograph import View
 from radscribe.text.report import Report
-from radscribe.text.sections import sections
 
 Section = Literal["findings", "impression", "indication", "comparison", "report"]
 IMAGE_NAMES = (
@@ -114,6 +113,7 @@ class TableReader:
         self._settings, self.place, self.groups = settings, "", False
         self._folder, self._files = self._find_folder(settings.images)
         self._labels = [name.strip() for name in settings.labels.split(",") if name.strip()]
+        self._texts = ReportTexts()
         self._lists = FindingLists(settings.unnamed, settings.unknown)
         self._ids: Counter[str] = Counter()  # what ids come from
         self._views: Counter[str] = Counter()  # views that are not known
@@ -174,7 +174,7 @@ class TableReader:
             found.append(f"{self._path.name}: kept unknown finding names: {self._lists.problem()}")
         for word, count in self._views.most_common(3):
             found.append(f"{self._path.name}: {count:,} rows have the view '{word}', which is not known")
-        return found
+        return found + [f"{self._path.name}: {note}" for note in self._texts.notes()]
 
     def wrong(self, problem: str, remedy: str = "correct that row") -> DataError:
         """An error that names the row."""
@@ -271,7 +271,7 @@ class TableReader:
             column = ""  # it lists findings and is not a text
         words = self._cell(row, column) if column else ""
         if s.section == "report":
-            return sections(words) if words else None
+            return self._texts.read(words) if words else None
         texts = {name: words if name == s.section else "" for name in get_args(Section)}
         for name, given in (("impression", s.impression), ("indication", s.indication), ("comparison", "")):
             other = given or self._guess(row, (name,))
