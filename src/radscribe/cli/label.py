@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,32 +13,66 @@ import click
 
 @click.command()
 @click.argument("file", metavar="FILE|-", type=click.Path(path_type=Path, allow_dash=True))
-def command(file: Path) -> int:
-    """Find the findings in each report: one JSON object a line.
+@click.option("--id-column", metavar="NAME", help="Column with the id of each report (default: id).")
+@click.option(
+    "--report-column", metavar="NAME", help="Column with the text of each report (default: report)."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("jsonl", "csv")),
+    default="jsonl",
+    help="Write JSON Lines with the words and their positions, or CSV with one column per finding"
+    " (default: jsonl).",
+)
+def command(file: Path, id_column: str | None, report_column: str | None, form: str) -> int:
+    """Find the findings that each report asserts, denies or leaves open.
 
-    FILE is CSV with the columns id and report, or plain text with one report a line (its line number is the
-    id); - is standard input. Each finding that a report speaks of is present, absent or uncertain, and
-    `spans` has the words that say so with their character positions.
+    FILE is a table (CSV, JSON Lines, JSON or Parquet) or plain text with one report per line, whose line
+    number is its id. Use - for standard input. Each finding that a report mentions is present, absent or
+    uncertain. A row without a report (empty, NaN, NA, None) has no findings.
 
     \b
     radscribe label reports.csv > findings.jsonl
-    echo "No effusion. Mild cardiomegaly." | radscribe label - | jq .findings
+    radscribe label mimic.csv --id-column study_id --report-column text --format csv > findings.csv
+    echo "No effusion. Mild cardiomegaly." | radscribe label -
 
     Exit code 0: all done. 1: some rows could not be read; the others are done. 2: wrong use.
     """
-    from radscribe.text.findings import describe, find
-    from radscribe.text.report_file import parse_reports, read_reports
+    from radscribe.data.report_files import parse_reports, read_reports
+    from radscribe.text.findings import LABELS, describe, find, summarise
 
-    dash = str(file) == "-"
-    rows = parse_reports(sys.stdin.buffer, "standard input") if dash else read_reports(file)
+    if str(file) == "-":
+        rows = parse_reports(
+            sys.stdin.buffer, "standard input", id_column=id_column, report_column=report_column
+        )
+    else:
+        rows = read_reports(file, id_column, report_column)
     out = sys.stdout.buffer
-    failed = False
+    failed = started = False
+    empty = 0
     for row in rows:
         if row.error:
             click.echo(f"radscribe: {row.error}", err=True)
             failed = True
             continue
-        record = {"id": row.id, **describe(find(row.text))}
-        out.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        empty += not row.text.strip()
+        mentions = find(row.text)
+        if form == "jsonl":
+            out.write(json.dumps({"id": row.id, **describe(mentions)}, ensure_ascii=False).encode() + b"\n")
+            continue
+        if not started:
+            out.write(_csv_line(["id", *LABELS]))
+            started = True
+        statuses = summarise(mentions)
+        out.write(_csv_line([row.id, *(statuses.get(finding, "") for finding in LABELS)]))
     out.flush()
+    if empty:
+        click.echo(f"radscribe: {empty} rows have no report", err=True)
     return int(failed)
+
+
+def _csv_line(cells: list[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue().encode()

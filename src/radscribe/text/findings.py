@@ -177,13 +177,21 @@ def summarise(found: Iterable[Mention]) -> dict[str, Status]:
     return statuses
 
 
-def describe(found: list[Mention]) -> dict[str, object]:
-    """What JSON says of a report: `findings` to status, and `spans`, finding to the mentions of it."""
+def describe(found: Sequence[Mention]) -> dict[str, object]:
+    """Return what JSON says of a report: `findings` to status, and `spans`, finding to its mentions."""
     spans: dict[str, list[dict[str, object]]] = {}
     for mention in found:
-        spans.setdefault(mention.finding, []).append(
-            {"text": mention.text, "start": mention.start, "end": mention.end, "status": mention.status}
-        )
+        span: dict[str, object] = {
+            "text": mention.text,
+            "start": mention.start,
+            "end": mention.end,
+            "status": mention.status,
+        }
+        if mention.side:
+            span["side"] = mention.side
+        if mention.zones:
+            span["zones"] = list(mention.zones)
+        spans.setdefault(mention.finding, []).append(span)
     return {"findings": summarise(found), "spans": spans}
 
 
