@@ -1,4 +1,4 @@
-# On a fresh machine two commands do all the set-up: `make demo` and `make test`.
+# On a fresh machine these do all the set-up themselves: `make demo`, `make test`, `make docs`.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,11 +6,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := build/demo
 IMAGE ?=
 
-.PHONY: demo test lint types check format clean
+.PHONY: demo test lint types docs check format outputs clean
 
-demo: $(VENV)/plain.stamp  ## Caption two phantoms, and IMAGE= (a file or folder) where one is named.
+demo: $(VENV)/plain.stamp  ## Caption two drawn chests, and the file or folder IMAGE= if you name one.
 	@$(BIN)/python examples/draw_phantoms.py $(DEMO)
-	@$(BIN)/radscribe caption $(DEMO)/normal $(DEMO)/abnormal $(IMAGE)
+	@$(BIN)/radscribe caption $(DEMO)/normal.png $(DEMO)/abnormal.png $(IMAGE)
 
 test: $(VENV)/dev.stamp  ## All unit tests.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
@@ -22,7 +22,13 @@ lint: $(VENV)/dev.stamp
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
-check: lint types test  ## What CI runs.
+docs: $(VENV)/docs.stamp  ## Build the documentation into build/site; a broken link is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+outputs: $(VENV)/plain.stamp  ## Renew the outputs of commands in README and the first pages.
+	$(BIN)/python examples/outputs.py --write
+
+check: lint types docs test  ## What CI runs.
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
@@ -38,6 +44,11 @@ $(VENV)/plain.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing radscribe (plain: no torch) ..."
 	@$(PIP) --editable .
 	@touch $@
+
+$(VENV)/docs.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what the documentation needs ..."
+	@$(PIP) --editable ".[docs]"
+	@touch $@ $(VENV)/plain.stamp
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing radscribe with what training and the tests need ..."

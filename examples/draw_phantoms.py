@@ -1,4 +1,4 @@
-"""Draw the two studies of `make demo`: a normal chest, and one with a large heart and an effusion.
+"""Draw two chests: a normal one, and one with a large heart and an effusion. No real image is needed.
 
 python examples/draw_phantoms.py OUT
 """
@@ -19,14 +19,10 @@ STUDIES: dict[str, tuple[int, tuple[FindingSpec, ...]]] = {
 
 def main() -> None:
     out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
     for name, (seed, findings) in STUDIES.items():
-        folder = out / name
-        folder.mkdir(parents=True, exist_ok=True)
-        study = phantom.draw_study(seed, findings)
-        phantom.save(study.frontal, folder / "frontal.png")
-        phantom.save(study.lateral, folder / "lateral.png")
-        print(f"drew {folder}: {study.report}")
-    print("The embedded model has learned from real radiographs and never saw a drawn one.\n")
+        phantom.save(phantom.draw(seed, findings), out / f"{name}.png")
+        print(f"drew {out / name}.png")
 
 
 if __name__ == "__main__":

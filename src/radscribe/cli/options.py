@@ -12,66 +12,83 @@ import click
 from radscribe.errors import RadscribeError
 
 if TYPE_CHECKING:
-    from radscribe.training.config import Config
+    from radscribe.training.config import Config, Key
 
-config_option = click.option(
-    "--config", type=click.Path(path_type=Path, exists=True), help="YAML file over the defaults."
-)
-set_option = click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="One setting over the configuration."
-)
-
-resume_option = click.option(
-    "--resume", is_flag=True, help="Go on from the run's last whole epoch, with the run's own configuration."
-)
-devices_option = click.option("--devices", type=int, help="The same as --set devices=N.")
-strategy_option = click.option("--strategy", help="The same as --set strategy=ddp.")
+FOLDER = click.Path(path_type=Path)
 
 
 def training_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What both training commands take."""
-    folder = click.Path(path_type=Path)
+    """Add the options that both training commands share."""
     for option in (
-        strategy_option,
-        devices_option,
-        resume_option,
-        set_option,
-        config_option,
-        click.option("--out", required=True, type=folder, help="Folder of the run."),
-        click.option("--data", required=True, type=folder, help="Folder with manifest.jsonl."),
+        click.option(
+            "--strategy",
+            help="How devices share the work, auto or ddp; short for --set strategy=.  [default: auto]",
+        ),
+        click.option(
+            "--devices", type=int, help="Number of devices; short for --set devices=.  [default: 1]"
+        ),
+        click.option(
+            "--resume",
+            is_flag=True,
+            help="Continue the run in --out after its last complete epoch, with its own configuration.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change one key of the configuration; may be repeated. It wins over --config.",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path, exists=True),
+            metavar="FILE",
+            help="YAML file with keys of the configuration; the others keep their defaults.",
+        ),
+        click.option(
+            "--out",
+            required=True,
+            type=FOLDER,
+            help="Folder of the run; must be new unless --resume is given.",
+        ),
+        click.option(
+            "--data", required=True, type=FOLDER, help="Prepared dataset: the folder with manifest.jsonl."
+        ),
     ):
         command = option(command)
     return command
 
 
 class TrainingCommand(click.Command):
-    """A command with a configuration, whose keys `--help` lists.
+    """A command with a configuration. Its ``--help`` lists the keys.
 
     Parameters
     ----------
-    configuration : name of the class in `training/config.py`.
+    configuration : str
+        Name of the class in `radscribe.training.config`.
     """
 
     def __init__(self, *arguments: Any, configuration: str, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._configuration = configuration
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def keys(self) -> list[Key]:
+        """The keys of the configuration: name, type, default and meaning of each."""
         from radscribe.training import config
 
+        return config.keys(getattr(config, self._configuration))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Keys of the configuration"):
             formatter.write_dl(
-                [
-                    (key.name, f"{key.meaning} ({key.type}) [{key.default}]")
-                    for key in config.keys(getattr(config, self._configuration))
-                ]
+                [(key.name, f"{key.meaning} ({key.type}) [{key.default}]") for key in self.keys()]
             )
 
 
 def configuration(
     kind: type[Config], out: Path, file: Path | None, settings: tuple[str, ...], resume: bool, **flags: object
 ) -> Config:
-    """What a training command is to do; a run that goes on starts from its own configuration."""
+    """Read the configuration of a training; with `resume`, options change the run's own configuration."""
     from radscribe.training.config import CONFIG, load
 
     given = [f"{name}={value}" for name, value in flags.items() if value is not None]
@@ -95,14 +112,21 @@ EXTRA_MODULES = {
 
 
 def require_extra(extra: str) -> None:
-    """Say what to install where a command needs more than the plain install.
+    """Raise a one-line error if a command needs an extra that is not installed.
+
+    Parameters
+    ----------
+    extra : str
+        Name of the extra, such as "train".
 
     Raises
     ------
-    RadscribeError : a module of the extra is missing.
+    RadscribeError
+        A module of the extra is missing. The error says what to install.
     """
     missing = [name for name in EXTRA_MODULES[extra] if importlib.util.find_spec(name) is None]
     if missing:
         raise RadscribeError(
-            f"this command needs {', '.join(missing)}", remedy=f'run: pip install "radscribe[{extra}]"'
+            f"this command needs {', '.join(missing)}",
+            remedy=f'run: pip install ".[{extra}]" in the checkout',
         )
