@@ -156,3 +156,10 @@ def test_a_manifest_is_kept_as_it_is_or_parted_anew(
     assert kept.root.resolve() == tmp_path.resolve()
     parted = Manifest(run("manifest", tmp_path, settings={"resplit": "yes"}).manifest)
     assert [study.split is None for study in parted] == [False] * 4 + [True]
+
+
+def test_missing_values_of_an_imagefolder(tmp_path: Path, run: Prepare, picture: Picture) -> None:
+    picture(tmp_path / "a.png", 1)
+    (tmp_path / "metadata.csv").write_text("file_name,patient_id,view,findings\na.png,nan,NA,None\n")
+    study = Manifest(run("imagefolder", tmp_path).manifest)[0]
+    assert (study.patient_id, study.images[0].view, study.report) == (None, "unknown", None)

@@ -17,6 +17,7 @@ import msgspec
 
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import ImageRef, Split, Study
+from radscribe.data.tables import present
 from radscribe.errors import DataError
 from radscribe.files import atomic_write
 from radscribe.imaging.radiograph import View
@@ -133,7 +134,7 @@ def rows(path: Path, text: str | None = None) -> Iterator[Row]:
             for record in records:
                 if text is not None:
                     record["findings"] = record[text]
-                yield msgspec.convert(record, Row, strict=False)
+                yield msgspec.convert(present(record), Row, strict=False)
                 done += 1
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         reason = f"there is no column {error}" if isinstance(error, KeyError) else str(error)

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from radscribe.data.manifest import Manifest
+from radscribe.data.sources.files import is_missing
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import DataError
 from radscribe.files import atomic_write
@@ -63,7 +64,7 @@ def studies(table: dict[str, list[Row]]) -> Iterator[Study]:
                 str(row.id),
                 tuple(ImageRef(path) for path in row.image_path),
                 patient_id=None if row.subject_id is None else str(row.subject_id),
-                report=Report(findings=row.report),
+                report=None if is_missing(row.report) else Report(findings=row.report),
                 split=part if row.image_path else None,
             )
 

@@ -74,18 +74,24 @@ def records(
         )
         return
     for place, record in rows:
-        yield place, {column: _value(value) for column, value in record.items()}
+        yield place, {column: _value(value, column) for column, value in record.items()}
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, column: str = "") -> Any:
     """A cell without the many ways to say that there is none."""
     if isinstance(value, float) and math.isnan(value):
         return None
-    if isinstance(value, str) and is_missing(value):
+    if isinstance(value, str) and is_missing(value, column):
         return None
     if isinstance(value, list):
         return [item for item in map(_value, value) if item is not None]
     return value
+
+
+def present(record: Record) -> Record:
+    """Return the cells of a row that are not missing."""
+    cells = ((column, _value(value, column)) for column, value in record.items())
+    return {column: value for column, value in cells if value is not None}
 
 
 def _separator(path: Path, encoding: str) -> str:

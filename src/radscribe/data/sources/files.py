@@ -20,9 +20,15 @@ _LONGEST = 12  # characters of a cell that may be a missing value
 FIELD = 1 << 24  # characters: longer than any report, but a quotation mark that is never closed ends
 
 
-def is_missing(cell: str) -> bool:
-    """Whether a cell is one of the usual ways to write that there is no value."""
-    return len(cell) < _LONGEST and cell.strip().lower() in MISSING
+def is_missing(cell: str, column: str = "") -> bool:
+    """Whether a cell is one of the usual ways to write that there is no value.
+
+    In a column called "comparison", "none" is a value: the radiologist had no earlier image.
+    """
+    if len(cell) >= _LONGEST:
+        return False
+    word = cell.strip().lower()
+    return word in MISSING and not (word == "none" and column.strip().lower() == "comparison")
 
 
 def require(src: Path, *names: str, origin: str) -> Path:
@@ -105,7 +111,7 @@ def numbered_rows(
             for row in reader:
                 line = reader.line_num
                 row.pop("", None)  # cells beyond the last column
-                yield line, {column: "" if is_missing(cell) else cell for column, cell in row.items()}
+                yield line, {column: "" if is_missing(cell, column) else cell for column, cell in row.items()}
     except UnicodeDecodeError as error:
         raise DataError(
             f"is not {encoding} text near line {line + 1} ({error.reason})",

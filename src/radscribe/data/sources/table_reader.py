@@ -201,7 +201,7 @@ class TableReader:
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # an id that a missing value elsewhere turned into a float
         text = "" if value is None else str(value).strip()
-        return "" if is_missing(text) else text
+        return "" if is_missing(text, column) else text
 
     def _cells(self, row: Record, column: str) -> list[str]:
         value = self._value(row, column)
