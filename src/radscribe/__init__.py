@@ -78,7 +78,7 @@ def label(text: str) -> ReportLabels:
     return ReportLabels(summarise(mentions), tuple(mentions))
 
 
-def read(source: Any) -> Radiograph:
+def read(source: Any, *, size: int | None = None, exact: bool = False) -> Radiograph:
     """Read one radiograph from a file, bytes, a PIL image, an array or a pydicom Dataset.
 
     See `radscribe.imaging.reader.read` for how each kind is interpreted.
@@ -87,6 +87,10 @@ def read(source: Any) -> Radiograph:
     ----------
     source : path, bytes, binary file object, PIL image, numpy array or pydicom Dataset
         What to read.
+    size : int, optional
+        Side in pixels of the square to resize the image to while it is read (default: as it is).
+    exact : bool
+        With `size`: decode JPEG and JPEG 2000 at full resolution (default: only as much as is needed).
 
     Returns
     -------
@@ -108,7 +112,7 @@ def read(source: Any) -> Radiograph:
     """
     from radscribe.imaging import reader
 
-    return reader.read(source)
+    return reader.read(source, size=size, exact=exact)
 
 
 def __getattr__(name: str) -> Any:

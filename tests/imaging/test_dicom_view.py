@@ -48,7 +48,7 @@ def test_patient_orientation(orientation: Any, view: str) -> None:
     [
         ("Chest PA", "PA"), ("view: PA", "PA"), ("CHEST_AP_PORTABLE", "AP"), ("W033 lateral", "lateral"),
         ("Thorax seitlich", "lateral"), ("Chest frontal", "frontal"), ("postero-anterior", "PA"),
-        ("chest anteroposterior", "AP"), ("PA/LAT", "lateral"), ("Spatial", "unknown"), ("", "unknown"),
+        ("chest anteroposterior", "AP"), ("PA/LAT", "unknown"), ("Spatial", "unknown"), ("", "unknown"),
     ],
 )  # fmt: skip
 def test_series_description(description: str, view: str) -> None:

@@ -175,7 +175,7 @@ def test_a_file_cut_short_is_refused_wherever_it_is_cut(tmp_path: Path, name: st
 def test_several_pictures_are_refused(tmp_path: Path) -> None:
     pages = [Image.fromarray(GREY), Image.fromarray(GREY)]
     path = save(tmp_path / "pages.tif", pages[0], save_all=True, append_images=pages[1:])
-    with pytest.raises(ImageError, match="holds 2 pictures; save the one that is meant"):
+    with pytest.raises(ImageError, match="holds several pictures; save the one that is meant"):
         read(path)
 
 
@@ -206,5 +206,5 @@ def test_a_picture_in_memory_reads_as_the_same_on_disk(tmp_path: Path, suffix: s
     path = save(tmp_path / f"grey{suffix}", Image.fromarray(GREY))
     data = path.read_bytes()
     np.testing.assert_array_equal(read_picture("sent", io.BytesIO(data)).pixels, read(path).pixels)
-    with pytest.raises(ImageError, match=r"^sent: is damaged or cut short"):
+    with pytest.raises(ImageError, match=r"^sent: is cut short"):
         read_picture("sent", io.BytesIO(data[:60]))

@@ -1,298 +1,325 @@
-"""A DICOM object of one frame to a `Radiograph`, by PS3.3 and PS3.5.
-
-The order is the standard's: stored values → Modality LUT or rescale (C.11.1) → VOI LUT or window (C.11.2) →
-inversion of MONOCHROME1 (C.7.6.3.1.2).
-"""
+"""A DICOM object of one frame to a `Radiograph`, by PS3.3 and PS3.5."""
 
 from __future__ import annotations
 
 import warnings
-import zlib
 from os import PathLike
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import Dataset, dcmread
-from pydicom.encaps import get_frame
-from pydicom.filereader import _read_file_meta_info, read_preamble
+from pydicom import Dataset
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import (
-    JPEG2000,
-    DeflatedExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
-)
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit
 
 from radscribe.errors import ImageError
-from radscribe.imaging import charls_decoder, openjpeg_decoder
-from radscribe.imaging.decoder_plugin import register
-from radscribe.imaging.dicom_view import view_of
-from radscribe.imaging.gdcm_decoder import decode_with_gdcm
+from radscribe.imaging.codecs import Damaged, Frame, decode_frame
+from radscribe.imaging.dicom_file import DicomFile, PixelElement, parse
+from radscribe.imaging.dicom_view import upright, view_of
+from radscribe.imaging.grey import Cells, grey_table, numbers, over_range, words
 from radscribe.imaging.limits import MAX_PIXELS, check_size, one_line
-from radscribe.imaging.lut import apply_lut, lut_bits
 from radscribe.imaging.radiograph import Provenance, Radiograph
-from radscribe.imaging.stream_size import stream_size
+from radscribe.imaging.resize import BAND, look_up, resize
+from radscribe.imaging.shutter import Mask, visible
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
-CHARLS, OPENJPEG = (
-    register(plugin.NAME, plugin.__name__, plugin.DECODER_DEPENDENCIES)
-    for plugin in (charls_decoder, openjpeg_decoder)
-)
-DECODERS = {
-    JPEGBaseline8Bit: "pillow",
-    JPEGExtended12Bit: "pillow",  # of 8 bits
-    JPEG2000Lossless: OPENJPEG,
-    JPEG2000: OPENJPEG,
-    JPEGLSLossless: CHARLS,
-    JPEGLSNearLossless: CHARLS,
-    RLELossless: "pydicom",
-}
-MAX_INFLATED = 8 * MAX_PIXELS  # bytes: colour of 16 bits, and room for what else an object holds
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+SAMPLED = 1 << 17  # pixels that suffice to see where most of them lie
 
 
-def read_dicom(file: BinaryIO, path: str | PathLike[str]) -> Radiograph:
-    """Read a single-frame image object of any transfer syntax that a decoder is installed for.
+def read_dicom(
+    file: BinaryIO,
+    subject: str | PathLike[str],
+    size: int | None = None,
+    *,
+    exact: bool = False,
+    max_pixels: int = MAX_PIXELS,
+) -> Radiograph:
+    """Read an image object of a single frame.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Seekable.
+    subject : str or path
+        Name of the file in errors.
+    size : int, optional
+        Side of the square to resize the image to on the way (default: as it is).
+    exact : bool
+        Decode compressed frames at full resolution even if `size` needs less.
+    max_pixels : int
+        Images of more pixels are refused before they are decoded.
 
     Raises
     ------
-    ImageError : damaged, without an image, of several frames, or compressed in a way that is not supported.
+    ImageError
+        If the file is damaged or cut short, holds no image or several frames, is too large, or is compressed
+        in a way that is not supported.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom warns of every value that bends the standard
-            return _read(file, path)
+            return _read(parse(file, subject, max_pixels), subject, size, exact, max_pixels)
     except ImageError:
         raise
-    except Exception as error:  # the boundary to pydicom and its decoders, which raise many kinds
+    except MemoryError:
+        raise ImageError("needs more memory than there is", subject=subject) from None
+    except Damaged as damaged:
+        raise ImageError(f"is damaged: its {damaged}", subject=subject, remedy="export it again") from None
+    except Exception as error:  # the boundary to pydicom, which raises many kinds
         raise ImageError(
-            f"is a DICOM file that cannot be read ({one_line(error)})", subject=path, remedy="export it again"
+            "is a damaged DICOM file: its header contradicts itself or its pixels",
+            subject=subject,
+            remedy="export it again",
         ) from error
 
 
-def _read(file: BinaryIO, path: str | PathLike[str]) -> Radiograph:
-    check_inflated_size(file, path)
-    file.seek(0)
-    dataset = dcmread(file, force=True)
-    _refuse_what_is_no_single_image(dataset, path)
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # PS3.5 10.1: the default
-    photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
-    stored = _stored_pixels(dataset)
+def _read(
+    parsed: DicomFile, subject: str | PathLike[str], size: int | None, exact: bool, max_pixels: int
+) -> Radiograph:
+    dataset = parsed.dataset
+    refuse_other_objects(parsed, subject, max_pixels)
+    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").strip()
     steps: list[str] = []
-    if photometric == "PALETTE COLOR":
+    notes = list(parsed.notes)
+    frame = samples(parsed, None if exact else size)
+    stored = frame.samples
+    if photometric == "PALETTE COLOR" and stored.ndim == 2:
         stored = apply_color_lut(stored, dataset)
         steps.append("palette")
+    mask = visible(dataset, rows, columns, notes)
+    if mask is not None and frame.reduction > 1:
+        mask = mask[:: frame.reduction, :: frame.reduction]
     if stored.ndim == 3:
-        pixels = _luminance(stored, 8 * stored.itemsize if steps else _bits(dataset))
         steps.append("luminance")
+        pixels = _luminance(stored, 8 * stored.itemsize if "palette" in steps else frame.bits, mask)
+        pixels = pixels if size is None else resize(pixels, size, size)
+    elif stored.dtype.itemsize <= 2 and stored.dtype.kind == "u":
+        cells = _cells(
+            dataset, stored, frame.bits, parsed.pixels is not None and parsed.pixels.compressed, notes
+        )
+        counts = _counts(stored, cells, mask, exact="PixelPaddingValue" in dataset)
+        grey = grey_table(dataset, cells, counts, parsed.syntax.is_little_endian)
+        steps += grey.steps
+        notes += grey.notes
+        extent = (rows / frame.reduction, columns / frame.reduction)
+        pixels = look_up(stored, grey.table, mask, size, extent, frame.shift)
     else:
-        pixels = _monochrome(stored, dataset, steps)
-        if photometric == "MONOCHROME1":
-            pixels = 1.0 - pixels
-            steps.append("invert")
-    _blacken_padding(pixels, stored, dataset, steps)
+        pixels = _beyond_tables(stored, dataset, mask, steps)
+        pixels = pixels if size is None else resize(pixels, size, size)
+    if mask is not None:
+        steps.append("shutter")
+    pixels = upright(pixels, dataset, steps, notes)
     return Radiograph(
         np.ascontiguousarray(pixels, dtype=np.float32),
         view=view_of(dataset),
         provenance=Provenance(
-            path=str(path),
+            path=str(subject),
             format="DICOM",
-            bits=_bits(dataset),
-            photometric=photometric,
-            transfer_syntax=str(dataset.file_meta.TransferSyntaxUID),
-            study_uid=str(dataset.get("StudyInstanceUID", "")) or None,
-            instance_uid=str(dataset.get("SOPInstanceUID", "")) or None,
+            bits=_whole(dataset, "BitsStored") or _whole(dataset, "BitsAllocated") or 32,
+            photometric=one_line(photometric),
+            transfer_syntax=str(parsed.syntax),
+            study_uid=str(dataset.get("StudyInstanceUID") or "") or None,
+            instance_uid=str(dataset.get("SOPInstanceUID") or "") or None,
             steps=tuple(steps),
+            size=(rows, columns),
+            notes=tuple(notes),
         ),
     )
 
 
-def check_inflated_size(file: BinaryIO, subject: str | PathLike[str]) -> None:
-    """Refuse a decompression bomb: a deflated data set (PS3.5 A.5) inflates a thousand times at worst.
+def refuse_other_objects(
+    parsed: DicomFile, subject: str | PathLike[str], max_pixels: int = MAX_PIXELS
+) -> None:
+    """Refuse what is not an image of one frame, or larger than `max_pixels`.
 
     Raises
     ------
-    ImageError : it inflates to more than an image of `MAX_PIXELS` has.
+    ImageError
+        See above.
     """
-    read_preamble(file, force=True)
-    if _read_file_meta_info(file).get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-        return
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflater.decompress(file.read(), MAX_INFLATED)
-    if inflater.unconsumed_tail:
-        raise ImageError(
-            f"inflates to more than {MAX_INFLATED >> 20} MB",
-            subject=subject,
-            remedy="give a single radiograph",
-        )
-
-
-def _refuse_what_is_no_single_image(dataset: Dataset, path: str | PathLike[str]) -> None:
+    dataset = parsed.dataset
     sop_class = dataset.get("SOPClassUID")
     name = one_line(getattr(sop_class, "name", None) or str(sop_class))
-    if not any(keyword in dataset for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+    if parsed.pixels is None:
         if sop_class is None:
-            raise ImageError("is not a DICOM image", subject=path, remedy="give the image object")
+            raise ImageError("is not a DICOM image", subject=subject, remedy="give the image object")
         raise ImageError(
-            f"is a DICOM object without an image: {name}", subject=path, remedy="give the image object"
+            f"is a DICOM object without an image: {name}", subject=subject, remedy="give the image object"
         )
-    frames = int(dataset.get("NumberOfFrames") or 1)
+    frames = (numbers(dataset, "NumberOfFrames") or [1])[0] or 1
     if frames > 1:
         raise ImageError(
-            f"holds {frames} frames: {name}", subject=path, remedy="give single-frame radiographs"
+            f"holds {int(frames)} frames: {name}", subject=subject, remedy="give single-frame radiographs"
         )
-    check_size(int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0), path)
-
-
-def _stored_pixels(dataset: Dataset) -> Array:
-    """`[H, W]`, or `[H, W, 3]` with the colour spaces YBR_* as RGB."""
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax in (JPEGLossless, JPEGLosslessSV1) or (syntax == JPEGExtended12Bit and _bits(dataset) > 8):
-        return _decoded_with_gdcm(dataset)
-    if syntax in DECODERS and syntax != RLELossless:
-        _check_stream_size(dataset)
-    # The decoder is named so that pydicom never falls back on GDCM, which damaged files crash.
-    stored: Array = pixel_array(dataset, decoding_plugin=DECODERS.get(syntax, ""))
-    return stored
-
-
-def _frame(dataset: Dataset) -> bytes:
-    return get_frame(dataset.PixelData, 0, number_of_frames=1)
-
-
-def _decoded_with_gdcm(dataset: Dataset) -> Array:
-    samples = int(dataset.SamplesPerPixel)
-    decoded = decode_with_gdcm(
-        _frame(dataset),
-        str(dataset.file_meta.TransferSyntaxUID),
-        int(dataset.Rows),
-        int(dataset.Columns),
-        samples,
-        int(dataset.BitsStored),
-    )
-    if dataset.PixelRepresentation == 1:
-        return decoded.view(f"i{decoded.itemsize}")
-    if samples == 3 and str(dataset.PhotometricInterpretation).startswith("YBR_FULL"):
-        return convert_color_space(decoded, "YBR_FULL", "RGB")
-    return decoded
-
-
-def _check_stream_size(dataset: Dataset) -> None:
-    """A stream that claims another size than the header is damaged, or a decompression bomb."""
-    width, height = stream_size(_frame(dataset))
-    if (height, width) != (dataset.Rows, dataset.Columns):
-        raise ValueError(
-            f"{dataset.Columns}x{dataset.Rows} pixels by the header, {width}x{height} by the stream"
+    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+    if not rows or not columns:
+        raise ImageError(
+            "is damaged: its header does not say how many rows and columns the image has",
+            subject=subject,
+            remedy="export it again",
         )
+    check_size(columns, rows, subject, max_pixels)
 
 
-def _bits(dataset: Dataset) -> int:
-    return int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 32)
+def samples(parsed: DicomFile, needed: int | None = None) -> Frame:
+    """Decode the pixels of a file with one frame.
+
+    Parameters
+    ----------
+    parsed : DicomFile
+        Checked by `refuse_other_objects`.
+    needed : int, optional
+        Pixels needed along each side; see `codecs.decode_frame` (default: all).
+
+    Returns
+    -------
+    Frame
+        Raw cells: unsigned integers `[H, W]`, RGB `[H, W, 3]`, or floats.
+
+    Raises
+    ------
+    Damaged
+        If pixels are missing or damaged. Other errors of pydicom may pass.
+    """
+    dataset, pixels = parsed.dataset, parsed.pixels
+    assert pixels is not None
+    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+    per_pixel = _whole(dataset, "SamplesPerPixel") or 1
+    allocated = _whole(dataset, "BitsAllocated")
+    bits = _whole(dataset, "BitsStored") or allocated
+    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").strip()
+    if pixels.compressed:
+        stream = b"".join(parsed.read(*fragment) for fragment in pixels.fragments[1:])
+        syntax = (
+            parsed.syntax if parsed.syntax.is_encapsulated else JPEGBaseline8Bit
+        )  # the stream corrects it
+        frame = decode_frame(
+            stream, syntax, rows, columns, per_pixel, bits or 8, rgb=photometric == "RGB", needed=needed
+        )
+        if frame.samples.ndim == 3 and frame.colour is None and photometric.startswith("YBR_FULL"):
+            return frame._replace(samples=convert_color_space(frame.samples, "YBR_FULL", "RGB"), colour="RGB")
+        return frame
+    (place,) = pixels.fragments
+    width = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(pixels.keyword, allocated)
+    if not width:
+        raise Damaged("header does not say how many bits a pixel has")
+    expected = -(-rows * columns * per_pixel * width // 8)
+    if photometric == "YBR_FULL_422":
+        expected = expected * 2 // 3
+    if place[1] < expected:
+        raise Damaged(f"pixels are cut short: {place[1]:,} of {expected:,} bytes are there")
+    if per_pixel == 1 and allocated in (8, 16) and pixels.keyword == "PixelData":
+        kind = np.dtype("u1" if allocated == 8 else "<u2" if parsed.syntax.is_little_endian else ">u2")
+        data = parsed.read(place[0], expected + expected % 2)
+        if allocated == 8 and pixels.vr == "OW" and not parsed.syntax.is_little_endian:
+            data = np.frombuffer(data, ">u2").astype("<u2").tobytes()  # two pixels stand in a word
+        cells = np.frombuffer(data, kind, rows * columns).reshape(rows, columns)
+        return Frame(cells if cells.dtype.isnative else cells.astype(np.uint16), bits)
+    return Frame(_by_pydicom(parsed, pixels, parsed.read(*place)), bits)
 
 
-def stored_values(raw: Array, dataset: Dataset) -> Array:
-    """Only the `BitsStored` low bits count (PS3.5 8.1.1): what else a cell holds is overlay or rubbish."""
-    bits, allocated = _bits(dataset), raw.dtype.itemsize * 8
-    if raw.dtype.kind not in "iu" or bits >= allocated:
-        return raw
-    unused = allocated - bits
-    return np.right_shift(np.left_shift(raw, unused), unused)  # an arithmetic shift extends the sign
+def _by_pydicom(parsed: DicomFile, pixels: PixelElement, data: bytes) -> Array:
+    """Uncompressed pixels of several samples, of 1 or 32 bits, or of floats; YBR becomes RGB."""
+    dataset = parsed.dataset
+    little = parsed.syntax.is_little_endian
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+    vr = {"FloatPixelData": "OF", "DoubleFloatPixelData": "OD"}.get(pixels.keyword, pixels.vr)
+    dataset.add_new(pixels.keyword, vr if vr in ("OB", "OW", "OF", "OD") else "OW", data)
+    array: Array = pixel_array(dataset)
+    delattr(dataset, pixels.keyword)
+    return array
 
 
-def _monochrome(raw: Array, dataset: Dataset, steps: list[str]) -> Floats:
-    """Stored values to 0..1 through the Modality and the VOI transformation."""
-    values = stored_values(raw, dataset)
-    little_endian = bool(dataset.file_meta.TransferSyntaxUID.is_little_endian)
-    if dataset.get("ModalityLUTSequence"):
-        values = apply_lut(values, dataset.ModalityLUTSequence[0], little_endian)
-        steps.append("modality")
-    elif dataset.get("RescaleSlope") is not None:
-        values = values * float(dataset.RescaleSlope) + float(dataset.get("RescaleIntercept") or 0)
-        steps.append("modality")
-    if dataset.get("VOILUTSequence"):
-        item = dataset.VOILUTSequence[0]
-        steps.append("voi-lut")
-        return _over_range(apply_lut(values, item, little_endian), 0, 2 ** lut_bits(item) - 1)
-    window = _window(dataset)
-    if window:
-        steps.append("window")
-        return windowed(values, *window)
-    if raw.dtype.kind in "iu" and _bits(dataset) <= 8 and "modality" not in steps:
-        low = -(2 ** (_bits(dataset) - 1)) if raw.dtype.kind == "i" else 0
-        return _over_range(values, low, low + 2 ** _bits(dataset) - 1)
-    steps.append("range")
-    valid = values[~_padding(raw, dataset)]
-    if not valid.size:
-        return np.zeros(values.shape, np.float32)
-    return _over_range(values, float(valid.min()), float(valid.max()))
+def _whole(dataset: Dataset, keyword: str) -> int:
+    """Value of an element of US; 0 without one."""
+    return (words(dataset, keyword) or [0])[0]
 
 
-def _window(dataset: Dataset) -> tuple[float, float, str] | None:
-    """The first window: centre, width and function; None where there is none that the standard allows."""
-    centre, width = dataset.get("WindowCenter"), dataset.get("WindowWidth")
-    if centre is None or width is None:
-        return None
-    first_centre, first_width = (
-        float(v if np.isscalar(v) or not hasattr(v, "__len__") else v[0]) for v in (centre, width)
+def _cells(dataset: Dataset, raw: Array, precision: int, compressed: bool, notes: list[str]) -> Cells:
+    """Where stored values lie in the cells (PS3.5 8.1.1), corrected by what the cells hold."""
+    allocated = 8 * raw.dtype.itemsize
+    signed = _whole(dataset, "PixelRepresentation") == 1
+    stored = _whole(dataset, "BitsStored")
+    if not 1 <= stored <= allocated:
+        if stored:
+            notes.append(f"Bits Stored {stored} ignored: a pixel has {allocated} bits")
+        stored = precision if 1 <= precision <= allocated else allocated
+    if compressed and precision < stored:
+        notes.append(f"Bits Stored is {stored}, the compressed pixels have {precision}")
+        stored = precision
+    high = (words(dataset, "HighBit") or [stored - 1])[0]
+    shift = high + 1 - stored if stored - 1 <= high < allocated else 0
+    if stored == allocated:
+        return Cells(allocated, stored, 0, signed)
+    used = int(np.bitwise_or.reduce(raw, axis=None))
+    in_low_bits = used >> stored == 0
+    if signed:  # stored values may have their sign extended over the cell
+        ordered, limit = raw.view(f"i{raw.itemsize}"), 1 << (stored - 1)
+        in_low_bits |= bool(ordered.min() >= -limit) and bool(ordered.max() < limit)
+    left_aligned = used & ((1 << (allocated - stored)) - 1) == 0
+    if shift and in_low_bits and used & ((1 << shift) - 1):
+        notes.append("High Bit ignored: the pixels are in the low bits")
+        shift = 0
+    elif not shift and not in_low_bits and left_aligned and not signed:
+        notes.append("High Bit corrected: the pixels are in the high bits")
+        shift = allocated - stored
+    elif compressed and not shift and precision > stored and not in_low_bits:
+        notes.append(f"Bits Stored is {stored}, the compressed pixels have {precision}")
+        stored = precision
+    return Cells(allocated, stored, shift, signed)
+
+
+def _counts(raw: Array, cells: Cells, mask: Mask | None, exact: bool) -> npt.NDArray[np.int64]:
+    """Pixels by raw cell: of a sample and the extremes, or `exact` of all."""
+    length = int(raw.max()) + 1
+    counts = np.zeros(length, np.int64)
+    plain = cells.stored == cells.allocated or (
+        not cells.shift and not cells.signed and length <= 1 << cells.stored
     )
-    function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
-    smallest = 1.0 if function == "LINEAR" else np.nextafter(0.0, 1.0)
-    if not (np.isfinite(first_centre) and np.isfinite(first_width)) or first_width < smallest:
-        return None
-    return first_centre, first_width, function
+    if exact or mask is not None or not plain or raw.size <= SAMPLED:
+        for top in range(0, len(raw), BAND):
+            band = raw[top : top + BAND]
+            inside = band.ravel() if mask is None else band[mask[top : top + BAND]]
+            counts += np.bincount(inside, minlength=length)
+        return counts
+    step = int((raw.size / SAMPLED) ** 0.5)
+    counts += np.bincount(raw[::step, ::step].ravel(), minlength=length)
+    ordered = raw.view(f"i{raw.itemsize}") if cells.signed else raw  # in the order of the stored values
+    for extreme in (ordered.min(), ordered.max()):
+        counts[int(extreme) & ((1 << cells.allocated) - 1)] += 1
+    return counts
 
 
-def windowed(values: Array, centre: float, width: float, function: str = "LINEAR") -> Floats:
-    """PS3.3 C.11.2.1.2 (LINEAR), C.11.2.1.3.1 (SIGMOID) and C.11.2.1.3.2 (LINEAR_EXACT), to 0..1."""
-    x = values.astype(np.float64)
-    if function == "SIGMOID":
-        y = 1 / (1 + np.exp(np.clip(-4 * (x - centre) / width, -700, 700)))
-    elif function == "LINEAR_EXACT":
-        y = (x - centre) / width + 0.5
-    elif width == 1:
-        y = (x > centre - 0.5).astype(np.float64)
-    else:
-        y = (x - (centre - 0.5)) / (width - 1) + 0.5
-    return np.clip(y, 0, 1).astype(np.float32)
-
-
-def _over_range(values: Array, low: float, high: float) -> Floats:
-    scaled = (values.astype(np.float64) - low) / max(high - low, float(np.finfo(np.float32).tiny))
-    return np.clip(scaled, 0, 1).astype(np.float32)
-
-
-def _luminance(rgb: Array, bits: int) -> Floats:
+def _luminance(rgb: Array, bits: int, mask: Mask | None) -> Floats:
+    """`[H, W, 3]` to `[H, W]`."""
     full = np.float32(2**bits - 1 if rgb.dtype.kind in "iu" else 1)
-    grey: Floats = np.asarray(rgb[..., :3], dtype=np.float32) @ LUMA
-    unit: Floats = np.clip(grey / full, 0, 1).astype(np.float32)
-    return unit
+    grey = np.empty(rgb.shape[:2], np.float32)
+    for top in range(0, len(rgb), BAND):
+        band = np.asarray(rgb[top : top + BAND, :, :3], dtype=np.float32) @ LUMA
+        grey[top : top + BAND] = np.clip(band / full, 0, 1)
+    if mask is not None:
+        grey *= mask
+    return grey
 
 
-def _padding(raw: Array, dataset: Dataset) -> npt.NDArray[np.bool_]:
-    """Pixels outside the image: Pixel Padding Value to Pixel Padding Range Limit (PS3.3 C.7.5.1.1.2)."""
-    value = dataset.get("PixelPaddingValue")
-    if not isinstance(value, int) or raw.ndim != 2:
-        return np.zeros(raw.shape[:2], dtype=np.bool_)
-    limit = dataset.get("PixelPaddingRangeLimit")
-    low, high = sorted((value, limit if isinstance(limit, int) else value))
-    stored = stored_values(raw, dataset)
-    return (stored >= low) & (stored <= high)
-
-
-def _blacken_padding(pixels: Floats, raw: Array, dataset: Dataset, steps: list[str]) -> None:
-    """Padding is not part of the patient: black, whatever the photometric interpretation."""
-    mask = _padding(raw, dataset)
-    if mask.any():
-        pixels[mask] = 0.0
-        steps.append("padding")
+def _beyond_tables(values: Array, dataset: Dataset, mask: Mask | None, steps: list[str]) -> Floats:
+    """Integers of 32 bits and floats: over the range of the image, as no such radiograph has a window."""
+    pixels = np.empty(values.shape, np.float32)
+    if not np.isfinite(values.min()) or not np.isfinite(values.max()):
+        pixels.fill(np.nan)  # refused as values that are not numbers
+        return pixels
+    inside = values if mask is None else values[mask]
+    low, high = float(inside.min()), float(inside.max())
+    for top in range(0, len(values), BAND):
+        pixels[top : top + BAND] = over_range(values[top : top + BAND], low, high)
+    steps.append("range")
+    if str(dataset.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1":
+        np.subtract(1, pixels, out=pixels)
+        steps.append("invert")
+    if mask is not None:
+        pixels *= mask
+    return pixels

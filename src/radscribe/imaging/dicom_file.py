@@ -114,11 +114,14 @@ class PixelElement(NamedTuple):
         of compressed pixels is the Basic Offset Table (PS3.5 A.4).
     compressed : bool
         Whether the element has undefined length and so holds fragments.
+    vr : str
+        Value representation; "OW" where the encoding is implicit.
     """
 
     keyword: str
     fragments: tuple[tuple[int, int], ...]
     compressed: bool
+    vr: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,7 @@ def parse(
     start, declared = _meta(file, subject)
     if declared == DeflatedExplicitVRLittleEndian:
         file.seek(start)
-        file, start = io.BytesIO(_inflate(file.read(), subject, max_pixels * BYTES_PER_PIXEL)), 0
+        file, start = io.BytesIO(_inflate(file.read(), subject, int(max_pixels * BYTES_PER_PIXEL))), 0
     walk = _Walk(file, start, subject)
     notes: list[str] = []
     try:
@@ -257,7 +260,9 @@ class _Walk:
         self.pixels: PixelElement | None = None
         self.elements = self.items = 0
         head = self._read(6, "before its first element")
-        self.little = int.from_bytes(head[:2], "little") <= int.from_bytes(head[:2], "big")
+        # Data sets start with a group of 0002 to 0028, which reads as 2000 and more in the wrong byte order.
+        little, big = (int.from_bytes(head[:2], "little"), int.from_bytes(head[:2], "big"))
+        self.little = not (big < little and big <= 0x0028)
         self.implicit = head[4:6] not in LONG_VR and head[4:6] not in SHORT_VR
         self.at = start
         self._set_order(self.little)
@@ -277,7 +282,7 @@ class _Walk:
             start = self.at
             tag, vr, length = self._head(self.implicit)
             if tag in PIXEL_TAGS:
-                self._find_pixels(tag, length)
+                self._find_pixels(tag, vr.decode("ascii") or "OW", length)
                 return
             if tag >> 16 == 0xFFFE:  # a delimiter that closes nothing
                 self._skip(0 if length == UNDEFINED else length, "in its header")
@@ -379,14 +384,14 @@ class _Walk:
             raise _cut_short(self.subject, "in its header")
         return self.at + length
 
-    def _find_pixels(self, tag: int, length: int) -> None:
+    def _find_pixels(self, tag: int, vr: str, length: int) -> None:
         keyword = PIXEL_TAGS[tag]
         if length != UNDEFINED:
             if self.at + length > self.size:
                 raise _cut_short(
                     self.subject, f"in its pixels, {self.size - self.at:,} of {length:,} bytes are there"
                 )
-            self.pixels = PixelElement(keyword, ((self.at, length),), False)
+            self.pixels = PixelElement(keyword, ((self.at, length),), False, vr)
             return
         fragments: list[tuple[int, int]] = []
         while self.size - self.at >= 8:
@@ -401,7 +406,7 @@ class _Walk:
             self.at += length
         if len(fragments) < 2:
             raise _cut_short(self.subject, "in its compressed pixels")
-        self.pixels = PixelElement(keyword, tuple(fragments), True)
+        self.pixels = PixelElement(keyword, tuple(fragments), True, vr)
 
     def _read(self, length: int, where: str) -> bytes:
         self.file.seek(self.at)

@@ -13,14 +13,25 @@ MIN_SIDE = 64  # pixels; below that no finding can be seen
 MAX_PIXELS = 1 << 26  # 67 megapixels: beyond any detector, and 270 MB as float32
 
 
-def check_pixels(pixels: npt.NDArray[np.float32], subject: str | PathLike[str]) -> None:
-    """Refuse what cannot be a radiograph whatever the format.
+def check_pixels(
+    pixels: npt.NDArray[np.float32], subject: str | PathLike[str], size: tuple[int, int] | None = None
+) -> None:
+    """Refuse what cannot be a radiograph, whatever its format.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (H, W)
+    subject : str or path
+        Name of the image in errors.
+    size : (int, int), optional
+        Height and width before the image was resized (default: those of `pixels`).
 
     Raises
     ------
-    ImageError : a side under 64 pixels, one constant value, or values that are not numbers.
+    ImageError
+        If a side has fewer than 64 pixels, all pixels have one value, or values are not numbers.
     """
-    height, width = pixels.shape
+    height, width = size or pixels.shape
     if min(height, width) < MIN_SIDE:
         raise ImageError(
             f"is {width}x{height} pixels", subject=subject, remedy=f"give an image of at least {MIN_SIDE} px"
@@ -34,12 +45,13 @@ def check_pixels(pixels: npt.NDArray[np.float32], subject: str | PathLike[str]) 
         )
 
 
-def check_size(width: int, height: int, subject: str | PathLike[str]) -> None:
-    """Refuse a decompression bomb before its pixels are decoded.
+def check_size(width: int, height: int, subject: str | PathLike[str], max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse an image that is too large before its pixels are decoded.
 
     Raises
     ------
-    ImageError : more than `MAX_PIXELS`.
+    ImageError
+        If it has more than `max_pixels`.
     """
     if width * height > MAX_PIXELS:
         raise ImageError(
@@ -47,9 +59,15 @@ def check_size(width: int, height: int, subject: str | PathLike[str]) -> None:
             subject=subject,
             remedy=f"give an image of at most {MAX_PIXELS // 1_000_000} megapixels",
         )
+    if width * height > max_pixels:
+        raise ImageError(
+            f"has {width}x{height} pixels",
+            subject=subject,
+            remedy=f"give an image of at most {max_pixels / 1e6:g} megapixels",
+        )
 
 
 def one_line(reason: object, length: int = 160) -> str:
-    """What a decoder says, or a value from a file, as one short line of printable characters."""
+    """Make a value from a file one short line of printable characters."""
     text = " ".join(str(reason).split()) or type(reason).__name__
     return "".join(c if c.isprintable() else "?" for c in text[:length])

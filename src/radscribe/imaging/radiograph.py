@@ -18,17 +18,42 @@ FRONTAL: frozenset[View] = frozenset({"PA", "AP", "frontal"})
 class Provenance:
     """Where the pixels came from, and what was done to them on the way.
 
-    No field identifies a person: DICOM identifiers other than the UIDs that group files are not read.
+    No field identifies a person, apart from the UIDs that group DICOM files.
+
+    Attributes
+    ----------
+    path : str or None
+        The file.
+    format : str
+        "DICOM", "PNG", "JPEG", "array" and so on.
+    bits : int or None
+        Bits stored per sample.
+    photometric : str or None
+        DICOM photometric interpretation, as stored.
+    transfer_syntax : str or None
+        DICOM UID.
+    study_uid : str or None
+        StudyInstanceUID: files that share it are one study.
+    instance_uid : str or None
+        SOPInstanceUID.
+    steps : tuple of str
+        What was applied, in order, such as ("modality", "window", "invert").
+    size : (int, int) or None
+        Height and width of the image in the file.
+    notes : tuple of str
+        What of the file was ignored or corrected, each a phrase for users.
     """
 
     path: str | None = None
-    format: str = "array"  # "DICOM", "PNG", "JPEG", ...
-    bits: int | None = None  # stored bits a sample
-    photometric: str | None = None  # DICOM photometric interpretation, as stored
-    transfer_syntax: str | None = None  # DICOM UID
-    study_uid: str | None = None  # StudyInstanceUID: files that share it are one study
-    instance_uid: str | None = None  # SOPInstanceUID
-    steps: tuple[str, ...] = ()  # e.g. ("rescale", "window", "invert"), in the order they were applied
+    format: str = "array"
+    bits: int | None = None
+    photometric: str | None = None
+    transfer_syntax: str | None = None
+    study_uid: str | None = None
+    instance_uid: str | None = None
+    steps: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +62,12 @@ class Radiograph:
 
     Parameters
     ----------
-    pixels : float32 `[H, W]` in 0..1, bright is dense (MONOCHROME1 already inverted).
-    view : how the beam went, as far as the file says.
-    provenance : where it came from.
+    pixels : ndarray of float32, shape (H, W)
+        Grey values in 0..1, bright is dense (MONOCHROME1 already inverted).
+    view : str
+        How the beam went, as far as the file says: "PA", "AP", "frontal", "lateral" or "unknown".
+    provenance : Provenance
+        Where it came from.
     """
 
     pixels: npt.NDArray[np.float32]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from radscribe.errors import ImageError, UsageError
 from radscribe.imaging.header import HEAD, kind_of_bytes, read_header
-from radscribe.imaging.limits import MIN_SIDE, check_pixels, check_size
+from radscribe.imaging.limits import MAX_PIXELS, MIN_SIDE, check_pixels, check_size
 from radscribe.imaging.radiograph import Provenance, Radiograph
+from radscribe.imaging.resize import resize
 
 if TYPE_CHECKING:
     pass
@@ -25,7 +26,17 @@ ACCEPTED = "give a path, bytes, a binary file, a PIL image, a numpy array or a p
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
-def read(source: Any) -> Radiograph:
+class Options(NamedTuple):
+    """Parameters of `read`."""
+
+    size: int | None = None
+    exact: bool = False
+    max_pixels: int = MAX_PIXELS
+
+
+def read(
+    source: Any, *, size: int | None = None, exact: bool = False, max_pixels: int = MAX_PIXELS
+) -> Radiograph:
     """Read one radiograph.
 
     Parameters
@@ -38,11 +49,19 @@ def read(source: Any) -> Radiograph:
           dense. Integers are taken over the full range of their type and booleans as black and white. Floats
           in 0..1 are taken as they are; other floats are scaled from their smallest to their largest value.
         - Datasets: by the rules of DICOM.
+    size : int, optional
+        Side in pixels of the square to resize the image to while it is read, which is faster than reading
+        all of it (default: as it is). `provenance.size` has the original height and width.
+    exact : bool
+        With `size`: decode JPEG and JPEG 2000 at full resolution (default: at the lowest resolution that has
+        at least 1.25 times as many pixels as needed; the resized image then differs slightly).
+    max_pixels : int
+        Larger images are refused before they are decoded (default: 67 megapixels).
 
     Returns
     -------
     Radiograph
-        Pixels are float32 `[H, W]` in 0..1, bright is dense.
+        Pixels are float32 `[H, W]`, or `[size, size]`, in 0..1, bright is dense.
 
     Raises
     ------
@@ -60,8 +79,8 @@ def read(source: Any) -> Radiograph:
     >>> film.pixels.shape, film.pixels.dtype, film.view
     ((64, 64), dtype('float32'), 'unknown')
     """
-    radiograph = decode(source)
-    check_pixels(radiograph.pixels, subject_of(source))
+    radiograph = decode(source, size=size, exact=exact, max_pixels=max_pixels)
+    check_pixels(radiograph.pixels, subject_of(source), radiograph.provenance.size)
     return radiograph
 
 
@@ -72,8 +91,10 @@ def subject_of(source: Any) -> str | PathLike[str]:
     return str(getattr(source, "name", "image"))
 
 
-def decode(source: Any) -> Radiograph:
-    """Read an image of any size, small or constant ones too; otherwise as `read`.
+def decode(
+    source: Any, *, size: int | None = None, exact: bool = False, max_pixels: int = MAX_PIXELS
+) -> Radiograph:
+    """Read an image, even one that is small or of one value; otherwise the same as `read`.
 
     Raises
     ------
@@ -81,19 +102,20 @@ def decode(source: Any) -> Radiograph:
         As `read` does.
     """
     subject = subject_of(source)
+    options = Options(size, exact, max_pixels)
     if isinstance(source, (str, PathLike)):
-        return _read_path(Path(source))
+        return _read_path(Path(source), options)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _read_file(io.BytesIO(source), subject)
+        return _read_file(io.BytesIO(source), subject, options)
     if isinstance(source, np.ndarray):
-        return from_array(source)
+        return from_array(source, options)
     if hasattr(source, "read") and hasattr(source, "seek"):
         source.seek(0)
-        return _read_file(source, subject)
+        return _read_file(source, subject, options)
     if _is_a("PIL.Image", "Image", source):
         from radscribe.imaging.picture import from_image
 
-        return from_image(source, subject)
+        return from_image(source, subject, size, max_pixels=max_pixels)
     if _is_a("pydicom.dataset", "Dataset", source):
         buffer = io.BytesIO()
         try:
@@ -103,7 +125,7 @@ def decode(source: Any) -> Radiograph:
                 "is a Dataset that cannot be encoded", subject=subject, remedy="give the file instead"
             ) from error
         buffer.seek(0)
-        return _read_file(buffer, subject)
+        return _read_file(buffer, subject, options)
     raise UsageError(f"cannot read an image from {type(source).__name__}", remedy=ACCEPTED)
 
 
@@ -115,10 +137,10 @@ def _is_a(module: str, name: str, value: object) -> bool:
     return loaded is not None and isinstance(value, getattr(loaded, name))
 
 
-def _read_path(path: Path) -> Radiograph:
+def _read_path(path: Path, options: Options) -> Radiograph:
     try:
         with path.open("rb") as file:
-            return _read_file(file, path)
+            return _read_file(file, path, options)
     except FileNotFoundError:
         raise ImageError("there is no such file", subject=path, remedy="check the path") from None
     except IsADirectoryError:
@@ -128,16 +150,16 @@ def _read_path(path: Path) -> Radiograph:
         raise ImageError(f"cannot be opened: {reason}", subject=path, remedy="check the path") from error
 
 
-def _read_file(file: BinaryIO, subject: str | PathLike[str]) -> Radiograph:
+def _read_file(file: BinaryIO, subject: str | PathLike[str], options: Options) -> Radiograph:
     head = file.read(HEAD)
     file.seek(0)
     if kind_of(head, subject) == "dicom":
         from radscribe.imaging.dicom import read_dicom
 
-        return read_dicom(file, subject)
+        return read_dicom(file, subject, options.size, exact=options.exact, max_pixels=options.max_pixels)
     from radscribe.imaging.picture import read_picture
 
-    return read_picture(subject, file)
+    return read_picture(subject, file, options.size, exact=options.exact, max_pixels=options.max_pixels)
 
 
 def kind_of(head: bytes, subject: str | PathLike[str]) -> Literal["dicom", "picture"]:
@@ -160,16 +182,17 @@ def kind_of(head: bytes, subject: str | PathLike[str]) -> Literal["dicom", "pict
     return "dicom" if kind == "DICOM" else "picture"
 
 
-def from_array(array: npt.NDArray[Any]) -> Radiograph:
+def from_array(array: npt.NDArray[Any], options: Options | None = None) -> Radiograph:
     """Turn an array into a radiograph, as `read` documents it."""
     grey = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    colour = grey.ndim == 3 and grey.shape[2] in (3, 4)
+    colour = array.ndim == 3 and array.shape[-1] in (3, 4)
     if not (grey.ndim == 2 or colour) or array.dtype.kind not in "biuf" or array.size == 0:
         raise UsageError(
             f"cannot read an image from an array of {array.dtype} {list(array.shape)}",
             remedy="give numbers of shape [H, W], [H, W, 3] or [H, W, 4]",
         )
-    check_size(array.shape[1], array.shape[0], "array")
+    options = options or Options()
+    check_size(array.shape[1], array.shape[0], "array", options.max_pixels)
     bits = None if array.dtype.kind == "f" else 1 if array.dtype.kind == "b" else 8 * array.dtype.itemsize
     pixels = np.empty(grey.shape[:2], np.float32)
     low, high = _range(grey)
@@ -177,7 +200,10 @@ def from_array(array: npt.NDArray[Any]) -> Radiograph:
         band = grey[top : top + 64].astype(np.float64)
         band = (band - low) / (high - low)
         pixels[top : top + 64] = band[..., :3] @ LUMA if colour else band
-    return Radiograph(pixels, provenance=Provenance(format="array", bits=bits))
+    shape = (pixels.shape[0], pixels.shape[1])
+    if options.size is not None:
+        pixels = resize(pixels, options.size, options.size)
+    return Radiograph(pixels, provenance=Provenance(format="array", bits=bits, size=shape))
 
 
 def _range(array: npt.NDArray[Any]) -> tuple[float, float]:

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import FileMetaDataset
 from pydicom.pixels.utils import get_expected_length
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.tag import Tag
+from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian as DEFLATED
 
 from radscribe.errors import ImageError
-from radscribe.imaging.dicom import _stored_pixels as stored_pixels
-from radscribe.imaging.dicom import check_inflated_size
+from radscribe.imaging.codecs import Damaged
+from radscribe.imaging.dicom import samples
+from radscribe.imaging.dicom_file import DicomFile, parse
 from radscribe.imaging.dicom_view import view_of
 from radscribe.imaging.radiograph import View
 
@@ -112,20 +115,27 @@ def clean_dicom(data: bytes, name: str, check: Callable[[int, int], None]) -> Cl
         The object cannot be read. The error quotes no value of the file.
     """
     try:
-        check_inflated_size(BytesIO(data), name)
-        dataset = dcmread(BytesIO(data), force=True, specific_tags=[*KEPT, *VIEW, *PATIENT])
-        check(int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0))
-        return _cleaned(dataset)
+        parsed = parse(BytesIO(data), name)
+        check(int(parsed.dataset.get("Columns") or 0), int(parsed.dataset.get("Rows") or 0))
+        return _cleaned(parsed)
     except (ImageError, MemoryError):
         raise
+    except Damaged as damaged:
+        raise ImageError(f"is damaged: its {damaged}", subject=name, remedy="export it again") from None
     except Exception as error:  # the boundary to pydicom, which raises many kinds and quotes values
         raise ImageError(
             "is a DICOM file that cannot be read", subject=name, remedy="export it again"
         ) from error
 
 
-def _cleaned(dataset: Dataset) -> CleanObject:
+def _cleaned(parsed: DicomFile) -> CleanObject:
+    dataset = parsed.dataset
     view, patient = view_of(dataset), _patient(dataset)
+    unwanted = set(dataset.keys()) - {
+        Tag(keyword) for keyword in (*KEPT, *VIEW, *PATIENT, "SpecificCharacterSet")
+    }
+    for tag in unwanted:
+        del dataset[tag]
     for keyword in (*VIEW, *PATIENT, "SpecificCharacterSet"):
         if keyword in dataset:
             delattr(dataset, keyword)
@@ -144,15 +154,15 @@ def _cleaned(dataset: Dataset) -> CleanObject:
             for tag in set(item.keys()) - LUT_KEPT:
                 del item[tag]
             _keep_defined_terms(item)
-    syntax = dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)
+    syntax = parsed.syntax
     dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = syntax
-    if "PixelData" in dataset and syntax.is_encapsulated:
-        _decompress(dataset)
-    elif "PixelData" in dataset:
-        _trim(dataset)
-    if syntax == DeflatedExplicitVRLittleEndian:
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if syntax == DEFLATED else syntax
+    if parsed.pixels is not None and parsed.pixels.compressed:
+        _decompress(parsed)
+    elif parsed.pixels is not None:
+        dataset.add_new(parsed.pixels.keyword, parsed.pixels.vr, parsed.read(*parsed.pixels.fragments[0]))
+        if parsed.pixels.keyword == "PixelData":
+            _trim(dataset)
     dataset.preamble = b"\0" * 128
     if not dataset.file_meta.TransferSyntaxUID.is_implicit_VR:
         for tag in list(dataset.keys()):
@@ -186,16 +196,17 @@ def _patient(dataset: Dataset) -> str:
     return hashlib.sha256(identity.encode()).hexdigest() if identity else ""
 
 
-def _decompress(dataset: Dataset) -> None:
+def _decompress(parsed: DicomFile) -> None:
     """Replace a compressed frame by its samples, in explicit VR little endian."""
-    stored = stored_pixels(dataset)
+    dataset, frame = parsed.dataset, samples(parsed)
+    stored = frame.samples
     if stored.ndim == 3:
         dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
     dataset.BitsAllocated = 8 * stored.itemsize
+    if frame.bits < int(dataset.get("BitsStored") or 0):
+        dataset.BitsStored, dataset.HighBit = frame.bits, frame.bits - 1
     data = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
-    dataset.PixelData = data + b"\0" * (len(data) % 2)
-    dataset["PixelData"].VR = "OB" if stored.itemsize == 1 else "OW"
-    dataset["PixelData"].is_undefined_length = False
+    dataset.add_new("PixelData", "OB" if stored.itemsize == 1 else "OW", data + b"\0" * (len(data) % 2))
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
 
 
