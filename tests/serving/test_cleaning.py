@@ -226,9 +226,9 @@ def test_identifiers_are_kept_when_asked() -> None:
     [
         (b"", "is empty"),
         (b"this is a text file that is named .png", "is not an image"),
-        (PICTURES["png"][:40], "is damaged"),
-        (PICTURES["jpeg"][:20], "is damaged"),
-        (b"II*\0 damaged tiff", "is damaged"),
+        (PICTURES["png"][:40], "is (damaged|cut short)"),
+        (PICTURES["jpeg"][:20], "is (damaged|cut short)"),
+        (b"II*\0 damaged tiff", "is (damaged|cut short)"),
     ],
 )
 def test_what_is_no_image_is_told_by_the_clients_name(data: bytes, problem: str) -> None:

@@ -200,7 +200,7 @@ def from_array(array: npt.NDArray[Any], options: Options | None = None) -> Radio
         band = grey[top : top + 64].astype(np.float64)
         band = (band - low) / (high - low)
         pixels[top : top + 64] = band[..., :3] @ LUMA if colour else band
-    shape = (pixels.shape[0], pixels.shape[1])
+    shape = (array.shape[0], array.shape[1])
     if options.size is not None:
         pixels = resize(pixels, options.size, options.size)
     return Radiograph(pixels, provenance=Provenance(format="array", bits=bits, size=shape))
