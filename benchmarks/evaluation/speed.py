@@ -67,9 +67,9 @@ def main(given: Sequence[str] | None = None) -> None:
             build(folder, sizes, sentences)
             wall, processor = time.perf_counter(), time.process_time()
             data = dataset.read(folder, "test", "findings")
-            captions = data.references.texts[1:] + data.references.texts[:1]
+            captions = data.texts.texts[1:] + data.texts.texts[:1]
             result = run.run(data, [Captions("shifted", captions)], [], run.options())
-            run.write(result, folder / "out", folder)
+            run.Results(result, None, folder).save(folder / "out")
             wall, processor = time.perf_counter() - wall, time.process_time() - processor
             print(f"| {name} | {result.n:,} | {wall:.1f} s | {processor:.1f} s |")
 

@@ -53,7 +53,7 @@ def published(arguments: argparse.Namespace) -> None:
     labelled = Labelled()
     named = [text.partition("=") for text in arguments.captions]
     everyone = [replace(run.read_captions(Path(path), data, settings), name=name) for name, _, path in named]
-    first = everyone[:1] or [Captions("reference", data.references.texts)]
+    first = everyone[:1] or [Captions("reference", data.texts.texts)]
     result = run.run(data, first, everyone[1:], settings, labelled)
     print(f"{result.n} studies, tokenization {arguments.tokenization}, 95% intervals over studies.\n")
     head()

@@ -36,12 +36,12 @@ class Lines:
 
     def __init__(self, data: Path, out: Path, part: Split, seeds: Sequence[int]) -> None:
         self.data: Dataset = dataset.read(data, part, "findings")
-        self._out, self._seeds = out, seeds
+        self._out, self._part, self._seeds = out, part, seeds
         self._options = run.options()
 
     def captions(self, line: str, search: str) -> list[Captions]:
         """What the runs of a line say, by seed."""
-        part = self.data.references.part
+        part = self._part
         paths = [captions_of(run_of(self._out, line, seed), part, search) for seed in self._seeds]
         return [run.read_captions(path, self.data, self._options) for path in paths]
 
@@ -91,7 +91,7 @@ def show(data: Path, out: Path, names: Sequence[str], seeds: Sequence[int]) -> N
                     for low, high in [found[column].interval or (0.0, 0.0)]
                 ]
                 print(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-        run.write(result, out / "best" / tokenization, lines.data.manifest.root)
+        run.Results(result, None, lines.data.manifest.root).save(out / "best" / tokenization, overwrite=True)
 
 
 def row(name: str, search: str, seeds: list[SystemScores]) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,26 @@ from radscribe._version import __version__
 
 if TYPE_CHECKING:
     from radscribe.data.study import Study
+    from radscribe.evaluation.findings.assertions import Uncertain
+    from radscribe.evaluation.run import Results
+    from radscribe.evaluation.score import Scores
     from radscribe.imaging.radiograph import Radiograph
     from radscribe.inference.caption import Caption
     from radscribe.inference.captioner import Captioner
     from radscribe.text.findings import ReportLabels
 
-__all__ = ["Caption", "Captioner", "Radiograph", "Study", "__version__", "label", "load", "read"]
+__all__ = [
+    "Caption",
+    "Captioner",
+    "Radiograph",
+    "Study",
+    "__version__",
+    "evaluate",
+    "label",
+    "load",
+    "read",
+    "score",
+]
 
 # Imported when they are asked for: `import radscribe` itself must cost nothing.
 _HOMES = {
@@ -113,6 +128,205 @@ def read(source: Any, *, size: int | None = None, exact: bool = False) -> Radiog
     from radscribe.imaging import reader
 
     return reader.read(source, size=size, exact=exact)
+
+
+def score(
+    hypotheses: Sequence[str],
+    references: Sequence[str] | Sequence[Sequence[str]],
+    *,
+    metrics: str | Sequence[str] = ("bleu_1", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1"),
+    tokenization: str = "plain",
+    uncertain: Uncertain = "absent",
+    groups: Sequence[str] | None = None,
+    rounds: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Scores:
+    """Score captions beside reference reports.
+
+    Parameters
+    ----------
+    hypotheses : sequence of str
+        The captions of N studies; "" for a study without one.
+    references : sequence of str, or of sequences of str
+        The reports of these studies, one or more each. Findings are compared with the first.
+    metrics : str or sequence of str
+        Names such as "bleu_4" or "BLEU-4": bleu_1 to bleu_4, bleu_4_add_1, rouge_l, cider, cider_d,
+        exact_match, length_ratio, meteor (needs Java); findings by the labeller: micro_f1, macro_f1 and their
+        precision and recall, normal_agreement, abnormal_hit_rate, laterality_error_rate; with the package
+        radeval: radgraph_f1, chexbert_f1, radcliq, green, ratescore.
+    tokenization : str
+        "plain", "ptb", "r2gen" or "r2gen-mimic".
+    uncertain : {"absent", "present", "skip"}
+        What a finding in doubt counts as.
+    groups : sequence of str, optional
+        The patient of each study; the bootstrap draws patients (default: studies).
+    rounds : int
+        Number of bootstrap resamples; 0 gives no intervals.
+    confidence : float
+        Coverage of the intervals.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    Scores
+        A mapping from name to `Score`, which has `value`, `interval`, `better` and `signature`.
+
+    Raises
+    ------
+    UsageError
+        There is no such metric or tokenization.
+    DataError
+        There is not one reference per hypothesis.
+    RadscribeError
+        A metric needs Java, a package or a model that is not on this machine.
+
+    Examples
+    --------
+    >>> import radscribe
+    >>> hypotheses = ["Small left pleural effusion.", "The lungs are clear."]
+    >>> references = ["There is a small left effusion.", "The lungs are clear. The heart is normal."]
+    >>> scores = radscribe.score(hypotheses, references, metrics=["BLEU-1", "micro_f1"], rounds=0)
+    >>> print(scores)
+    BLEU-1 = 0.413
+    findings, micro-F1 = 1.000
+    >>> f"{scores['bleu_1']:.1%}"
+    '41.3%'
+    """
+    from radscribe.evaluation.score import score
+
+    return score(
+        hypotheses,
+        references,
+        metrics=metrics,
+        tokenization=tokenization,
+        uncertain=uncertain,
+        groups=groups,
+        rounds=rounds,
+        confidence=confidence,
+        seed=seed,
+    )
+
+
+def evaluate(
+    data: str | Path,
+    *,
+    bundle: str | Path | None = None,
+    predictions: str | Path | Mapping[str, str] | Sequence[str | Path] | None = None,
+    compare: str | Path | Mapping[str, str] | Sequence[str | Path] = (),
+    probabilities: str | Path | None = None,
+    split: str = "test",
+    target: str = "findings",
+    tokenization: str = "plain",
+    vocabulary: Path | None = None,
+    uncertain: str = "absent",
+    specificity: float = 0.9,
+    rounds: int = 1000,
+    seed: int = 0,
+    missing: str = "error",
+    extra: str = "error",
+    meteor: str = "none",
+    external: Sequence[str] = (),
+    id_column: str = "id",
+    report_column: str = "report",
+    beam: int = 3,
+    encode_training: bool = False,
+    advance: Callable[..., None] | None = None,
+) -> Results:
+    """Score captions, and probabilities of findings, on a prepared dataset.
+
+    Parameters
+    ----------
+    data : str or Path
+        Folder made by `radscribe prepare`.
+    bundle : str or Path, optional
+        A bundle to score: its folder, or the name of an embedded one.
+    predictions : path, mapping from study id to caption, or sequence of paths, optional
+        Captions to score. Several files are seeds of one system.
+    compare : path, mapping, or sequence of paths
+        Captions of other systems, for paired comparisons.
+    probabilities : str or Path, optional
+        Table with an id and a column per finding.
+    split : {"test", "val", "train", "all"}
+        The part to score.
+    target : {"findings", "impression", "both"}
+        The section of the report to score against.
+    tokenization : str
+        "plain", "ptb", "r2gen" or "r2gen-mimic".
+    vocabulary : Path, optional
+        File of known words; others become "<unk>".
+    uncertain : {"absent", "present", "skip"}
+        What a finding in doubt counts as.
+    specificity : float
+        Specificity at which the sensitivity of probabilities is given.
+    rounds, seed : int
+        Number of bootstrap resamples, and their seed.
+    missing : {"error", "empty"}
+        "empty" scores studies without a caption as empty.
+    extra : {"error", "ignore"}
+        "ignore" leaves out captions of unknown studies.
+    meteor : {"none", "system", "all"}
+        Which captions get METEOR, which needs Java.
+    external : sequence of str
+        Metrics of the package radeval: radgraph_f1, chexbert_f1, radcliq, green, ratescore.
+    id_column, report_column : str
+        Columns of prediction files.
+    beam : int
+        Beam width of the bundle.
+    encode_training : bool
+        Encode the training images with the bundle, for the nearest-neighbour baseline.
+    advance : callable, optional
+        Called with the name of the step and its number of studies after each study.
+
+    Returns
+    -------
+    Results
+        `captions` and `labels` hold the scores, each None if the dataset has no reports or no labels;
+        `to_dict()` is `scores.json`, `save(folder)` writes it with the page, and `print` shows the tables.
+
+    Raises
+    ------
+    UsageError
+        Options do not fit together.
+    DataError
+        A file is wrong, or its ids do not fit the dataset.
+
+    Examples
+    --------
+    >>> import radscribe
+    >>> results = radscribe.evaluate("data/iu", predictions="mine.csv")  # doctest: +SKIP
+    >>> results.captions.system.values["cider_d"]  # doctest: +SKIP
+    0.412
+    >>> results.save("scores/mine")  # doctest: +SKIP
+    """
+    from radscribe.evaluation.bundle_captions import quiet
+    from radscribe.evaluation.run import evaluate
+
+    return evaluate(
+        data,
+        bundle=bundle,
+        predictions=predictions,
+        compare=compare,
+        probabilities=probabilities,
+        split=split,
+        target=target,
+        beam=beam,
+        encode_training=encode_training,
+        advance=advance or quiet,
+        tokenization=tokenization,
+        vocabulary=vocabulary,
+        uncertain=uncertain,
+        specificity=specificity,
+        rounds=rounds,
+        seed=seed,
+        missing=missing,
+        extra=extra,
+        meteor=meteor,
+        external=external,
+        id_column=id_column,
+        report_column=report_column,
+    )
 
 
 def __getattr__(name: str) -> Any:

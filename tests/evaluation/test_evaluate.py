@@ -126,7 +126,7 @@ def test_missing_and_extra_ids(tmp_path: Path, capsys: pytest.CaptureFixture[str
     path = write_csv(tmp_path / "some.csv", [*ids[1:], "other"], reports(12))
     common = ("--data", tmp_path / "data", "--predictions", path, "--out", tmp_path / "out")
     assert run(*common) == 1
-    assert "1 ids are of no study of this part: other" in capsys.readouterr().err
+    assert "1 ids belong to no study of this part: other" in capsys.readouterr().err
     assert run(*common, "--extra", "ignore") == 1
     assert "1 of 12 studies have no caption: test00" in capsys.readouterr().err
     assert run(*common, "--extra", "ignore", "--missing", "empty") == 0
@@ -162,7 +162,7 @@ def test_a_metric_that_needs_radeval_says_so(tmp_path: Path, capsys: pytest.Capt
         "radgraph_f1",
     )
     assert code == 1
-    assert "radgraph_f1 need the package radeval, which is not installed" in capsys.readouterr().err
+    assert "radgraph_f1 needs the package radeval, which is not installed" in capsys.readouterr().err
 
 
 def test_an_overlap_is_the_first_warning(tmp_path: Path) -> None:
@@ -225,6 +225,7 @@ class StandIn:
     """A captioner that says of a study what its number says, and refuses the first one."""
 
     bundle = "stand-in@1"
+    findings = ("Effusion",)
 
     def stream(self, inputs: list[Any], beam: int) -> list[Any]:
         return [
@@ -239,7 +240,7 @@ class StandIn:
 def test_a_bundle_captions_the_part_and_its_probabilities_find_neighbours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("radscribe.load", lambda bundle: StandIn())
+    monkeypatch.setattr("radscribe.evaluation.run.Captioner", lambda bundle: StandIn())
     write(tmp_path / "data", features=False)
     common = ("--data", tmp_path / "data", "--bundle", "any", "--out", tmp_path / "out", "--encode-training")
     assert run(*common) == 1

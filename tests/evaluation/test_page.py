@@ -54,7 +54,7 @@ def html(tmp_path: Path) -> str:
     found = dataset.read(tmp_path / "data", "test", "findings")
     captions = [EVIL, *reports(11, 3)]
     result = run.run(found, [Captions("<b>mine</b>", captions)], [], run.options(rounds=50))
-    return page(result, found.manifest.root, tmp_path / "over")
+    return page(result, None, found.manifest.root, tmp_path / "over")
 
 
 def read(html: str) -> Reader:

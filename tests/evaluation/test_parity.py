@@ -91,6 +91,9 @@ def test_equal_on_random_words(seed: int) -> None:
 STAND_IN = """#!{python}
 import sys
 assert sys.argv[-1] == "-norm"
+assert "-Duser.language=en" in sys.argv and "-Duser.country=US" in sys.argv
+import os
+assert "JAVA_TOOL_OPTIONS" not in os.environ
 for line in sys.stdin:
     kind, *parts = line.rstrip("\\n").split(" ||| ")
     if kind == "SCORE":
@@ -109,6 +112,7 @@ def test_meteor_is_what_the_jar_says_of_the_corpus(tmp_path: Path, monkeypatch: 
     java.chmod(0o755)
     (tmp_path / "meteor.jar").touch()
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Duser.language=de")
     monkeypatch.setenv("RADSCRIBE_METEOR_JAR", str(tmp_path / "meteor.jar"))
     corpus = Corpus([("a", "b"), ()], [[("a",)], [("b",), ("c", "d")]])
     assert [found.score for found in meteor([corpus, corpus])] == [0.02, 0.02]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "two report columns": (b"id,report,report\na,b,c\n", "has two columns 'report'"),
     "semicolons": (b"id;report\na;b\n", "separates columns by semicolons"),
     "tabs": (b"id\treport\na\tb\n", "separates columns by tabs"),
-    "an id twice": (b"id,report\na,x\nb,y\na,z\n", "line 4: id 'a' stands already in line 2"),
+    "an id twice": (b"id,report\na,x\nb,y\na,z\n", "line 4: id 'a' is already in line 2"),
     "an empty id": (b"id,report\n,x\n", "line 2: has no id"),
     "unquoted comma": (b"id,report\na,no effusion, clear\n", "line 2: has 3 fields and the header 2"),
     "too few fields": (b"id,report\na\n", "line 2: has 1 fields and the header 2"),
@@ -59,9 +61,40 @@ def test_what_is_good_csv_is_read(tmp_path: Path) -> None:
     assert read(path) == {"a": 'Heart, normal.\nNo "effusion".', "b": ""}
 
 
+@pytest.mark.parametrize("kind", ["lines", "array", "parquet"])
+def test_other_formats_and_columns_are_read(tmp_path: Path, kind: str) -> None:
+    rows = [{"study": 7, "text": "Heart, normal."}, {"study": 8, "text": None}]
+    if kind == "parquet":
+        arrow = pytest.importorskip("pyarrow")
+        parquet = importlib.import_module("pyarrow.parquet")
+        path = tmp_path / "p.parquet"
+        parquet.write_table(arrow.Table.from_pylist(rows), path)
+    else:
+        path = tmp_path / ("p.jsonl" if kind == "lines" else "p.json")
+        path.write_text(
+            "\n".join(map(json.dumps, rows)) if kind == "lines" else json.dumps(rows), encoding="utf-8"
+        )
+    assert read(path, "study", "text") == {"7": "Heart, normal."}
+    with pytest.raises(DataError, match="has no 'id', only study, text"):
+        read(path)
+
+
+def test_a_missing_value_is_a_missing_caption(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    path.write_text("id,report\na,nan\nb,NA\nc,None\nd,Clear.\n")
+    assert read(path) == {"d": "Clear."}
+
+
+def test_a_json_file_is_never_one_report(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.json"
+    path.write_text('"the lungs are clear"')
+    with pytest.raises(DataError, match="array of objects"):
+        read(path)
+
+
 def test_ids_must_fit_unless_told_otherwise() -> None:
     said = {"a": "x", "c": "y"}
-    with pytest.raises(DataError, match="1 ids are of no study of this part: c"):
+    with pytest.raises(DataError, match="1 ids belong to no study of this part: c"):
         align(said, ["a"], "p.csv")
     with pytest.raises(DataError, match="1 of 2 studies have no caption: b"):
         align({"a": "x"}, ["a", "b"], "p.csv")

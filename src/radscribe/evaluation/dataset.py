@@ -1,4 +1,4 @@
-"""A prepared dataset as an evaluation needs it: references, other parts' reports, features, leaks."""
+"""A prepared dataset as an evaluation uses it: references, labels, other parts, features, leaks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from radscribe.errors import DataError
 from radscribe.evaluation import references
 from radscribe.evaluation.findings import assertions
 from radscribe.evaluation.findings.assertions import FINDINGS, Labelled
-from radscribe.evaluation.findings.probabilities import Probabilities, examine
 from radscribe.evaluation.metrics.base import Floats
-from radscribe.evaluation.references import References
-from radscribe.labels import CHESTXRAY14
+from radscribe.evaluation.references import Part, References
 from radscribe.text.report import Target
 
 PARTS: tuple[Split, ...] = ("train", "val", "test")
+FROM_LABELS = "the dataset's labels"
+FROM_REPORTS = "the findings that the labeller reads in the reference (uncertain ones left out)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,50 +33,93 @@ class Dataset:
 
     Parameters
     ----------
-    train, val : the other parts; None where the manifest has none, and then there are no baselines.
-    table : `features.npz` beside the manifest, where there is one.
-    notes : what a reader should know of how the data was used.
+    manifest : Manifest
+        The whole dataset.
+    part : {"train", "val", "test", "all"}
+        The part that is scored.
+    references : References, optional
+        Studies of the part that have a reference text; None if there are none.
+    labelled : list of Study
+        Studies of the part that have labels.
+    train, val : References, optional
+        Reports of the other parts. Without both there are no baselines.
+    table : FeatureTable, optional
+        `features.npz` beside the manifest.
+    overlaps : list of str
+        Sentences that say which scored studies are also in another part.
+    notes : list of str
+        What a reader should know about how the data was used.
     """
 
     manifest: Manifest
-    references: References
+    part: Part
+    references: References | None
+    labelled: list[Study]
     train: References | None
     val: References | None
     table: FeatureTable | None
     overlaps: list[str]
     notes: list[str]
 
+    @property
+    def texts(self) -> References:
+        """The references; raises `DataError` if no study of the part has a text."""
+        if self.references is None:
+            raise DataError(
+                f"no {self.part} study has a reference text",
+                subject=self.manifest.path,
+                remedy="choose another --target, or score labels with --bundle or --probabilities",
+            )
+        return self.references
 
-def read(folder: Path, part: Split, target: Target) -> Dataset:
+
+def read(folder: Path, part: Part, target: Target) -> Dataset:
     """Read a folder made by `radscribe prepare`.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with `manifest.jsonl`.
+    part : {"train", "val", "test", "all"}
+        The part to score.
+    target : {"findings", "impression", "both"}
+        The section of the report to score against.
 
     Raises
     ------
-    DataError : no manifest, no such part, or no study of it has a text.
+    DataError
+        There is no manifest or no such part, or no study of the part has a text or labels.
     """
     manifest = Manifest(folder)
-    scored = references.read(manifest, part, target)
+    labelled = [study for study in references.studies_of(manifest, part) if study.labels]
+    try:
+        scored = references.read(manifest, part, target)
+    except DataError:
+        if not labelled:
+            raise
+        scored = None
     notes: list[str] = []
-    others: dict[Split, References | None] = {}
-    needed: tuple[Split, ...] = ("train", "val")
-    for other in needed:
-        try:
-            others[other] = references.read(manifest, other, target)
-        except DataError:
-            others[other] = None
-    if part == "val":
-        notes.append("constants were chosen on the part that is scored")
-    if None in others.values():
-        notes.append("no baselines: they need reports in a train and a val part")
+    others: dict[Split, References | None] = {"train": None, "val": None}
+    if scored is not None and part != "all":
+        for other in others:
+            try:
+                others[other] = references.read(manifest, other, target)
+            except DataError:
+                others[other] = None
+        if part == "val":
+            notes.append("the constants were chosen on the part that is scored")
+        if None in others.values():
+            notes.append("no baselines: they need reports in a train and a val part")
     path = manifest.path.parent / feature_file.FILE
     table = FeatureTable.load(path) if path.is_file() else None
-    return Dataset(manifest, scored, others["train"], others["val"], table, overlaps(manifest, part), notes)
+    leaks = overlaps(manifest, part) if part != "all" else []
+    return Dataset(manifest, part, scored, labelled, others["train"], others["val"], table, leaks, notes)
 
 
 def overlaps(manifest: Manifest, part: Split) -> list[str]:
-    """In words, how many studies of a part stand in another one, and by what.
+    """Say in words how many studies of a part are also in another one, and by which property.
 
-    Images are compared by content where `radscribe prepare --check` left their hashes.
+    Images are compared by content if `radscribe prepare --check` left their hashes.
     """
     hashed = (manifest.path.parent / image_hash.FILE).is_file()
     report = check_leaks(manifest, images=hashed)
@@ -97,7 +140,7 @@ def overlaps(manifest: Manifest, part: Split) -> list[str]:
 
 
 def vectors(table: FeatureTable, studies: Sequence[Study]) -> tuple[Floats | None, str | None]:
-    """The features of studies, `[N, D]`, and the reason where there are none."""
+    """Return the features of studies, `[N, D]`, or the reason why there are none."""
     kind = "pooled" if "pooled" in table.arrays else next(iter(table.arrays))
     try:
         rows = [table.study(study, kind).ravel() for study in studies]
@@ -106,20 +149,32 @@ def vectors(table: FeatureTable, studies: Sequence[Study]) -> tuple[Floats | Non
     return np.stack(rows).astype(np.float64), None
 
 
-def truth(studies: Sequence[Study], texts: Sequence[str], labelled: Labelled) -> tuple[Floats, str]:
-    """The 14 findings of each study, `[N, 14]` with NaN where unknown, and where they come from."""
+def truth(studies: Sequence[Study], findings: Sequence[str], target: Target) -> tuple[Floats, str]:
+    """Return which findings studies have, and where that is known from.
+
+    Parameters
+    ----------
+    studies : sequence of Study
+        N studies.
+    findings : sequence of str
+        F names.
+    target : {"findings", "impression", "both"}
+        The section that is read if no study has labels.
+
+    Returns
+    -------
+    labels : ndarray
+        `[N, F]`: 1, 0, or NaN if unknown.
+    source : str
+        Where the labels come from, in words.
+    """
     if any(study.labels for study in studies):
-        rows = [[study.labels.get(name) for name in CHESTXRAY14] for study in studies]
-        return np.array(rows, dtype=np.float64), "the dataset's labels"
-    codes = labelled.codes(texts)[:, [FINDINGS.index(name) for name in CHESTXRAY14]]
-    known = np.where(codes == assertions.UNCERTAIN, np.nan, (codes == assertions.PRESENT).astype(np.float64))
-    return known, "the findings that the labeller reads in the reference (doubt left out)"
-
-
-def probabilities_of(
-    predicted: Sequence[Sequence[float]] | Floats, dataset: Dataset, source: str, labelled: Labelled
-) -> Probabilities:
-    """Probabilities `[N, 14]` of the scored studies beside the truth; NaN is left out."""
-    values = np.asarray(predicted, dtype=np.float64)
-    true, origin = truth(dataset.references.studies, dataset.references.texts, labelled)
-    return examine(CHESTXRAY14, values, np.where(np.isnan(values), np.nan, true), source, origin)
+        rows = [[study.labels.get(name) for name in findings] for study in studies]
+        return np.array(rows, dtype=np.float64).reshape(len(studies), len(findings)), FROM_LABELS
+    codes = Labelled().codes([study.text(target) for study in studies])
+    known = np.full((len(studies), len(findings)), np.nan)
+    for place, name in enumerate(findings):
+        if name in FINDINGS:
+            code = codes[:, FINDINGS.index(name)]
+            known[:, place] = np.where(code == assertions.UNCERTAIN, np.nan, code == assertions.PRESENT)
+    return known, FROM_REPORTS

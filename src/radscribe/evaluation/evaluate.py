@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from radscribe.evaluation import warnings
 from radscribe.evaluation.baselines import baseline as baseline_captions
 from radscribe.evaluation.findings import assertions, reading_errors
@@ -12,6 +14,8 @@ from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.metrics import meteor
 from radscribe.evaluation.records import Evaluation, Task
 from radscribe.evaluation.system_scores import Scorer, SystemScores, difference, mean_of_seeds
+
+SHUFFLED = "shuffled"
 
 
 def evaluate(task: Task, labelled: Labelled | None = None) -> Evaluation:
@@ -35,6 +39,8 @@ def evaluate(task: Task, labelled: Labelled | None = None) -> Evaluation:
     ]
     system, compared, made = _with_meteor(task, scorer, system, compared, made)
     confidence = task.settings.confidence
+    shuffled = _shuffled(task, scorer)
+    against = [*compared, *made, *([shuffled] if shuffled else [])]
     result = Evaluation(
         task=task,
         scorer=scorer,
@@ -42,11 +48,22 @@ def evaluate(task: Task, labelled: Labelled | None = None) -> Evaluation:
         seeds=seeds,
         baselines=made,
         compared=compared,
-        differences={other.name: difference(system, other, confidence) for other in [*compared, *made]},
+        differences={other.name: difference(system, other, confidence) for other in against},
         errors=reading_errors.count(system.captions, references.texts, scorer.labelled),
         normal=assertions.normal_agreement(system.codes, scorer.codes, task.settings.uncertain),
+        shuffled=shuffled,
     )
     return replace(result, warnings=warnings.all_warnings(result))
+
+
+def _shuffled(task: Task, scorer: Scorer) -> SystemScores | None:
+    """The first seed's captions, each given to another study; None for fewer than two studies."""
+    if task.n < 2:
+        return None
+    order = np.random.default_rng(task.settings.seed).permutation(task.n)
+    texts = np.empty(task.n, dtype=object)
+    texts[order] = [task.seeds[0].texts[row] for row in np.roll(order, 1)]  # nobody keeps their own
+    return scorer.score(SHUFFLED, "the system's captions, exchanged between studies", texts.tolist())
 
 
 def _with_meteor(

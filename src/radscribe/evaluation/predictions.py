@@ -1,4 +1,4 @@
-"""Captions from anyone's CSV file: columns `id` and `report`, others ignored."""
+"""Captions from anyone's file: CSV, JSON Lines, JSON or Parquet with an id and a report per row."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from radscribe.data.tables import records
 from radscribe.errors import DataError
 
 Missing = Literal["error", "empty"]
@@ -15,34 +16,75 @@ Extra = Literal["error", "ignore"]
 ID, REPORT = "id", "report"
 NAMED = 3  # ids that an error's line names
 LARGEST = 1 << 20  # characters of one field
+RECORDS = (".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".json.gz", ".jsonl.gz", ".csv.gz", ".tsv")
+MISSING = frozenset({"nan", "none", "null", "na", "n/a", "<na>"})
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _OTHER_FILES = ((b"PK\x03\x04", "a spreadsheet or zip archive"), (b"\x1f\x8b", "gzip-compressed"))
 
 
-def read(path: Path) -> dict[str, str]:
-    """Reports by id, as written; a byte order mark and line breaks within quotes are read.
+def read(path: Path, id_column: str = ID, report_column: str = REPORT) -> dict[str, str]:
+    """Read reports by id, as written.
+
+    Parameters
+    ----------
+    path : Path
+        The name's ending says the format. Any other ending is CSV in UTF-8; a byte order mark and line breaks
+        within quotes are allowed.
+    id_column, report_column : str
+        Columns of the study's id and of the report (default: "id" and "report"). Others are ignored.
+
+    Returns
+    -------
+    dict
+        Study id to report. A study whose report is missing (empty, NaN, null, NA) is not in it.
 
     Raises
     ------
-    DataError : the file cannot be read, is no CSV of these columns, or gives an id twice or an empty one.
+    DataError
+        The file cannot be read, is of another format, lacks a column, or gives an id twice or an empty one.
     """
+    columns = (id_column, report_column)
+    rows = _records(path, *columns) if path.name.lower().endswith(RECORDS) else _rows(path, *columns)
     found: dict[str, str] = {}
-    first_line: dict[str, int] = {}
-    for line, name, report in _rows(path):
+    first: dict[str, str] = {}
+    for place, name, report in rows:
         if not name:
             raise DataError(
-                f"line {line}: has no id", subject=path, remedy="give every caption its study's id"
+                f"{place}: has no id", subject=path, remedy="give every caption the id of its study"
             )
-        if name in found:
+        if name in first:
             raise DataError(
-                f"line {line}: id '{name}' stands already in line {first_line[name]}",
+                f"{place}: id '{name}' is already in {first[name]}",
                 subject=path,
-                remedy="keep one caption a study",
+                remedy="keep one caption per study",
             )
-        found[name], first_line[name] = report, line
+        first[name] = place
+        if report.strip().lower() not in MISSING:
+            found[name] = report
     if not found:
-        raise DataError("holds no caption", subject=path, remedy="write a line for each study")
+        raise DataError("holds no caption", subject=path, remedy="write one row per study")
     return found
+
+
+def _records(path: Path, id_column: str, report_column: str) -> Iterator[tuple[str, str, str]]:
+    """Place, id and report of each row of a table that is not CSV."""
+    for place, row in records(path):
+        for column in (id_column, report_column):
+            if column not in row:
+                raise DataError(
+                    f"{place}: has no '{column}', only {', '.join(map(str, row))}"[:200],
+                    subject=path,
+                    remedy="name the columns with --id-column and --report-column",
+                )
+        report = row[report_column]
+        if report is not None and not isinstance(report, str):
+            raise DataError(
+                f"{place}: '{report_column}' is not text", subject=path, remedy="give another column"
+            )
+        name = row[id_column]
+        if isinstance(name, float) and name.is_integer():
+            name = int(name)
+        yield place, "" if name is None else str(name).strip(), "nan" if report is None else report
 
 
 def align(
@@ -53,22 +95,32 @@ def align(
     missing: Missing = "error",
     extra: Extra = "error",
 ) -> list[str]:
-    """Captions in the order of `ids`.
+    """Return captions in the order of `ids`.
 
     Parameters
     ----------
-    known : ids that are of the part but are not scored, since their study has no reference text.
-    missing : `empty` scores a study without caption as one that says nothing.
-    extra : `ignore` leaves out captions of other studies.
+    predictions : mapping
+        Study id to caption.
+    ids : sequence of str
+        The scored studies.
+    source : Path or str
+        What errors name.
+    known : frozenset of str
+        Ids of studies of the part that are not scored, because they have no reference text.
+    missing : {"error", "empty"}
+        "empty" scores a study without a caption as one with an empty caption.
+    extra : {"error", "ignore"}
+        "ignore" leaves out captions of other studies.
 
     Raises
     ------
-    DataError : a study has no caption, or a caption no study, and the option does not allow it.
+    DataError
+        A study has no caption or a caption has no study, and the options do not allow it.
     """
     wanted = set(ids)
     if (unknown := [name for name in predictions if name not in wanted | known]) and extra == "error":
         raise DataError(
-            f"{len(unknown)} ids are of no study of this part: {_some(unknown)}",
+            f"{len(unknown)} ids belong to no study of this part: {_some(unknown)}",
             subject=source,
             remedy="check --split, or leave them out with --extra ignore",
         )
@@ -83,14 +135,14 @@ def align(
     return [predictions.get(name, "") for name in ids]
 
 
-def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Line number, id and report of each row."""
+def _rows(path: Path, id_column: str, report_column: str) -> Iterator[tuple[str, str, str]]:
+    """Place, id and report of each row of a CSV file."""
     text = _text(path)
     csv.field_size_limit(LARGEST)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        places = {name: _column(path, header, name) for name in (ID, REPORT)}
+        places = [_column(path, header, name) for name in (id_column, report_column)]
         line = reader.line_num + 1
         for row in reader:
             if row:  # a blank line is none
@@ -100,7 +152,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
                         subject=path,
                         remedy="put reports with commas or line breaks in double quotes",
                     )
-                yield line, row[places[ID]].strip(), row[places[REPORT]]
+                yield f"line {line}", row[places[0]].strip(), row[places[1]]
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
@@ -121,7 +173,7 @@ def _text(path: Path) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError("is in UTF-16", subject=path, remedy="save it as CSV in UTF-8")
     if not data.strip():
-        raise DataError("is empty", subject=path, remedy="write a header 'id,report' and a line a study")
+        raise DataError("is empty", subject=path, remedy="write a header 'id,report' and a row per study")
     if b"\0" in data:
         raise DataError("holds zero bytes and is no text", subject=path, remedy="save it as CSV in UTF-8")
     try:
@@ -149,12 +201,12 @@ def _column(path: Path, header: list[str], name: str) -> int:
         if name in (part.strip(' "') for part in line.split(sign)):
             raise DataError(f"separates columns by {called}", subject=path, remedy="separate them by commas")
     if line[:1] in ("{", "["):
-        raise DataError("is JSON", subject=path, remedy="write CSV with the columns 'id' and 'report'")
+        raise DataError("is JSON", subject=path, remedy="let its name end in .json or .jsonl")
     shown = line if len(line) <= 60 else line[:60] + "…"
     raise DataError(
         f"has no column '{name}' in its header: {shown}",
         subject=path,
-        remedy="name the columns 'id' and 'report'",
+        remedy="name the columns 'id' and 'report', or give --id-column and --report-column",
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.evaluation.findings import assertions
-from radscribe.evaluation.findings.probabilities import Probabilities
+from radscribe.evaluation.findings.label_scores import AssertionScores, ProbabilityScores
 from radscribe.evaluation.findings.reading_errors import ReportErrors
-from radscribe.evaluation.references import References
+from radscribe.evaluation.references import Part, References
 from radscribe.evaluation.system_scores import Difference, Scorer, Settings, SystemScores
 
 MeteorOf = Literal["none", "system", "all"]
@@ -56,7 +56,7 @@ class Task:
         Reports of the other parts. Without them there are no baselines.
     train_features, features : ndarray, optional
         Feature vectors of training `[T, D]` and scored studies `[N, D]`, for the nearest neighbour.
-    probabilities : Probabilities, optional
+    probabilities : ProbabilityScores, optional
         Probabilities of findings beside the truth.
     overlaps : sequence of str
         Sentences that say which scored studies are also in another part.
@@ -76,7 +76,7 @@ class Task:
     val: Sequence[str] = ()
     train_features: Vectors | None = None
     features: Vectors | None = None
-    probabilities: Probabilities | None = None
+    probabilities: ProbabilityScores | None = None
     overlaps: Sequence[str] = ()
     meteor: MeteorOf = "none"
     source: str = ""
@@ -112,6 +112,8 @@ class Evaluation:
         Agreement on which studies are normal.
     warnings : list of str
         What a reader must know before the first number, gravest first.
+    shuffled : SystemScores, optional
+        The system's captions, exchanged between studies: what its style alone scores.
     external : dict
         Metrics of `radeval`.
     """
@@ -125,6 +127,7 @@ class Evaluation:
     differences: dict[str, dict[str, Difference]]
     errors: ReportErrors
     normal: assertions.NormalAgreement
+    shuffled: SystemScores | None = None
     warnings: list[str] = field(default_factory=list)
     external: dict[str, Any] = field(default_factory=dict)
 
@@ -142,6 +145,46 @@ class Evaluation:
     def others(self) -> list[SystemScores]:
         """Compared systems and baselines, in the order of every table."""
         return [*self.compared, *self.baselines]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelScores:
+    """Scores on a dataset's labels.
+
+    Parameters
+    ----------
+    system : str
+        The bundle or file.
+    source : str
+        The dataset, as its manifest names it.
+    part : {"train", "val", "test", "all"}
+        The part that was scored.
+    n : int
+        Studies with labels.
+    resampled : {"patient", "study"}
+        What the bootstrap resamples as a whole.
+    settings : Settings
+        Bootstrap and treatment of uncertain findings.
+    probabilities : ProbabilityScores, optional
+        How well probabilities tell findings.
+    captions : AssertionScores, optional
+        Findings that captions assert beside labels.
+    refused : int
+        Studies without a caption.
+    warnings : list of str
+        What a reader must know before the first number.
+    """
+
+    system: str
+    source: str
+    part: Part
+    n: int
+    resampled: str
+    settings: Settings
+    probabilities: ProbabilityScores | None = None
+    captions: AssertionScores | None = None
+    refused: int = 0
+    warnings: list[str] = field(default_factory=list)
 
 
 def seed_spread(seeds: Sequence[SystemScores]) -> dict[str, tuple[float, float]]:

@@ -1,41 +1,145 @@
-"""One evaluation from files to files."""
+"""One evaluation from files to files: the work behind `radscribe evaluate` and `radscribe.evaluate`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
-from radscribe.data.study import Split
-from radscribe.errors import RadscribeError, UsageError
+import numpy as np
+
+from radscribe.data.study import Study
+from radscribe.errors import DataError, UsageError
 from radscribe.evaluation import dataset as datasets
 from radscribe.evaluation import predictions as prediction_files
-from radscribe.evaluation import scores_file
+from radscribe.evaluation import references, scores_file
+from radscribe.evaluation.bundle_captions import BundleCaptions, caption_studies, quiet
 from radscribe.evaluation.dataset import Dataset
-from radscribe.evaluation.evaluate import evaluate
-from radscribe.evaluation.findings.assertions import Labelled, Uncertain
-from radscribe.evaluation.findings.probabilities import Probabilities
-from radscribe.evaluation.metrics import radeval as external_metrics
+from radscribe.evaluation.evaluate import evaluate as evaluate_task
+from radscribe.evaluation.findings import label_scores, probability_file
+from radscribe.evaluation.findings.assertions import FINDINGS, Labelled, Uncertain, asserted
+from radscribe.evaluation.findings.label_scores import ProbabilityScores
+from radscribe.evaluation.metrics import radeval
+from radscribe.evaluation.metrics.base import Floats
 from radscribe.evaluation.page.document import page
 from radscribe.evaluation.predictions import Extra, Missing
-from radscribe.evaluation.records import Captions, Evaluation, MeteorOf, Task, Vectors
+from radscribe.evaluation.records import Captions, Evaluation, LabelScores, MeteorOf, Task, Vectors
+from radscribe.evaluation.references import Part
 from radscribe.evaluation.system_scores import Settings
 from radscribe.evaluation.tokenisation.named import tokenization as tokenization_of
+from radscribe.files import staged_folder, write_text
+from radscribe.inference.captioner import Captioner
 from radscribe.text.report import Target
 
-SCORES, PAGE = "scores.json", "report.html"
+SCORES, PAGE, TABLE = "scores.json", "report.html", "findings.csv"
+Predictions = str | Path | Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says beside files."""
+    """How predictions are read and scored.
+
+    Parameters
+    ----------
+    settings : Settings
+        Tokenization, bootstrap and treatment of uncertain findings.
+    missing : {"error", "empty"}
+        What happens if a study has no caption.
+    extra : {"error", "ignore"}
+        What happens if a caption belongs to no study of the part.
+    meteor : {"none", "system", "all"}
+        Which captions get METEOR.
+    external : tuple of str
+        Metrics of `radeval`.
+    specificity : float
+        Specificity at which the sensitivity of probabilities is given.
+    id_column, report_column : str
+        Columns of prediction files.
+    """
 
     settings: Settings
-    missing: Missing
-    extra: Extra
-    meteor: MeteorOf
+    missing: Missing = "error"
+    extra: Extra = "error"
+    meteor: MeteorOf = "none"
     external: tuple[str, ...] = ()
+    specificity: float = 0.9
+    id_column: str = prediction_files.ID
+    report_column: str = prediction_files.REPORT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """What `radscribe.evaluate` returns.
+
+    Parameters
+    ----------
+    captions : Evaluation, optional
+        Captions beside reference reports; None if there are no captions or no reports.
+    labels : LabelScores, optional
+        Probabilities and captions beside labels; None if the dataset has no labels.
+    root : Path
+        The folder from which the page takes the images.
+    """
+
+    captions: Evaluation | None
+    labels: LabelScores | None
+    root: Path = field(default_factory=Path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `scores.json` holds."""
+        return scores_file.results_as_json(self.captions, self.labels)
+
+    def save(
+        self, out: str | Path, *, overwrite: bool = False, evidence: str | Path | None = None
+    ) -> tuple[Path, ...]:
+        """Write `scores.json`, `report.html` and, for labels, `findings.csv` into a folder.
+
+        Parameters
+        ----------
+        out : str or Path
+            The folder.
+        overwrite : bool
+            Whether to replace earlier results.
+        evidence : str or Path, optional
+            Folder of overlays to show, one picture per study, named by its id.
+
+        Returns
+        -------
+        tuple of Path
+            The files.
+
+        Raises
+        ------
+        UsageError
+            The folder has files in it, and `overwrite` is false.
+        OutputError
+            The folder cannot be written.
+        """
+        out = Path(out)
+        overlays = None if evidence is None else Path(evidence)
+        made = {
+            SCORES: json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+            PAGE: page(self.captions, self.labels, self.root, overlays),
+        }
+        if self.labels is not None:
+            made[TABLE] = findings_csv(self.labels)
+        with staged_folder(out, overwrite, stale=(TABLE,)) as stage:
+            for name, text in made.items():
+                write_text(stage / name, text)
+        return tuple(out / name for name in made)
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        from radscribe.evaluation import terminal
+
+        console = Console(file=io.StringIO(), width=110, record=True)
+        terminal.show(self.captions, self.labels, console)
+        return console.export_text()
 
 
 def options(
@@ -48,73 +152,322 @@ def options(
     extra: str = "error",
     meteor: str = "none",
     external: Sequence[str] = (),
+    specificity: float = 0.9,
+    id_column: str = prediction_files.ID,
+    report_column: str = prediction_files.REPORT,
 ) -> Options:
-    """Options by their names.
+    """Check options that are given by name.
 
     Raises
     ------
-    UsageError : a name that there is not. DataError : a vocabulary that cannot be read.
+    UsageError
+        A name or a number is not allowed.
+    DataError
+        The vocabulary cannot be read.
     """
+    if not 0 < specificity < 1:
+        raise UsageError(f"a specificity of {specificity}", remedy="give a number between 0 and 1")
     return Options(
         Settings(
             tokenization_of(tokenization, vocabulary),
-            cast(Uncertain, _one_of("--uncertain", uncertain, get_args(Uncertain))),
+            cast(Uncertain, _one_of("uncertain", uncertain, get_args(Uncertain))),
             rounds=rounds,
             seed=seed,
         ),
-        cast(Missing, _one_of("--missing", missing, get_args(Missing))),
-        cast(Extra, _one_of("--extra", extra, get_args(Extra))),
-        cast(MeteorOf, _one_of("--meteor", meteor, get_args(MeteorOf))),
-        tuple(_one_of("--external", name, tuple(external_metrics.EXTERNAL)) for name in external),
+        cast(Missing, _one_of("missing", missing, get_args(Missing))),
+        cast(Extra, _one_of("extra", extra, get_args(Extra))),
+        cast(MeteorOf, _one_of("meteor", meteor, get_args(MeteorOf))),
+        tuple(_one_of("external", name, tuple(radeval.EXTERNAL)) for name in external),
+        specificity,
+        id_column,
+        report_column,
     )
 
 
-def part(name: str) -> Split:
-    """A part by name; raises `UsageError`."""
-    return cast(Split, _one_of("--split", name, get_args(Split)))
+def part(name: str) -> Part:
+    """Return a part by name; raises `UsageError`."""
+    return cast(Part, _one_of("split", name, ("train", "val", "test", "all")))
 
 
 def target(name: str) -> Target:
-    """A section by name; raises `UsageError`."""
-    return cast(Target, _one_of("--target", name, get_args(Target)))
+    """Return a section by name; raises `UsageError`."""
+    return cast(Target, _one_of("target", name, get_args(Target)))
 
 
-def read_captions(path: Path, dataset: Dataset, options: Options) -> Captions:
-    """Captions of the scored studies from a CSV file.
+def evaluate(
+    data: str | Path,
+    *,
+    bundle: str | Path | None = None,
+    predictions: Predictions | Sequence[Predictions] | None = None,
+    compare: Predictions | Sequence[Predictions] = (),
+    probabilities: str | Path | None = None,
+    split: str = "test",
+    target: str = "findings",
+    beam: int = 3,
+    encode_training: bool = False,
+    advance: Callable[..., None] = quiet,
+    **scoring: Any,
+) -> Results:
+    """Score captions and probabilities on a prepared dataset; see `radscribe.evaluate`."""
+    given = options(**scoring)
+    seeds = _as_list(predictions)
+    if not (bundle or seeds or probabilities):
+        raise UsageError("nothing to score", remedy="give predictions, a bundle or probabilities")
+    if bundle and (seeds or probabilities):
+        raise UsageError(
+            "a bundle together with files", remedy="give a bundle, or predictions and probabilities"
+        )
+    if given.external:
+        radeval.require(given.external)  # before the work, not after it
+    dataset = datasets.read(Path(data), part(split), globals()["target"](target))
+    if bundle:
+        return _on_bundle(
+            Captioner(bundle), dataset, _as_list(compare), given, beam, encode_training, advance
+        )
+    return _on_files(dataset, seeds, _as_list(compare), probabilities, given)
 
-    Raises
-    ------
-    DataError : the file is wrong; see `predictions`.
-    """
-    references = dataset.references
-    found = prediction_files.read(path)
-    texts = prediction_files.align(
-        found, references.ids, path, references.left_out, options.missing, options.extra
-    )
-    return Captions(path.stem, texts, sum(not text.strip() for text in texts))
+
+def _as_list(given: Predictions | Sequence[Predictions] | None) -> list[Predictions]:
+    if given is None:
+        return []
+    return [given] if isinstance(given, str | Path | Mapping) else list(given)
 
 
-def read_predictions(
-    first: Path | None,
-    more: Sequence[Path],
-    compare: tuple[Path, Path] | None,
+def _on_bundle(
+    captioner: Captioner,
     dataset: Dataset,
+    compare: Sequence[Predictions],
     options: Options,
-) -> tuple[list[Captions], list[Captions]]:
-    """Captions of the system's seeds, and of the system that it is compared with.
+    beam: int,
+    encode_training: bool,
+    advance: Callable[..., None],
+) -> Results:
+    with_text = dataset.references.studies if dataset.references else []
+    studies = list({study.id: study for study in (*with_text, *dataset.labelled)}.values())
+    said = caption_studies(captioner, studies, beam, advance)
+    row = {study.id: place for place, study in enumerate(studies)}
+    labels = None
+    if dataset.labelled:
+        labels = _on_labels(dataset, _rows(said, [row[s.id] for s in dataset.labelled]), options)
+    if not dataset.references:
+        return Results(None, labels, dataset.manifest.root)
+    own = _rows(said, [row[study.id] for study in with_text])
+    vectors = _training_vectors(captioner, dataset, own, advance) if encode_training else None
+    captions = Captions(said.bundle, [text or "" for text in own.texts], own.empty)
+    result = run(
+        dataset,
+        [captions],
+        [read_captions(one, dataset, options) for one in compare],
+        options,
+        probabilities=score_probabilities(own.findings, own.probabilities, dataset, said.bundle, options),
+        vectors=vectors,
+    )
+    return Results(result, labels, dataset.manifest.root)
+
+
+def _rows(said: BundleCaptions, rows: list[int]) -> BundleCaptions:
+    return replace(said, texts=[said.texts[row] for row in rows], probabilities=said.probabilities[rows])
+
+
+def _training_vectors(
+    captioner: Captioner, dataset: Dataset, scored: BundleCaptions, advance: Callable[..., None]
+) -> tuple[Vectors, Vectors] | None:
+    """Probabilities of training and scored studies; a refused study gets the mean of the training studies."""
+    if dataset.train is None:
+        return None
+    studies = dataset.train.studies
+    training = caption_studies(captioner, studies, 1, advance, "encoding training studies").probabilities
+    known = ~np.isnan(training).all(0)
+    mean = np.nanmean(training[:, known], axis=0)
+    one, other = training[:, known], scored.probabilities[:, known]
+    return np.where(np.isnan(one), mean, one), np.where(np.isnan(other), mean, other)
+
+
+def _on_labels(dataset: Dataset, said: BundleCaptions, options: Options) -> LabelScores:
+    weights = _weights(dataset.labelled, options)
+    true, source = datasets.truth(dataset.labelled, said.findings, "both")
+    probabilities = label_scores.score_probabilities(
+        said.findings,
+        said.probabilities,
+        true,
+        source=said.bundle,
+        truth=source,
+        weights=weights,
+        specificity=options.specificity,
+        confidence=options.settings.confidence,
+    )
+    texts = [text or "" for text in said.texts]
+    return _label_scores(dataset, said.bundle, options, probabilities, texts, weights, said.empty)
+
+
+def _label_scores(
+    dataset: Dataset,
+    system: str,
+    options: Options,
+    probabilities: ProbabilityScores | None,
+    texts: Sequence[str] | None,
+    weights: Floats | None,
+    refused: int = 0,
+) -> LabelScores:
+    studies, settings = dataset.labelled, options.settings
+    captions = None
+    names = tuple(dict.fromkeys(name for study in studies for name in study.labels))
+    if texts is not None and (shared := [name for name in FINDINGS if name in names]):
+        codes = Labelled().codes(texts)[:, [FINDINGS.index(name) for name in shared]]
+        captions = label_scores.score_assertions(
+            shared,
+            asserted(codes, settings.uncertain),
+            datasets.truth(studies, shared, "both")[0],
+            weights=weights,
+            confidence=settings.confidence,
+        )
+    warnings = list(dataset.overlaps)
+    if refused:
+        warnings.append(f"{refused} of {len(studies)} studies have no caption and assert nothing.")
+    if probabilities and probabilities.missing:
+        warnings.append(f"{probabilities.missing} of {len(studies)} studies have no probabilities.")
+    if len(studies) < 100:
+        warnings.append(f"Only {len(studies)} studies: intervals are wide.")
+    return LabelScores(
+        system,
+        dataset.manifest.header.source,
+        dataset.part,
+        len(studies),
+        references.resampled(studies),
+        settings,
+        probabilities,
+        captions,
+        refused,
+        warnings,
+    )
+
+
+def _weights(studies: Sequence[Study], options: Options) -> Floats | None:
+    settings = options.settings
+    return label_scores.patient_weights(references.groups(studies), settings.rounds, settings.seed)
+
+
+def _on_files(
+    dataset: Dataset,
+    seeds: Sequence[Predictions],
+    compare: Sequence[Predictions],
+    probabilities: str | Path | None,
+    options: Options,
+) -> Results:
+    labels = None
+    if dataset.labelled and (probabilities or not dataset.references):
+        labels = _files_on_labels(dataset, seeds, probabilities, options)
+    if not seeds or (labels and not dataset.references):
+        if labels is None:
+            raise DataError(
+                f"no {dataset.part} study has labels",
+                subject=dataset.manifest.path,
+                remedy="give predictions beside the probabilities, or a dataset with labels",
+            )
+        return Results(None, labels, dataset.manifest.root)
+    everyone = [read_captions(one, dataset, options) for one in (*seeds, *compare)]
+    system, compared = everyone[: len(seeds)], _apart(everyone[len(seeds) :])
+    curves = None
+    if probabilities:
+        path = Path(probabilities)
+        also = {name for study in dataset.texts.studies for name in study.labels}
+        names, values = probability_file.read(path, dataset.texts.ids, options.id_column, also)
+        curves = score_probabilities(names, values, dataset, path.stem, options)
+    if compared and compared[0].name == everyone[0].name:
+        system = [replace(system[0], name=f"{system[0].name} (A)")]
+        compared = [replace(compared[0], name=f"{compared[0].name} (B)"), *compared[1:]]
+    return Results(
+        run(dataset, system, compared, options, probabilities=curves), labels, dataset.manifest.root
+    )
+
+
+def _apart(compared: list[Captions]) -> list[Captions]:
+    """Compared systems with names of their own."""
+    taken: set[str] = set()
+    out: list[Captions] = []
+    for captions in compared:
+        name, number = captions.name, 2
+        while name in taken:
+            name, number = f"{captions.name} ({number})", number + 1
+        taken.add(name)
+        out.append(replace(captions, name=name))
+    return out
+
+
+def _files_on_labels(
+    dataset: Dataset, seeds: Sequence[Predictions], probabilities: str | Path | None, options: Options
+) -> LabelScores:
+    studies = dataset.labelled
+    ids = [study.id for study in studies]
+    weights = _weights(studies, options)
+    scored, system = None, ""
+    if probabilities:
+        path, system = Path(probabilities), Path(probabilities).stem
+        also = {name for study in studies for name in study.labels}
+        names, values = probability_file.read(path, ids, options.id_column, also)
+        true, source = datasets.truth(studies, names, "both")
+        scored = label_scores.score_probabilities(
+            names,
+            values,
+            true,
+            source=path.stem,
+            truth=source,
+            weights=weights,
+            specificity=options.specificity,
+            confidence=options.settings.confidence,
+        )
+    texts, refused = None, 0
+    if seeds and not dataset.references:
+        name, found = _read(seeds[0], options)
+        texts = prediction_files.align(found, ids, name, frozenset(), options.missing, options.extra)
+        system, refused = system or name, sum(not text.strip() for text in texts)
+    return _label_scores(dataset, system, options, scored, texts, weights, refused)
+
+
+def _read(given: Predictions, options: Options) -> tuple[str, Mapping[str, str]]:
+    """Name and captions of predictions."""
+    if isinstance(given, Mapping):
+        return "predictions", given
+    path = Path(given)
+    return path.stem, prediction_files.read(path, options.id_column, options.report_column)
+
+
+def read_captions(given: Predictions, dataset: Dataset, options: Options) -> Captions:
+    """Read the captions of the scored studies.
+
+    Parameters
+    ----------
+    given : path or mapping
+        A file (see `predictions`), or captions by study id.
 
     Raises
     ------
-    DataError : a file is wrong. UsageError : there is no file.
+    DataError
+        The file is wrong, or its ids do not fit.
     """
-    if compare is not None:
-        one, other = (read_captions(path, dataset, options) for path in compare)
-        if one.name == other.name:
-            one, other = replace(one, name=f"{one.name} (A)"), replace(other, name=f"{other.name} (B)")
-        return [one], [other]
-    if first is None:
-        raise UsageError("no predictions are named")
-    return [read_captions(path, dataset, options) for path in (first, *more)], []
+    name, found = _read(given, options)
+    texts = dataset.texts
+    source = name if isinstance(given, Mapping) else Path(given)
+    aligned = prediction_files.align(found, texts.ids, source, texts.left_out, options.missing, options.extra)
+    return Captions(name, aligned, sum(not text.strip() for text in aligned))
+
+
+def score_probabilities(
+    findings: Sequence[str], values: Floats, dataset: Dataset, source: str, options: Options
+) -> ProbabilityScores:
+    """Score probabilities of the studies that have a reference text."""
+    texts = dataset.texts
+    true, truth = datasets.truth(texts.studies, findings, texts.target)
+    return label_scores.score_probabilities(
+        findings,
+        values,
+        true,
+        source=source,
+        truth=truth,
+        weights=_weights(texts.studies, options),
+        specificity=options.specificity,
+        confidence=options.settings.confidence,
+    )
 
 
 def run(
@@ -123,23 +476,33 @@ def run(
     compared: Sequence[Captions],
     options: Options,
     labelled: Labelled | None = None,
-    probabilities: Probabilities | None = None,
+    probabilities: ProbabilityScores | None = None,
     vectors: tuple[Vectors, Vectors] | None = None,
 ) -> Evaluation:
-    """Evaluate captions on a dataset.
+    """Score captions on a dataset that has reference texts.
 
     Parameters
     ----------
-    vectors : features of the training studies and of the scored ones, in place of `features.npz`.
+    dataset : Dataset
+        What `dataset.read` returned.
+    seeds, compared : sequence of Captions
+        Captions of the system, one entry per seed, and of other systems.
+    options : Options
+        How they are scored.
+    labelled : Labelled, optional
+        Cache of the findings of texts.
+    probabilities : ProbabilityScores, optional
+        Scores of probabilities, for the page.
+    vectors : tuple of ndarray, optional
+        Features of training and scored studies, instead of `features.npz`.
 
     Raises
     ------
-    RadscribeError : a metric of `radeval` was asked for, and it is not installed or failed.
+    RadscribeError
+        A metric of `radeval` is not available or failed.
     """
     labelled = Labelled() if labelled is None else labelled
-    references, train, val = dataset.references, dataset.train, dataset.val
-    if options.external and not external_metrics.available():
-        external_metrics.external(options.external, [], [])  # says so before the work, not after it
+    texts, train, val = dataset.texts, dataset.train, dataset.val
     notes = list(dataset.notes)
     features: Vectors | None = None
     train_features: Vectors | None = None
@@ -148,13 +511,13 @@ def run(
     elif dataset.table is None:
         notes.append("no nearest neighbour: there is no features.npz beside the manifest")
     elif train is not None:
-        features, lacking = datasets.vectors(dataset.table, references.studies)
+        features, lacking = datasets.vectors(dataset.table, texts.studies)
         train_features, lacking_train = datasets.vectors(dataset.table, train.studies)
         if reason := lacking or lacking_train:
             notes.append(f"no nearest neighbour: {reason}")
             features = train_features = None
     task = Task(
-        references=references,
+        references=texts,
         seeds=seeds,
         settings=options.settings,
         compared=compared,
@@ -168,32 +531,53 @@ def run(
         source=dataset.manifest.header.source,
         notes=notes,
     )
-    result = evaluate(task, labelled)
+    result = evaluate_task(task, labelled)
     if options.external:
-        names = options.external
-        found = external_metrics.external(names, result.system.captions, references.texts)
-        result = replace(result, external=found)
+        found = radeval.score(
+            options.external,
+            result.system.captions,
+            texts.texts,
+            groups=texts.groups,
+            rounds=options.settings.rounds,
+            seed=options.settings.seed,
+        )
+        result = replace(result, external={name: one.to_dict() for name, one in found.items()})
     return result
 
 
-def write(result: Evaluation, out: Path, image_root: Path, evidence: Path | None = None) -> None:
-    """Write `scores.json` and the page.
+def findings_csv(labels: LabelScores) -> str:
+    """Return the scores on labels as CSV: a row per finding, scores and the ends of their intervals."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [*label_scores.PROBABILITY_SCORES]
+    said = [f"caption_{name}" for name in label_scores.ASSERTION_SCORES]
+    head = ["finding", "n", "positives"]
+    for name in (*names, *said):
+        head += [name, f"{name}_low", f"{name}_high"]
+    writer.writerow([*head, "threshold", "in_captions"])
+    ranked, claimed = labels.probabilities, labels.captions
+    by_probability = {row.finding: row for row in ranked.findings} if ranked else {}
+    by_caption = {row.finding: row for row in claimed.findings} if claimed else {}
+    for finding in dict.fromkeys((*by_probability, *by_caption)):
+        one, other = by_probability.get(finding), by_caption.get(finding)
+        first = one or other
+        assert first is not None
+        cells: list[object] = [finding, first.n, first.positives]
+        for row, scores in ((one, names), (other, label_scores.ASSERTION_SCORES)):
+            for name in scores:
+                value = row.values.get(name) if row else None
+                low, high = row.intervals.get(name, (None, None)) if row else (None, None)
+                cells += [_digits(value), _digits(low), _digits(high)]
+        threshold = one.threshold if one else None
+        writer.writerow([*cells, _digits(threshold), "" if other is None else other.asserted])
+    return out.getvalue()
 
-    Raises
-    ------
-    RadscribeError : the folder cannot be written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        scores_file.write(result, out / SCORES)
-        (out / PAGE).write_text(page(result, image_root, evidence), encoding="utf-8")
-    except OSError as error:
-        raise RadscribeError(
-            f"cannot be written: {error.strerror}", subject=out, remedy="choose another --out"
-        ) from error
+
+def _digits(value: float | None) -> str:
+    return "" if value is None or not np.isfinite(value) else f"{value:.6g}"
 
 
 def _one_of(option: str, name: str, names: Sequence[str]) -> str:
     if name not in names:
-        raise UsageError(f"{option} {name}: there is no such choice", remedy=f"choose of {', '.join(names)}")
+        raise UsageError(f"{option} '{name}': there is no such choice", remedy=f"choose {', '.join(names)}")
     return name

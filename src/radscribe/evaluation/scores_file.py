@@ -1,21 +1,20 @@
-"""`scores.json`: the evaluation as data. Its keys are documented in docs/guides/evaluation.md.
+"""`scores.json`: the evaluation as data. docs/guides/evaluation.md documents its keys.
 
-A key is added without a new version; `schema_version` rises when one goes or changes its meaning.
+A key may be added without a new version; `schema_version` rises when a key goes or changes its meaning.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 from radscribe._version import __version__
 from radscribe.evaluation.findings import assertions
 from radscribe.evaluation.findings.assertions import FINDINGS
+from radscribe.evaluation.findings.label_scores import FindingScores, ProbabilityScores
 from radscribe.evaluation.metrics import wording
 from radscribe.evaluation.metrics.registry import finding_signature, metric_names, signature
-from radscribe.evaluation.records import Evaluation, seed_spread
+from radscribe.evaluation.records import Evaluation, LabelScores, seed_spread
 from radscribe.evaluation.system_scores import Difference, SystemScores
 
 SCHEMA_VERSION = 1
@@ -23,9 +22,87 @@ DIGITS = 6
 REPEATED = 10  # most frequent captions that are listed
 
 
+def results_as_json(captions: Evaluation | None, labels: LabelScores | None) -> dict[str, Any]:
+    """Return the object that `scores.json` holds.
+
+    Parameters
+    ----------
+    captions : Evaluation, optional
+        Captions beside reports.
+    labels : LabelScores, optional
+        Probabilities and captions beside labels; the key `labels` holds them.
+    """
+    out = as_json(captions) if captions is not None else _head(labels)
+    return {**out, "labels": None if labels is None else _rounded(_labels(labels))}
+
+
+def _head(labels: LabelScores | None) -> dict[str, Any]:
+    """The first keys, if there are no captions beside reports."""
+    assert labels is not None
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "radscribe": __version__,
+        "system": labels.system,
+        "data": {"source": labels.source, "part": labels.part},
+        "n": labels.n,
+        "warnings": labels.warnings,
+    }
+
+
+def _labels(labels: LabelScores) -> dict[str, Any]:
+    found, captions = labels.probabilities, labels.captions
+    settings = labels.settings
+    return {
+        "system": labels.system,
+        "n": labels.n,
+        "warnings": labels.warnings,
+        "intervals": {
+            "confidence": settings.confidence,
+            "rounds": settings.rounds,
+            "seed": settings.seed,
+            "resampled": labels.resampled,
+        },
+        "probabilities": None
+        if found is None
+        else {
+            "source": found.source,
+            "truth": found.truth,
+            "missing": found.missing,
+            "specificity": found.specificity,
+            "mean": _finding(found.mean),
+            "findings": {row.finding: _finding(row) for row in found.findings},
+            "reliability": {
+                "predicted": found.reliability.predicted.tolist(),
+                "observed": found.reliability.observed.tolist(),
+                "count": found.reliability.count.tolist(),
+            },
+        },
+        "captions": None
+        if captions is None
+        else {
+            "refused": labels.refused,
+            "uncertain": settings.uncertain,
+            "all": _finding(captions.total),
+            "findings": {row.finding: _finding(row) for row in captions.findings},
+        },
+    }
+
+
+def _finding(row: FindingScores) -> dict[str, Any]:
+    return {
+        "n": row.n,
+        "positives": row.positives,
+        **({} if row.asserted is None else {"in_captions": row.asserted}),
+        **row.values,
+        **({} if row.threshold is None else {"threshold": row.threshold}),
+        "intervals": dict(row.intervals),
+    }
+
+
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """The object that `scores.json` holds."""
+    """Return the part of `scores.json` on captions beside reports."""
     task = evaluation.task
+    shuffled = evaluation.shuffled
     out = {
         "schema_version": SCHEMA_VERSION,
         "radscribe": __version__,
@@ -45,27 +122,22 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "errors": _errors(evaluation),
         "normal": _normal(evaluation),
         "baselines": {one.name: _other(evaluation, one) for one in evaluation.baselines},
+        "shuffled": None if shuffled is None else _other(evaluation, shuffled),
         "compared": {one.name: _other(evaluation, one) for one in evaluation.compared},
         "most_frequent_captions": [
             {"caption": text, "count": count}
             for text, count in wording.most_frequent(evaluation.system.captions, REPEATED)
         ],
         "seeds": _seeds(evaluation),
-        "probabilities": _probabilities(evaluation),
+        "probabilities": _probabilities(evaluation.task.probabilities),
         "external": evaluation.external,
     }
     clean: dict[str, Any] = _rounded(out)
     return clean
 
 
-def write(evaluation: Evaluation, path: Path) -> None:
-    """Write `scores.json`."""
-    text = json.dumps(as_json(evaluation), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
 def overall_signature(evaluation: Evaluation) -> str:
-    """What all scores of the file share."""
+    """Return what all scores of the file depend on."""
     settings = evaluation.settings
     parts = [
         f"radscribe:{__version__}",
@@ -82,7 +154,7 @@ def overall_signature(evaluation: Evaluation) -> str:
 
 
 def signatures(evaluation: Evaluation) -> dict[str, str]:
-    """What each score depends on."""
+    """Return what each score depends on."""
     settings, n = evaluation.settings, evaluation.n
     own = {name: signature(name, settings.tokenization, 1, n) for name in (*metric_names(), "meteor")}
     findings = (name for name in evaluation.system.values if name not in metric_names())
@@ -90,7 +162,7 @@ def signatures(evaluation: Evaluation) -> dict[str, str]:
 
 
 def _of(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
-    """What a system and a baseline have in common."""
+    """What is given for a system and for each baseline."""
     return {
         "metrics": {**{name: one.values[name] for name in metric_names()}, "meteor": one.meteor.score},
         "meteor_reason": one.meteor.reason,
@@ -153,7 +225,7 @@ def _other(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
 
 
 def _difference(gap: Difference) -> dict[str, Any]:
-    """The system's score less this one's."""
+    """The system's score minus this one's."""
     return {"value": gap.difference, "interval": gap.interval, "p_value": gap.p_value}
 
 
@@ -197,8 +269,7 @@ def _seeds(evaluation: Evaluation) -> dict[str, Any] | None:
     }
 
 
-def _probabilities(evaluation: Evaluation) -> dict[str, Any] | None:
-    found = evaluation.task.probabilities
+def _probabilities(found: ProbabilityScores | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
@@ -206,11 +277,12 @@ def _probabilities(evaluation: Evaluation) -> dict[str, Any] | None:
         "truth": found.truth,
         "expected_calibration_error": found.reliability.error,
         "auroc": {curve.finding: curve.auroc for curve in found.curves},
+        "mean": _finding(found.mean),
     }
 
 
 def _rounded(value: Any) -> Any:
-    """Floats to six digits; NaN, which JSON has not, to null."""
+    """Floats with six digits; NaN and infinity, which JSON does not have, as null."""
     if isinstance(value, dict):
         return {key: _rounded(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.evaluation.bootstrap import multiplicities, paired_p_value, percentiles
-from radscribe.evaluation.findings import assertions
+from radscribe.evaluation.findings import assertions, reading_errors
 from radscribe.evaluation.findings.assertions import Booleans, Codes, Labelled, Uncertain
 from radscribe.evaluation.metrics import registry, wording
 from radscribe.evaluation.metrics.base import Corpus, Floats
@@ -95,6 +95,7 @@ class Scorer:
         self.references = [settings.tokenization.all(texts) for texts in references]
         self.texts = [texts[0] for texts in references]
         self.codes = self.labelled.codes(self.texts)
+        self.sides = reading_errors.all_sides(self.texts, self.labelled)
         self.kept: Booleans = np.asarray(assertions.asserted(self.codes, settings.uncertain).any(0))
         self.abnormal = assertions.abnormal(self.codes, settings.uncertain)
         self._weights = multiplicities(groups, settings.rounds, settings.seed) if settings.rounds else None
@@ -111,11 +112,13 @@ class Scorer:
         numbers = registry.statistics(corpus)
         codes = self.labelled.codes(captions)
         found = assertions.statistics(codes, self.codes, self.settings.uncertain)
-        whole = self._values(numbers, found, np.ones((1, len(corpus))))
+        sides = reading_errors.all_sides(captions, self.labelled)
+        reading = reading_errors.statistics(codes, self.codes, sides, self.sides, self.settings.uncertain)
+        whole = self._values(numbers, found, reading, np.ones((1, len(corpus))))
         empty: Floats = np.zeros(0)
         samples = dict.fromkeys(whole, empty)
         if self._weights is not None:
-            samples = self._values(numbers, found, self._weights)
+            samples = self._values(numbers, found, reading, self._weights)
         return SystemScores(
             name=name,
             description=description,
@@ -126,15 +129,24 @@ class Scorer:
             codes=codes,
             finding_sums=found.sum(0),
             subsets={
-                part: (int(rows.sum()), _first(self._values(numbers, found, rows[None].astype(np.float64))))
+                part: (
+                    int(rows.sum()),
+                    _first(self._values(numbers, found, reading, rows[None].astype(np.float64))),
+                )
                 for part, rows in (("abnormal", self.abnormal), ("normal", ~self.abnormal))
             },
             constant=constant,
             per_study=self._per_study(numbers),
         )
 
-    def _values(self, numbers: registry.Statistics, found: Floats, weights: Floats) -> dict[str, Floats]:
-        return registry.values(numbers, weights) | assertions.value(weights @ found, self.kept)
+    def _values(
+        self, numbers: registry.Statistics, found: Floats, reading: Floats, weights: Floats
+    ) -> dict[str, Floats]:
+        return (
+            registry.values(numbers, weights)
+            | assertions.value(weights @ found, self.kept)
+            | reading_errors.value(weights @ reading)
+        )
 
     def _per_study(self, numbers: registry.Statistics) -> dict[str, Floats]:
         """Each study's own scores, to find the best and the worst."""

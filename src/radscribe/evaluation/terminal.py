@@ -1,14 +1,23 @@
-"""The evaluation on a terminal: warnings, then the system beside its baselines."""
+"""The evaluation on a terminal: warnings, then tables."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from radscribe.evaluation.findings.assertions import FINDINGS, per_finding
+from radscribe.evaluation.findings.label_scores import (
+    ASSERTION_SCORES,
+    PROBABILITY_SCORES,
+    AssertionScores,
+    FindingScores,
+    ProbabilityScores,
+)
 from radscribe.evaluation.metrics.registry import TITLES
-from radscribe.evaluation.records import Evaluation, seed_spread
+from radscribe.evaluation.records import Evaluation, LabelScores, seed_spread
 from radscribe.evaluation.scores_file import overall_signature, signatures
 from radscribe.evaluation.system_scores import SystemScores
 from radscribe.evaluation.warnings import HEADLINES
@@ -17,8 +26,25 @@ COLUMNS = ("bleu_1", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
 SHORT = {"micro_f1": "micro-F1", "macro_f1": "macro-F1"}
 
 
-def show(evaluation: Evaluation, console: Console) -> None:
-    """Print the warnings and the tables."""
+def show(captions: Evaluation | None, labels: LabelScores | None, console: Console) -> None:
+    """Print the warnings and the tables.
+
+    Parameters
+    ----------
+    captions : Evaluation, optional
+        Captions beside reports.
+    labels : LabelScores, optional
+        Probabilities and captions beside labels.
+    console : rich.console.Console
+        Where to print.
+    """
+    if captions is not None:
+        _show_captions(captions, console)
+    if labels is not None:
+        _show_labels(labels, console)
+
+
+def _show_captions(evaluation: Evaluation, console: Console) -> None:
     for warning in evaluation.warnings:
         console.print(Text(f"! {warning}"), style="bold yellow")
     console.print(_main(evaluation))
@@ -27,14 +53,103 @@ def show(evaluation: Evaluation, console: Console) -> None:
     if len(evaluation.seeds) > 1:
         console.print(_seeds(evaluation))
     console.print(_findings(evaluation))
+    console.print(Text(_reading(evaluation)))
     meteor = evaluation.system.meteor
     told = f"{meteor.score:.3f}" if meteor.score is not None else f"none ({meteor.reason})"
     console.print(Text(f"METEOR {told}"))
+    for name, score in evaluation.external.items():
+        pair = score.get("interval")
+        between = f" ({pair[0]:.3f}–{pair[1]:.3f})" if pair else ""
+        console.print(Text(f"{name} {score['value']:.3f}{between}, {score['better']} is better"))
     for note in evaluation.task.notes:
         console.print(Text(f"note: {note}"))
     known = signatures(evaluation)
     for line in (overall_signature(evaluation), *(known[name] for name in COLUMNS)):
         console.print(Text(line), style="dim", soft_wrap=True)
+
+
+def _reading(evaluation: Evaluation) -> str:
+    """The errors that a reader would meet, in one line."""
+    values, errors = evaluation.system.values, evaluation.errors
+    return (
+        f"normal or abnormal: {values['normal_agreement']:.0%} agree · abnormal studies with a right "
+        f"finding: {values['abnormal_hit_rate']:.0%} · wrong side: {errors.sides_wrong} of "
+        f"{errors.sides_compared}"
+    )
+
+
+def _show_labels(labels: LabelScores, console: Console) -> None:
+    for warning in labels.warnings:
+        console.print(Text(f"! {warning}"), style="bold yellow")
+    unit = "patients" if labels.resampled == "patient" else "studies"
+    if labels.probabilities is not None:
+        console.print(_probability_table(labels, labels.probabilities))
+    if labels.captions is not None:
+        console.print(_assertion_table(labels, labels.captions))
+    settings = labels.settings
+    if settings.rounds:
+        console.print(
+            Text(
+                f"{settings.confidence:.0%} intervals from {settings.rounds} bootstrap resamples of {unit}, "
+                f"seed {settings.seed}."
+            ),
+            style="dim",
+        )
+
+
+def _probability_table(labels: LabelScores, found: ProbabilityScores) -> Table:
+    heads = {
+        "auroc": "AUROC",
+        "average_precision": "average precision",
+        "sensitivity": f"sensitivity at {found.specificity:.0%} specificity",
+        "calibration_error": "calibration error",
+    }
+    table = _label_table(f"{found.source} on {labels.n} studies: probabilities")
+    for name in PROBABILITY_SCORES:
+        table.add_column(heads[name], justify="right")
+    for row in found.findings:
+        table.add_row(*_label_cells(row, PROBABILITY_SCORES))
+    table.add_section()
+    table.add_row(*_label_cells(found.mean, PROBABILITY_SCORES, positives=False), style="bold")
+    return table
+
+
+def _assertion_table(labels: LabelScores, captions: AssertionScores) -> Table:
+    table = _label_table(f"{labels.system} on {labels.n} studies: findings that captions assert")
+    table.add_column("in captions", justify="right")
+    for name in ASSERTION_SCORES:
+        table.add_column("F1" if name == "f1" else name, justify="right")
+    for row in captions.findings:
+        cells = _label_cells(row, ASSERTION_SCORES)
+        table.add_row(*cells[:2], str(row.asserted), *cells[2:])
+    table.add_section()
+    cells = _label_cells(captions.total, ASSERTION_SCORES)
+    table.add_row(*cells[:2], str(captions.total.asserted), *cells[2:], style="bold")
+    macro = captions.total.values["macro_f1"]
+    table.caption = f"macro-F1 over findings with a positive: {_cell_text(captions.total, 'macro_f1', macro)}"
+    table.caption_justify = "left"
+    return table
+
+
+def _label_table(title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("finding")
+    table.add_column("positives", justify="right")
+    return table
+
+
+def _label_cells(row: FindingScores, names: tuple[str, ...], positives: bool = True) -> list[str]:
+    values: Mapping[str, float] = row.values
+    scores = [_cell_text(row, name, values.get(name)) for name in names]
+    count = f"{row.positives} of {row.n}" if row.positives <= row.n else str(row.positives)
+    return [row.finding.replace("_", " "), count if positives else "", *scores]
+
+
+def _cell_text(row: FindingScores, name: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    pair = row.intervals.get(name)
+    return f"{value:.3f} ({pair[0]:.2f}–{pair[1]:.2f})" if pair else f"{value:.3f}"
 
 
 def _main(evaluation: Evaluation) -> Table:
@@ -43,7 +158,8 @@ def _main(evaluation: Evaluation) -> Table:
     for name in COLUMNS:
         table.add_column(SHORT.get(name, TITLES[name]), justify="right")
     table.add_column("distinct", justify="right")
-    for one in (evaluation.system, *evaluation.others):
+    controls = [evaluation.shuffled] if evaluation.shuffled else []
+    for one in (evaluation.system, *evaluation.others, *controls):
         cells = [_cell(one, name, evaluation) for name in COLUMNS]
         style = "bold" if one is evaluation.system else ""
         table.add_row(Text(one.name.replace("_", " ")), *cells, str(one.distinct), style=style)
@@ -60,7 +176,7 @@ def _cell(one: SystemScores, name: str, evaluation: Evaluation) -> str:
 
 def _compared(evaluation: Evaluation) -> Table:
     other = evaluation.compared[0]
-    table = Table(title=f"{evaluation.system.name} less {other.name}", title_justify="left")
+    table = Table(title=f"{evaluation.system.name} minus {other.name}", title_justify="left")
     for column in ("score", evaluation.system.name, other.name, "difference", "interval", "p"):
         table.add_column(column, justify="left" if column == "score" else "right")
     for name in HEADLINES:

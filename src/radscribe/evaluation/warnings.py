@@ -58,6 +58,20 @@ def not_told_apart(result: Evaluation) -> list[str]:
     return [f"Above the best constant, but not beyond chance, on {_list(unsure)}."] if unsure else []
 
 
+def ignores_the_image(result: Evaluation) -> list[str]:
+    """CIDEr-D that does not fall when captions are exchanged between studies."""
+    if result.shuffled is None or result.system.distinct < 2:
+        return []  # one caption for all: `repeats` says so
+    gap = result.differences[result.shuffled.name]["cider_d"]
+    if gap.difference > 0 and (gap.interval is None or gap.interval[0] > 0):
+        return []
+    mine, theirs = result.system.values["cider_d"], result.shuffled.values["cider_d"]
+    return [
+        f"Captions do not fit their own study better than others: CIDEr-D is {mine:.3f}, and {theirs:.3f} if "
+        "captions are exchanged between studies."
+    ]
+
+
 def repeats(result: Evaluation) -> list[str]:
     """One sentence for many studies."""
     text, count = Counter(result.system.tokens).most_common(1)[0]
@@ -120,6 +134,7 @@ def reading(result: Evaluation) -> list[str]:
 WARNINGS: tuple[Callable[[Evaluation], list[str]], ...] = (
     overlap,
     below_baselines,
+    ignores_the_image,
     repeats,
     silent,
     never_asserted,

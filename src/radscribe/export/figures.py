@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from radscribe.evaluation.findings.agreement import agreement
-from radscribe.evaluation.findings.probabilities import FEWEST
+from radscribe.evaluation.findings.label_scores import FEWEST
 from radscribe.evaluation.findings.ranking import auroc
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.cider import per_study

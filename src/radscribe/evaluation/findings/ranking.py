@@ -1,29 +1,149 @@
-"""Area under the ROC curve, by ranks (Mann & Whitney, 1947)."""
+"""How well scores rank positives above negatives: ROC, average precision, sensitivity at a specificity.
+
+Every figure takes weights, so that a thousand bootstrap resamples cost a few matrix operations. Studies with
+equal scores are one step of the curve.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
+Doubles = npt.NDArray[np.float64]
 
 
-def auroc(scores: Floats, labels: Floats) -> float:
-    """Mann-Whitney's U over its largest value; ties count half; NaN when a class is missing.
+@dataclass(frozen=True, slots=False, eq=False)
+class Ranking:
+    """One finding's scores beside the truth, sorted.
 
     Parameters
     ----------
-    scores, labels : `[N]`; labels are 0 or 1, NaN where unknown.
+    scores : ndarray
+        `[N]`. NaN is left out.
+    labels : ndarray
+        `[N]`: 1, 0, or NaN if unknown.
+    weights : ndarray, optional
+        `[B, N]`: how often each study counts in each of B samples (default: one sample, each study once).
     """
-    known = ~np.isnan(labels)
-    scores, positive = scores[known], labels[known] > 0.5
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    if n_positive == 0 or n_negative == 0:
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]  # average rank of tied scores, from 1
-    u = ranks[positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(u / (n_positive * n_negative))
+
+    scores: Floats
+    labels: Floats
+    weights: Doubles | None = None
+
+    @cached_property
+    def _order(self) -> tuple[npt.NDArray[np.int64], Doubles, npt.NDArray[np.bool_]]:
+        """Known studies by falling score, their labels, and where a group of equal scores ends."""
+        known = np.flatnonzero(~(np.isnan(self.labels) | np.isnan(self.scores)))
+        order = known[np.argsort(-self.scores[known], kind="stable")]
+        scores = self.scores[order]
+        last = np.append(np.diff(scores) != 0, True) if len(order) else np.zeros(0, dtype=bool)
+        return order, (self.labels[order] > 0.5).astype(np.float64), last
+
+    @cached_property
+    def _counts(self) -> tuple[Doubles, Doubles]:
+        """Positives and negatives at or above each threshold, `[B, K]` each."""
+        order, positive, last = self._order
+        weights = np.ones((1, len(order))) if self.weights is None else self.weights[:, order]
+        above = np.cumsum(weights * positive, axis=1)[:, last]
+        return above, np.cumsum(weights * (1 - positive), axis=1)[:, last]
+
+    @property
+    def n(self) -> int:
+        """Number of studies with a score and a label."""
+        return len(self._order[0])
+
+    @property
+    def positives(self) -> int:
+        """Number of these that are positive."""
+        return int(self._order[1].sum())
+
+    @property
+    def thresholds(self) -> Doubles:
+        """Distinct scores, highest first, `[K]`."""
+        order, _, last = self._order
+        return np.asarray(self.scores[order][last], dtype=np.float64)
+
+    def curve(self) -> tuple[Doubles, Doubles]:
+        """Return false and true positive rates from (0, 0) to (1, 1), `[K + 1]` each, of the first sample."""
+        hits, alarms = (counts[0] for counts in self._counts)
+        return (
+            np.append(0.0, alarms / max(alarms[-1], 1)),
+            np.append(0.0, hits / max(hits[-1], 1)),
+        )
+
+    def auroc(self) -> Doubles:
+        """Area under the ROC curve of each sample, `[B]`; NaN without positives or without negatives."""
+        hits, alarms = self._counts
+        if not hits.shape[1]:
+            return np.full(len(hits), np.nan)
+        before = np.concatenate([np.zeros((len(hits), 1)), hits[:, :-1]], axis=1)
+        step = np.diff(alarms, axis=1, prepend=0.0)
+        area = (step * (before + hits) / 2).sum(1)
+        return _ratio(area, hits[:, -1] * alarms[:, -1])
+
+    def average_precision(self) -> Doubles:
+        """Precision averaged over the steps of recall, `[B]`; NaN without positives."""
+        hits, alarms = self._counts
+        if not hits.shape[1]:
+            return np.full(len(hits), np.nan)
+        total = hits + alarms
+        precision = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0)
+        gained = np.diff(hits, axis=1, prepend=0.0)
+        return _ratio((gained * precision).sum(1), hits[:, -1])
+
+    def sensitivity_at(self, specificity: float) -> tuple[Doubles, Doubles]:
+        """Return the highest sensitivity with at least this specificity, and the threshold that gives it.
+
+        Parameters
+        ----------
+        specificity : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        sensitivity, threshold : ndarray
+            `[B]` each; NaN without positives or without negatives. A study counts as positive if its score is
+            at least the threshold. The threshold is infinite if no score reaches the specificity.
+        """
+        hits, alarms = self._counts
+        if not hits.shape[1]:
+            return np.full(len(hits), np.nan), np.full(len(hits), np.nan)
+        allowed = alarms <= (1 - specificity) * alarms[:, -1:] + 1e-9
+        steps = allowed.sum(1)  # thresholds fall and alarms rise: the allowed ones come first
+        rows = np.arange(len(hits))
+        last = np.maximum(steps - 1, 0)
+        found = np.where(steps > 0, hits[rows, last], 0.0)
+        threshold = np.where(steps > 0, self.thresholds[last], np.inf)
+        defined = (hits[:, -1] > 0) & (alarms[:, -1] > 0)
+        return np.where(defined, _ratio(found, hits[:, -1]), np.nan), np.where(defined, threshold, np.nan)
+
+
+def auroc(scores: Floats, labels: Floats) -> float:
+    """Return the area under the ROC curve (Mann & Whitney, 1947).
+
+    Parameters
+    ----------
+    scores, labels : ndarray
+        `[N]` each; labels are 1, 0, or NaN if unknown. Ties count half.
+
+    Returns
+    -------
+    float
+        NaN if there are no positives or no negatives.
+
+    Examples
+    --------
+    >>> auroc(np.array([0.9, 0.4, 0.6, 0.1]), np.array([1.0, 1.0, 0.0, 0.0]))
+    0.75
+    """
+    return float(Ranking(scores, labels).auroc()[0])
+
+
+def _ratio(above: Doubles, below: Doubles) -> Doubles:
+    out: Doubles = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below != 0)
+    return out

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.evaluation.findings.assertions import (
+    ABNORMAL,
     ABSENT,
     FINDINGS,
     PRESENT,
@@ -17,7 +18,11 @@ from radscribe.evaluation.findings.assertions import (
     Booleans,
     Codes,
     Labelled,
+    Uncertain,
+    abnormal,
+    asserted,
 )
+from radscribe.evaluation.metrics.base import Floats, ratio
 from radscribe.text.findings import Mention
 from radscribe.text.sentences import sentence_spans
 
@@ -132,6 +137,47 @@ def count(captions: Sequence[str], references: Sequence[str], labelled: Labelled
         sides_compared=int(((left > 0) & (right > 0)).sum()),
         sides_wrong=int(wrong_side(left, right).sum()),
     )
+
+
+# Scores of `statistics`, in order. A wrong side is an error; the others are better if they are higher.
+READING_SCORES = ("normal_agreement", "abnormal_hit_rate", "laterality_error_rate")
+LOWER_IS_BETTER = frozenset({"laterality_error_rate"})
+
+
+def statistics(said: Codes, written: Codes, left: Sides, right: Sides, uncertain: Uncertain) -> Floats:
+    """Return numbers of each study that add up over studies, `[N, 6]`.
+
+    They are numerator and denominator of `READING_SCORES`: studies where caption and reference agree on
+    normal or abnormal; abnormal studies of which the caption asserts a right abnormal finding; findings on
+    the wrong side among those where both texts name a side.
+
+    Parameters
+    ----------
+    said, written : ndarray
+        Codes of captions and references, `[N, F]`.
+    left, right : ndarray
+        Sides of captions and references, `[N, F]`.
+    uncertain : {"absent", "present", "skip"}
+        What an uncertain finding counts as.
+    """
+    a, b = abnormal(said, uncertain), abnormal(written, uncertain)
+    hit = (asserted(said, uncertain) & asserted(written, uncertain))[:, ABNORMAL].any(1)
+    columns = [
+        a == b,
+        np.ones(len(a)),
+        hit & b,
+        b,
+        wrong_side(left, right).sum(1),
+        ((left > 0) & (right > 0)).sum(1),
+    ]
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def value(sums: Floats) -> dict[str, Floats]:
+    """Sums `[B, 6]` to scores, `[B]` each; a ratio over nothing is 0."""
+    return {
+        name: ratio(sums[:, 2 * place], sums[:, 2 * place + 1]) for place, name in enumerate(READING_SCORES)
+    }
 
 
 def all_sides(texts: Sequence[str], labelled: Labelled) -> Sides:

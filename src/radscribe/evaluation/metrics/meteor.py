@@ -1,7 +1,9 @@
-"""METEOR 1.5 (Denkowski & Lavie, WMT 2014) by its own jar; without Java or the jar there is no such score.
+"""METEOR 1.5 (Denkowski & Lavie, WMT 2014), computed by its own Java program.
 
-The jar comes with `pip install pycocoevalcap`, or `RADSCRIBE_METEOR_JAR` names it. Its language is English,
-it normalises, as coco-caption runs it; the score is the corpus's, from statistics summed over studies.
+Without Java or the jar there is no METEOR. The jar comes with `pip install pycocoevalcap`, or
+`RADSCRIBE_METEOR_JAR` names it. It runs as in coco-caption: language English, normalised text, and the score
+of the corpus from statistics summed over studies. The locale is fixed, because the jar prints and reads
+numbers with the decimal sign of the machine's locale.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from pathlib import Path
 from radscribe.evaluation.metrics.base import Corpus
 
 VARIABLE = "RADSCRIBE_METEOR_JAR"
+LOCALE = ("-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8")
+# Options in these variables come before ours and make Java print a line of its own.
+JAVA_VARIABLES = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
 _SEPARATOR = " ||| "
 
 
@@ -29,7 +34,7 @@ class Meteor:
 
 
 def jar() -> Path | None:
-    """The jar, where there is one."""
+    """Return the path of the jar, or None."""
     if named := os.environ.get(VARIABLE):
         return Path(named)
     found = importlib.util.find_spec("pycocoevalcap")
@@ -41,17 +46,19 @@ def jar() -> Path | None:
 
 
 def meteor(corpora: Sequence[Corpus]) -> list[Meteor]:
-    """METEOR of each corpus; one Java process serves them all."""
+    """Return METEOR of each corpus. One Java process serves all."""
     java, path = shutil.which("java"), jar()
     if java is None:
         return [Meteor(None, "no Java on this machine")] * len(corpora)
     if path is None or not path.is_file():
         return [Meteor(None, "no meteor-1.5.jar: pip install pycocoevalcap")] * len(corpora)
-    command = [java, "-Xmx2G", "-jar", path.name, "-", "-", "-stdio", "-l", "en", "-norm"]
+    command = [java, *LOCALE, "-Xmx2G", "-jar", path.name, "-", "-", "-stdio", "-l", "en", "-norm"]
+    environment = {key: value for key, value in os.environ.items() if key not in JAVA_VARIABLES}
     try:
         with subprocess.Popen(
             command,
             cwd=path.resolve().parent,
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -39,6 +39,9 @@ TITLES: Mapping[str, str] = {
     "length_ratio": "length ratio",
     "micro_f1": "findings, micro-F1",
     "macro_f1": "findings, macro-F1",
+    "normal_agreement": "agreement on normal",
+    "abnormal_hit_rate": "abnormal studies with a right finding",
+    "laterality_error_rate": "wrong side, of findings with a side",
 }
 
 Statistics = list[Floats]  # of each metric of the registry, [N, K]

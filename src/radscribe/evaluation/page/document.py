@@ -5,39 +5,73 @@ from __future__ import annotations
 from pathlib import Path
 
 from radscribe._version import __version__
-from radscribe.evaluation.page import finding_sections, sections
+from radscribe.evaluation.page import finding_sections, label_sections, sections
 from radscribe.evaluation.page.examples import examples
 from radscribe.evaluation.page.markup import Markup, join, tag, void
 from radscribe.evaluation.page.style import STYLE
-from radscribe.evaluation.records import Evaluation
+from radscribe.evaluation.records import Evaluation, LabelScores
 
-# Nothing is loaded from anywhere, whatever a caption holds.
+# The page loads nothing, whatever a caption holds.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def page(evaluation: Evaluation, image_root: Path, evidence: Path | None = None) -> str:
-    """One HTML file.
+def page(
+    captions: Evaluation | None, labels: LabelScores | None, image_root: Path, evidence: Path | None = None
+) -> str:
+    """Return the report as one HTML file.
 
     Parameters
     ----------
-    image_root : the folder that the studies' image paths start from; pictures that are there are shown.
-    evidence : folder of attention overlays, a picture for each study, named by its id.
+    captions : Evaluation, optional
+        Captions beside reports.
+    labels : LabelScores, optional
+        Probabilities and captions beside labels.
+    image_root : Path
+        The folder from which the image paths of the studies start. Images that are there are shown.
+    evidence : Path, optional
+        Folder of overlays, one picture per study, named by its id.
     """
-    references = evaluation.task.references
-    name = evaluation.system.name
-    of = f" of {evaluation.task.source}" if evaluation.task.source else ""
+    content: list[Markup] = []
+    name = ""
+    if captions is not None:
+        name = captions.system.name
+        content += _captions(captions, image_root, evidence)
+    if labels is not None:
+        name = name or labels.system
+        content += label_sections.sections(labels, alone=captions is None)
+    return document(name, "captions beside their references" if captions else "scores on labels", content)
+
+
+def document(name: str, kicker: str, content: list[Markup]) -> str:
+    """Return a page with a title and sections."""
     head = tag(
         "head",
         void("meta", charset="utf-8"),
         void("meta", name="viewport", content="width=device-width, initial-scale=1"),
         void("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("title", f"{name}: captions scored"),
+        tag("title", f"{name}: {kicker}"),
         tag("style", Markup(STYLE)),
     )
     body = tag(
         "main",
-        tag("p", "radscribe: captions beside their references", class_="kicker"),
+        tag("p", f"radscribe: {kicker}", class_="kicker"),
         tag("h1", name),
+        *content,
+        tag(
+            "footer",
+            tag(
+                "p",
+                f"radscribe {__version__}. Captions are drafts by a model: not verified, not for diagnosis.",
+            ),
+        ),
+    )
+    return join([Markup("<!DOCTYPE html>\n"), tag("html", head, tag("body", body), lang="en")]) + "\n"
+
+
+def _captions(evaluation: Evaluation, image_root: Path, evidence: Path | None) -> list[Markup]:
+    references = evaluation.task.references
+    of = f" of {evaluation.task.source}" if evaluation.task.source else ""
+    return [
         tag(
             "p",
             f"{evaluation.n} {references.part} studies{of}, scored against the "
@@ -51,12 +85,4 @@ def page(evaluation: Evaluation, image_root: Path, evidence: Path | None = None)
         sections.wording_section(evaluation),
         finding_sections.probabilities(evaluation),
         sections.method(evaluation),
-        tag(
-            "footer",
-            tag(
-                "p",
-                f"radscribe {__version__}. Captions are drafts by a model: not verified, not for diagnosis.",
-            ),
-        ),
-    )
-    return join([Markup("<!DOCTYPE html>\n"), tag("html", head, tag("body", body), lang="en")]) + "\n"
+    ]

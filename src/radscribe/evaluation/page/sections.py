@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from radscribe.evaluation.findings.reading_errors import LOWER_IS_BETTER, READING_SCORES
 from radscribe.evaluation.metrics import wording
 from radscribe.evaluation.metrics.registry import TITLES
 from radscribe.evaluation.page.markup import Markup, escape, join, table, tag
@@ -18,7 +19,7 @@ TABLED = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider", "cider_d",
 
 
 def title(one: SystemScores) -> str:
-    """A name for people."""
+    """Return a name for people."""
     return (
         one.name.replace("_", " ")
         .replace("cider d", "(CIDEr-D)")
@@ -27,7 +28,7 @@ def title(one: SystemScores) -> str:
 
 
 def warnings(evaluation: Evaluation) -> Markup:
-    """What must be known before the first number."""
+    """Return what must be known before the first number."""
     items = [tag("li", text) for text in evaluation.warnings]
     if not items:
         return tag(
@@ -60,7 +61,8 @@ def tiles(evaluation: Evaluation) -> Markup:
 
 def scores(evaluation: Evaluation) -> Markup:
     """Plots and the table of the system beside what it must beat."""
-    everyone = (evaluation.system, *evaluation.others)
+    controls = [evaluation.shuffled] if evaluation.shuffled else []
+    everyone = (evaluation.system, *evaluation.others, *controls)
     plots = [
         dots(
             [
@@ -115,7 +117,7 @@ def _table(evaluation: Evaluation, everyone: Sequence[SystemScores]) -> Markup:
 
 def _descriptions(evaluation: Evaluation) -> Markup:
     items: list[Markup] = []
-    for one in evaluation.baselines:
+    for one in (*evaluation.baselines, *([evaluation.shuffled] if evaluation.shuffled else [])):
         said = f" “{one.constant}”" if one.constant else ""
         items.append(join([tag("dt", title(one)), tag("dd", one.description + "." + said)]))
     return tag("dl", *items) if items else escape("")
@@ -123,9 +125,9 @@ def _descriptions(evaluation: Evaluation) -> Markup:
 
 def _compared(evaluation: Evaluation, other: SystemScores) -> Markup:
     rows = []
-    for name in (*HEADLINES, "bleu_1", "micro_precision", "micro_recall"):
+    for name in (*HEADLINES, "bleu_1", "micro_precision", "micro_recall", *READING_SCORES):
         gap = evaluation.differences[other.name][name]
-        kind = "better" if gap.difference > 0 else "worse"
+        kind = "better" if (gap.difference > 0) != (name in LOWER_IS_BETTER) else "worse"
         if gap.p_value is None or gap.p_value > SIGNIFICANT:
             kind = "note"
         between = f"{gap.interval[0]:+.3f} to {gap.interval[1]:+.3f}" if gap.interval else "–"

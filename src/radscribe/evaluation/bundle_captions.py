@@ -1,0 +1,99 @@
+"""Captions and probabilities that a bundle gives for the studies of a dataset."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from radscribe.data.study import Study
+from radscribe.errors import DataError
+from radscribe.evaluation.metrics.base import Floats
+from radscribe.inference.captioner import Captioner
+from radscribe.inference.inputs import StudyInput
+
+
+class Advance(Protocol):
+    """A callback that takes the step and the number of its items, once per item."""
+
+    def __call__(self, step: str, total: int | None = None) -> None: ...
+
+
+def quiet(step: str, total: int | None = None) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BundleCaptions:
+    """What a bundle says about N studies.
+
+    Parameters
+    ----------
+    bundle : str
+        Name and digest of the bundle.
+    texts : list of str or None
+        A caption per study; None if the study was refused or could not be read.
+    findings : tuple of str
+        F findings that the bundle gives probabilities of.
+    probabilities : ndarray
+        `[N, F]`; NaN if there is no caption.
+    """
+
+    bundle: str
+    texts: list[str | None]
+    findings: tuple[str, ...]
+    probabilities: Floats
+
+    @property
+    def empty(self) -> int:
+        """Number of studies without a caption."""
+        return sum(text is None for text in self.texts)
+
+
+def caption_studies(
+    captioner: Captioner,
+    studies: Sequence[Study],
+    beam: int = 3,
+    advance: Callable[..., None] = quiet,
+    step: str = "captioning",
+) -> BundleCaptions:
+    """Caption studies with a bundle.
+
+    Parameters
+    ----------
+    captioner : Captioner
+        The loaded bundle.
+    studies : sequence of Study
+        N studies of a manifest.
+    beam : int
+        Width of the beam search (default: 3).
+    advance : callable
+        Called with the step's name and its number of studies after each study.
+    step : str
+        Name of the step.
+
+    Raises
+    ------
+    DataError
+        A study has no image file on this machine.
+    """
+    if absent := [study for study in studies if not any(path.is_file() for path in study.files)]:
+        raise DataError(
+            f"{len(absent)} of {len(studies)} studies have no image on this machine, {absent[0].id} among "
+            "them",
+            subject=absent[0].root,
+            remedy="get the images, or score captions that were made elsewhere with --predictions",
+        )
+    inputs = [StudyInput(study.id, study.files) for study in studies]
+    texts: list[str | None] = []
+    rows: list[dict[str, float]] = []
+    for caption in captioner.stream(inputs, beam=beam):
+        texts.append(caption.text)
+        rows.append(caption.findings)
+        advance(step, len(inputs))
+    findings = captioner.findings
+    values = np.array([[row.get(name, math.nan) for name in findings] for row in rows], dtype=np.float64)
+    return BundleCaptions(captioner.bundle, texts, findings, values.reshape(len(inputs), len(findings)))
