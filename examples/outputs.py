@@ -22,7 +22,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *(ROOT / "docs/start").glob("*.md"), ROOT / "docs/tutorials/caption-a-folder.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs/index.md",
+    *sorted((ROOT / "docs/start").glob("*.md")),
+    ROOT / "docs/tutorials/caption-a-folder.md",
+]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
