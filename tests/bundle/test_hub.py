@@ -164,7 +164,7 @@ def test_a_file_that_the_repository_lacks_is_named(hub: Hub) -> None:
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(BundleError, match=r'pip install "radscribe\[hub\]"'):
+    with pytest.raises(BundleError, match=r'pip install "\.\[hub\]"'):
         locate("hf:them/small")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -52,3 +53,28 @@ def test_tables_are_whole(page: str) -> None:
     for row in rows:
         cells = row.replace("\\|", "").count("|") - 1
         assert cells in (2, 4)
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "serve"])
+def test_every_option_explains_itself(name: str) -> None:
+    """A help text is a phrase of several words with a full stop, and neither a noun chain nor a bare unit."""
+    unclear = [
+        f"{option.opts[0]}  {option.help}"
+        for one in subcommands(command(name))
+        for option in one.params
+        if isinstance(option, click.Option) and not clear(option.help)
+    ]
+    assert not unclear
+    assert command(name).help
+
+
+def subcommands(one: click.Command) -> list[click.Command]:
+    if not isinstance(one, click.Group):
+        return [one]
+    context = click.Context(one)
+    return [found for name in one.list_commands(context) if (found := one.get_command(context, name))]
+
+
+def clear(text: str | None) -> bool:
+    sentence = re.sub(r"\s*\[(default|env)[^\]]*\]$", "", text or "")
+    return sentence.endswith((".", ")")) and len(sentence.split()) > 2 and not sentence.startswith("Of ")

@@ -33,7 +33,7 @@ def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]])
         from huggingface_hub import hf_hub_download
     except ImportError:
         raise BundleError(
-            "needs huggingface_hub", subject=bundle, remedy='run: pip install "radscribe[hub]"'
+            "needs huggingface_hub", subject=bundle, remedy='run: pip install ".[hub]" in the checkout'
         ) from None
     repository, _, revision = bundle.removeprefix(PREFIX).partition("@")
     name = description

@@ -8,16 +8,24 @@ import click
 
 
 @click.command()
-@click.option("--bundle", help="A bundle's folder, an embedded one's name, or hf:owner/name.")
-@click.option("--against", metavar="BUNDLE", help="Another bundle to compare with, e.g. fp32 beside int8.")
+@click.option(
+    "--bundle",
+    help="Bundle to measure: a folder, an embedded name or hf:owner/name.  [default: the embedded one]",
+)
+@click.option("--against", metavar="BUNDLE", help="Bundle to compare with, such as float32 beside int8.")
 @click.option(
     "--images",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of radiographs, a study each; phantoms are drawn unless given.",
+    help="Folder of radiographs, one study each.  [default: draw them]",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object at the end.")
-@click.option("--quick", is_flag=True, help="Fewer and smaller: under a minute, and rough.")
-@click.option("--only", multiple=True, metavar="NAME", help="One measurement; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+@click.option("--quick", is_flag=True, help="Measure roughly, in less than a minute.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Run only this measurement; may be repeated.  [default: all]",
+)
 def command(
     bundle: str | None,
     against: str | None,

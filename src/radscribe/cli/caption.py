@@ -22,37 +22,44 @@ BAR = 24  # characters of a full bar
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option("--bundle", help="A bundle's folder, an embedded one's name, or hf:owner/name.")
+@click.option(
+    "--bundle",
+    help="Bundle to caption with: a folder, an embedded name or hf:owner/name.  [default: the embedded one]",
+)
 @search_options
-@click.option("--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Captions a study.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a study, a line each.")
-@click.option("--force", is_flag=True, help="Caption also what the chest check refuses, under a warning.")
-@click.option("--one-study", is_flag=True, help="Take all PATHs as one study.")
+@click.option(
+    "--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Number of captions per study."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per study and line.")
+@click.option("--force", is_flag=True, help="Caption images that the chest check refuses, with a warning.")
+@click.option("--one-study", is_flag=True, help="Treat all PATHs as one study.")
 @click.option(
     "--evidence",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write pictures of what each finding and word comes from; with --json, their arrays too.",
+    help="Write a folder per study with pictures of where each finding and word comes from.",
 )
 @click.option(
     "--evidence-findings",
     type=click.Choice(["stated", "all"]),
     default="stated",
     show_default=True,
-    help="Which get a picture: those that the caption asserts or that are likely, or all.",
+    help="Findings that get a picture: those that are asserted or likely, or all.",
 )
 @click.option(
     "--grad-cam",
     is_flag=True,
-    help="Evidence by gradients where the bundle gives none; needs torch and the bundle's weights.",
+    help="Compute evidence by Grad-CAM if the bundle has none; needs torch and the bundle's weights.",
 )
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     metavar="P",
-    help="Refuse studies whose caption is less likely right.",
+    help="Refuse studies whose caption is right with a probability below P.  [default: refuse none]",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Images encoded at once; else one a core.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Number of images to encode at once.  [default: all cores]"
+)
 def command(
     paths: tuple[Path, ...],
     bundle: str | None,

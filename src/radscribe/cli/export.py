@@ -11,25 +11,33 @@ from radscribe.cli.options import require_extra
 
 @click.command()
 @click.argument("source", metavar="RUN_OR_BUNDLE")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the bundle.")
-@click.option("--name", help="The bundle's name; the folder's unless given.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bundle to.")
+@click.option("--name", help="Name of the bundle.  [default: name of the folder]")
 @click.option(
-    "--card", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Model card to put in."
+    "--card",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Model card in Markdown.  [default: one that is made from the run]",
 )
 @click.option(
-    "--weights/--no-weights", default=True, help="With weights.safetensors, to go on with training."
+    "--weights/--no-weights",
+    default=True,
+    help="Include weights.safetensors, from which training can continue.  [default: include]",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Prepared dataset, whose validation part confidence is calibrated on.",
+    help="Prepared dataset; the confidence is calibrated on its validation part.",
 )
-@click.option("--int8", is_flag=True, help="Encoder in int8, unless it costs too much; needs --data.")
+@click.option(
+    "--int8",
+    is_flag=True,
+    help="Quantise the encoder to int8, unless that costs more than --tolerance; needs --data.",
+)
 @click.option(
     "--tolerance",
     multiple=True,
     metavar="FIGURE=DROP",
-    help="Largest drop under int8: auroc=.01, finding_f1=.02 and cider_d=.02 unless given.",
+    help="Largest drop that int8 may cause.  [default: auroc=.01, finding_f1=.02, cider_d=.02]",
 )
 def command(
     source: str,
@@ -41,12 +49,12 @@ def command(
     int8: bool,
     tolerance: tuple[str, ...],
 ) -> None:
-    """Export a captioner's run to a bundle that captions with onnxruntime alone.
+    """Export a captioner's run as a bundle that captions with onnxruntime alone.
 
-    With --data, captions get a confidence, calibrated on its validation part: the test part is left for
-    measuring what comes out. With --int8, the encoder is quantised as well: its ranges come from the training
-    part, and what it costs on the validation part is printed. Where that is more than --tolerance, nothing is
-    written. A bundle is exported anew alike.
+    With --data, captions get a confidence that is calibrated on the validation part; the test part stays
+    untouched for measuring. With --int8, the encoder is quantised too: its ranges come from the training
+    part, and its cost on the validation part is printed. If that is more than --tolerance, nothing is
+    written. A bundle can be exported again in the same way.
 
     \b
     radscribe export runs/captioner --out bundles/mine --data data/iu

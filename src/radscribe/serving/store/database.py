@@ -87,7 +87,9 @@ def _engine(folder: Path, url: str | None) -> Engine:
         )
     except ImportError:
         raise UsageError(
-            "PostgreSQL needs psycopg", subject="--database", remedy='run: pip install "radscribe[postgres]"'
+            "PostgreSQL needs psycopg",
+            subject="--database",
+            remedy='run: pip install ".[postgres]" in the checkout',
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up)
