@@ -98,7 +98,9 @@ def cases() -> Iterator[Case]:
     for cell in (
         "Cardiomegaly|Effusion", "cardiomegaly|effusion|", "Cardiomegaly;Effusion", "Cardiomegaly, Effusion",
         "['cardiomegaly', 'pleural effusion']", '["Cardiomegaly", "Effusion"]', "[cardiomegaly, effusion]",
-        "{'Cardiomegaly': 1, 'Effusion': 1}", "CARDIOMEGALY / x", "cardiomegalia|derrame pleural",
+        "{'Cardiomegaly': 1, 'Effusion': 1}",
+        "Cardiomegaly / effusion", "CARDIOMEGALY / x", "cardiomegaly and effusion",
+        "cardiomegalia|derrame pleural",
     ):  # fmt: skip
         strange = cell.endswith("/ x")
         yield list_case(cell, "unknown finding names: 'CARDIOMEGALY / x'" if strange else both)
@@ -134,6 +136,10 @@ def cases() -> Iterator[Case]:
         {"t/t.csv": "image\nC:\\data\\a.png\n", "films/a.png": None}, found,
         settings={"images": "{here}/films"}, src="t/t.csv",
     )  # fmt: skip
+    for path in ("patient_1/study_1/a.png", "id_0b1c-2d/Study_1.2.3/Series_4.5/image-6.png"):
+        yield Case(
+            "ids in paths", path, "1 patients, 1 studies", {"t.csv": f"image\n{path}\n", path: None}, patients
+        )
     for prefix in ("CheXpert-v1.0/train/", "CheXpert-v1.0-small/valid/", "train/"):
         paths = [f"{prefix}patient{n:05}/study1/view{v}_frontal.jpg" for n in (1, 2) for v in (1, 2)]
         yield Case(

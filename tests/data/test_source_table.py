@@ -331,6 +331,10 @@ LISTS = [
     ("['neumonía', 'nódulo']", {"Pneumonia", "Nodule"}),
     ("Pleural Thickening", {"Pleural_Thickening"}),
     ("pleural-thickening", {"Pleural_Thickening"}),
+    ("Cardiomegaly / Effusion", {"Cardiomegaly", "Effusion"}),
+    ("cardiomegaly and pleural effusion", {"Cardiomegaly", "Effusion"}),
+    ("cardiomegalia y derrame pleural", {"Cardiomegaly", "Effusion"}),
+    ("Cardiomegaly|no pneumothorax|Effusion", {"Cardiomegaly", "Effusion"}),
     ("No Finding", set()),
     ("['normal']", set()),
     ("['normal', 'unchanged']", set()),
@@ -346,7 +350,9 @@ def test_lists_of_findings_in_any_notation(folder: Path, run: Prepare, cell: str
     assert {name for name, value in labels.items() if value} == present
     assert set(labels) == set(CHESTXRAY14)
     unknown = {"findings": "found", "unnamed": "unknown"}
-    assert set(Manifest(run("table", folder, settings=unknown).manifest)[0].labels) == present
+    named = Manifest(run("table", folder, settings=unknown).manifest)[0].labels
+    assert {name for name, value in named.items() if value} == present
+    assert set(named) <= present | {"Pneumothorax"}
 
 
 def test_what_a_name_may_mean_is_unknown_and_not_absent(folder: Path, run: Prepare) -> None:
@@ -488,3 +494,19 @@ def test_sections_in_columns_of_their_own_and_reports_with_headings(folder: Path
 )  # fmt: skip
 def test_words_for_views(words: str, view: str) -> None:
     assert view_of(words) == view
+
+
+def test_a_list_that_only_denies_says_nothing_of_the_others(folder: Path, run: Prepare) -> None:
+    (folder / "t.csv").write_text("image,found\npics/one,no pneumothorax\n")
+    labels = Manifest(run("table", folder, settings={"findings": "found"}).manifest)[0].labels
+    assert labels == {"Pneumothorax": 0.0}
+
+
+def test_finding_lists_of_parquet(folder: Path, run: Prepare) -> None:
+    arrow = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow, which is not installed")
+    rows = [{"image": "pics/one", "found": ["Mass", "Edema"]}, {"image": "pics/two", "found": None}]
+    table = arrow.Table.from_pylist(rows)
+    pytest.importorskip("pyarrow.parquet").write_table(table, folder / "t.parquet")
+    one, two = Manifest(run("table", folder, settings={"findings": "found"}).manifest)
+    assert {name for name, value in one.labels.items() if value} == {"Mass", "Edema"}
+    assert two.labels == {}

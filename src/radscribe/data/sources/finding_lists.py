@@ -105,6 +105,7 @@ _NORMAL = frozenset(
 # Names that say nothing about what is there.
 _SILENT = frozenset(("exclude", "unchanged", "suboptimal study", "unknown", "not labelled", "sin cambios"))
 _SEPARATORS = re.compile(r"[|;,\n]")
+_JOINED = re.compile(r"\s*(?:[/&+]|\band\b|\by\b)\s*", re.I)
 _CLOSE = 0.75  # similarity from which on a known name is suggested
 
 
@@ -182,6 +183,14 @@ def split_list(value: Any) -> list[str]:
     return [item for part in _SEPARATORS.split(text) if (item := part.strip().strip("'\"").strip())]
 
 
+def _parts(item: str) -> list[str]:
+    """The names that are joined in an item, such as `mass and effusion`, if all of them are known."""
+    parts = [part for part in _JOINED.split(item) if part.strip()]
+    if normalise(item) in KNOWN or not all(normalise(part) in KNOWN for part in parts):
+        return [item]
+    return parts
+
+
 @dataclass(slots=True)
 class FindingLists:
     """Reads lists of findings as labels.
@@ -212,7 +221,7 @@ class FindingLists:
         """
         found: dict[str, float | None] = {}
         normal = unsure = False
-        for name in split_list(value):
+        for name in (part for item in split_list(value) for part in _parts(item)):
             key = normalise(name)
             if key in _NORMAL:
                 normal = True
@@ -220,12 +229,14 @@ class FindingLists:
                 meant, doubtful = KNOWN[key]
                 found |= dict.fromkeys(meant or (own_name(key),), 1.0)
                 found |= {finding: found.get(finding) for finding in doubtful}
+            elif key.startswith("no ") and key[3:] in KNOWN:
+                found |= dict.fromkeys(KNOWN[key[3:]][0] or (own_name(key[3:]),), 0.0)
             elif key not in _SILENT:
                 first, count = self.strange.get(name, (place, 0))
                 self.strange[name] = (first, count + 1)
                 found["_".join(name.split())] = 1.0
                 unsure = unsure or self.unknown != "keep"
-        if (found or normal) and self.unnamed == "absent" and not unsure:
+        if (1.0 in found.values() or normal) and self.unnamed == "absent" and not unsure:
             found |= {finding: 0.0 for finding in CHESTXRAY14 if finding not in found}
         return found
 

@@ -36,9 +36,10 @@ VALUES: dict[str, float | None] = {
     **dict.fromkeys(("0", "0.0", "false", "no", "n", "absent", "negative", "neg"), 0.0),
     **dict.fromkeys(("-1", "-1.0", "uncertain", "doubtful"), None),
 }
-# Patient and study in the paths of CheXpert and MIMIC-CXR, the patient in the file names of NIH.
+# Patient and study in the paths of CheXpert, BRAX and MIMIC-CXR, the patient in the file names of NIH.
 _IN_PATHS = (
-    re.compile(r"(?:^|/)(?P<patient>patient\d+)/(?P<study>study\d+)/"),
+    re.compile(r"(?:^|/)(?P<patient>patient[_-]?\d+)/(?P<study>study[_-]?\d+)/", re.I),
+    re.compile(r"(?:^|/)(?P<patient>id_[0-9a-f-]+)/(?P<study>study_[\d.]+)/", re.I),
     re.compile(r"(?:^|/)(?P<patient>p\d{8})/(?P<study>s\d{8})/"),
     re.compile(r"(?:^|/)(?P<patient>\d{8})_\d{3}(?:\.\w+)*$"),
 )
