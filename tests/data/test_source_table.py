@@ -13,6 +13,7 @@ import pytest
 from radscribe.data.manifest import Manifest
 from radscribe.data.prepare import Outcome
 from radscribe.data.sources.table_reader import view_of
+from radscribe.data.study import Box
 from radscribe.errors import DataError, RadscribeError, UsageError
 from radscribe.labels import CHESTXRAY14
 from radscribe.text.report import Report
@@ -510,3 +511,21 @@ def test_finding_lists_of_parquet(folder: Path, run: Prepare) -> None:
     one, two = Manifest(run("table", folder, settings={"findings": "found"}).manifest)
     assert {name for name, value in one.labels.items() if value} == {"Mass", "Edema"}
     assert two.labels == {}
+
+
+def test_boxes_in_a_column(folder: Path, run: Prepare) -> None:
+    cells = ['[["Infiltrate", [0.1, 0.2, 0.3, 0.4]]]', "NaN",
+             '[{"finding": "Mass", "x": 0, "y": 0, "width": 1, "height": 1}]']  # fmt: skip
+    with (folder / "t.csv").open("w", newline="") as file:
+        names = ("pics/one", "pics/two", "pics/four")
+        csv.writer(file).writerows([("image", "where"), *zip(names, cells, strict=True)])
+    four, one, two = Manifest(run("table", folder, settings={"boxes": "where"}).manifest)
+    assert one.images[0].boxes == (Box("Infiltration", 0.1, 0.2, 0.3, 0.4),)
+    assert (two.images[0].boxes, four.images[0].boxes[0].finding) == ((), "Mass")
+
+
+@pytest.mark.parametrize("cell", ["[[1]]", "x", '[["Mass", [1, 2]]]', "5", '[["Mass", [0, 0, 300, 200]]]'])
+def test_a_column_without_boxes_is_named(folder: Path, run: Prepare, cell: str) -> None:
+    (folder / "t.jsonl").write_text(json.dumps({"image": "pics/one", "where": cell}) + "\n")
+    with pytest.raises(DataError, match=r"does not hold boxes|has a box that is not inside it"):
+        run("table", folder, settings={"boxes": "where"})

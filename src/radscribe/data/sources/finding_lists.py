@@ -11,11 +11,11 @@ import ast
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal
 
+from radscribe.data.study import Box
 from radscribe.labels import CHESTXRAY14
 
 # finding: names of it. A name under `?finding` makes that finding unknown: it may or may not be meant.
@@ -252,6 +252,25 @@ class FindingLists:
         return ", ".join(told) + more
 
 
-def known_columns(columns: Sequence[str]) -> list[str]:
-    """The columns of a table that are called as one finding of ours."""
-    return [column for column in columns if finding_of(column)]
+def read_boxes(value: Any) -> tuple[Box, ...]:
+    """Read boxes, such as ``[["Mass", [0.1, 0.2, 0.3, 0.4]]]``: a finding, and x, y, width, height as shares.
+
+    Parameters
+    ----------
+    value : str, list or None
+        JSON, or what it stands for. An entry may also be an object with the fields of a `Box`.
+
+    Raises
+    ------
+    ValueError
+        This is not a list of boxes.
+    """
+    entries = json.loads(value) if isinstance(value, str) and value.strip() else value or []
+    boxes: list[Box] = []
+    for entry in entries:
+        if isinstance(entry, dict):
+            entry = (entry["finding"], [entry[side] for side in ("x", "y", "width", "height")])
+        name, sides = entry
+        x, y, width, height = map(float, sides)
+        boxes.append(Box(finding_of(name) or str(name).replace(" ", "_"), x, y, width, height))
+    return tuple(boxes)

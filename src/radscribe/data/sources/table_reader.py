@@ -14,9 +14,9 @@ from msgspec import Meta
 from radscribe.data.image_files import ImageFiles
 from radscribe.data.imagefolder import NAMES
 from radscribe.data.sources.files import ReportTexts, is_missing, without_suffix
-from radscribe.data.sources.finding_lists import FindingLists, finding_of, split_list
+from radscribe.data.sources.finding_lists import FindingLists, finding_of, read_boxes, split_list
 from radscribe.data.sources.source import ImageSettings, Job
-from radscribe.data.study import ImageRef, Split, Study
+from radscribe.data.study import Box, ImageRef, Split, Study
 from radscribe.data.tables import Record, records
 from radscribe.errors import DataError, UsageError
 from radscribe.imaging.radiograph import View
@@ -62,6 +62,9 @@ class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
     view: Annotated[str, Meta(description="Column of the view: PA, AP, frontal or lateral.")] = ""
     labels: Annotated[str, Meta(description="Columns of findings, separated by commas.")] = ""
     findings: Annotated[str, Meta(description="Column that lists the findings that are present.")] = ""
+    boxes: Annotated[
+        str, Meta(description='Column of boxes, as JSON: [["Mass", [x, y, width, height]]], in shares.')
+    ] = ""
     unnamed: Annotated[
         Literal["absent", "unknown"], Meta(description="What findings are that the list does not name.")
     ] = "absent"
@@ -152,10 +155,10 @@ class TableReader:
                 raise self.wrong(f"column '{image}' is empty")
             paths = [self._image(cell) for cell in cells]
             patient, study_id = self._patient_and_study(row, cells[0], paths[0])
-            view = self._view(row)
+            view, boxes = self._view(row), self._boxes(row)
             yield Study(
                 study_id,
-                tuple(ImageRef(path, view) for path in paths),
+                tuple(ImageRef(path, view, boxes=boxes) for path in paths),
                 patient,
                 self._report(row),
                 self._findings(row),
@@ -264,6 +267,15 @@ class TableReader:
         if cell and view == "unknown" and self._settings.view:
             self._views[cell] += 1
         return view
+
+    def _boxes(self, row: Record) -> tuple[Box, ...]:
+        column = self._settings.boxes
+        if not column:
+            return ()
+        try:
+            return read_boxes(self._value(row, column))
+        except (ValueError, TypeError, KeyError) as error:
+            raise self.wrong(f"column '{column}' does not hold boxes ({error})") from error
 
     def _report(self, row: Record) -> Report | None:
         s = self._settings
