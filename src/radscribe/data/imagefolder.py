@@ -132,6 +132,8 @@ def rows(path: Path, text: str | None = None) -> Iterator[Row]:
                 csv.DictReader(file) if path.suffix == ".csv" else map(json.loads, filter(str.strip, file))
             )
             for record in records:
+                if not isinstance(record, dict):
+                    raise ValueError("is not a JSON object")
                 if text is not None:
                     record["findings"] = record[text]
                 yield msgspec.convert(present(record), Row, strict=False)
