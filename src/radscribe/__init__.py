@@ -36,7 +36,7 @@ __all__ = [
     "score",
 ]
 
-# Imported when they are asked for: `import radscribe` itself must cost nothing.
+# Imported on first use: `import radscribe` itself must cost nothing.
 _HOMES = {
     "Caption": "radscribe.inference.caption",
     "Captioner": "radscribe.inference.captioner",
@@ -46,17 +46,25 @@ _HOMES = {
 
 
 def load(bundle: str | Path | None = None, *, threads: int | None = None) -> Captioner:
-    """Load a bundle for captioning; no torch is imported.
+    """Load a bundle for captioning. No torch is imported.
 
     Parameters
     ----------
-    bundle : a bundle's folder, the name of an embedded one, `hf:owner/name` or `hf:owner/name@revision` for
-        one on the Hugging Face Hub (extra `hub`), or None for the one in the package.
-    threads : images that a stream reads and encodes at once; None takes every core.
+    bundle : str or Path, optional
+        Folder of a bundle, name of an embedded one, or `hf:owner/name` or `hf:owner/name@revision` for one on
+        the Hugging Face Hub, which needs the extra `hub` (default: the embedded bundle).
+    threads : int, optional
+        Number of images that a stream reads and encodes at once (default: all cores).
+
+    Returns
+    -------
+    Captioner
+        It may be used from several threads at once.
 
     Raises
     ------
-    BundleError : there is no such bundle, or a file of it is not the one that was exported.
+    BundleError
+        There is no such bundle, or one of its files is not the file that was exported.
     """
     from radscribe.inference.captioner import Captioner
 

@@ -19,8 +19,10 @@ class BareEncoder:
 
     Parameters
     ----------
-    path : of the graph.
-    threads : as many as the captioner has.
+    path : Path
+        Path of the graph.
+    threads : int
+        As many as the captioner has.
     """
 
     def __init__(self, path: Path, threads: int) -> None:

@@ -20,7 +20,8 @@ def cost(command: list[str]) -> dict[str, Any]:
 
     Raises
     ------
-    RadscribeError : it did not end well.
+    RadscribeError
+        It did not end well.
     """
     launcher = str(Path(process_cost.__file__))
     ended = subprocess.run([sys.executable, launcher, *command], capture_output=True, text=True, check=False)

@@ -27,8 +27,10 @@ class Grown:
 
     Parameters
     ----------
-    seconds : number of studies → of each round.
-    resident : megabytes after each caption of the first and longest run; empty where unknown.
+    seconds : dict of int to list[float]
+        Number of studies → of each round.
+    resident : list of float
+        Megabytes after each caption of the first and longest run; empty where unknown.
     """
 
     seconds: dict[int, list[float]]

@@ -33,7 +33,8 @@ def found(folder: Path, count: int, captioner: Captioner) -> list[Path]:
 
     Raises
     ------
-    UsageError : there are none.
+    UsageError
+        There are none.
     """
     files = images_in(folder) if folder.is_dir() else []
     captions = captioner.stream(files)

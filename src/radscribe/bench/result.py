@@ -49,9 +49,12 @@ class Result:
 
     Parameters
     ----------
-    name : of the measurement and, after a full stop, of the figure.
-    meaning : what was compared with what.
-    spread : None where this system does not tell.
+    name : str
+        Name of the measurement and, after a full stop, of the figure.
+    meaning : str
+        What was compared with what.
+    spread : Spread, optional
+        None where this system does not tell.
     """
 
     name: str

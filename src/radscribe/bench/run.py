@@ -20,7 +20,8 @@ def chosen(only: Sequence[str], against: bool) -> list[str]:
 
     Raises
     ------
-    UsageError : a name that there is not, or `against` without a bundle to compare with.
+    UsageError
+        A name that there is not, or `against` without a bundle to compare with.
     """
     if unknown := sorted(set(only) - MEASUREMENTS.keys()):
         raise UsageError(
@@ -44,7 +45,8 @@ def bench(
 
     Raises
     ------
-    BundleError, UsageError : as `prepare` and `chosen`.
+    BundleError, UsageError
+        As `prepare` and `chosen`.
     """
     names = chosen(only, against is not None)
     with prepare(bundle, against, images, scale) as setting:

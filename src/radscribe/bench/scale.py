@@ -11,14 +11,22 @@ class Scale:
 
     Parameters
     ----------
-    images : distinct files at most; phantoms are fewer.
-    studies : captioned in one timed run.
-    rounds : how often the sides of a comparison run in turn.
-    widths : of the beam, compared with greedy.
-    batches : of the encoder; the first is the measure of the others.
-    growth : numbers of studies, rising.
-    lengths : tokens of a caption, rising; spread over less where the bundle's captions are shorter.
-    starts : rounds of whole processes.
+    images : int
+        Distinct files at most; phantoms are fewer.
+    studies : int
+        Captioned in one timed run.
+    rounds : int
+        How often the sides of a comparison run in turn.
+    widths : tuple of int
+        Widths of the beam, compared with greedy.
+    batches : tuple of int
+        Batches of the encoder; the first is the measure of the others.
+    growth : tuple of int
+        Numbers of studies, rising.
+    lengths : tuple of int
+        Tokens of a caption, rising; spread over less where the bundle's captions are shorter.
+    starts : int
+        Rounds of whole processes.
     """
 
     images: int

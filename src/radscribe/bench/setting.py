@@ -43,7 +43,8 @@ class Setting:
 
     Parameters
     ----------
-    threads : every core that this process may use, for all sides.
+    threads : int
+        Every core that this process may use, for all sides.
     """
 
     bundle: Opened
@@ -69,8 +70,10 @@ def prepare(bundle: str | None, against: str | None, folder: Path | None, scale:
 
     Raises
     ------
-    BundleError : there is no such bundle, or it is damaged.
-    UsageError : `folder` holds no image that gets a caption.
+    BundleError
+        There is no such bundle, or it is damaged.
+    UsageError
+        `folder` holds no image that gets a caption.
     """
     own, other = Opened.of(bundle), Opened.of(against) if against else None
     with TemporaryDirectory() as temporary:

@@ -121,7 +121,8 @@ def locate(bundle: str | Path | None) -> Path:
 
     Raises
     ------
-    BundleError : there is no such folder or name, or it cannot be fetched.
+    BundleError
+        There is no such folder or name, or it cannot be fetched.
     """
     if bundle is None:
         return EMBEDDED / DEFAULT
@@ -144,7 +145,8 @@ def describe(folder: Path) -> BundleSpec:
 
     Raises
     ------
-    BundleError : it is missing, damaged, of another format, or names what is not a file of the folder.
+    BundleError
+        It is missing, damaged, of another format, or names what is not a file of the folder.
     """
     description = folder / DESCRIPTION
     try:
@@ -177,7 +179,8 @@ def read(folder: Path) -> BundleSpec:
 
     Raises
     ------
-    BundleError : a file is missing or altered, or the description is damaged or of another format.
+    BundleError
+        A file is missing or altered, or the description is damaged or of another format.
     """
     spec = describe(folder)
     for name, expected in spec.files.items():

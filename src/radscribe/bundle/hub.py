@@ -19,14 +19,18 @@ def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]])
 
     Parameters
     ----------
-    bundle : `hf:owner/name` or `hf:owner/name@revision`; a branch, a tag or a commit.
-    description : name of the file that is fetched first.
-    files : from the folder with the description to the names of the files that are needed.
+    bundle : str
+        `hf:owner/name` or `hf:owner/name@revision`; a branch, a tag or a commit.
+    description : str
+        Name of the file that is fetched first.
+    files : callable
+        From the folder with the description to the names of the files that are needed.
 
     Raises
     ------
-    BundleError : the extra is missing, there is no such repository, revision or file, or it is not in the
-        cache and the Hub cannot be reached.
+    BundleError
+        The extra is missing, there is no such repository, revision or file, or it is not in the cache and the
+        Hub cannot be reached.
     """
     try:
         from huggingface_hub import errors as hub

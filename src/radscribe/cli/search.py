@@ -82,7 +82,8 @@ def strategy(
 
     Raises
     ------
-    UsageError : options that do not go together, or a value that makes no sense.
+    UsageError
+        Options that do not go together, or a value that makes no sense.
     """
     from radscribe.inference.search import Beam, DiverseBeam, LengthPenalty, Mean, Sample
 

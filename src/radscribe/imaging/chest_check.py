@@ -39,9 +39,12 @@ class ChestCheck:
 
     Parameters
     ----------
-    refused : why it is not one to caption; None when it is.
-    view : the header's where it says, else "frontal" or "lateral" as it looks.
-    probabilities : of each of `CLASSES`.
+    refused : str, optional
+        Why it is not one to caption; None when it is.
+    view : View
+        The header's where it says, else "frontal" or "lateral" as it looks.
+    probabilities : dict of str to float
+        Probabilities of each of `CLASSES`.
     """
 
     refused: str | None

@@ -130,13 +130,14 @@ class DicomFile:
 
     Attributes
     ----------
-    dataset : pydicom.Dataset
-        The elements that radscribe uses, without the pixels.
+    dataset : Dataset
+        Pydicom.Dataset The elements that radscribe uses, without the pixels.
     syntax : UID
         Transfer syntax: what the file meta information says, corrected by what the data set is.
     file : BinaryIO
         Where `pixels` is to be read; deflated data sets are inflated into memory.
-    pixels : PixelElement or None
+    pixels : PixelElement, optional
+        PixelElement or None.
     notes : list of str
         What was wrong and set right.
     """

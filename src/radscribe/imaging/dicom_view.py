@@ -119,8 +119,10 @@ def upright(
 
     Parameters
     ----------
-    pixels : ndarray, shape (H, W)
-    dataset : pydicom.Dataset
+    pixels : numpy.ndarray
+        Ndarray, shape (H, W).
+    dataset : Dataset
+        Pydicom.Dataset.
     steps, notes : list of str
         Extended by what was done.
 

@@ -38,8 +38,9 @@ def measure(pixels: npt.NDArray[np.float32]) -> Exposure:
 
     Parameters
     ----------
-    pixels : ndarray of float32, shape (H, W)
-        Grey values in 0..1, bright is dense, already at the size that the network reads.
+    pixels : numpy.ndarray
+        Ndarray of float32, shape (H, W) Grey values in 0..1, bright is dense, already at the size that the
+        network reads.
     """
     ranked = np.sort(pixels, axis=None)
     black = float(ranked[int(BLACK * (ranked.size - 1))])
@@ -57,8 +58,8 @@ def normalise(pixels: npt.NDArray[np.float32], exposure: Exposure | None = None)
 
     Parameters
     ----------
-    pixels : ndarray of float32, shape (H, W)
-        Grey values in 0..1, at the size that the network reads.
+    pixels : numpy.ndarray
+        Ndarray of float32, shape (H, W) Grey values in 0..1, at the size that the network reads.
     exposure : Exposure, optional
         The tone curve to apply (default: the film's own).
 

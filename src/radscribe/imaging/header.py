@@ -68,7 +68,7 @@ class Header:
     study_uid, series_uid, instance_uid, sop_class : str or None
         DICOM UIDs.
     patient_id, patient_name, birth_date : str or None
-        Of the DICOM header, as written. For grouping files only: never store or log them.
+        Patient id of the DICOM header, as written. For grouping files only: never store or log them.
     view : str
         How the beam went, as far as the DICOM header says.
     """
@@ -118,7 +118,7 @@ def kind_of_bytes(head: bytes) -> Kind:
     Parameters
     ----------
     head : bytes
-        Fewer than 132 where the file is shorter.
+        Bytes Fewer than 132 where the file is shorter.
 
     Returns
     -------

@@ -20,11 +20,12 @@ def check_pixels(
 
     Parameters
     ----------
-    pixels : ndarray of float32, shape (H, W)
+    pixels : numpy.ndarray
+        Ndarray of float32, shape (H, W).
     subject : str or path
         Name of the image in errors.
-    size : (int, int), optional
-        Height and width before the image was resized (default: those of `pixels`).
+    size : tuple[int, int], optional
+        (int, int), optional Height and width before the image was resized (default: those of `pixels`).
 
     Raises
     ------

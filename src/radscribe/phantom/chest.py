@@ -17,9 +17,11 @@ class Chest:
 
     Parameters
     ----------
-    lungs : each lung field, by side: frontally with what of it lies behind the heart; from the side the two
-        lie over each other.
-    heart : the cardiac silhouette.
+    lungs : dict of Sign to Floats
+        Each lung field, by side: frontally with what of it lies behind the heart; from the side the two lie
+        over each other.
+    heart : numpy.ndarray
+        The cardiac silhouette.
     """
 
     patient: Patient

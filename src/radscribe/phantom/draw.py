@@ -34,9 +34,12 @@ class Phantom:
 
     Parameters
     ----------
-    radiograph : float32 `[size, size]` in 0..1, bright is dense; PA or lateral.
-    findings : what was drawn, and where.
-    findings_section, impression : the sections of its report.
+    radiograph : Radiograph
+        Float32 `[size, size]` in 0..1, bright is dense; PA or lateral.
+    findings : tuple of Finding
+        What was drawn, and where.
+    findings_section, impression : str
+        The sections of its report.
     """
 
     radiograph: Radiograph
@@ -79,15 +82,19 @@ def draw(seed: int, findings: Asked = None, view: PhantomView = "PA", size: int 
 
     Parameters
     ----------
-    seed : of the patient, the exposure, the places of the findings and the phrasing; 0 or larger.
-    findings : names or `FindingSpec`s; () is a normal chest; None lets the seed choose none, one or two.
-    view : "PA", with the patient's right on the left of the image, or "lateral", with the front on the left.
-    size : side of the square image in pixels; a field of 40 cm.
+    seed : int
+        Seed of the patient, the exposure, the places of the findings and the phrasing; 0 or larger.
+    findings : Asked
+        Names or `FindingSpec`s; () is a normal chest; None lets the seed choose none, one or two.
+    view : PhantomView
+        "PA", with the patient's right on the left of the image, or "lateral", with the front on the left.
+    size : int
+        Side of the square image in pixels; a field of 40 cm.
 
     Raises
     ------
-    UsageError : a finding that is not drawn or makes no sense, another view, a negative seed, or fewer than
-        64 pixels.
+    UsageError
+        A finding that is not drawn or makes no sense, another view, a negative seed, or fewer than 64 pixels.
     """
     if seed < 0:
         raise UsageError(f"seed {seed} is negative", subject="phantom", remedy="give 0 or larger")
@@ -116,7 +123,8 @@ def save(phantom: Phantom, path: str | PathLike[str], bits: Literal[8, 16] = 8) 
 
     Raises
     ------
-    OSError : the file cannot be written.
+    OSError
+        The file cannot be written.
     """
     full = 2**bits - 1
     levels = np.rint(phantom.radiograph.pixels * full)

@@ -38,10 +38,14 @@ class FindingSpec:
 
     Parameters
     ----------
-    name : one of `DRAWABLE`.
-    side : of the patient; None for Cardiomegaly and Hernia, which have none.
-    strength : 0 (just visible) to 1 (gross).
-    zone : third of the lung, for Mass, Nodule and Consolidation.
+    name : str
+        One of `DRAWABLE`.
+    side : Side, optional
+        Side of the patient; None for Cardiomegaly and Hernia, which have none.
+    strength : float, optional
+        0 (just visible) to 1 (gross).
+    zone : Zone, optional
+        Third of the lung, for Mass, Nodule and Consolidation.
     """
 
     name: str
@@ -56,12 +60,18 @@ class Finding:
 
     Parameters
     ----------
-    name : one of `radscribe.labels.CHESTXRAY14`.
-    side : of the patient; None for Cardiomegaly and Hernia.
-    strength : 0 (just visible) to 1 (gross).
-    zone : third of the lung; None where the finding is not bound to one.
-    diameter_mm : of a Nodule or Mass, else None.
-    box : top, left, bottom, right in pixels; bottom and right are exclusive.
+    name : str
+        One of `radscribe.labels.CHESTXRAY14`.
+    side : Side, optional
+        Side of the patient; None for Cardiomegaly and Hernia.
+    strength : float
+        0 (just visible) to 1 (gross).
+    zone : Zone, optional
+        Third of the lung; None where the finding is not bound to one.
+    diameter_mm : int, optional
+        Diameter in mm of a Nodule or Mass, else None.
+    box : Box
+        Top, left, bottom, right in pixels; bottom and right are exclusive.
     """
 
     name: str
@@ -95,8 +105,9 @@ def complete(seed: int, findings: Sequence[str | FindingSpec] | None) -> tuple[F
 
     Raises
     ------
-    UsageError : a name that is not drawn, a side, zone or strength that makes no sense, or one finding twice
-        in one place.
+    UsageError
+        A name that is not drawn, a side, zone or strength that makes no sense, or one finding twice in one
+        place.
     """
     if isinstance(findings, str):
         raise UsageError(

@@ -33,11 +33,16 @@ class Frame:
 
     Parameters
     ----------
-    size : side of the image in pixels.
-    tilt : rotation of the patient in the image plane, radians.
-    magnification : 1 is a field of 40 cm.
-    shift : of the midline from the centre of the image, in fractions of its side.
-    drop : of the whole patient, likewise.
+    size : int
+        Side of the image in pixels.
+    tilt : float
+        Rotation of the patient in the image plane, radians.
+    magnification : float
+        1 is a field of 40 cm.
+    shift : float
+        Shift of the midline from the centre of the image, in fractions of its side.
+    drop : float
+        Drop of the whole patient, likewise.
     """
 
     def __init__(self, size: int, tilt: float, magnification: float, shift: float, drop: float = 0.0) -> None:

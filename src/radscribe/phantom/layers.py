@@ -20,10 +20,14 @@ class Layers:
 
     Parameters
     ----------
-    tissue : muscle, fat, blood and fluid outside the lungs' vessels.
-    lung : aerated lung.
-    vessels : blood in the lungs' vessels.
-    bone : bone beyond the tissue in whose place it stands.
+    tissue : numpy.ndarray
+        Muscle, fat, blood and fluid outside the lungs' vessels.
+    lung : numpy.ndarray
+        Aerated lung.
+    vessels : numpy.ndarray
+        Blood in the lungs' vessels.
+    bone : numpy.ndarray
+        Bone beyond the tissue in whose place it stands.
     """
 
     tissue: Floats

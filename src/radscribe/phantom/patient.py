@@ -21,19 +21,32 @@ class Patient:
 
     Parameters
     ----------
-    seed : of everything that is drawn of this patient.
-    female : breast shadows.
-    half_width : of the thoracic cavity at its widest.
-    wall : thickness of the chest wall at the side.
-    depth_cm : of the chest from front to back.
-    apex : v of the lungs' upper ends.
-    dome_right, dome_left : v of the hemidiaphragms' highest points; larger is a deeper breath.
-    sinus : v of the costophrenic angles.
-    heart_floor : v on which the heart rests.
-    ctr : cardiothoracic ratio.
-    knob : how far the aortic knob stands out.
-    tilt : rotation in the image plane, radians.
-    magnification, shift : of the field.
+    seed : int
+        Seed of everything that is drawn of this patient.
+    female : bool
+        Breast shadows.
+    half_width : float
+        Half width of the thoracic cavity at its widest.
+    wall : float
+        Thickness of the chest wall at the side.
+    depth_cm : float
+        Depth in cm of the chest from front to back.
+    apex : float
+        V of the lungs' upper ends.
+    dome_right, dome_left : float
+        V of the hemidiaphragms' highest points; larger is a deeper breath.
+    sinus : float
+        V of the costophrenic angles.
+    heart_floor : float
+        V on which the heart rests.
+    ctr : float
+        Cardiothoracic ratio.
+    knob : float
+        How far the aortic knob stands out.
+    tilt : float
+        Rotation in the image plane, radians.
+    magnification, shift : float
+        Magnification of the field.
     """
 
     seed: int

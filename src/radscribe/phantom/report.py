@@ -94,8 +94,10 @@ def write(seed: int, findings: Sequence[Finding], lateral_alone: bool = False) -
 
     Parameters
     ----------
-    findings : what was drawn.
-    lateral_alone : sides are left out: a single lateral does not show them.
+    findings : sequence of Finding
+        What was drawn.
+    lateral_alone : bool
+        Sides are left out: a single lateral does not show them.
     """
     rng = stream(seed, "report")
     drawn = {finding.name for finding in findings}

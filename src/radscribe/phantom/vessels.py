@@ -21,11 +21,16 @@ def tree(
 
     Parameters
     ----------
-    root : where the trunks start (u, v).
-    headings : the sector they fan out over, radians, 0 to the right of the image and π/2 downwards.
-    trunks : their number.
-    radius : of a trunk at the root.
-    reach : length of a trunk's first piece.
+    root : tuple[float, float]
+        Where the trunks start (u, v).
+    headings : tuple[float, float]
+        The sector they fan out over, radians, 0 to the right of the image and π/2 downwards.
+    trunks : int
+        Their number.
+    radius : float
+        Radius of a trunk at the root.
+    reach : float
+        Length of a trunk's first piece.
     """
     start = np.array(root)
     strokes: list[Stroke] = []

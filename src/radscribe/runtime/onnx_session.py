@@ -21,7 +21,8 @@ def open_session(path: Path, threads: int | None = None) -> Any:
 
     Raises
     ------
-    BundleError : the file is not a graph that onnxruntime can run.
+    BundleError
+        The file is not a graph that onnxruntime can run.
     """
     import onnxruntime as ort
 

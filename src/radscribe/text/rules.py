@@ -139,7 +139,8 @@ def normalise(report: Report, rules: Iterable[str] = TARGET_RULES) -> Report:
 
     Raises
     ------
-    UsageError : no rule has that name.
+    UsageError
+        No rule has that name.
     """
     for name in rules:
         if name not in RULES:

@@ -156,7 +156,8 @@ def sayable(text: str, *, prior: bool = False) -> list[str]:
 
     Parameters
     ----------
-    prior : an earlier study is given too, so that comparisons may stay.
+    prior : bool
+        An earlier study is given too, so that comparisons may stay.
     """
     return [
         sentence

@@ -82,14 +82,19 @@ class ReportTokenizer:
 
         Parameters
         ----------
-        vocabulary_size : at most so many tokens, the four specials among them.
-        min_frequency : of a word (`word`) or of a pair that is merged (`bpe`).
-        kind : `word` or `bpe`.
-        sections : add the tokens of `SECTIONS`, which stand in front of a section's text.
+        vocabulary_size : int
+            At most so many tokens, the four specials among them.
+        min_frequency : int
+            Min frequency of a word (`word`) or of a pair that is merged (`bpe`).
+        kind : str
+            `word` or `bpe`.
+        sections : bool
+            Add the tokens of `SECTIONS`, which stand in front of a section's text.
 
         Raises
         ------
-        UsageError : there is no such kind.
+        UsageError
+            There is no such kind.
         """
         from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
@@ -109,7 +114,8 @@ class ReportTokenizer:
 
         Raises
         ------
-        UsageError : a word stands twice, is empty, or holds a space.
+        UsageError
+            A word stands twice, is empty, or holds a space.
         """
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -133,7 +139,8 @@ class ReportTokenizer:
 
         Raises
         ------
-        BundleError : it is not a tokenizer of radscribe.
+        BundleError
+            It is not a tokenizer of radscribe.
         """
         from tokenizers import Tokenizer
 

@@ -25,7 +25,8 @@ def read_word_vectors(path: Path, words: Collection[str]) -> tuple[dict[str, npt
 
     Raises
     ------
-    DataError : the file cannot be read, holds no vectors, or a line has another width or no numbers.
+    DataError
+        The file cannot be read, holds no vectors, or a line has another width or no numbers.
     """
     wanted, found, width = set(words), dict[str, npt.NDArray[np.float32]](), 0
     try:
