@@ -40,11 +40,11 @@ class ChestCheck:
     Parameters
     ----------
     refused : str, optional
-        Why it is not one to caption; None when it is.
+        Why the image should not be captioned; None if it may be.
     view : View
-        The header's where it says, else "frontal" or "lateral" as it looks.
+        The view in the header, or else "frontal" or "lateral", as the image looks.
     probabilities : dict of str to float
-        Probabilities of each of `CLASSES`.
+        Probability of each of `CLASSES`.
     """
 
     refused: str | None

@@ -66,13 +66,12 @@ class Frame(NamedTuple):
 
     Attributes
     ----------
-    samples : numpy.ndarray
-        Ndarray Unsigned integers `[H, W]` or `[H, W, samples]`. Signed samples are bit patterns of `bits`
-        bits.
+    samples : ndarray
+        Unsigned integers `[H, W]` or `[H, W, samples]`. Signed samples are bit patterns of `bits` bits.
     bits : int
         Precision of a sample, by the stream.
-    colour : str, optional
-        Str or None "RGB" where the decoder converted YBR samples, None where they are as the header says.
+    colour : str or None
+        "RGB" where the decoder converted YBR samples, None where they are as the header says.
     reduction : int
         Pixels of the full frame along each side of the block that a sample stands for.
     shift : float
@@ -113,7 +112,7 @@ def decode_frame(
     Parameters
     ----------
     stream : bytes
-        Bytes The compressed frame.
+        The compressed frame.
     syntax : UID
         Its transfer syntax.
     rows, columns, samples, bits : int

@@ -130,8 +130,8 @@ class DicomFile:
 
     Attributes
     ----------
-    dataset : Dataset
-        Pydicom.Dataset The elements that radscribe uses, without the pixels.
+    dataset : pydicom.Dataset
+        The elements that radscribe uses, without the pixels.
     syntax : UID
         Transfer syntax: what the file meta information says, corrected by what the data set is.
     file : BinaryIO

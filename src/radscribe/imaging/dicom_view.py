@@ -119,10 +119,10 @@ def upright(
 
     Parameters
     ----------
-    pixels : numpy.ndarray
-        Ndarray, shape (H, W).
-    dataset : Dataset
-        Pydicom.Dataset.
+    pixels : ndarray, shape (H, W)
+        The image as stored.
+    dataset : pydicom.Dataset
+        Its Patient Orientation.
     steps, notes : list of str
         Extended by what was done.
 

@@ -38,9 +38,8 @@ def measure(pixels: npt.NDArray[np.float32]) -> Exposure:
 
     Parameters
     ----------
-    pixels : numpy.ndarray
-        Ndarray of float32, shape (H, W) Grey values in 0..1, bright is dense, already at the size that the
-        network reads.
+    pixels : ndarray of float32, shape (H, W)
+        Grey values in 0..1, bright is dense, already at the size that the network reads.
     """
     ranked = np.sort(pixels, axis=None)
     black = float(ranked[int(BLACK * (ranked.size - 1))])
@@ -58,8 +57,8 @@ def normalise(pixels: npt.NDArray[np.float32], exposure: Exposure | None = None)
 
     Parameters
     ----------
-    pixels : numpy.ndarray
-        Ndarray of float32, shape (H, W) Grey values in 0..1, at the size that the network reads.
+    pixels : ndarray of float32, shape (H, W)
+        Grey values in 0..1, at the size that the network reads.
     exposure : Exposure, optional
         The tone curve to apply (default: the film's own).
 

@@ -68,8 +68,8 @@ class Grey:
 
     Attributes
     ----------
-    table : numpy.ndarray
-        Ndarray of float32 Grey value in 0..1 by raw cell, black where the cell is padding.
+    table : ndarray of float32
+        Grey value in 0..1 by raw cell, black where the cell is padding.
     steps : list of str
         What was applied, in order.
     notes : list of str
@@ -86,13 +86,13 @@ def grey_table(dataset: Dataset, cells: Cells, counts: Counts, little_endian: bo
 
     Parameters
     ----------
-    dataset : Dataset
-        Pydicom.Dataset Its Modality LUT, VOI LUT, Pixel Padding and Photometric Interpretation.
+    dataset : pydicom.Dataset
+        Its Modality LUT, VOI LUT, Pixel Padding and Photometric Interpretation.
     cells : Cells
         How stored values lie in the cells.
-    counts : Counts
-        Ndarray of int How many pixels have each raw cell, from 0 to the largest; shuttered pixels left out.
-        Zero only where no pixel has it.
+    counts : ndarray of int
+        How many pixels have each raw cell, from 0 to the largest; shuttered pixels left out. Zero only where
+        no pixel has it.
     little_endian : bool
         Byte order of lookup tables that are stored as bytes.
     """
@@ -121,8 +121,8 @@ def windowed(values: Array, centre: float, width: float, function: str = "LINEAR
 
     Parameters
     ----------
-    values : numpy.ndarray
-        Ndarray Output of the Modality LUT.
+    values : ndarray
+        Output of the Modality LUT.
     centre, width : float
         In the unit of `values`.
     function : str

@@ -68,7 +68,7 @@ class Header:
     study_uid, series_uid, instance_uid, sop_class : str or None
         DICOM UIDs.
     patient_id, patient_name, birth_date : str or None
-        Patient id of the DICOM header, as written. For grouping files only: never store or log them.
+        Of the DICOM header, as written. For grouping files only: never store or log them.
     view : str
         How the beam went, as far as the DICOM header says.
     """
@@ -118,7 +118,7 @@ def kind_of_bytes(head: bytes) -> Kind:
     Parameters
     ----------
     head : bytes
-        Bytes Fewer than 132 where the file is shorter.
+        Fewer than 132 where the file is shorter.
 
     Returns
     -------

@@ -20,12 +20,12 @@ def check_pixels(
 
     Parameters
     ----------
-    pixels : numpy.ndarray
-        Ndarray of float32, shape (H, W).
+    pixels : ndarray of float32, shape (H, W)
+        Grey values to check.
     subject : str or path
         Name of the image in errors.
-    size : tuple[int, int], optional
-        (int, int), optional Height and width before the image was resized (default: those of `pixels`).
+    size : (int, int), optional
+        Height and width before the image was resized (default: those of `pixels`).
 
     Raises
     ------

@@ -25,7 +25,7 @@ class Provenance:
     path : str or None
         The file.
     format : str
-        Str "DICOM", "PNG", "JPEG", "array" and so on.
+        "DICOM", "PNG", "JPEG", "array" and so on.
     bits : int or None
         Bits stored per sample.
     photometric : str or None
@@ -38,8 +38,8 @@ class Provenance:
         SOPInstanceUID.
     steps : tuple of str
         What was applied, in order, such as ("modality", "window", "invert").
-    size : tuple[int, int], optional
-        (int, int) or None Height and width of the image in the file.
+    size : (int, int) or None
+        Height and width of the image in the file.
     notes : tuple of str
         What of the file was ignored or corrected, each a phrase for users.
     """
@@ -62,8 +62,8 @@ class Radiograph:
 
     Parameters
     ----------
-    pixels : numpy.ndarray
-        Ndarray of float32, shape (H, W) Grey values in 0..1, bright is dense (MONOCHROME1 already inverted).
+    pixels : ndarray of float32, shape (H, W)
+        Grey values in 0..1, bright is dense (MONOCHROME1 already inverted).
     view : str
         How the beam went, as far as the file says: "PA", "AP", "frontal", "lateral" or "unknown".
     provenance : Provenance

@@ -41,14 +41,14 @@ def read(
 
     Parameters
     ----------
-    source : Any
-        Path, bytes, binary file object, PIL image, numpy array or pydicom Dataset - Files and bytes: DICOM,
-        PNG, JPEG, BMP, TIFF, WebP or JPEG 2000; the first bytes decide which. A file object is read from its
-        start and left open. - PIL images: 8 bits over 255, 16 bits over 65535; colour becomes luminance. -
-        Arrays `[H, W]`, `[H, W, 1]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]` (alpha is ignored), bright is dense.
-        Integers are taken over the full range of their type and booleans as black and white. Floats in 0..1
-        are taken as they are; other floats are scaled from their smallest to their largest value. - Datasets:
-        by the rules of DICOM.
+    source : path, bytes, binary file object, PIL image, numpy array or pydicom Dataset
+        - Files and bytes: DICOM, PNG, JPEG, BMP, TIFF, WebP or JPEG 2000; the first bytes decide which. A
+          file object is read from its start and left open.
+        - PIL images: 8 bits over 255, 16 bits over 65535; colour becomes luminance.
+        - Arrays `[H, W]`, `[H, W, 1]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]` (alpha is ignored), bright is
+          dense. Integers are taken over the full range of their type and booleans as black and white. Floats
+          in 0..1 are taken as they are; other floats are scaled from their smallest to their largest value.
+        - Datasets: by the rules of DICOM.
     size : int, optional
         Side in pixels of the square to resize the image to while it is read, which is faster than reading
         all of it (default: as it is). `provenance.size` has the original height and width.

@@ -22,8 +22,8 @@ def resize(pixels: Floats, height: int, width: int) -> Floats:
 
     Parameters
     ----------
-    pixels : numpy.ndarray
-        Ndarray of float32, shape (H, W).
+    pixels : ndarray of float32, shape (H, W)
+        Grey values.
     height, width : int
         New size in pixels.
 
@@ -52,26 +52,24 @@ def look_up(
 
     Parameters
     ----------
-    cells : numpy.ndarray
-        Ndarray of unsigned integers, shape (H, W) Places in `table`.
-    table : numpy.ndarray
-        Ndarray of float32 Grey value of each cell.
-    mask : numpy.ndarray, optional
-        Ndarray of bool, shape (H, W), optional Where the image is; everything else becomes 0 (default:
-        everywhere).
+    cells : ndarray of unsigned integers, shape (H, W)
+        Places in `table`.
+    table : ndarray of float32
+        Grey value of each cell.
+    mask : ndarray of bool, shape (H, W), optional
+        Where the image is; everything else becomes 0 (default: everywhere).
     size : int, optional
         Side of the square that is returned (default: the size of `cells`).
-    extent : tuple[float, float], optional
-        (float, float), optional Height and width of the image in cells, where the last row and column of
-        cells only belong to it in part (default: the shape of `cells`).
+    extent : (float, float), optional
+        Height and width of the image in cells, where the last row and column of cells only belong to it in
+        part (default: the shape of `cells`).
     shift : float
         Distance from the centre of each cell's block to the point that the cell stands for, as a share of a
         cell.
 
     Returns
     -------
-    numpy.ndarray
-        Ndarray of float32, shape (size, size) or (H, W).
+    ndarray of float32, shape (size, size) or (H, W)
     """
     height, width = cells.shape
     x_factor, y_factor = (int(side / size / GAP) or 1 if size else 1 for side in (width, height))

@@ -20,8 +20,8 @@ def visible(dataset: Dataset, height: int, width: int, notes: list[str]) -> Mask
 
     Parameters
     ----------
-    dataset : Dataset
-        Pydicom.Dataset Its Display Shutter module. Several shapes leave visible what all of them do.
+    dataset : pydicom.Dataset
+        Its Display Shutter module. Several shapes leave visible what all of them do.
     height, width : int
         Size of the image. Rows and columns of the module count from 1.
     notes : list of str

@@ -57,14 +57,14 @@ class Mention:
     ----------
     finding : str
         One of `LABELS`.
-    status : Status
-        {"present", "absent", "uncertain"} What the text says of it.
+    status : {"present", "absent", "uncertain"}
+        What the text says of it.
     text : str
         The words that name the finding: `report[start:end]`.
     start, end : int
         Character positions in the report.
-    side : Side, optional
-        {"left", "right", "bilateral"}, optional Side that the text gives for it.
+    side : {"left", "right", "bilateral"}, optional
+        Side that the text gives for it.
     zones : tuple of {"upper", "mid", "lower"}
         Zones of the lung that the text gives for it.
     """

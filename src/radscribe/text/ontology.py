@@ -94,12 +94,12 @@ class Statement:
         The words of the report.
     start, end : int
         Their character positions in the report.
-    asserts : frozenset[str]
-        Frozenset of str Findings that it asserts.
-    denies : frozenset[str]
-        Frozenset of str Findings that it denies.
-    side : Side, optional
-        {"left", "right", "bilateral"}, optional Side that it is about.
+    asserts : frozenset of str
+        Findings that it asserts.
+    denies : frozenset of str
+        Findings that it denies.
+    side : {"left", "right", "bilateral"}, optional
+        Side that it is about.
     zones : tuple of {"upper", "mid", "lower"}
         Zones of the lung that it is about; empty means all.
     restricted : bool
@@ -124,8 +124,8 @@ class Contradiction:
     ----------
     asserted, denied : Statement
         The statement that asserts a finding, and the one that denies it.
-    findings : frozenset[str]
-        Frozenset of str The findings that they contradict each other on.
+    findings : frozenset of str
+        The findings that they contradict each other on.
     """
 
     asserted: Statement

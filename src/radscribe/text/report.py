@@ -31,8 +31,8 @@ class Report:
 
         Parameters
         ----------
-        target : Target
-            {"findings", "impression", "both"} Section to return. "both" joins the two with a space.
+        target : {"findings", "impression", "both"}
+            Section to return. "both" joins the two with a space.
 
         Returns
         -------

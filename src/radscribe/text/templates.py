@@ -57,8 +57,8 @@ class Answer:
 
     Parameters
     ----------
-    status : Verdict, optional
-        {"present", "absent", "uncertain"}, optional None if the answer is not understood.
+    status : {"present", "absent", "uncertain"}, optional
+        None if the answer is not understood.
     start, end : int
         Positions in the sentence.
     """

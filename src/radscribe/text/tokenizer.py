@@ -83,9 +83,9 @@ class ReportTokenizer:
         Parameters
         ----------
         vocabulary_size : int
-            At most so many tokens, the four specials among them.
+            Largest number of tokens, including the four special ones.
         min_frequency : int
-            Min frequency of a word (`word`) or of a pair that is merged (`bpe`).
+            Smallest number of occurrences of a word (`word`) or of a merged pair (`bpe`).
         kind : str
             `word` or `bpe`.
         sections : bool
