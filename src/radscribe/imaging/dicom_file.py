@@ -136,8 +136,8 @@ class DicomFile:
         Transfer syntax: what the file meta information says, corrected by what the data set is.
     file : BinaryIO
         Where `pixels` is to be read; deflated data sets are inflated into memory.
-    pixels : PixelElement, optional
-        PixelElement or None.
+    pixels : PixelElement or None
+        Where the pixel data is, or None if there is none.
     notes : list of str
         What was wrong and set right.
     """

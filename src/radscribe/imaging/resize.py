@@ -70,6 +70,7 @@ def look_up(
     Returns
     -------
     ndarray of float32, shape (size, size) or (H, W)
+        Grey values.
     """
     height, width = cells.shape
     x_factor, y_factor = (int(side / size / GAP) or 1 if size else 1 for side in (width, height))

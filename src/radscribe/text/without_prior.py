@@ -85,8 +85,8 @@ def say_without_prior(text: str) -> str:
 
     Examples
     --------
-    >>> say_without_prior("Stable cardiomegaly. The heart remains enlarged. Effusion has decreased.")
-    'Cardiomegaly. The heart is enlarged.'
+    >>> say_without_prior("Stable mild cardiomegaly. The heart remains enlarged. Effusion has decreased.")
+    'Mild cardiomegaly. The heart is enlarged.'
     """
     return " ".join(s for s in map(_present, split_sentences(text)) if s)
 
