@@ -147,7 +147,7 @@ def test_a_broken_imagefolder_is_named(tmp_path: Path, run: Prepare, content: st
         run("imagefolder", tmp_path)
 
 
-def test_a_manifest_is_kept_as_it_is_or_parted_anew(
+def test_a_manifest_is_kept_as_it_is_or_split_again(
     studies: list[Study], tmp_path: Path, manifest_of: Write, run: Prepare
 ) -> None:
     manifest_of(*studies, Study("e", ()))

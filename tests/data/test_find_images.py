@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from radscribe.data.image_files import ImageFiles
@@ -212,3 +213,10 @@ def test_a_list_of_exclusions_that_is_none(
         names.write_text(content)
     with pytest.raises(DataError, match=message):
         run("table", half, exclude=names, allow_missing=True)
+
+
+def test_an_image_with_features_is_not_missing(half: Path, run: Prepare, tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", name=np.array(["a.png", "b1.png", "b2.png"]), pooled=np.ones((3, 4)))
+    outcome = run("table", half, settings=SETTINGS, allow_missing=True, features=tmp_path / "f.npz")
+    marked = {image.path: image.missing for s in Manifest(outcome.manifest) for image in s.images}
+    assert marked == {"a.png": False, "b1.png": False, "b2.png": False, "c.png": True}

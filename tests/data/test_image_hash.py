@@ -91,7 +91,7 @@ def test_hashes_are_kept_until_a_file_changes(tmp_path: Path, picture: Picture) 
     assert (changed[1] == first[1]).all()
 
 
-def test_a_damaged_store_is_made_anew(tmp_path: Path, picture: Picture) -> None:
+def test_a_damaged_store_is_computed_again(tmp_path: Path, picture: Picture) -> None:
     picture(tmp_path / "a.png", 1)
     store = tmp_path / "hashes.npz"
     store.write_bytes(b"no archive")
