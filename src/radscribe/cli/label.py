@@ -68,7 +68,7 @@ def command(file: Path, id_column: str | None, report_column: str | None, form: 
         out.write(_csv_line([row.id, *(statuses.get(finding, "") for finding in LABELS)]))
     out.flush()
     if empty:
-        click.echo(f"radscribe: {empty} rows have no report", err=True)
+        click.echo(f"radscribe: {empty} {'row has' if empty == 1 else 'rows have'} no report", err=True)
     return int(failed)
 
 

@@ -8,6 +8,7 @@ is there (`scope`). Sections that say what was asked, or what was before, assert
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -218,16 +219,18 @@ def _in_sentence(
     ]
     if hits:
         cues, said = scope.cues(sentence), templates.answers(sentence)
-        starts = [start for _, start, _ in hits]
+        starts = sorted(start for _, start, _ in hits)
+        latest: dict[str, int] = {}
+        for finding, start, _ in hits:
+            latest[finding] = max(start, latest.get(finding, 0))
         for finding, start, end in hits:
-            answer = next((answer for answer in said if answer.start <= start < answer.end), None)
+            answer = _answer_to(said, start)
             status: Status | None
             if answer is None:
                 status = scope.status(sentence, cues, start, end, starts)
             elif answer.status is None:
                 # "Effusion: there is no effusion" says nothing before the colon; an unknown answer is open.
-                again = any(name == finding and place > answer.end for name, place, _ in hits)
-                status = None if again else "uncertain"
+                status = None if latest[finding] > answer.end else "uncertain"
             else:
                 status = answer.status
             if status is not None:
@@ -238,6 +241,12 @@ def _in_sentence(
                 continue
             for finding in findings:
                 yield finding, "absent", saying.start(), saying.end()
+
+
+def _answer_to(said: list[templates.Answer], start: int) -> templates.Answer | None:
+    """The answer of a template to the finding at `start`."""
+    place = bisect_right(said, start, key=lambda answer: answer.start) - 1
+    return said[place] if place >= 0 and start < said[place].end else None
 
 
 def _placed(

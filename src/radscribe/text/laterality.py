@@ -17,16 +17,17 @@ _PLACE = (
     r"|infrahilar|retrocardiac|costophrenic|angles?|sulc(?:us|i)|regions?|areas?|side)"
 )
 _COMPARED = re.compile(
-    r",?\s*\(?(?:right|left) (?:greater|more|larger|worse) than (?:the )?(?:right|left)\)?", re.I
+    r",? ?\(?(?:right|left) (?:greater|more|larger|worse) than (?:the )?(?:right|left)\)?", re.I
 )
 # "in the right lower lobe", "of right apex", "within the left chest"; with "in both lungs".
 _WHERE = re.compile(
-    rf",?\s*\b(?:in|at|of|within|along|on|over|overlying|throughout|involving|to)\s+(?:the\s+|both\s+|normal\s+)*"
-    rf"(?:{_PLACE}\s+)*{_SIDED}\b(?:\s+(?:and\s+)?{_PLACE}\b)*(?:\s+and\s+{_SIDED}\b(?:\s+{_PLACE}\b)*)*",
+    r",? ?\b(?:in|at|of|within|along|on|over|overlying|throughout|involving|to) (?:the |both |normal ){0,6}"
+    rf"(?:{_PLACE} ){{0,6}}{_SIDED}\b(?: (?:and )?{_PLACE}\b){{0,6}}"
+    rf"(?: and {_SIDED}\b(?: {_PLACE}\b){{0,6}}){{0,6}}",
     re.I,
 )
 # "right lower lobe pneumonia", "left-sided effusion", "bibasilar infiltrates".
-_ADJECTIVE = re.compile(rf"\b{_SIDED}\b(?:\s+{_PLACE}\b)*\s*", re.I)
+_ADJECTIVE = re.compile(rf"\b{_SIDED}\b(?: {_PLACE}\b){{0,6}} ?", re.I)
 _DANGLES = re.compile(r"\b(?:through(?:out)?|in|of|at|with|and|within|along|to|the|an?)\W*$", re.I)
 _NAMES = re.compile(rf"\b{_SIDE}\b|\b(?:right|left)-", re.I)
 
@@ -44,7 +45,8 @@ def without_side(sentence: str) -> str:
     >>> without_side("In the left lower lobe there is airspace disease, right greater than left.")
     'There is airspace disease.'
     """
+    sentence = " ".join(sentence.split())
     bare = _ADJECTIVE.sub("", _WHERE.sub("", _COMPARED.sub("", sentence)))
-    bare = re.sub(r"\s+([.,;])", r"\1", " ".join(bare.split())).lstrip(" ,;")
+    bare = re.sub(r" ([.,;])", r"\1", " ".join(bare.split())).lstrip(" ,;")
     bare = mend_articles(bare)
     return "" if _DANGLES.search(bare) else bare[:1].upper() + bare[1:]

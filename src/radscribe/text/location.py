@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -36,7 +37,7 @@ _PLACES: dict[str, tuple[Side | None, Zone | None]] = {
 }
 # "Left ventricle", "upper limits", "lower cervical" and the like are no places of the lung.
 _ELSEWHERE = (
-    r"(?![\s-]+(?:sided\s+)?(?:ventric|atri|heart|limits?\b|normal|abdom|quadrant|thoracic|lumbar|cervical"
+    r"(?![\s-]{1,9}(?:sided\s{1,40})?(?:ventric|atri|heart|limits?\b|normal|abdom|quadrant|thoracic|lumbar|cervical"
     r"|svc|line\b|cardiac))"
 )
 _SPELLED = (
@@ -52,6 +53,10 @@ _JOINED = re.compile(
 )
 _CLAUSE = re.compile(r"[,;:]|\b(?:but|while|with)\b", re.I)
 _LISTED = re.compile(r"[,;:]|\b(?:and|or|but|with)\b", re.I)
+
+
+_WIDEST = 400  # characters of a clause on either side of a finding
+_AROUND = 6  # places on either side of a finding
 
 
 class Location(NamedTuple):
@@ -84,7 +89,13 @@ def locations(sentence: str) -> list[Location]:
     return places
 
 
-def nearest(sentence: str, places: Sequence[Location], start: int, end: int, denied: bool) -> Location | None:
+def nearest(
+    sentence: str,
+    places: Sequence[Location],
+    start: int,
+    end: int,
+    denied: bool,
+) -> Location | None:
     """Return the place that goes with the words at `sentence[start:end]`.
 
     That is the nearest one in their clause, or one that opens the sentence ("At the left base, ..."). A
@@ -92,6 +103,9 @@ def nearest(sentence: str, places: Sequence[Location], start: int, end: int, den
     pneumothorax on both sides.
     """
     first, last = _clause(sentence, start, end)
+    opening = places[0] if len(places) == 1 else None
+    middle = bisect_left(places, (start,))
+    places = places[max(0, middle - _AROUND) : middle + _AROUND]
     near = [
         (max(place.start - end, start - place.end, 0), place)
         for place in places
@@ -100,10 +114,9 @@ def nearest(sentence: str, places: Sequence[Location], start: int, end: int, den
     ]
     if near:
         return min(near)[1]
-    opening = places[0] if places else None
     if opening is None or denied or opening.start > 12 or opening.end > first:
         return None
-    return opening if len(places) == 1 and sentence[opening.end : first].count(",") <= 1 else None
+    return opening if sentence[opening.end : first].count(",") <= 1 else None
 
 
 def _listed(sentence: str, place: Location, start: int, end: int) -> bool:
@@ -112,13 +125,11 @@ def _listed(sentence: str, place: Location, start: int, end: int) -> bool:
 
 
 def _clause(sentence: str, start: int, end: int) -> tuple[int, int]:
-    first = 0
-    for match in _CLAUSE.finditer(sentence):
-        if match.end() <= start:
-            first = match.end()
-        elif match.start() >= end:
-            return first, match.start()
-    return first, len(sentence)
+    first = max(0, start - _WIDEST)
+    for match in _CLAUSE.finditer(sentence, first, start):
+        first = match.end()
+    following = _CLAUSE.search(sentence, end, end + _WIDEST)
+    return first, following.start() if following else min(len(sentence), end + _WIDEST)
 
 
 def _both(first: Side | None, second: Side | None) -> Side | None:

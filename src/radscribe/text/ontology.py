@@ -9,9 +9,12 @@ displaced fracture"), or by words such as "otherwise".
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import attrgetter
 
 from radscribe.text.findings import Mention, find
 from radscribe.text.lexicon import HEART, spell
@@ -73,6 +76,7 @@ _BROAD: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         ),
     )
 )
+_start_of = attrgetter("start")
 _MAY_DENY = re.compile(r"\b(?:no|normal|clear|unremarkable|within|not|free|negative)\b")
 # Words of a denial that leave room for what the report asserts elsewhere.
 _RESTRICTED = re.compile(
@@ -171,13 +175,22 @@ def contradictions(text: str, *, strict: bool = False) -> list[Contradiction]:
     []
     """
     said = _statements(text)
-    denials = [statement for statement in said if statement.denies]
+    # The same denial twice adds nothing, and keeps a long text linear.
+    denials = {
+        (denial.text.lower(), denial.side, denial.zones, denial.restricted): denial
+        for denial in reversed(said)
+        if denial.denies
+    }
+    asserted = {
+        (statement.text.lower(), statement.side, statement.zones): statement
+        for statement in reversed(said)
+        if statement.asserts
+    }
     return [
-        Contradiction(asserted, denied, findings)
-        for asserted in said
-        if asserted.asserts
-        for denied in denials
-        if (findings := _conflict(asserted, denied, strict))
+        Contradiction(assertion, denial, findings)
+        for assertion in reversed(asserted.values())
+        for denial in reversed(denials.values())
+        if (findings := _conflict(assertion, denial, strict))
     ]
 
 
@@ -195,21 +208,26 @@ def _within(asserted: Statement, denied: Statement) -> bool:
 
 @lru_cache(maxsize=4096)  # captions share their sentences
 def _statements(text: str) -> tuple[Statement, ...]:
-    mentions = [mention for mention in find(text) if mention.finding in CHEST]
+    mentions = sorted(
+        (mention for mention in find(text) if mention.finding in CHEST), key=lambda mention: mention.start
+    )
     found: list[Statement] = []
     for start, end in sentence_spans(text):
         sentence = text[start:end].lower()
-        here = [mention for mention in mentions if start <= mention.start < end]
-        spans = [(mention.start, mention.end) for mention in here if mention.status == "absent"]
+        here = mentions[
+            bisect_left(mentions, start, key=_start_of) : bisect_left(mentions, end, key=_start_of)
+        ]
+        spans = Counter((mention.start, mention.end) for mention in here if mention.status == "absent")
         broad = list(_broad(sentence, text, start)) if _MAY_DENY.search(sentence) else []
         found += [_without(denial, here) for denial in broad]
         for mention in here:
             # Several findings denied by the same words are a broad denial, and so are words within one.
-            named = spans.count((mention.start, mention.end)) < 2 and not any(
+            named = spans[mention.start, mention.end] < 2 and not any(
                 denial.start <= mention.start and mention.end <= denial.end for denial in broad
             )
             if mention.status == "present" or (mention.status == "absent" and named):
-                found.append(_named(mention, sentence[: mention.start - start]))
+                before = sentence[max(0, mention.start - start - 200) : mention.start - start]
+                found.append(_named(mention, before))
     return tuple(sorted(found, key=lambda statement: (statement.start, statement.end)))
 
 
@@ -237,7 +255,7 @@ def _broad(sentence: str, text: str, offset: int) -> Iterator[Statement]:
                 denies=findings,
                 side=place.side if place else None,
                 zones=place.zones if place else (),
-                restricted=_RESTRICTED.search(sentence, 0, match.end()) is not None,
+                restricted=_RESTRICTED.search(sentence, max(0, match.start() - 200), match.end()) is not None,
             )
 
 

@@ -14,12 +14,12 @@ from radscribe.text.sentences import is_redacted, split_sentences
 _XRAY = re.compile(r"\bx-XXXX", re.I)
 # "dated XXXX, XXXX", "from XXXX", "(XXXX)": when and where, which the statement can do without.
 _WHEN = re.compile(
-    r",?\s*\(\s*(?:dated\s+)?X{4,}(?:[\s,/]+(?:X{4,}|\d+))*\s*\)"
-    r"|,?\s*\b(?:(?:dated|from|since|on)\s+)+X{4,}(?:[\s,/]+(?:X{4,}|\d+))*(?=\s*(?:[.,;]|$))",
+    r",? ?\( ?(?:dated )?X{4,}(?:[ ,/]{1,4}(?:X{4,}|\d+)){0,6} ?\)"
+    r"|,? ?\b(?:(?:dated|from|since|on) ){1,3}X{4,}(?:[ ,/]{1,4}(?:X{4,}|\d+)){0,6}(?= ?(?:[.,;]|$))",
     re.I,
 )
 # "There are no XXXX of an effusion" said evidence or sign.
-_NO_SIGN = re.compile(r"(?:\b(?P<many>are)\s+)?\b(?P<no>no|without)\s+X{4,}\s+of(?P<one>\s+an?)?\b", re.I)
+_NO_SIGN = re.compile(r"(?:\b(?P<many>are) )?\b(?P<no>no|without) X{4,} of(?P<one> an?)?\b", re.I)
 # A mark was an adjective that can go where one can stand: after these words, and before none of those.
 _BEFORE = (
     r"a|an|the|is|are|has been|mild\w*|minimal\w*|moderate\w*|small|large|stable|unchanged|some|scattered"
@@ -32,11 +32,11 @@ _NOT_A_NOUN = (
     r"|secondary|consistent|compatible|normal|intact|unremarkable|stable|unchanged|clear|tip|prominent"
 )
 _ADJECTIVE = re.compile(
-    rf"(?:^|(?<=\s))(?P<before>(?:{_BEFORE})\s+|^)X{{4,}}\s+(?!(?:{_NOT_A_NOUN})\b)(?=[a-z])"
-    r"|(?P<median>\b(?:of|post|prior|previous)\s+)X{4,}\s+(?=sternotomy\b)",
+    rf"(?:^|(?<=\s))(?P<before>(?:{_BEFORE}) |^)X{{4,}} (?!(?:{_NOT_A_NOUN})\b)(?=[a-z])"
+    r"|(?P<median>\b(?:of|post|prior|previous) )X{4,} (?=sternotomy\b)",
     re.I,
 )
-_ARTICLE = re.compile(r"\b(an?)\s+(?=([a-z]))", re.I)
+_ARTICLE = re.compile(r"\b(an?)\s{1,9}(?=([a-z]))", re.I)
 
 
 def drop_redacted(text: str) -> str:

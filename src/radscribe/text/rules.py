@@ -24,13 +24,13 @@ Rule = Callable[[str], str]
 _MISREAD = re.compile(
     r"(?:[ÂÃ][\x80-\xbfŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]|â[€‚][\x80-\xbf\w˜–—‘’‚“”„†‡•…‰‹›€™¦])+"
 )
-_TAG = re.compile(r"</?(?:br|p|b|i)\s*/?>", re.I)
+_TAG = re.compile(r"</?(?:br|p|b|i)\s{0,40}/?>", re.I)
 # What a lost character (U+FFFD) was, by its neighbours; the first that fits.
 _LOST: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=[a-z])\ufffd(?=(?:s|t|re|ve|ll)\b)"), "'"),
-    (re.compile(r"(?<=\d)\s*\ufffd\s*(?=[CF]\b)"), "°"),
-    (re.compile(r"(?<=\d)\s*\ufffd(?=\s*[).,;]|\s+[a-z])"), "°C"),
-    (re.compile(r"(?<=\d)\s*\ufffd\s*(?=10\d?\s?/)"), "×"),
+    (re.compile(r"(?<=\d)\s{0,40}\ufffd\s{0,40}(?=[CF]\b)"), "°"),
+    (re.compile(r"(?<=\d)\s{0,40}\ufffd(?=\s{0,40}[).,;]|\s{1,40}[a-z])"), "°C"),
+    (re.compile(r"(?<=\d)\s{0,40}\ufffd\s{0,40}(?=10\d?\s?/)"), "×"),
     (re.compile(r"(?<=/)\ufffd(?=[lL]\b)"), "µ"),
     (re.compile(r"(?<=\d)\ufffd(?=\d\b)"), "."),
     (re.compile(r"(?<=\d)\ufffd(?=\d)|(?<=\w\s)\ufffd(?=\s\w)"), "-"),
@@ -44,13 +44,13 @@ _PLAIN = str.maketrans(
 _NUMBER = r"\d+(?:\.\d+)?(?:\s?(?:-|to|x|×|by)\s?\d+(?:\.\d+)?){0,3}"
 _LENGTH = rf"{_NUMBER}\s?-?(?:mm|cm|millimeters?|centimeters?)\b"
 _SIZE = rf"{_LENGTH}(?:\s?(?:x|×|by)\s?{_LENGTH}){{0,3}}"
-_ABOUT = r"(?:(?:approximately|approx\.|about|up to|at least|roughly)\s+)?"
+_ABOUT = r"(?:(?:approximately|approx\.|about|up to|at least|roughly)\s{1,40})?"
 _MEASURED = re.compile(
-    rf",?\s*\b(?:which\s+)?(?:measures?|measuring|measured|with)\s+{_ABOUT}{_SIZE}"
-    r"(?:\s+in\s+(?:\w+\s+)?(?:diameter|size|width|length|thickness|dimension))?",
+    rf",?\s{{0,40}}\b(?:which\s{{1,40}})?(?:measures?|measuring|measured|with)\s{{1,40}}{_ABOUT}{_SIZE}"
+    r"(?:\s{1,40}in\s{1,40}(?:\w+\s{1,40})?(?:diameter|size|width|length|thickness|dimension))?",
     re.I,
 )
-_BARE_SIZE = re.compile(rf"\b{_ABOUT}{_SIZE}\s*(?=\w)", re.I)
+_BARE_SIZE = re.compile(rf"\b{_ABOUT}{_SIZE}\s{{0,40}}(?=\w)", re.I)
 _PUNCTUATION = re.compile(r"(?<!\d)[.](?!\d)|(?<=\d)[.](?!\d)|[^\w\s.'/-]|(?<!\w)[-'/]|[-'/](?!\w)")
 
 
@@ -70,7 +70,7 @@ def mend_mojibake(text: str) -> str:
 
 def collapse_spaces(text: str) -> str:
     """One space between words, none before a full stop or comma, and one full stop where there are two."""
-    text = re.sub(r"\s+([.,;:])", r"\1", " ".join(text.split()))
+    text = re.sub(r"\s{1,40}([.,;:])", r"\1", " ".join(text.split()))
     text = re.sub(r"\.{2,}", ".", text)
     return re.sub(r"(?<=[a-z])\.(?=[A-Z][a-z])", ". ", text)
 

@@ -9,8 +9,10 @@ default: a word of negation or doubt that no rule understands leaves the finding
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 from radscribe.text.lexicon import spell
@@ -231,6 +233,7 @@ _CUE = re.compile(
     rf"|(?P<stop>{_STOP})|(?P<and_asserts>\band\s{{1,9}}(?={spell(_ASSERTS)}))"
 )
 _EXCLUDE = re.compile(r"exclude|ruled? out")
+_REACH = 40  # cues on either side of a finding
 # A cue behind does not reach over another statement.
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|noted|seen|persists?|remains?)\b")
 
@@ -244,6 +247,9 @@ class Cue:
     end: int
 
 
+_start_of = attrgetter("start")
+
+
 def cues(sentence: str) -> list[Cue]:
     """Return the cues of a lower-cased sentence, in order."""
     return [Cue(str(match.lastgroup), match.start(), match.end()) for match in _CUE.finditer(sentence)]
@@ -254,7 +260,7 @@ def status(
     found: Sequence[Cue],
     start: int,
     end: int,
-    others: Iterable[int] = (),
+    others: Sequence[int] = (),
 ) -> Status | None:
     """Return the status of `sentence[start:end]`, or None for the patient's history.
 
@@ -268,10 +274,13 @@ def status(
         Its cues.
     start, end : int
         Where the finding stands.
-    others : iterable of int
-        Where the findings of the sentence start, to tell a cue that has no finding behind it.
+    others : sequence of int
+        Where the findings of the sentence start, in order, to tell a cue that has no finding behind it.
     """
     verdict: Status | None = "present"
+    # Cues further away are in another clause; the window keeps long texts linear.
+    middle = bisect_left(found, start, key=_start_of)
+    found = found[max(0, middle - _REACH) : middle + _REACH]
     for place, cue in enumerate(found):
         if cue.start < start or (cue.start < end and cue.kind in ("denied", "doubted", "neutral")):
             if cue.kind in ("end", "stop") or (cue.kind in ("cause", "and_asserts") and verdict == "absent"):
@@ -298,7 +307,8 @@ def status(
                 # "Pneumothorax not a concern": a denial that is about nothing else is not understood.
                 later = found[place + 1 :]
                 closing = next((c.start for c in later if c.kind in ("end", "stop")), len(sentence))
-                if not any(cue.end <= other < closing for other in others):
+                following = bisect_left(others, cue.end)
+                if following == len(others) or others[following] >= closing:
                     return "uncertain"
             if cue.kind != "neutral":
                 break

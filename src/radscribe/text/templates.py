@@ -76,13 +76,15 @@ def answers(sentence: str) -> list[Answer]:
         marks = [*_SIGN_BEFORE.finditer(sentence)]
     if not marks and any(sign in sentence for sign in "+-0"):
         marks = [*_SIGN_BEHIND.finditer(sentence)]
-    return found + _marked(sentence, marks)
+    found += _marked(sentence, marks)
+    return sorted(found, key=lambda answer: answer.start)
 
 
 def _colons(sentence: str) -> list[Answer]:
     found: list[Answer] = []
     begin = 0
     for match in _ANSWER.finditer(sentence):
+        begin = max(begin, match.start() - 2 * _LONGEST)
         first = max(begin, 1 + max(sentence.rfind(sign, begin, match.start()) for sign in ".;,|/"))
         verdict = None if match.lastgroup == "other" else cast(Verdict, match.lastgroup)
         asked = match[0][0] == "?" and verdict not in ("absent", "present")

@@ -21,10 +21,10 @@ CONTINUES = "##"  # a piece that goes on with the word before it
 # A decimal number, a word, the end of a contraction, or one sign.
 WORDS = r"\d+(?:\.\d+)+|\w+|'\w+|[^\w\s]"
 
-_SPACE_BEFORE = re.compile(r"\s+([.,;:!?%)\]]|'(?:s|t|re|ve|ll)\b)")
-_SPACE_AFTER = re.compile(r"([(\[])\s+")
-_TIGHT = re.compile(r"(?<=\w)\s*([-/'])\s*(?=\w)")
-_SENTENCE_START = re.compile(r"(^|[.!?]\s+)([a-z])")
+_SPACE_BEFORE = re.compile(r"\s{1,40}([.,;:!?%)\]]|'(?:s|t|re|ve|ll)\b)")
+_SPACE_AFTER = re.compile(r"([(\[])\s{1,40}")
+_TIGHT = re.compile(r"(?<=\w)\s{0,40}([-/'])\s{0,40}(?=\w)")
+_SENTENCE_START = re.compile(r"(^|[.!?]\s{1,40})([a-z])")
 _CAPITALS = re.compile(
     r"\b(?:[tlc]\d{1,2}|svc|ivc|picc|copd|chf|cabg|icd|aicd|ct|ap|pa|tb|tips|ng|og|cp|lv|rv|la|ra|vp)\b"
 )

@@ -22,37 +22,39 @@ _STRIPPED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, by in (
         # ", unchanged from the prior examination", "compared to 2010", "since XXXX"
         (
-            rf",?\s*\(?\b(?:(?:{_HOW}|which|is|are|and)\s+)*(?:{_SAME}\s+)?(?:in \w+\s+)?"
-            rf"(?:(?:as |when )?compared\s+(?:to|with)|in comparison\s+(?:to|with)|since|from|to)\s+"
-            rf"(?:the\s+|a\s+)?{_EARLIER}\b(?:\s+{_STUDY})*(?:\s+(?:from|dated|of)\b[^.;,]*)?\)?",
+            rf",? ?\(?\b(?:(?:{_HOW}|which|is|are|and) ){{0,6}}(?:{_SAME} )?(?:in \w+ )?"
+            rf"(?:(?:as |when )?compared (?:to|with)|in comparison (?:to|with)|since|from|to) "
+            rf"(?:the |a )?{_EARLIER}\b(?: {_STUDY}){{0,6}}(?: (?:from|dated|of)\b[^.;,]{{0,200}})?\)?",
             "",
         ),
-        (r",?\s*\bsince\s+(?:the\s+)?(?:X{4,}|\d{4}|that time)", ""),
-        (r"\b(?:as|when)?\s*compared\s+(?:to|with)\s+[^.;,]*", ""),
+        (r",? ?\bsince (?:the )?(?:X{4,}|\d{4}|that time)", ""),
+        (r"\b(?:as|when)? ?compared (?:to|with) [^.;,]{0,200}", ""),
         # ", which is stable", "and are unchanged", "is stable in size"
         (
-            rf",?\s*(?:(?:which|and|but)\s+)?(?:(?:is|are|remains?|appears?)\s+)?(?:{_HOW}\s+)*{_SAME}"
-            rf"(?:\s+in\s+(?:size|appearance|position|contour|configuration|caliber))?(?=\s*[.,;]|\s+and\s+(?!\w+\s+(?:in|for)\b)|$)",
+            rf",? ?(?:(?:which|and|but) )?(?:(?:is|are|remains?|appears?) )?(?:{_HOW} ){{0,6}}{_SAME}"
+            r"(?: in (?:size|appearance|position|contour|configuration|caliber))?"
+            r"(?= ?[.,;]| and (?!\w+ (?:in|for)\b)|$)",
             "",
         ),
-        (rf"\b(?:{_HOW}\s+)*{_SAME}\s+(?:and|but|appearing)\s+", ""),
+        (rf"\b(?:{_HOW} ){{0,6}}{_SAME} (?:and|but|appearing) ", ""),
         (
-            rf"\b(?:{_HOW}\s+)*{_SAME}\s+(?:position|appearance|size|contours?|configuration)\s+of\s+(?:the\s+)?",
+            rf"\b(?:{_HOW} ){{0,6}}{_SAME} (?:position|appearance|size|contours?|configuration) of (?:the )?",
             "",
         ),
-        (rf"\b(?:{_SAME}|persistent|residual|recurrent|redemonstrated|re-demonstrated)\s+(?=[a-z])", ""),
+        (rf"\b(?:{_SAME}|persistent|residual|recurrent|redemonstrated|re-demonstrated) (?=[a-z])", ""),
         # "is again noted", "again seen are"
         (
-            r"^(?:redemonstrated|re-demonstrated|again\s+(?:seen|noted|demonstrated|identified|visualized))\s+(is|are)\b",
+            r"^(?:redemonstrated|re-demonstrated|again (?:seen|noted|demonstrated|identified|visualized))"
+            r" (is|are)\b",
             r"There \1",
         ),
-        (r"^(?:redemonstration of|again\s+(?:seen|noted|demonstrated|identified))\s+", ""),
-        (r"\b(?:once\s+)?again\s+", ""),
-        (r"\s+again\b", ""),
-        (r"\bstill\s+", ""),
+        (r"^(?:redemonstration of|again (?:seen|noted|demonstrated|identified)) ", ""),
+        (r"\b(?:once )?again ", ""),
+        (r" again\b", ""),
+        (r"\bstill ", ""),
         (r"\b(?:remains|continues to be|has remained)\b", "is"),
         (r"\b(?:remain|continue to be|have remained)\b", "are"),
-        (r"\s+(?:is|are)\s+redemonstrated\b", r" noted"),
+        (r" (?:is|are) redemonstrated\b", r" noted"),
     )
 )
 _LEFT_OPEN = re.compile(
@@ -60,10 +62,11 @@ _LEFT_OPEN = re.compile(
 )
 # What is left of "the cardiomediastinal silhouette is stable", and of a change.
 _SAYS_NOTHING = re.compile(
-    r"^(?:the\s+)?(?:(?:cardio\w*|heart|cardiac|mediastin\w+|hilar|pulmonary|lungs?|bones?|bony|osseous|and|size|aortic)\s+)*"
+    r"^(?:the )?(?:(?:cardio\w*|heart|cardiac|mediastin\w+|hilar|pulmonary|lungs?|bones?|bony|osseous|and"
+    r"|size|aortic) ){0,6}"
     r"(?:silhouettes?|size|contours?|mediastinum|heart|lungs|aorta|structures?|vasculature|findings)"
-    r"(?:\s+(?:is|are|noted|seen))*\W*$"
-    r"|\b(?:is|are|appears?)\s+(?:of|in|with)?\s*[.;,]"
+    r"(?: (?:is|are|noted|seen)){0,6}\W*$"
+    r"|\b(?:is|are|appears?) (?:of|in|with)? ?[.;,]"
     r"|\b(?:in|de)creased(?:,|\.|$)|\bremoval\b|\bremoved\b",
     re.I,
 )
@@ -96,7 +99,7 @@ def _present(sentence: str) -> str:
         return sentence
     for pattern, by in _STRIPPED:
         sentence = pattern.sub(by, sentence)
-    sentence = re.sub(r"\s+([.,;])", r"\1", " ".join(sentence.split())).lstrip(" ,;")
+    sentence = re.sub(r" ([.,;])", r"\1", " ".join(sentence.split())).lstrip(" ,;")
     sentence = mend_articles(sentence)
     words = len(re.findall(r"\w+", sentence))
     if (
