@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"imaging", "phantom", "text", *LEAVES},
     "bundle": LEAVES,
     "inference": {"imaging", "phantom", "text", "data", "bundle", "runtime", *LEAVES},
-    "evaluation": {"inference", "text", "data", *LEAVES},
+    "evaluation": {"inference", "phantom", "text", "data", *LEAVES},
     "models": LEAVES,
     "training": {"models", "data", "text", "imaging", "evaluation", "runtime", *LEAVES},
     "export": {"bundle", "models", "training", "inference", "evaluation", "data", "text", "runtime", *LEAVES},

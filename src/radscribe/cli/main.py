@@ -42,6 +42,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Measure": {
         "evaluate": ("radscribe.cli.evaluate", "Score captions and compare them with baselines."),
+        "probe": ("radscribe.cli.probe", "Test whether captions follow a change of the image."),
         "label": ("radscribe.cli.label", "Label the findings in reports."),
         "bench": ("radscribe.cli.bench", "Measure speed and memory on this machine."),
     },

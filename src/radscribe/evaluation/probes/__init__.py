@@ -1,0 +1,1 @@
+"""Counterfactual tests: pairs of drawn radiographs that differ in exactly one thing."""
