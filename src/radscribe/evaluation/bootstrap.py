@@ -15,7 +15,8 @@ def resamples(groups: Sequence[str], rounds: int = 1000, seed: int = 0) -> Itera
 
     Parameters
     ----------
-    groups : the group of each row.
+    groups : sequence of str
+        The group of each row.
     """
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     members = [np.flatnonzero(index == group) for group in range(len(names))]

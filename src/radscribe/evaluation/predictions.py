@@ -190,7 +190,8 @@ def _column(path: Path, header: list[str], name: str) -> int:
 
     Raises
     ------
-    DataError : it is missing or there twice; where another sign separates the columns, that is said.
+    DataError
+        It is missing or there twice; where another sign separates the columns, that is said.
     """
     if header.count(name) == 1:
         return header.index(name)

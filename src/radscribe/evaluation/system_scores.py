@@ -34,11 +34,16 @@ class SystemScores:
 
     Parameters
     ----------
-    values : every metric and every `micro_` and `macro_` score of findings, by name.
-    samples : the same in each resample, `[rounds]`.
-    codes : what the captions say of each finding, `[N, F]`.
-    finding_sums : hits, false alarms and misses of each finding over all studies, `[3 F]`.
-    subsets : `abnormal` and `normal` studies (by the reference) → number and values.
+    values : dict of str to float
+        Every metric and every `micro_` and `macro_` score of findings, by name.
+    samples : dict of str to Floats
+        The same in each resample, `[rounds]`.
+    codes : Codes
+        What the captions say of each finding, `[N, F]`.
+    finding_sums : numpy.ndarray
+        Hits, false alarms and misses of each finding over all studies, `[3 F]`.
+    subsets : dict of str to tuple[int, dict[str, float]]
+        `abnormal` and `normal` studies (by the reference) → number and values.
     """
 
     name: str
@@ -79,8 +84,10 @@ class Scorer:
 
     Parameters
     ----------
-    references : of each study, one or more texts. Findings are those of the first.
-    groups : what is resampled whole, of each study.
+    references : Sequence[Sequence[str]]
+        One or more texts per study. Findings are those of the first.
+    groups : sequence of str
+        Group of each study, such as its patient; groups are resampled as a whole.
     """
 
     def __init__(

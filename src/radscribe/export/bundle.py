@@ -99,14 +99,19 @@ def export(
 
     Parameters
     ----------
-    card : the model card; without one, a card that says that nothing was measured.
-    cautions : what every caption of this bundle must be read with.
-    weights : add `weights.safetensors`, for going on with training.
+    card : Path, optional
+        The model card; without one, a card that says that nothing was measured.
+    cautions : sequence of str
+        What every caption of this bundle must be read with.
+    weights : bool
+        Add `weights.safetensors`, from which training can continue.
 
     Raises
     ------
-    DataError : the run is not finished.
-    BundleError : a graph does not compute what torch computes.
+    DataError
+        The run is not finished.
+    BundleError
+        A graph does not compute what torch computes.
     """
     encoder, decoder, tokenizer, config = load_captioner(run)
     out.mkdir(parents=True, exist_ok=True)

@@ -26,10 +26,14 @@ class CaptionedPart:
 
     Parameters
     ----------
-    source, name : the dataset, as its manifest names it, and the part.
-    findings : F names: those that a caption can assert and the encoder looks for.
-    said : `[N, F]`, what each caption asserts.
-    true : `[N, F]`, 1 where the finding is there, 0 where it is not, NaN where that is not known.
+    source, name : str
+        The dataset, as its manifest names it, and the part.
+    findings : sequence of str
+        F names: those that a caption can assert and the encoder looks for.
+    said : Booleans
+        `[N, F]`, what each caption asserts.
+    true : numpy.ndarray
+        `[N, F]`, 1 where the finding is there, 0 where it is not, NaN where that is not known.
     """
 
     source: str
@@ -53,7 +57,8 @@ def caption_part(
 
     Raises
     ------
-    DataError : the part is empty, no study of it gets a caption, or it has neither labels nor reports.
+    DataError
+        The part is empty, no study of it gets a caption, or it has neither labels nor reports.
     """
     part = manifest.split(name, with_images=True)
     both = zip(part, captioner.stream(part, beam=beam), strict=True)

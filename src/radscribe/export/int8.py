@@ -34,7 +34,8 @@ def calibration_images(spec: BundleSpec, manifest: Manifest, count: int = IMAGES
 
     Raises
     ------
-    DataError : none of the training part can be read.
+    DataError
+        None of the training part can be read.
     """
     prepare = Preparer(spec.encoder.image_size, spec.encoder.views)
     # Ids by their hash: as good as drawn at random.
@@ -58,12 +59,15 @@ def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[Quan
 
     Returns
     -------
-    what it cost, and the part as the int8 encoder has it captioned.
+    tuple[QuantisationSpec, CaptionedPart]
+        What it cost, and the part as the int8 encoder has it captioned.
 
     Raises
     ------
-    UsageError : the encoder is in int8 already.
-    DataError : the part can tell none of the figures, or there is no image to calibrate on.
+    UsageError
+        The encoder is in int8 already.
+    DataError
+        The part can tell none of the figures, or there is no image to calibrate on.
     """
     spec = read(folder)
     if spec.encoder.precision == "int8":
@@ -104,7 +108,8 @@ def tolerances(given: Iterable[str]) -> dict[str, float]:
 
     Raises
     ------
-    UsageError : no such figure, or no number.
+    UsageError
+        There is no such figure, or the value is not a number.
     """
     merged = dict(TOLERANCES)
     for text in given:

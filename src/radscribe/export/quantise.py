@@ -47,10 +47,14 @@ def quantise(
 
     Parameters
     ----------
-    graph : from `images` to `grid` and what comes of it, as `export.bundle` writes it.
-    batches : `[N, 1, S, S]` radiographs, to see the ranges of activations; not those that it is measured on.
-    float_convolutions : how many of the first ones stay in float32.
-    method : of turning what was seen into a range; a name in `CalibrationMethod`.
+    graph : Path
+        From `images` to `grid` and what comes of it, as `export.bundle` writes it.
+    batches : iterable of Images
+        `[N, 1, S, S]` radiographs, to see the ranges of activations; not those that it is measured on.
+    float_convolutions : int
+        How many of the first ones stay in float32.
+    method : str
+        Method of turning what was seen into a range; a name in `CalibrationMethod`.
     signed : int8 activations, to show what they cost.
     """
     with tempfile.TemporaryDirectory() as folder, _quiet():

@@ -23,7 +23,8 @@ def staged(out: Path) -> Iterator[Path]:
 
     Raises
     ------
-    UsageError : `out` is not a folder that can be made, or holds a folder named as a file of the bundle.
+    UsageError
+        `out` is not a folder that can be made, or holds a folder named as a file of the bundle.
     """
     out = out.resolve()  # "." has no name
     try:

@@ -38,9 +38,12 @@ def two_stages(
 
     Parameters
     ----------
-    each : called in one of `workers` threads.
-    together : called in the caller's thread with `BATCH` items at most; one result for each, in order.
-    ordered : results come in the order of the items; else as they are done.
+    each : callable
+        Called in one of `workers` threads.
+    together : callable
+        Called in the caller's thread with `BATCH` items at most; one result for each, in order.
+    ordered : bool
+        Results come in the order of the items; else as they are done.
     """
     source, ahead = enumerate(items), max(AHEAD, BATCH + 2 * workers)
     exhausted = False

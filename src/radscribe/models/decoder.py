@@ -32,7 +32,8 @@ class StudyFeatures(NamedTuple):
 
         Raises
         ------
-        UsageError : these features do not have it.
+        UsageError
+            These features do not have it.
         """
         value: Tensor | None = getattr(self, name)
         if value is None:
@@ -97,8 +98,9 @@ class Decoder(nn.Module, ABC):
 
         Parameters
         ----------
-        sample_rate : how often a token is replaced by one that the decoder itself drew, as in scheduled
-            sampling (Bengio et al., NeurIPS 2015); 0 is teacher forcing.
+        sample_rate : float
+            How often a token is replaced by one that the decoder itself drew, as in scheduled sampling
+            (Bengio et al., NeurIPS 2015); 0 is teacher forcing.
         """
         state = self.init_state(features)
         steps: list[Step] = []
@@ -122,7 +124,9 @@ class Decoder(nn.Module, ABC):
 
         Parameters
         ----------
-        log_likelihood : `[N, T]` of the words that came next, by `taught`.
-        mask : `[N, T]`, True where there is a word.
+        log_likelihood : Tensor
+            `[N, T]` of the words that came next, by `taught`.
+        mask : Tensor
+            `[N, T]`, True where there is a word.
         """
         return log_likelihood.new_zeros(())

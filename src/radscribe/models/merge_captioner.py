@@ -18,12 +18,18 @@ class MergeCaptioner(Decoder):
 
     Parameters
     ----------
-    vocabulary_size : V, specials included.
-    findings : F, the finding probabilities of a study.
-    channels : unused; every decoder is given it.
-    embedding, hidden : widths of the word embedding E, and H of the LSTM and of both dense layers.
-    dropout : of the probabilities and of the words, in training.
-    start_word : whether `<bos>` is a word that the LSTM reads; else the first word follows nothing.
+    vocabulary_size : int
+        V, specials included.
+    findings : int
+        F, the finding probabilities of a study.
+    channels : int
+        Unused; every decoder is given it.
+    embedding, hidden : int
+        Widths of the word embedding E, and H of the LSTM and of both dense layers.
+    dropout : float
+        Dropout of the probabilities and of the words, in training.
+    start_word : bool
+        Whether `<bos>` is a word that the LSTM reads; else the first word follows nothing.
     """
 
     inputs = ("probabilities",)

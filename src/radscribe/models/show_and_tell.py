@@ -22,16 +22,24 @@ class ShowAndTell(Decoder):
 
     Parameters
     ----------
-    vocabulary_size : V, specials included.
-    findings : F, the finding probabilities of a study.
-    channels : C, the pooled vector of a study; unused if `image_input` is "probabilities".
-    places : cells of one image, for the sides of a content plan.
-    image_input : which of the encoder's outputs the image embedding is made of.
+    vocabulary_size : int
+        V, specials included.
+    findings : int
+        F, the finding probabilities of a study.
+    channels : int
+        C, the pooled vector of a study; unused if `image_input` is "probabilities".
+    places : int
+        Cells of one image, for the sides of a content plan.
+    image_input : str
+        Which of the encoder's outputs the image embedding is made of.
     image_at : `start`, the image is the LSTM's word before the first; `every-step`, it stands beside each;
         `auto`, at every step with a content plan and at the start without one.
-    operating_point : the probability from which on a finding counts as seen.
-    embedding, hidden : widths of the word embedding E and of the LSTM's state H.
-    tie_weights : the output layer reuses the word embedding (Press & Wolf, 2017); needs E = H.
+    operating_point : float
+        The probability from which on a finding counts as seen.
+    embedding, hidden : int
+        Widths of the word embedding E and of the LSTM's state H.
+    tie_weights : bool
+        The output layer reuses the word embedding (Press & Wolf, 2017); needs E = H.
     """
 
     def __init__(

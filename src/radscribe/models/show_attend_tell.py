@@ -19,15 +19,20 @@ class ShowAttendTell(Decoder):
 
     Parameters
     ----------
-    vocabulary_size : V, specials included.
-    findings, channels, places : F and C of the features, and the cells of one image.
-    attend, image_input, operating_point : what is read from a study, see `StudyReader`.
+    vocabulary_size : int
+        V, specials included.
+    findings, channels, places : int
+        F and C of the features, and the cells of one image.
+    attend, image_input, operating_point : str or float
+        What is read from a study, see `StudyReader`.
     image_at : `start`, the study's vector sets the first state; `every-step`, it is also added to every word;
         `auto`, at every step with a content plan and at the start without one.
-    embedding, hidden, attention : widths of the word embedding E, of the LSTM's state H, and of cells and
-        attention D.
-    tie_weights : the output layer reuses the word embedding (Press & Wolf, 2017).
-    doubly_stochastic : λ of equation 14: how strongly every cell shall get its share of attention.
+    embedding, hidden, attention : int
+        Widths of the word embedding E, of the LSTM's state H, and of cells and attention D.
+    tie_weights : bool
+        The output layer reuses the word embedding (Press & Wolf, 2017).
+    doubly_stochastic : float
+        λ of equation 14: how strongly every cell shall get its share of attention.
     """
 
     states: tuple[str, ...] = ("h", "c", "cells", "keys", "real")

@@ -24,9 +24,12 @@ class ShowAttendTellHard(ShowAttendTell):
 
     Parameters
     ----------
-    reinforce : λ_r, weight of the REINFORCE term.
-    entropy : λ_e, weight of the attention's entropy, which keeps it from settling early.
-    options : those of `ShowAttendTell`.
+    reinforce : float
+        λ_r, weight of the REINFORCE term.
+    entropy : float
+        λ_e, weight of the attention's entropy, which keeps it from settling early.
+    options : Any
+        Those of `ShowAttendTell`.
     """
 
     baseline: Tensor

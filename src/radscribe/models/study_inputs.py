@@ -129,12 +129,17 @@ class StudyReader(nn.Module):
 
     Parameters
     ----------
-    attend : which cells: `grid`, what the backbone saw there; `maps`, each finding's logit there; `both`.
-    image_input : the vector that is added to the mean of the cells, if any.
-    operating_point : the probability from which on a finding counts as seen.
-    width : D of cells and vector.
-    places : cells of one image, each with an embedding of its place: without, left and right look alike to
-        whoever attends. 0 has none.
+    attend : str
+        Which cells: `grid`, what the backbone saw there; `maps`, each finding's logit there; `both`.
+    image_input : str
+        The vector that is added to the mean of the cells, if any.
+    operating_point : float
+        The probability from which on a finding counts as seen.
+    width : int
+        D of cells and vector.
+    places : int
+        Cells of one image, each with an embedding of its place: without, left and right look alike to whoever
+        attends. 0 has none.
     """
 
     def __init__(

@@ -22,12 +22,14 @@ def attend(query: Tensor, memory: Pair, visible: Tensor, heads: int) -> Pair:
 
     Parameters
     ----------
-    query : `[N, T, D]`.
+    query : Tensor
+        `[N, T, D]`.
     visible : bool, broadcasts to `[N, T, S]`: what each query may look at.
 
     Returns
     -------
-    what was seen `[N, T, D]`, and the mean of the heads' weights `[N, T, S]`.
+    Pair
+        What was seen `[N, T, D]`, and the mean of the heads' weights `[N, T, S]`.
     """
     q, k, v = (
         x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2)  # [N, heads, T or S, D / heads]
@@ -75,12 +77,18 @@ class Transformer(Decoder):
 
     Parameters
     ----------
-    vocabulary_size : V, specials included.
-    findings, channels, places : F and C of the features, and the cells of one image.
-    attend, image_input, operating_point : what is read of a study, see `StudyReader`.
-    embedding : D, width of everything; a multiple of `heads`.
-    positions : P, tokens of a caption at most, `<bos>` included.
-    tie_weights : the output layer reuses the word embedding (Press & Wolf, 2017).
+    vocabulary_size : int
+        V, specials included.
+    findings, channels, places : int
+        F and C of the features, and the cells of one image.
+    attend, image_input, operating_point : str or float
+        What is read of a study, see `StudyReader`.
+    embedding : int
+        D, width of everything; a multiple of `heads`.
+    positions : int
+        P, tokens of a caption at most, `<bos>` included.
+    tie_weights : bool
+        The output layer reuses the word embedding (Press & Wolf, 2017).
     """
 
     states = ("keys", "values", "position", "cell_keys", "cell_values", "real", "whole")

@@ -31,10 +31,14 @@ class Job:
 
     Parameters
     ----------
-    images : client's name → stored file, in the client's order.
-    errors : client's name → why that file was no image.
-    alone : captioned apart from others, since the engine died or failed over a batch with it.
-    client : who sent it, and holds a place of the queue.
+    images : dict of str to Path
+        Client's name → stored file, in the client's order.
+    errors : dict of str to str
+        Client's name → why that file was no image.
+    alone : bool
+        Captioned apart from others, since the engine died or failed over a batch with it.
+    client : str
+        Who sent it, and holds a place of the queue.
     """
 
     id: str

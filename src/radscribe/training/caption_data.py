@@ -140,13 +140,19 @@ class CaptionData(Dataset[CaptionItem]):
 
     Parameters
     ----------
-    target : the section of a study's own report that its caption is scored against; where there is no
-        report, the drawn text is the reference.
-    fresh : for training: what is drawn is a function of seed, epoch and study; else it stays that of epoch 0.
-    findings : names of the encoder's outputs, for what the texts assert of them.
-    plan : give the decoder the content plan of the text instead of the encoder's.
-    view_dropout : probability that an image of a study is left out; one image always stays.
-    sentence_balance : exponent by which frequent sentences weigh less in the loss (0: all weigh 1).
+    target : CaptionTarget
+        The section of a study's own report that its caption is scored against; where there is no report, the
+        drawn text is the reference.
+    fresh : bool
+        For training: what is drawn is a function of seed, epoch and study; else it stays that of epoch 0.
+    findings : sequence of str
+        Names of the encoder's outputs, for what the texts assert of them.
+    plan : bool
+        Give the decoder the content plan of the text instead of the encoder's.
+    view_dropout : float
+        Probability that an image of a study is left out; one image always stays.
+    sentence_balance : float
+        Exponent by which frequent sentences weigh less in the loss (0: all weigh 1).
     """
 
     def __init__(
@@ -233,10 +239,13 @@ class SentenceWeights:
 
     Parameters
     ----------
-    texts : token ids of the training texts.
-    ends : ids of the tokens that end a sentence.
-    exponent : 0 weighs all alike. A sentence that a share s of the texts has weighs
-        min(1, `RARE_SENTENCE` / s) to this power.
+    texts : Iterable[Sequence[int]]
+        Token ids of the training texts.
+    ends : set[int]
+        Ids of the tokens that end a sentence.
+    exponent : float
+        0 weighs all alike. A sentence that a share s of the texts has weighs min(1, `RARE_SENTENCE` / s) to
+        this power.
     """
 
     def __init__(self, texts: Iterable[Sequence[int]], ends: set[int], exponent: float) -> None:

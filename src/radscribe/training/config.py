@@ -334,7 +334,8 @@ def read_table(file: Path) -> dict[str, Any]:
 
     Raises
     ------
-    UsageError : the file cannot be read, or holds something else.
+    UsageError
+        The file cannot be read, or holds something else.
     """
     try:
         table = _parse(file.read_text(encoding="utf-8"))
@@ -406,7 +407,8 @@ def _parse(text: str) -> Any:
 
     Raises
     ------
-    ValueError : it is no YAML.
+    ValueError
+        It is no YAML.
     """
     import yaml
 

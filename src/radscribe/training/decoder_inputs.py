@@ -29,7 +29,7 @@ def encoder_features(table: FeatureTable, kinds: Sequence[str]) -> FeatureSource
                 found[kind] = torch.from_numpy(table.cells(study, kind))
             else:
                 found[kind] = torch.from_numpy(table.study(study, kind))
-        # Batches tell their size by the probabilities, even where there are none.
+        # Batches tell their size by the probabilities, even if there are none.
         return {"probabilities": torch.empty(0), **found}
 
     return features
@@ -46,8 +46,9 @@ def label_features(
 
     Parameters
     ----------
-    seen : the encoder's `maps` and `views`, where the decoder attends. Each finding's map is shifted as a
-        whole, so that its mean says the label and its pattern still shows the place.
+    seen : FeatureSource, optional
+        The encoder's `maps` and `views`, where the decoder attends. Each finding's map is shifted as a whole,
+        so that its mean says the label and its pattern still shows the place.
     """
     threshold = torch.logit(torch.tensor(operating_point))
 

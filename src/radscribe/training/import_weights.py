@@ -46,12 +46,15 @@ def import_weights(
 
     Returns
     -------
-    the path of the weights, and what the user must know.
+    tuple[Path, tuple[str, ...]]
+        The path of the weights, and what the user must know.
 
     Raises
     ------
-    WeightsError : the file is damaged, of no known layout, or does not fit whole.
-    UsageError : an option that the file has no use for, or one that it needs and lacks.
+    WeightsError
+        The file is damaged, of no known layout, or does not fit whole.
+    UsageError
+        An option that the file has no use for, or one that it needs and lacks.
     """
     imported = recognise(read_weights_file(path))
     if isinstance(imported, ImportedEncoder):
@@ -144,11 +147,13 @@ def read_words(path: Path) -> list[str]:
 
     Parameters
     ----------
-    path : JSON of `{word: number}`, `{number: word}` or a list; else text, one word a line.
+    path : Path
+        JSON of `{word: number}`, `{number: word}` or a list; else text, one word a line.
 
     Raises
     ------
-    UsageError : neither of them, or numbers that are not 1 to their count.
+    UsageError
+        Neither of them, or numbers that are not 1 to their count.
     """
     try:
         text = path.read_text(encoding="utf-8")

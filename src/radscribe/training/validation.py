@@ -74,7 +74,7 @@ def warnings_of(figures: Mapping[str, float], studies: int) -> list[str]:
     Parameters
     ----------
     figures : mapping
-        Of an epoch, by `caption_scores`.
+        Figures of an epoch, by `caption_scores`.
     studies : int
         Studies of the validation part.
     """

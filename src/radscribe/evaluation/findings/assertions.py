@@ -88,7 +88,8 @@ def value(sums: Floats, kept: Booleans) -> dict[str, Floats]:
 
     Parameters
     ----------
-    kept : `[F]`, the findings that the macro mean is over.
+    kept : Booleans
+        `[F]`, the findings that the macro mean is over.
     """
     one = per_finding(sums)
     hits, alarms, misses = (part.sum(-1) for part in np.split(sums, 3, axis=-1))

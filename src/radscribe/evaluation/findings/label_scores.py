@@ -79,7 +79,7 @@ class ProbabilityScores:
     curves : list of RocCurve
         One per finding of the mean.
     reliability : Reliability
-        Of all pairs of study and finding.
+        Reliability of all pairs of study and finding.
     missing : int
         Studies without any probability, such as those that the bundle refuses.
     """

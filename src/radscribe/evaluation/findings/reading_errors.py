@@ -65,11 +65,16 @@ class ReportErrors:
 
     Parameters
     ----------
-    hallucinated : findings a caption asserts and its reference neither asserts nor doubts, a report.
-    missed : findings a reference asserts and its caption neither asserts nor doubts, a report.
-    negated : findings that one of the two asserts and the other denies in words, a report.
-    sides_compared : pairs of study and finding where both assert it and both name a side.
-    sides_wrong : those of them whose sides have nothing in common.
+    hallucinated : float
+        Findings a caption asserts and its reference neither asserts nor doubts, per report.
+    missed : float
+        Findings a reference asserts and its caption neither asserts nor doubts, per report.
+    negated : float
+        Findings that one of the two asserts and the other denies in words, per report.
+    sides_compared : int
+        Pairs of study and finding where both assert it and both name a side.
+    sides_wrong : int
+        Those of them whose sides have nothing in common.
     """
 
     hallucinated: float

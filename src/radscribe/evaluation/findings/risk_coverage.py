@@ -18,7 +18,8 @@ def risks(confidence: Floats, right: Floats) -> Floats:
 
     Parameters
     ----------
-    confidence, right : `[N]`; right is 0 or 1.
+    confidence, right : numpy.ndarray
+        `[N]`; right is 0 or 1.
 
     Examples
     --------

@@ -25,12 +25,15 @@ class Corpus:
 
     Parameters
     ----------
-    captions : words of each study's caption; none where it is empty.
-    references : of each study, the words of one or more references.
+    captions : sequence of Tokens
+        Words of each study's caption; no words if it is empty.
+    references : Sequence[Sequence[Tokens]]
+        The words of one or more references, per study.
 
     Raises
     ------
-    DataError : not one list of references a caption, or a study without a reference.
+    DataError
+        The numbers of captions and references differ, or a study has no reference.
     """
 
     captions: Sequence[Tokens]
@@ -64,10 +67,14 @@ class Metric:
 
     Parameters
     ----------
-    names : of the scores, as in `scores.json`.
-    statistics : `[N, K]` numbers of N studies, which add up.
-    value : sums `[..., K]` → scores `[..., len(names)]`.
-    parameters : what the signature adds.
+    names : tuple of str
+        Names of the scores, as in `scores.json`.
+    statistics : callable
+        `[N, K]` numbers of N studies, which add up.
+    value : callable
+        Sums `[..., K]` → scores `[..., len(names)]`.
+    parameters : str
+        What the signature adds.
     """
 
     names: tuple[str, ...]

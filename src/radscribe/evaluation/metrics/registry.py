@@ -63,7 +63,8 @@ def values(found: Statistics, weights: Floats) -> dict[str, Floats]:
 
     Parameters
     ----------
-    weights : `[B, N]`, how often each study stands in each of B samples.
+    weights : numpy.ndarray
+        `[B, N]`, how often each study stands in each of B samples.
     """
     scores: dict[str, Floats] = {}
     for metric, numbers in zip(METRICS.values(), found, strict=True):

@@ -41,8 +41,10 @@ class Tokenization:
 
     Parameters
     ----------
-    limit : words that are kept of a text; None keeps all.
-    vocabulary : words that are known; others become `<unk>`. None knows all.
+    limit : int, optional
+        Words that are kept of a text; None keeps all.
+    vocabulary : frozenset[str], optional
+        Words that are known; others become `<unk>`. None knows all.
     """
 
     name: str
@@ -86,8 +88,10 @@ def tokenization(name: str, vocabulary: Path | None = None) -> Tokenization:
 
     Raises
     ------
-    UsageError : there is no such name.
-    DataError : the vocabulary cannot be read.
+    UsageError
+        There is no such name.
+    DataError
+        The vocabulary cannot be read.
     """
     if name not in TOKENIZATIONS:
         raise UsageError(f"no tokenization '{name}'", remedy=f"choose one of {', '.join(TOKENIZATIONS)}")
@@ -102,7 +106,8 @@ def read_vocabulary(path: Path) -> frozenset[str]:
 
     Raises
     ------
-    DataError : it cannot be read or holds no word.
+    DataError
+        It cannot be read or holds no word.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -33,8 +33,10 @@ class Phrases:
 
     Parameters
     ----------
-    forbidden : kind → phrases that must not be said.
-    unless : kind → words that must not be said, but for those that one of `exceptions` follows.
+    forbidden : dict of int to Iterable[str]
+        Kind → phrases that must not be said.
+    unless : dict of int to Iterable[str]
+        Kind → words that must not be said, but for those that one of `exceptions` follows.
     """
 
     def __init__(
@@ -120,8 +122,9 @@ class Phrases:
 
         Returns
         -------
-        `[S, V]` the state after each token, `[S, V]` the kinds that a token makes forbidden, and how many
-        tokens the state depends on at most. State 0 is the beginning of a text.
+        tuple[Integers, Kinds, int]
+            `[S, V]` the state after each token, `[S, V]` the kinds that a token makes forbidden, and how
+            many tokens the state depends on at most. State 0 is the beginning of a text.
         """
         tokens = tokenizer.tokens()
         spelled = ["" if token in SPECIALS else spell_token(token) for token in tokens]

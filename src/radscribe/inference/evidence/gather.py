@@ -35,8 +35,10 @@ class Cells:
 
     Parameters
     ----------
-    height, width : h and w, of the cells of one image.
-    maps : `[L, F]`, logits of each finding at the cells of all images and of padding, if there are some.
+    height, width : int
+        H and w, of the cells of one image.
+    maps : numpy.ndarray, optional
+        `[L, F]`, logits of each finding at the cells of all images and of padding, if there are some.
     """
 
     height: int
@@ -56,9 +58,12 @@ def gather(
 
     Parameters
     ----------
-    attention : `[tokens, L]`, or None where the decoder does not attend.
-    names : of the F findings.
-    explain : what makes maps where there would be none.
+    attention : numpy.ndarray, optional
+        `[tokens, L]`, or None if the decoder does not attend.
+    names : sequence of str
+        Names of the F findings.
+    explain : Explain, optional
+        What makes maps where there would be none.
     """
     count = len(prepared.images)
     size = (count, cells.height, cells.width)

@@ -26,15 +26,20 @@ class ImageEvidence:
 
     Parameters
     ----------
-    height, width : H and W, pixels of the image as it was read.
-    maps : finding → `[h, w]`. By `cam` (class activation maps, Zhou et al., CVPR 2016) the finding's
-        calibrated logit in each cell; their mean is the image's logit. By `grad-cam` (Selvaraju et al., ICCV
-        2017) each cell's share of what speaks for the finding in this image. Empty where there are none.
-    words : `[tokens, h, w]`. By `attention` (Xu et al., ICML 2015) the share of each cell in what a token
-        looked at, by `grad-cam` in what speaks for it; over all images of the study a token's shares sum to
-        1, or to 0 where nothing speaks for it. None where the decoder does not attend.
-    even : the share that each cell would have if all cells of the study counted alike.
-    pixels : uint8 `[H, W]`, the image itself, for overlays.
+    height, width : int
+        H and W, pixels of the image as it was read.
+    maps : dict of str to Floats
+        Finding → `[h, w]`. By `cam` (class activation maps, Zhou et al., CVPR 2016) the finding's calibrated
+        logit in each cell; their mean is the image's logit. By `grad-cam` (Selvaraju et al., ICCV 2017) each
+        cell's share of what speaks for the finding in this image. Empty if there are none.
+    words : numpy.ndarray, optional
+        `[tokens, h, w]`. By `attention` (Xu et al., ICML 2015) the share of each cell in what a token looked
+        at, by `grad-cam` in what speaks for it; over all images of the study a token's shares sum to 1, or to
+        0 where nothing speaks for it. None if the decoder does not attend.
+    even : float
+        The share that each cell would have if all cells of the study counted alike.
+    pixels : numpy.ndarray, optional
+        Uint8 `[H, W]`, the image itself, for overlays.
     """
 
     file: str
@@ -58,7 +63,8 @@ class ImageEvidence:
 
         Raises
         ------
-        UsageError : there is no such map.
+        UsageError
+            There is no such map.
         """
         if isinstance(of, str):
             if of not in self.maps:
@@ -90,7 +96,8 @@ class ImageEvidence:
 
         Raises
         ------
-        UsageError : there is no such map, or the image was not kept.
+        UsageError
+            There is no such map, or the image was not kept.
         """
         if self.pixels is None:
             raise UsageError("the image was not kept", subject=self.file, remedy="caption with evidence=True")

@@ -28,10 +28,14 @@ class Scale:
 
     Parameters
     ----------
-    low, high : values of the first and the last level; what lies outside gets these.
-    logarithmic : levels are even in the logarithm.
-    ticks : value and what is written beside it.
-    meaning : of the values.
+    low, high : float
+        Values of the first and the last level; what lies outside gets these.
+    logarithmic : bool
+        Levels are even in the logarithm.
+    ticks : tuple[tuple[float, str], ...]
+        Value and what is written beside it.
+    meaning : str
+        Meaning of the values.
     """
 
     low: float
@@ -104,7 +108,8 @@ def framed(picture: Image.Image, scale: Scale, title: str, meaning: str, size: i
 
     Parameters
     ----------
-    size : of the letters, in pixels.
+    size : int
+        Size of the letters, in pixels.
     """
     font, small = ImageFont.load_default(size), ImageFont.load_default(round(size * 0.8))
     gap, line = size // 2, round(size * 1.35)

@@ -34,9 +34,11 @@ def word_sheet(
 
     Parameters
     ----------
-    evidence : with `words`, and the image itself.
-    words : place among the tokens, what is written over its picture, and the status of the finding that it
-        names, if any, which colours it.
+    evidence : ImageEvidence
+        Evidence with `words` and the image itself.
+    words : Sequence[tuple[int, str, str or None]]
+        Place among the tokens, what is written over its picture, and the status of the finding that it names,
+        if any, which colours it.
     """
     assert evidence.pixels is not None
     shrink = SIDE / max(evidence.height, evidence.width)

@@ -79,12 +79,15 @@ class Beam:
 
     Parameters
     ----------
-    width : hypotheses of a study that are open at once; one is greedy search.
-    rank : by what the finished ones are ranked.
+    width : int
+        Hypotheses per study that are open at once; one is greedy search.
+    rank : Ranker
+        How finished hypotheses are ranked.
 
     Raises
     ------
-    UsageError : a width below 1.
+    UsageError
+        A width below 1.
     """
 
     width: int = 3
@@ -130,12 +133,16 @@ class Beams:
 
         Parameters
         ----------
-        scores : `[N, rows, V]` of the next tokens.
-        penalty : `[N, V]` that candidates are picked with, and not ranked by.
+        scores : Doubles
+            `[N, rows, V]` of the next tokens.
+        penalty : Doubles, optional
+            `[N, V]` that candidates are picked with, and not ranked by.
 
         Returns
         -------
-        parents and tokens of the new rows, `[N, B]` each, and `[E, 2]` the study and row of those that end.
+        tuple[Integers, Integers, Integers]
+            Parents and tokens of the new rows, `[N, B]` each, and `[E, 2]` the study and row of those that
+            end.
         """
         n, _, vocabulary = scores.shape
         self._length += 1
@@ -202,12 +209,15 @@ class DiverseBeam:
 
     Parameters
     ----------
-    width : hypotheses that are open at once, of all groups together.
-    strength : nats; 0 lets every group find the same.
+    width : int
+        Hypotheses that are open at once, of all groups together.
+    strength : float
+        Nats; 0 lets every group find the same.
 
     Raises
     ------
-    UsageError : groups that do not share the width evenly, or a negative strength.
+    UsageError
+        Groups that do not share the width evenly, or a negative strength.
     """
 
     width: int = 6

@@ -74,12 +74,15 @@ def search(
 
     Parameters
     ----------
-    state, fixed : the decoder's first state, N rows, and what of it stays the same at every token.
-    max_length : tokens of a caption at most; a caption that reaches it is ended there.
+    state, fixed : State
+        The decoder's first state, N rows, and what of it stays the same at every token.
+    max_length : int
+        Tokens of a caption at most; a caption that reaches it is ended there.
 
     Returns
     -------
-    for each of the N studies one to `strategy.width` hypotheses.
+    list[list[Hypothesis]]
+        For each of the N studies one to `strategy.width` hypotheses.
     """
     n = len(state[0])
     finished: list[list[Hypothesis]] = [[] for _ in range(n)]

@@ -25,15 +25,20 @@ class Sample:
 
     Parameters
     ----------
-    samples : captions of a study, which may come out alike; the likeliest a token is the first.
-    temperature : above 1 evens the distribution out, below 1 sharpens it.
-    top_k : draw from so many tokens (Fan et al., ACL 2018); 0 is all.
-    top_p : the nucleus: draw from the fewest tokens that hold this much of the probability (Holtzman et al.,
-        ICLR 2020); 1 is all.
+    samples : int
+        Captions per study, which may be alike; the likeliest a token is the first.
+    temperature : float
+        Above 1 evens the distribution out, below 1 sharpens it.
+    top_k : int
+        Draw from so many tokens (Fan et al., ACL 2018); 0 is all.
+    top_p : float
+        The nucleus: draw from the fewest tokens that hold this much of the probability (Holtzman et al., ICLR
+        2020); 1 is all.
 
     Raises
     ------
-    UsageError : a number that is none of these.
+    UsageError
+        A number is out of range.
     """
 
     samples: int = 1

@@ -51,8 +51,10 @@ class Ranker(Protocol):
 
     Parameters
     ----------
-    log_probability : of whole hypotheses, any shape.
-    length : their tokens, the end included.
+    log_probability
+        Of whole hypotheses, any shape.
+    length
+        Their tokens, the end included.
     """
 
     def __call__(self, log_probability: npt.NDArray[Any] | float, length: int) -> Doubles: ...
@@ -85,7 +87,8 @@ class LengthPenalty:
 
     Raises
     ------
-    UsageError : a negative alpha, which would reward a caption for ending early.
+    UsageError
+        A negative alpha, which would reward a caption for ending early.
     """
 
     alpha: float = 0.6

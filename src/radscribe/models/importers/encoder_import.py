@@ -26,10 +26,13 @@ class ImportedEncoder:
 
     Parameters
     ----------
-    state : `backbone.*`, and `classifier.*` where the file has a head; `mean`, `std` and `calibration_*`
-        where they are not the backbone's own.
-    findings : what the head's outputs are called, "" for one that means nothing; None where unknown.
-    notes : what was assumed, or taken otherwise than the file's own software takes it.
+    state : dict of str to Tensor
+        `backbone.*`, and `classifier.*` where the file has a head; `mean`, `std` and `calibration_*` where
+        they are not the backbone's own.
+    findings : tuple of str, optional
+        What the head's outputs are called, "" for one that means nothing; None where unknown.
+    notes : tuple of str
+        What was assumed, or taken otherwise than the file's own software takes it.
     """
 
     layout: str
@@ -67,14 +70,19 @@ def build(
 
     Parameters
     ----------
-    findings : names of the outputs over the file's own; "" leaves one out.
-    new_head : instead of the file's head, one that knows nothing yet (every probability is 0.5).
-    image_size, final_relu : over what the file says.
+    findings : sequence of str, optional
+        Names of the outputs over the file's own; "" leaves one out.
+    new_head : bool
+        Instead of the file's head, one that knows nothing yet (every probability is 0.5).
+    image_size, final_relu : int or bool, optional
+        Values that replace those of the file.
 
     Raises
     ------
-    WeightsError : no head, or one whose outputs have no names.
-    UsageError : other names than outputs, or one name twice.
+    WeightsError
+        No head, or one whose outputs have no names.
+    UsageError
+        Other names than outputs, or one name twice.
     """
     notes = list(imported.notes)
     state = dict(imported.state)

@@ -26,11 +26,13 @@ def fit(found: Mapping[str, Tensor], wanted: Mapping[str, Wanted], path: Path) -
 
     Parameters
     ----------
-    wanted : by the name in the file.
+    wanted : dict of str to Wanted
+        What is wanted, by its name in the file.
 
     Raises
     ------
-    WeightsError : a tensor too many, too few or of another shape; the message lists them.
+    WeightsError
+        A tensor too many, too few or of another shape; the message lists them.
     """
     wrong = [
         _listed("missing", [name for name in wanted if name not in found]),

@@ -37,7 +37,8 @@ def read(file: WeightsFile) -> ImportedEncoder | None:
 
     Raises
     ------
-    WeightsError : a tensor too many, too few or of another shape.
+    WeightsError
+        A tensor too many, too few or of another shape.
     """
     if file.keras is None:
         return None

@@ -40,7 +40,8 @@ def read_hdf5(path: Path) -> WeightsFile:
 
     Raises
     ------
-    WeightsError : damaged, or with data in other files.
+    WeightsError
+        Damaged, or with data in other files.
     """
     return _read(path, path.read_bytes(), KerasFacts())
 

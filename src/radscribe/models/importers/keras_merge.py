@@ -54,7 +54,8 @@ def read(file: WeightsFile) -> ImportedCaptioner | None:
 
     Raises
     ------
-    WeightsError : a tensor too many, too few or of another shape, or a layer that computes otherwise.
+    WeightsError
+        A tensor too many, too few or of another shape, or a layer that computes otherwise.
     """
     if file.keras is None:
         return None
@@ -126,11 +127,13 @@ def arrange(captioner: ImportedCaptioner, words: Sequence[str]) -> tuple[dict[st
 
     Parameters
     ----------
-    words : in Keras' order from 1 on.
+    words : sequence of str
+        Words in the order of Keras, from 1 on.
 
     Returns
     -------
-    state dict, the words that come after the specials, and whether `<bos>` is a word (`start_word`).
+    tuple[dict[str, Tensor], list[str], bool]
+        State dict, the words that come after the specials, and whether `<bos>` is a word (`start_word`).
     """
     index = {word: place for place, word in enumerate(words, start=1)}
     start, end = next((pair for pair in START_END if pair[0] in index and pair[1] in index), ("", ""))

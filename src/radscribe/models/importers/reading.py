@@ -17,7 +17,8 @@ def read_weights_file(path: Path) -> WeightsFile:
 
     Raises
     ------
-    WeightsError : no such file, damaged, of no known kind, or with more than tensors in it.
+    WeightsError
+        No such file, damaged, of no known kind, or with more than tensors in it.
     """
     try:
         return _read(path)

@@ -22,7 +22,8 @@ def read_torch(path: Path) -> WeightsFile:
 
     Raises
     ------
-    WeightsError : no tensors by name, or a pickle that would run code.
+    WeightsError
+        No tensors by name, or a pickle that would run code.
     """
     try:
         with warnings.catch_warnings():

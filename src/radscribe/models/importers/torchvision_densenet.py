@@ -30,7 +30,8 @@ def read(file: WeightsFile) -> ImportedEncoder | None:
 
     Raises
     ------
-    WeightsError : a tensor too many, too few or of another shape.
+    WeightsError
+        A tensor too many, too few or of another shape.
     """
     tensors = canonical(file)
     if tensors is None:

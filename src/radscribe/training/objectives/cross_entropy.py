@@ -19,9 +19,12 @@ def cross_entropy(
 
     Parameters
     ----------
-    label_smoothing : share of the target that is spread evenly over the vocabulary.
-    sample_rate : how often the decoder reads its own word instead of the report's.
-    weighted : weigh words by `CaptionBatch.weights`.
+    label_smoothing : float
+        Share of the target that is spread evenly over the vocabulary.
+    sample_rate : float
+        How often the decoder reads its own word instead of the report's.
+    weighted : bool
+        Weigh words by `CaptionBatch.weights`.
     """
     taught: Taught = decoder(batch.features, batch.tokens[:, :-1], sample_rate)
     following = batch.tokens[:, 1:]  # [N, T]

@@ -27,7 +27,8 @@ class Objective(ABC):
 
     Parameters
     ----------
-    reports : references of the training part.
+    reports : sequence of str
+        References of the training part.
     """
 
     def __init__(self, config: DecoderConfig, tokenizer: ReportTokenizer, reports: Sequence[str]) -> None:

@@ -44,7 +44,8 @@ class Reward:
 
     Parameters
     ----------
-    reports : references of the training part, whose document frequencies CIDEr-D weighs by.
+    reports : sequence of str
+        References of the training part, whose document frequencies CIDEr-D weighs by.
     """
 
     def __init__(self, weights: config.Reward, reports: Sequence[str]) -> None:
