@@ -20,4 +20,4 @@ def test_macro_f1_on_the_unseen_half(shared_data: Path) -> None:
     macro = re.search(r"macro-F1 over (\d+) findings: ([\d.]+)", done.stdout)
     assert macro
     assert int(macro[1]) == 16
-    assert float(macro[2]) >= 0.93
+    assert float(macro[2]) >= 0.94

@@ -59,7 +59,7 @@ _PART = re.compile(
 )
 # A question or a comparison takes one paragraph; a paragraph behind it without a heading is the reading.
 _OF_ONE_PARAGRAPH = frozenset({"indication", "comparison", "other"})
-_PARAGRAPH = re.compile(r"\n[ \t]{0,200}\n\s{0,200}")
+_PARAGRAPH = re.compile(r"\n[ \t]{0,40}\n\s{0,40}")
 _WRITTEN_BY = re.compile(
     r"(?:dictated|signed|electronically|transcribed|dr\b|attending|resident|approved|\W*$)", re.I
 )

@@ -25,18 +25,18 @@ def _any(*words: str) -> re.Pattern[str]:
 
 # Where a sentence may end: punctuation, a paragraph, a line, a bullet, or a list's next number.
 _BREAK = re.compile(
-    r"""[.!?]{1,40}['")\]]{0,9}(?:\s{1,200}|$)"""
+    r"""[.!?]{1,40}['")\]]{0,9}(?:\s{1,40}|$)"""
     r"|(?<=[a-z])\.(?=[A-Z][a-z]|\d{1,2}[.)]\s?[A-Z])"
-    r"|\n[ \t]{0,200}\n\s{0,200}"
-    r"|\n[ \t]{0,200}(?=(?:[-*]\s|[•▪●◦‣]|\(?\d{1,2}[.)]))"
-    r"|(?P<line>\n)[ \t]{0,200}"
+    r"|\n[ \t]{0,40}\n\s{0,40}"
+    r"|\n[ \t]{0,40}(?=(?:[-*]\s|[•▪●◦‣]|\(?\d{1,2}[.)]))"
+    r"|(?P<line>\n)[ \t]{0,40}"
     r"|\s[•▪●◦‣]\s{0,9}"
     r"|\s(?P<number>\d{1,2})(?:[.)]\s{1,9}(?=[A-Z])|[.)](?=[A-Z][a-z]))"
     r"|\s(?:\((?P<in_brackets>\d{1,2})\)|(?P<with_dash>\d{1,2})\s?[-–])\s{1,9}(?=[A-Za-z])"
     r"|\s(?=\(?[a-h]\)\s{1,9}[A-Za-z])"
 )
 _ENUMERATION = re.compile(
-    r"\s{0,200}(?:[*•▪●◦‣]\s{0,9}(?=\S)|-\s{1,9}(?![^\n]{0,200}[\s,;]\+ ?[A-Za-z])"
+    r"\s{0,40}(?:[*•▪●◦‣]\s{0,9}(?=\S)|-\s{1,9}(?![^\n]{0,40}[\s,;]\+ ?[A-Za-z])"
     r"|\(?(?P<number>\d{1,2})\s?(?:[.)](?:\s{1,9}|(?=[A-Za-z]))|-\s{1,9}(?=[A-Za-z])))?"
 )
 # A line goes on where it ends with one of these words, or the next begins with one of those.
