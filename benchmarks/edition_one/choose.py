@@ -18,7 +18,8 @@ from benchmarks.edition_one.measure import Booleans, asserted, truth
 from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.findings.agreement import agreement, macro_f1
-from radscribe.models import ShowAndTell, StudyFeatures
+from radscribe.models import StudyFeatures
+from radscribe.models.show_and_tell import ShowAndTell
 from radscribe.training.config import DecoderConfig, load
 from radscribe.training.decoder_run import load_captioner
 from radscribe.training.encoder_run import load_encoder

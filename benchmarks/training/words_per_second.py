@@ -30,7 +30,7 @@ from radscribe.text.report import Report
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import CaptionData, collate, reports_as_written
 from radscribe.training.config import DecoderConfig
-from radscribe.training.decoder_module import DecoderModule
+from radscribe.training.decoder_module import DecoderTask
 from radscribe.training.engine import fit, loader
 from radscribe.training.objectives import build_objective
 
@@ -71,10 +71,10 @@ def engine(
 ) -> list[float]:
     """Words a second of each epoch, with the engine."""
     objective = build_objective(config, tokenizer, data.references())
-    module = DecoderModule(config, decoder, tokenizer, objective)
+    task = DecoderTask(config, decoder, tokenizer, objective)
     training = loader(data, config.batch_size, seed=config.seed, collate=collate)
     with tempfile.TemporaryDirectory() as out:
-        fitted = fit(module, training, loader(few, config.batch_size, collate=collate), config, Path(out))
+        fitted = fit(task, training, loader(few, config.batch_size, collate=collate), config, Path(out))
     return [row["words_per_second"] for row in fitted.rows]
 
 

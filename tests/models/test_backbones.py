@@ -9,7 +9,7 @@ from torch import nn
 from radscribe.errors import UsageError
 from radscribe.models import BACKBONES, Encoder
 from radscribe.models.densenet import DenseBlock, DenseNet121
-from radscribe.models.efficientnet_lite import EfficientNetLite0, SameConv2d, imagenet_state
+from radscribe.models.efficientnet_lite import EfficientNetLite, SameConv2d
 
 
 def test_densenet_has_the_published_parameters() -> None:
@@ -42,9 +42,10 @@ def test_a_dense_block_hands_its_input_through() -> None:
     assert torch.equal(y[:, :64], x)
 
 
-def test_efficientnet_takes_the_published_weights_whole() -> None:
-    network = EfficientNetLite0()
-    network.load_state_dict(imagenet_state(), strict=True)
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_efficientnet_takes_the_published_weights_whole(number: int) -> None:
+    network = EfficientNetLite(number)
+    network.load_state_dict(network.imagenet_state(), strict=True)
     network.eval()
     with torch.no_grad():
         grid = network(torch.zeros(1, 3, 64, 64))
@@ -83,7 +84,7 @@ def test_an_encoder_gives_grid_vector_and_calibrated_probabilities(backbone: str
 
 
 def test_a_wrong_backbone_or_size_is_told() -> None:
-    with pytest.raises(UsageError, match="no backbone 'resnet'"):
+    with pytest.raises(UsageError, match="no backbone is called 'resnet'"):
         Encoder("resnet")
     with pytest.raises(UsageError, match="not divisible by 32"):
         Encoder(image_size=100)

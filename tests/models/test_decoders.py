@@ -10,9 +10,9 @@ import torch
 
 from radscribe.errors import UsageError
 from radscribe.models import DECODERS, Decoder, StudyFeatures
-from radscribe.models.captioner import Captioner, greedy, join_views
+from radscribe.models.captioner import greedy, join_views
 from radscribe.models.decoder import Taught
-from radscribe.models.encoder import Encoder, EncoderOutput
+from radscribe.models.encoder import EncoderOutput
 from radscribe.models.study_inputs import CELLS
 from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_run import Shapes, build_decoder
@@ -217,17 +217,6 @@ def test_views_of_a_study_are_joined() -> None:
     assert study.get("views").tolist() == [[1] * 6 + [2] * 6, [1] * 12]
     assert torch.allclose(study.get("pooled")[0], output.pooled[:2].mean(0))
     assert torch.allclose(study.probabilities[1], output.probabilities[2:].mean(0))
-
-
-@torch.no_grad()
-def test_a_captioner_is_its_encoder_and_its_decoder() -> None:
-    torch.manual_seed(0)
-    encoder = Encoder(image_size=32).eval()
-    decoder = DECODERS["show-and-tell"](V, findings=F, channels=encoder.channels).eval()
-    images, tokens = torch.rand(2, 2, 1, 32, 32), torch.randint(0, V, (2, 4))
-    codes = torch.ones(2, 2, dtype=torch.long)
-    expected = decoder(join_views(encoder(images.flatten(0, 1)), codes), tokens).log_probabilities
-    assert torch.allclose(Captioner(encoder, decoder)(images, codes, tokens).log_probabilities, expected)
 
 
 def test_a_caption_must_fit_the_positions() -> None:

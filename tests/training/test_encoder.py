@@ -12,15 +12,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from radscribe.data.manifest import Header, Manifest, write
-from radscribe.data.study import ImageRef, Split, Study
+from radscribe.data.study import Box, ImageRef, Split, Study
 from radscribe.errors import DataError, ImageError, RadscribeWarning, UsageError
 from radscribe.export.bundle import _EncoderGraph
 from radscribe.imaging.radiograph import View
 from radscribe.models.encoder import BACKBONES, Encoder
+from radscribe.text.report import Report
 from radscribe.training.config import EncoderConfig, save
-from radscribe.training.encoder_module import EncoderModule, view_accuracy
+from radscribe.training.encoder_module import EncoderTask, box_loss, view_accuracy, zone_loss
 from radscribe.training.encoder_run import initial_encoder, load_encoder, with_backbone_of_source
-from radscribe.training.image_data import ImageData, plain_errors
+from radscribe.training.image_data import ImageData, box_cover, labels_of, plain_errors
 from radscribe.training.train_encoder import ALL_VIEWS, infer, train_encoder
 
 SIZE = 64
@@ -32,7 +33,7 @@ HALF = torch.full((2,), 0.5)
 class Tiny(nn.Module):
     """One convolution: `[N, 3, H, W]` → `[N, 16, H/32, W/32]`."""
 
-    channels, mean, std = 16, (0.3, 0.3, 0.3), (0.3, 0.3, 0.3)
+    channels, stride, mean, std = 16, 32, (0.3, 0.3, 0.3), (0.3, 0.3, 0.3)
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class Tiny(nn.Module):
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BACKBONES, "tiny", Tiny)
+    monkeypatch.setitem(BACKBONES._loaded, "tiny", Tiny)
 
 
 def config(**keys: object) -> EncoderConfig:
@@ -54,14 +55,14 @@ def config(**keys: object) -> EncoderConfig:
 
 
 def collection(folder: Path, views: tuple[View, ...] = KINDS, label: float | None = 1.0) -> Path:
-    """12 studies of each view in training and 4 in validation; laterals are dark."""
+    """12 studies of each view in training and 4 in validation; laterals are half dark."""
     folder.mkdir(exist_ok=True)
     generator, studies = np.random.default_rng(0), []
     for index in range(16):
         for view in views:
             pixels = generator.integers(90, 160, (72, 72), dtype=np.uint8)
             if view == "lateral":
-                pixels //= 4
+                pixels[:, 36:] //= 4
             name = f"{index}-{view}.png"
             Image.fromarray(pixels).save(folder / name)
             split: Split = "train" if index < 12 else "val"
@@ -93,7 +94,7 @@ def test_an_encoder_learns_the_view_from_images_of_all_views(data: Path, tmp_pat
 def test_images_of_unknown_view_do_not_teach_the_view() -> None:
     logits = torch.tensor([[3.0, 0.0], [0.0, 3.0], [3.0, 0.0]])
     assert view_accuracy(logits, torch.tensor([1, 1, 3])) == 0.5
-    module = EncoderModule(config(), Encoder("tiny", SIZE, FINDINGS), HALF)
+    module = EncoderTask(config(), Encoder("tiny", SIZE, FINDINGS), HALF)
     findings, unknown = torch.zeros(3, 2), torch.full((3, 2), torch.nan)
     alone = module._loss(findings, unknown, logits[:1], torch.tensor([1]))
     with_unknown = module._loss(findings, unknown, logits, torch.tensor([1, 3, 3]))
@@ -175,16 +176,50 @@ def test_a_start_from_random_weights_is_warned_of() -> None:
 
 def test_a_plateau_divides_the_learning_rate_by_ten() -> None:
     encoder = Encoder("tiny", SIZE, FINDINGS)
-    module = EncoderModule(config(optimiser="adam", schedule="plateau", learning_rate=0.01), encoder, HALF)
-    made = module.configure_optimizers()
-    assert type(made["optimizer"]) is torch.optim.Adam
-    schedule = made["lr_scheduler"]
-    assert schedule["monitor"] == "val_loss"
+    module = EncoderTask(config(optimiser="adam", schedule="plateau", learning_rate=0.01), encoder, HALF)
+    optimiser, schedule = module.optimisation(10)
+    assert type(optimiser) is torch.optim.Adam
+    assert module.monitor == "val_loss"
+    assert isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau)
     rates = []
     for loss in (1.0, 0.8, 0.9, 0.7):
-        schedule["scheduler"].step(loss)
-        rates.append(made["optimizer"].param_groups[0]["lr"])
+        schedule.step(loss)
+        rates.append(optimiser.param_groups[0]["lr"])
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
+
+
+def test_labels_come_from_the_manifest_the_report_or_both() -> None:
+    report = Report(findings="Small effusion. No pneumothorax. Possible nodule. Lungs hyperinflated.")
+    labels: dict[str, float | None] = {"Effusion": 1.0, "Mass": 1.0, "Edema": None}
+    study = Study("a", (), report=report, labels=labels)
+    names = ("Effusion", "Pneumothorax", "Nodule", "Mass", "Edema", "Hyperinflation")
+    none = float("nan")
+    expected = {
+        "manifest": [1, none, none, 1, none, none],
+        "report": [1, 0, none, 0, 0, 1],
+        "agree": [1, 0, none, none, none, 1],  # the report does not mention the mass
+    }
+    for source, values in expected.items():
+        assert labels_of(study, names, source) == pytest.approx(values, nan_ok=True)  # type: ignore[arg-type]
+    alone = Study("b", (), labels={"Mass": 0.0})
+    assert labels_of(alone, ("Mass",), "report") == [0.0]
+
+
+def test_boxes_and_zones_supervise_the_maps() -> None:
+    cover = box_cover([Box("Mass", 0.5, 0.0, 0.5, 0.25), Box("Hernia", 0, 0, 1, 1)], FINDINGS, 4)
+    assert cover[0].tolist() == [[0, 0, 1, 1], [0] * 4, [0] * 4, [0] * 4]
+    assert not cover[1].any()
+    half = box_cover([Box("Mass", 0.0, 0.0, 0.125, 1.0)], ("Mass",), 4)
+    assert half[0, 0].tolist() == [0.5, 0, 0, 0]
+    boxed = torch.tensor([[True, False]])
+    right, wrong = 8 * (2 * cover - 1)[None], 8 * (1 - 2 * cover)[None]
+    assert box_loss(right, cover[None], boxed) < 0.01 < 5 < box_loss(wrong, cover[None], boxed)
+    assert box_loss(wrong, cover[None], torch.tensor([[False, False]])) == 0
+    cells = torch.full((1, 10, 10), -6.0)
+    cells[0, :3, :5] = 6.0  # the patient's right upper zone
+    zones = torch.tensor([[2.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
+    assert zone_loss(cells, zones) < 1 < zone_loss(cells.flip(2), zones)
+    assert zone_loss(cells, torch.full((1, 6), torch.nan)) == 0
 
 
 def test_odds_pooling_finds_what_fills_a_single_cell() -> None:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import pytest
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
 from radscribe.errors import RadscribeError, UsageError
 from radscribe.training.config import RunConfig
-from radscribe.training.engine import batches, fit, loader
+from radscribe.training.engine import Task, batches, fit, loader
 from radscribe.training.engine.batches import Batches
-from radscribe.training.engine.hardware import trainer_options
-from radscribe.training.engine.run import Fitted
+from radscribe.training.engine.loop import Fitted
+from radscribe.training.engine.processes import require_devices
 
 CONFIG = RunConfig(epochs=8, batch_size=4, learning_rate=0.1, weight_decay=0.0)
 
@@ -28,7 +29,7 @@ class Killed(Exception):
     """Stands for `kill -9` where the test need not be another process."""
 
 
-class Toy(L.LightningModule):
+class Toy(Task):
     """Learns a mean, with noise; its validation figures are given, one an epoch."""
 
     unit = "numbers"
@@ -42,24 +43,22 @@ class Toy(L.LightningModule):
     def count(self, batch: list[Tensor]) -> int:
         return len(batch[0])
 
-    def on_train_epoch_start(self) -> None:
+    def begin_epoch(self, optimiser: torch.optim.Optimizer) -> None:
         self.seen.append([])
-
-    def training_step(self, batch: list[Tensor], index: int) -> Tensor:
-        if self.current_epoch == self.killed_in:
+        if self.epoch == self.killed_in:
             raise Killed
-        self.seen[-1] += batch[0].flatten().tolist()
-        loss = ((batch[0] - self.mean + torch.randn(())) ** 2).mean()
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
-        return loss
 
-    def validation_step(self, batch: list[Tensor], index: int) -> None:
-        self.log("val_loss", self.figures[self.current_epoch], batch_size=1)
+    def training_figures(self, batch: list[Tensor]) -> dict[str, Tensor | float]:
+        if self.seen:  # not while the run's time is estimated
+            self.seen[-1] += batch[0].flatten().tolist()
+        return {"loss": ((batch[0] - self.mean + torch.randn(())) ** 2).mean()}
 
-    def configure_optimizers(self) -> Any:
+    def validation_figures(self, batches: Iterable[list[Tensor]]) -> dict[str, float]:
+        return {"val_loss": self.figures[self.epoch]}
+
+    def optimisation(self, steps: int) -> tuple[torch.optim.Optimizer, ReduceLROnPlateau]:
         optimiser = torch.optim.SGD(self.parameters(), lr=0.1)
-        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=0)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "monitor": "val_loss"}}
+        return optimiser, ReduceLROnPlateau(optimiser, factor=0.5, patience=0)
 
 
 def loaders(seed: int = 0) -> tuple[DataLoader[Any], DataLoader[Any]]:
@@ -100,8 +99,8 @@ def test_the_best_epoch_is_left_in_the_module(tmp_path: Path) -> None:
     module = Toy([3.0, 1.0, 2.0])
     fitted = run(module, tmp_path, RunConfig(epochs=3, batch_size=4))
     assert fitted.best_epoch == 2
-    best = torch.load(tmp_path / "best.ckpt", weights_only=False)
-    last = torch.load(tmp_path / "last.ckpt", weights_only=False)
+    best = torch.load(tmp_path / "best.ckpt", weights_only=True)
+    last = torch.load(tmp_path / "last.ckpt", weights_only=True)
     assert (best["epoch"], last["epoch"]) == (1, 2)
     assert torch.equal(module.mean.detach(), best["state_dict"]["mean"])
     assert not torch.equal(best["state_dict"]["mean"], last["state_dict"]["mean"])
@@ -185,9 +184,9 @@ def test_every_epoch_has_its_own_order_and_validation_none() -> None:
 def test_what_the_devices_cannot_do_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(UsageError, match="fp16 needs a GPU"):
-        trainer_options(RunConfig(precision="fp16"))
+        require_devices(RunConfig(precision="fp16"))
     with pytest.raises(UsageError, match=r"batch_size=3 is too small for devices=2; .* set batch_size=4"):
-        trainer_options(RunConfig(batch_size=3, devices=2))
+        require_devices(RunConfig(batch_size=3, devices=2))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(UsageError, match="there are 1 GPUs; set devices=1"):
-        trainer_options(RunConfig(devices=2))
+    with pytest.raises(UsageError, match="but there are 1 GPUs; set devices=1"):
+        require_devices(RunConfig(devices=2))

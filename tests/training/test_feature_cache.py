@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -148,7 +149,7 @@ def test_a_large_cache_tells_its_size(
     encoder: Encoder, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(feature_cache, "rank_zero_info", told.append)
+    monkeypatch.setattr(click, "echo", lambda line, err: told.append(line))
     FeatureCache(tmp_path / "small", encoder).table(images, NAMES[:1])
     assert not told
     monkeypatch.setattr(feature_cache, "LARGE", 1)

@@ -175,7 +175,7 @@ def test_self_critical_training_raises_the_reward(baseline: str) -> None:
 
 
 def test_what_cannot_be_is_told() -> None:
-    with pytest.raises(UsageError, match="no objective 'luck'"):
+    with pytest.raises(UsageError, match="no objective is called 'luck'"):
         build_objective(DecoderConfig(objective="luck"), TOKENIZER, REPORTS)
     alone = DecoderConfig(objective="self-critical", self_critical=config.SelfCritical(samples=1))
     with pytest.raises(UsageError, match="baseline=others"):

@@ -118,18 +118,18 @@ def test_a_bundle_says_what_the_run_learned(runs: Path, tmp_path: Path) -> None:
 def test_a_run_resumes_from_its_last_epoch(data: Path, runs: Path, tmp_path: Path) -> None:
     settings = ["--set", f"encoder={runs / 'encoder'}", "--set", "min_frequency=1", "--set", "batch_size=8"]
     run("train", "--data", data, "--out", tmp_path, *settings, "--set", "epochs=2")
-    first = torch.load(tmp_path / "last.ckpt", weights_only=False)["epoch"]
+    first = torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"]
     run("train", "--data", data, "--out", tmp_path, *settings, "--set", "epochs=4", "--resume")
     log = (tmp_path / "log" / "metrics.csv").read_text()
     assert first == 1
-    assert torch.load(tmp_path / "last.ckpt", weights_only=False)["epoch"] == 3
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 3
     assert "val_loss" in log
 
 
 def test_unfinished_runs_and_wrong_names_are_told(data: Path, tmp_path: Path) -> None:
     with pytest.raises((DataError, UsageError)):
         load_captioner(tmp_path)
-    with pytest.raises(UsageError, match="no decoder 'poet'"):
+    with pytest.raises(UsageError, match="no decoder is called 'poet'"):
         run("train", "--data", data, "--out", tmp_path, "--set", "decoder=poet", "--set", "encoder=x")
     with pytest.raises(UsageError, match="no encoder is named"):
         run("train", "--data", data, "--out", tmp_path)

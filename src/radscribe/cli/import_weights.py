@@ -11,21 +11,29 @@ from radscribe.cli.options import require_extra
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--findings", help="Names of an encoder's outputs, with commas; an empty name leaves one out.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the run to.")
 @click.option(
-    "--new-head", is_flag=True, help="An untrained head instead of the file's, or where it has none."
+    "--findings", help="Names of an encoder's outputs, separated by commas; an empty name skips one."
 )
-@click.option("--image-size", type=int, help="Side of the square input; the file's, or 224, unless given.")
+@click.option("--new-head", is_flag=True, help="Give the encoder an untrained head instead of the file's.")
+@click.option("--image-size", type=int, help="Side of the input in pixels (default: the file's, or 224).")
 @click.option(
-    "--final-relu/--no-final-relu", default=None, help="ReLU before the pooling; as in the file unless given."
+    "--final-relu/--no-final-relu",
+    default=None,
+    help="Apply a ReLU before pooling (default: as the file).",
 )
 @click.option(
-    "--words", type=click.Path(path_type=Path), help="A captioner's vocabulary: JSON, or words in lines."
+    "--words", type=click.Path(path_type=Path), help="Vocabulary of a captioner: JSON, or one word per line."
 )
-@click.option("--encoder", type=click.Path(path_type=Path), help="Run of the encoder that a captioner reads.")
 @click.option(
-    "--max-length", type=click.IntRange(1), help="Words of a caption at most; its window unless given."
+    "--encoder",
+    type=click.Path(path_type=Path),
+    help="Run of the encoder that a captioner reads.",
+)
+@click.option(
+    "--max-length",
+    type=click.IntRange(1),
+    help="Largest number of words per caption (default: its window).",
 )
 def command(
     file: Path,
@@ -38,7 +46,7 @@ def command(
     encoder: Path | None,
     max_length: int | None,
 ) -> None:
-    """Take over published weights: a DenseNet-121 of Keras, torch or torchxrayvision; a Keras captioner.
+    """Import published weights: a Keras, torch or torchxrayvision DenseNet-121, or a Keras captioner.
 
     \b
     radscribe import-weights model.pth.tar --out runs/chexnet

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from radscribe.errors import RadscribeError
+from radscribe.errors import Interrupted, RadscribeError
 
 if TYPE_CHECKING:
     from radscribe.training.config import Config, Key
@@ -59,6 +60,18 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+@contextmanager
+def resumable(out: Path) -> Iterator[None]:
+    """Say how to continue a run that Ctrl-C or SIGTERM stops."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not (out / "last.ckpt").exists():
+            raise Interrupted("interrupted before the first epoch was done; start the run again") from error
+        line = f"interrupted; its last epoch is in {out}; continue with the same command and --resume"
+        raise Interrupted(line) from error
+
+
 class TrainingCommand(click.Command):
     """A command with a configuration. Its ``--help`` lists the keys.
 
@@ -99,7 +112,6 @@ def configuration(
 EXTRA_MODULES = {
     "train": (
         "torch",
-        "lightning",
         "yaml",
         "onnx",
         "onnxscript",

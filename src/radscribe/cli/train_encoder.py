@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from radscribe.cli.options import TrainingCommand, configuration, require_extra, training_options
+from radscribe.cli.options import (
+    TrainingCommand,
+    configuration,
+    require_extra,
+    resumable,
+    training_options,
+)
+from radscribe.cli.progress import Progress
 
 
 @click.command(cls=TrainingCommand, configuration="EncoderConfig")
@@ -30,5 +37,6 @@ def command(
     from radscribe.training.train_encoder import train_encoder
 
     settled = configuration(EncoderConfig, out, config, settings, resume, devices=devices, strategy=strategy)
-    weights = train_encoder(data, out, settled, resume)
+    with resumable(out), Progress() as progress:
+        weights = train_encoder(data, out, settled, resume, progress)
     click.echo(f"wrote {weights}", err=True)

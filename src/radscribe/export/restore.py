@@ -40,8 +40,7 @@ def restore(folder: Path) -> tuple[Encoder, Decoder]:
     try:
         encoder = build_encoder(msgspec.convert(renamed(spec.training["encoder"]), EncoderConfig))
         config = msgspec.convert(renamed(spec.training["decoder"]), DecoderConfig)
-        places = (encoder.image_size // 32) ** 2
-        shapes = Shapes(len(encoder.findings), encoder.channels, places)
+        shapes = Shapes(len(encoder.findings), encoder.channels, encoder.places)
         with safe_open(folder / WEIGHTS, "pt") as file:
             name = (file.metadata() or {}).get(EMBEDDING, EMBEDDING)  # tied tensors are written once
             vocabulary_size = file.get_slice(name).get_shape()[0]

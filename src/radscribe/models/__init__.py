@@ -1,34 +1,23 @@
-"""Torch modules: backbones, the encoder, the decoders. One file each; `DECODERS` lists the decoders."""
+"""Torch modules: backbones, the encoder, the decoders. One file each; registries list them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from radscribe.models.captioner import Captioner
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import BACKBONES, Encoder
-from radscribe.models.merge_captioner import MergeCaptioner, PaddedMergeCaptioner
-from radscribe.models.show_and_tell import ShowAndTell
-from radscribe.models.show_attend_tell import ShowAttendTell
-from radscribe.models.show_attend_tell_hard import ShowAttendTellHard
-from radscribe.models.transformer import Transformer
+from radscribe.registry import Registry
 
-DECODERS: dict[str, Callable[..., Decoder]] = {
-    "show-and-tell": ShowAndTell,
-    "show-attend-tell": ShowAttendTell,
-    "show-attend-tell-hard": ShowAttendTellHard,
-    "transformer": Transformer,
-    "merge": MergeCaptioner,
-    "merge-padded": PaddedMergeCaptioner,
-}
+DECODERS: Registry[Callable[..., Decoder]] = Registry(
+    "decoder",
+    {
+        "show-and-tell": "radscribe.models.show_and_tell:ShowAndTell",
+        "show-attend-tell": "radscribe.models.show_attend_tell:ShowAttendTell",
+        "show-attend-tell-hard": "radscribe.models.show_attend_tell_hard:ShowAttendTellHard",
+        "transformer": "radscribe.models.transformer:Transformer",
+        "merge": "radscribe.models.merge_captioner:MergeCaptioner",
+        "merge-padded": "radscribe.models.merge_captioner:PaddedMergeCaptioner",
+    },
+)
 
-__all__ = [
-    "BACKBONES",
-    "DECODERS",
-    "Captioner",
-    "Decoder",
-    "Encoder",
-    "ShowAndTell",
-    "ShowAttendTell",
-    "StudyFeatures",
-]
+__all__ = ["BACKBONES", "DECODERS", "Decoder", "Encoder", "StudyFeatures"]

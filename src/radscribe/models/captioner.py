@@ -1,12 +1,12 @@
-"""Encoder and decoder as one captioner, for training from pixels and for export."""
+"""From the encoder's images to studies, and from studies to captions, in torch."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from radscribe.models.decoder import Decoder, StudyFeatures, Taught
-from radscribe.models.encoder import Encoder, EncoderOutput
+from radscribe.models.decoder import Decoder, StudyFeatures
+from radscribe.models.encoder import EncoderOutput
 
 
 def join_views(output: EncoderOutput, codes: Tensor) -> StudyFeatures:
@@ -32,23 +32,9 @@ def join_views(output: EncoderOutput, codes: Tensor) -> StudyFeatures:
     )
 
 
-class Captioner(nn.Module):
-    """Images and the words so far → log-probabilities of the next words."""
-
-    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
-
-    def forward(self, images: Tensor, codes: Tensor, tokens: Tensor) -> Taught:
-        """images `[N, views, 1, S, S]` of kinds `[N, views]`, tokens `[N, T]` → what follows each token."""
-        taught: Taught = self.decoder(join_views(self.encoder(images.flatten(0, 1)), codes), tokens)
-        return taught
-
-
 @torch.no_grad()
 def greedy(decoder: Decoder, features: StudyFeatures, bos: int, eos: int, max_length: int = 80) -> Tensor:
-    """The most likely next word, again and again: tokens `[N, ≤ max_length]`, padded with `eos`.
+    """Return the most likely next word at every step: tokens `[N, ≤ max_length]`, padded with `eos`.
 
     For validation during training; serving searches in numpy (`radscribe.inference`).
     """

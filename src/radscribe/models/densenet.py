@@ -71,6 +71,8 @@ class DenseNet121(nn.Module):
     """
 
     channels = 1024
+    stride = 32
+    float_convolutions = 1  # the stem, which int8 would harm
     # ImageNet's, as CheXNet was trained with.
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)

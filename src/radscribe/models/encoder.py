@@ -13,13 +13,20 @@ from torch.nn import functional as F
 
 from radscribe.errors import UsageError
 from radscribe.labels import CHESTXRAY14, VIEW_KINDS
-from radscribe.models.densenet import DenseNet121
-from radscribe.models.efficientnet_lite import EfficientNetLite0
+from radscribe.registry import Registry
 
-BACKBONES: dict[str, Callable[..., nn.Module]] = {
-    "densenet121": DenseNet121,
-    "efficientnet-lite0": EfficientNetLite0,
-}
+# A backbone turns images `[N, 3, H, W]` into a grid `[N, channels, H/stride, W/stride]`. It has `channels`,
+# `stride`, `mean` and `std` of its input, `float_convolutions` (that int8 leaves in float32) and, if it is
+# pretrained, `imagenet_state()`.
+BACKBONES: Registry[Callable[..., nn.Module]] = Registry(
+    "backbone",
+    {
+        "densenet121": "radscribe.models.densenet:DenseNet121",
+        "efficientnet-lite0": "radscribe.models.efficientnet_lite:lite0",
+        "efficientnet-lite1": "radscribe.models.efficientnet_lite:lite1",
+        "efficientnet-lite2": "radscribe.models.efficientnet_lite:lite2",
+    },
+)
 Pooling = Literal["mean", "odds"]
 VIEWS = VIEW_KINDS[1:3]  # frontal, lateral: what the view head tells apart
 
@@ -44,7 +51,7 @@ class Encoder(nn.Module):
     Parameters
     ----------
     backbone : a name in `BACKBONES`.
-    image_size : side of the square input in pixels, divisible by 32.
+    image_size : side of the square input in pixels, divisible by the backbone's stride.
     findings : label order of the head.
     backbone_options : of the backbone's class.
     view_head : tell frontal from lateral too; such an encoder is trained on both.
@@ -70,17 +77,19 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.pooling = pooling
-        if backbone not in BACKBONES:
-            raise UsageError(f"no backbone '{backbone}'", remedy=f"choose one of {', '.join(BACKBONES)}")
-        if image_size % 32:
-            raise UsageError(f"image size {image_size} is not divisible by 32", remedy="take 224, 256 or 320")
+        make = BACKBONES[backbone]
         self.backbone_name, self.image_size, self.findings = backbone, image_size, findings
         self.backbone_options = dict(backbone_options)
         try:
-            self.backbone = BACKBONES[backbone](**backbone_options)
+            self.backbone = make(**backbone_options)
         except TypeError as error:
             raise UsageError(f"backbone_options of {backbone}: {error}", remedy="leave them out") from error
-        self.channels = cast(int, self.backbone.channels)
+        self.channels, self.stride = cast(int, self.backbone.channels), cast(int, self.backbone.stride)
+        if image_size % self.stride:
+            raise UsageError(
+                f"image size {image_size} is not divisible by {self.stride}",
+                remedy=f"take {max(image_size // self.stride, 1) * self.stride}",
+            )
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(self.channels, len(findings))
         self.view_classifier = nn.Linear(self.channels, len(VIEWS)) if view_head else None
@@ -89,6 +98,11 @@ class Encoder(nn.Module):
         # Platt scaling, fitted on validation data: probability = sigmoid(scale * logit + shift).
         self.register_buffer("calibration_scale", torch.ones(len(findings)))
         self.register_buffer("calibration_shift", torch.zeros(len(findings)))
+
+    @property
+    def places(self) -> int:
+        """Cells of one image's grid."""
+        return (self.image_size // self.stride) ** 2
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -100,7 +114,7 @@ class Encoder(nn.Module):
         return self.head(self.grid(images))
 
     def grid(self, images: Tensor) -> Tensor:
-        """What the backbone sees of images: `[N, C, S/32, S/32]`."""
+        """What the backbone sees of images: `[N, C, h, w]`."""
         # Grey is repeated on the channels by broadcasting: [N, 3, S, S].
         grid: Tensor = self.backbone((images - self.mean) / self.std)
         return grid

@@ -1,7 +1,7 @@
 """Augmentation that keeps anatomy.
 
-No mirror by default: the heart is on the left, a mirrored chest is one with situs inversus, and reports name
-sides. CheXNet mirrored; `mirror` does it too, for encoders whose findings alone count.
+Images are not mirrored by default: the heart is on the left, a mirrored chest has situs inversus, and reports
+name sides. CheXNet mirrored; `mirror` does so for encoders of which only the findings matter.
 """
 
 from __future__ import annotations
@@ -20,27 +20,50 @@ COARSE = 0.2  # share of images that are blurred through a lower resolution
 COARSEST = 64  # pixels: the smallest radiographs met in public collections
 
 
-def augment(images: Tensor, size: int, mirror: bool = False) -> Tensor:
-    """Images `[N, 1, H, W]` in 0..1 → `[N, 1, size, size]`, each turned, moved and exposed a little.
+def random_affine(n: int, mirror: bool = False, device: torch.device | None = None) -> Tensor:
+    """Return where in the image each pixel comes from, `[N, 2, 3]`: a small turn, zoom and shift.
 
     Parameters
     ----------
-    mirror : half of the images come with left and right exchanged.
+    mirror : bool
+        Exchange left and right in half of the images.
+    """
+
+    def uniform(spread: float, *shape: int) -> Tensor:
+        return (torch.rand(n, *shape, device=device) * 2 - 1) * spread
+
+    angle, scale, shift = uniform(ROTATION), 1 + uniform(SCALE), uniform(SHIFT, 2)
+    cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
+    affine = torch.stack(
+        [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1
+    )
+    if mirror:
+        affine[torch.rand(n, device=device) < 0.5, 0] *= -1
+    return affine
+
+
+def warp(planes: Tensor, affine: Tensor, size: int) -> Tensor:
+    """Move planes `[N, K, H, W]` by an affine map → `[N, K, size, size]`."""
+    grid = F.affine_grid(affine, [len(planes), 1, size, size], align_corners=False)
+    return F.grid_sample(planes, grid, align_corners=False)
+
+
+def augment(images: Tensor, size: int, mirror: bool = False, affine: Tensor | None = None) -> Tensor:
+    """Turn, move and expose images `[N, 1, H, W]` in 0..1 a little → `[N, 1, size, size]`.
+
+    Parameters
+    ----------
+    mirror : bool
+        Exchange left and right in half of the images.
+    affine : Tensor, optional
+        The movement (default: a random one).
     """
     n = len(images)
 
     def uniform(spread: float, *shape: int) -> Tensor:
         return (torch.rand(n, *shape, device=images.device) * 2 - 1) * spread
 
-    angle, scale, shift = uniform(ROTATION), 1 + uniform(SCALE), uniform(SHIFT, 2)
-    cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
-    affine = torch.stack(
-        [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1
-    )  # [N, 2, 3]: where in the image each pixel comes from
-    if mirror:
-        affine[torch.rand(n, device=images.device) < 0.5, 0] *= -1
-    grid = F.affine_grid(affine, [n, 1, size, size], align_corners=False)
-    x = F.grid_sample(images, grid, align_corners=False)
+    x = warp(images, random_affine(n, mirror, images.device) if affine is None else affine, size)
     x = x.clamp(1e-4, 1) ** torch.exp(uniform(GAMMA, 1, 1, 1))
     x = x * (1 + uniform(CONTRAST, 1, 1, 1)) + uniform(BRIGHTNESS, 1, 1, 1)
     for i in torch.nonzero(torch.rand(n) < COARSE).flatten().tolist():

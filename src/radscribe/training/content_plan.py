@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from radscribe.models.content_plan import ContentPlan
+from radscribe.text.details import find_details
 from radscribe.text.findings import find, summarise
 
 FEWEST = 8  # training reports that must assert a finding, or a side of it, before a plan may
@@ -18,7 +19,7 @@ MARGINS = torch.arange(0.0, 2.05, 0.1)  # logits between the halves of a map, to
 
 def plan_of_text(text: str, findings: Sequence[str]) -> Tensor:
     """Return what a text asserts, as `ContentPlan` writes it: `[3 F]`, present, on the right, on the left."""
-    mentions = find(text)
+    mentions = [*find(text), *find_details(text)]
     statuses = summarise(mentions)
     plan = torch.zeros(3, len(findings))
     for place, finding in enumerate(findings):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-import lightning as L
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from radscribe.errors import UsageError
 from radscribe.models.captioner import greedy
@@ -17,20 +16,25 @@ from radscribe.models.decoder import Decoder
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.config import DecoderConfig
-from radscribe.training.engine import gathered
+from radscribe.training.engine import Task, gathered
 from radscribe.training.objectives import Objective
 from radscribe.training.objectives.cross_entropy import cross_entropy
-from radscribe.training.validation import Captioned, caption_scores
+from radscribe.training.validation import Captioned, caption_scores, warnings_of
 
 PATIENCE = 3  # epochs without a better figure before the learning rate is halved
 
 
-class DecoderModule(L.LightningModule):
+class DecoderTask(Task):
     """Trains a `Decoder` on batches of `CaptionData`.
 
-    Every epoch logs `loss` and the objective's figures; of greedy captions of the validation part
-    `val_score` and what it is made of (`validation.caption_scores`); and, as information, `val_loss`, the
-    cross-entropy under teacher forcing.
+    Every epoch has the figures of the objective and, from greedy captions of the validation part, `val_score`
+    and what it is made of (`validation.caption_scores`), and `val_loss`, the cross-entropy under teacher
+    forcing.
+
+    Parameters
+    ----------
+    findings : sequence of str
+        The encoder's outputs, if they have names.
     """
 
     unit = "words"
@@ -45,7 +49,8 @@ class DecoderModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.config, self.decoder, self.tokenizer, self.objective = config, decoder, tokenizer, objective
-        self.findings = tuple(findings)  # the encoder's outputs
+        self.monitor = config.monitor
+        self.findings, self.studies = tuple(findings), 0
         self.finding_head: nn.Linear | None = None  # of the auxiliary loss; it does not go into a bundle
         if config.auxiliary_findings:
             if not (decoder.state_width and findings):
@@ -54,61 +59,56 @@ class DecoderModule(L.LightningModule):
                     remedy="set auxiliary_findings=0",
                 )
             self.finding_head = nn.Linear(decoder.state_width, len(findings))
-        self._captioned: list[Captioned] = []
 
-    def on_train_start(self) -> None:
-        self.on_train_epoch_start()  # Lightning leaves that out for the first one resumed
-
-    def on_train_epoch_start(self) -> None:
-        loader: Any = self.trainer.train_dataloader
-        loader.dataset.set_epoch(self.current_epoch)
-        if (rate := self.objective.learning_rate(self.current_epoch)) is not None:
-            for group in self.trainer.optimizers[0].param_groups:
+    def begin_epoch(self, optimiser: torch.optim.Optimizer) -> None:
+        if (rate := self.objective.learning_rate(self.epoch)) is not None:
+            for group in optimiser.param_groups:
                 group["lr"] = rate
 
     def count(self, batch: CaptionBatch) -> Tensor:
         return (batch.tokens[:, 1:] != self.tokenizer.pad).sum()
 
-    def training_step(self, batch: CaptionBatch, index: int) -> Tensor:
-        loss = self.objective.loss(self.decoder, batch, self.current_epoch)
-        total = loss.total
-        figures: dict[str, Tensor | float] = {"loss": total, **loss.figures}
+    def training_figures(self, batch: CaptionBatch) -> dict[str, Tensor | float]:
+        loss = self.objective.loss(self.decoder, batch, self.epoch)
+        figures: dict[str, Tensor | float] = {"loss": loss.total, **loss.figures}
         if self.finding_head is not None and loss.first is not None and batch.findings is not None:
             # From the state before the first word: what the caption will be about, not what it has said.
             missed = functional.binary_cross_entropy_with_logits(
                 self.finding_head(loss.first), batch.findings
             )
             figures["finding_loss"] = missed
-            total = total + self.config.auxiliary_findings * missed
-        self.log_dict(figures, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.ids))
-        return total
+            figures["loss"] = loss.total + self.config.auxiliary_findings * missed
+        return figures
 
-    def validation_step(self, batch: CaptionBatch, index: int) -> None:
-        taught = cross_entropy(self.decoder, batch, self.tokenizer.pad, weighted=False).total
-        self.log("val_loss", taught, batch_size=len(batch.ids), sync_dist=True)
-        tokenizer, longest = self.tokenizer, self.config.max_length
-        words = greedy(self.decoder, batch.features, tokenizer.bos, tokenizer.eos, longest).tolist()
-        captions = [tokenizer.decode(row) for row in words]
-        plans: list[tuple[str, ...] | None] = [None] * len(captions)
-        if (plan := plan_of(self.decoder)) is not None:
-            present = plan(batch.features)[:, : plan.findings].bool().tolist()
-            plans = [tuple(f for f, yes in zip(self.findings, row, strict=True) if yes) for row in present]
-        self._captioned += map(Captioned, batch.ids, captions, batch.references, plans)
-
-    def on_validation_epoch_end(self) -> None:
+    def validation_figures(self, batches: Iterable[CaptionBatch]) -> dict[str, float]:
+        tokenizer, plan = self.tokenizer, plan_of(self.decoder)
+        losses: list[tuple[float, int]] = []
+        captioned: list[Captioned] = []
+        for batch in batches:
+            taught = cross_entropy(self.decoder, batch, tokenizer.pad, weighted=False).total
+            losses.append((float(taught) * len(batch.ids), len(batch.ids)))
+            features, longest = batch.features, self.config.max_length
+            words = greedy(self.decoder, features, tokenizer.bos, tokenizer.eos, longest).tolist()
+            captions = [tokenizer.decode(row) for row in words]
+            plans: list[tuple[str, ...] | None] = [None] * len(captions)
+            if plan is not None:
+                present = plan(features)[:, : plan.findings].bool().tolist()
+                plans = [
+                    tuple(f for f, yes in zip(self.findings, row, strict=True) if yes) for row in present
+                ]
+            captioned += map(Captioned, batch.ids, captions, batch.references, plans)
+        losses = gathered(losses)
         # In the same order for any number of processes.
-        captioned = sorted(gathered(self._captioned), key=lambda one: one.id)
-        self.log_dict(caption_scores(captioned, self.config.reward))
-        self._captioned.clear()
+        captioned = sorted(gathered(captioned), key=lambda one: one.id)
+        self.studies = len(captioned)
+        mean = sum(loss for loss, _ in losses) / sum(size for _, size in losses)
+        return {"val_loss": mean, **caption_scores(captioned, self.config.reward)}
 
-    def configure_optimizers(self) -> Any:
+    def warnings(self, figures: Mapping[str, float]) -> list[str]:
+        return warnings_of(figures, self.studies)
+
+    def optimisation(self, steps: int) -> tuple[torch.optim.Optimizer, ReduceLROnPlateau]:
         optimiser = torch.optim.AdamW(
             self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
         )
-        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            optimiser, self.config.mode, factor=0.5, patience=PATIENCE
-        )
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": schedule, "monitor": self.config.monitor},
-        }
+        return optimiser, ReduceLROnPlateau(optimiser, self.config.mode, factor=0.5, patience=PATIENCE)

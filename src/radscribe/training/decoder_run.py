@@ -37,9 +37,8 @@ class Shapes(msgspec.Struct, frozen=True):
 
 
 def require_decoder(name: str) -> None:
-    """Raises `UsageError` where there is no such decoder."""
-    if name not in DECODERS:
-        raise UsageError(f"no decoder '{name}'", remedy=f"choose one of {', '.join(DECODERS)}")
+    """Raise `UsageError` if there is no such decoder."""
+    DECODERS[name]
 
 
 def option_names(decoder: str) -> list[str]:
@@ -90,7 +89,7 @@ def load_decoder(run: Path) -> tuple[Decoder, ReportTokenizer, DecoderConfig]:
     config = load(DecoderConfig, run / CONFIG)
     if not (run / WEIGHTS).is_file():
         raise DataError(
-            f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
+            f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="continue it with --resume"
         )
     shapes = msgspec.json.decode((run / SHAPES).read_bytes(), type=Shapes)
     tokenizer = ReportTokenizer.load(run / TOKENIZER)

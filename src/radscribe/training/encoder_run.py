@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from radscribe.errors import DataError, RadscribeWarning
-from radscribe.models.efficientnet_lite import imagenet_state
 from radscribe.models.encoder import Encoder
 from radscribe.training.config import CONFIG, EncoderConfig, load
 
@@ -54,8 +53,8 @@ def initial_encoder(config: EncoderConfig, prevalence: Tensor) -> Encoder:
         encoder.classifier.bias.copy_(torch.logit(met))
     if config.init_from:
         _take_over(encoder, Path(config.init_from))
-    elif config.pretrained and config.backbone == "efficientnet-lite0":
-        encoder.backbone.load_state_dict(imagenet_state())
+    elif config.pretrained and (imagenet := getattr(encoder.backbone, "imagenet_state", None)) is not None:
+        encoder.backbone.load_state_dict(imagenet())
     elif config.pretrained:
         warnings.warn(
             f"there are no pretrained weights of {config.backbone}: training starts from random ones; "
@@ -94,7 +93,7 @@ def load_encoder(run: Path) -> Encoder:
         encoder.load_state_dict(torch.load(run / WEIGHTS, map_location="cpu", weights_only=True))
     except FileNotFoundError:
         raise DataError(
-            f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="go on with --resume"
+            f"has no {WEIGHTS}: the run is not finished", subject=run, remedy="continue it with --resume"
         ) from None
     except RuntimeError as error:
         raise DataError(

@@ -21,10 +21,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from radscribe.data.features import FeatureTable
@@ -141,7 +141,8 @@ class FeatureCache:
     def _tell_size(self, rows: dict[str, npt.NDArray[Any]], images: int) -> None:
         size = images * sum(values[0].nbytes for values in rows.values())
         if size > LARGE:
-            rank_zero_info(f"{self.folder} grows by {size / LARGE:.1f} GiB: features of {images:,} images")
+            line = f"{self.folder} grows by {size / LARGE:.1f} GiB: features of {images:,} images"
+            click.echo(line, err=True)
 
     def _index(self) -> list[str]:
         path = self.folder / INDEX

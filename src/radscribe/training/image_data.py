@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from radscribe.data.manifest import Manifest
-from radscribe.data.study import Split
+from radscribe.data.study import ZONES, Box, ImageRef, Split, Study
 from radscribe.errors import DataError, ImageError
 from radscribe.imaging.exposure import normalise
 from radscribe.imaging.radiograph import FRONTAL, View
@@ -23,6 +23,8 @@ from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.labels import view_code
 from radscribe.runtime.onnx_session import available_cores
+from radscribe.text.details import label_details
+from radscribe.text.findings import Status, label
 
 UNKNOWN = float("nan")
 
@@ -48,6 +50,51 @@ def read_soft_labels(path: Path, findings: Sequence[str]) -> dict[str, list[floa
         ) from error
 
 
+LabelSource = Literal["manifest", "report", "agree"]
+
+
+def labels_of(study: Study, findings: Sequence[str], source: LabelSource = "manifest") -> list[float]:
+    """Return a study's labels in the order of `findings`: 1, 0, or NaN if not known.
+
+    Parameters
+    ----------
+    source : {"manifest", "report", "agree"}
+        "report" reads what the report asserts; a finding that it does not mention is absent. "agree" is
+        known only where manifest and report agree, or one of them knows nothing. A study without a report
+        has the manifest's labels in any case.
+    """
+    given = [study.labels.get(finding) for finding in findings]
+    manifest = [UNKNOWN if value is None else value for value in given]
+    text = study.text("both")
+    if source == "manifest" or not text:
+        return manifest
+    statuses = {**label_details(text), **label(text)}
+    values: dict[Status | None, float] = {"present": 1.0, "absent": 0.0, None: 0.0, "uncertain": UNKNOWN}
+    report = [values[statuses.get(finding)] for finding in findings]
+    if source == "report":
+        return report
+    agreed: list[float] = []
+    for finding, own, said in zip(findings, manifest, report, strict=True):
+        if finding not in study.labels:
+            agreed.append(said)
+        else:
+            agreed.append(own if own == said else UNKNOWN)
+    return agreed
+
+
+def box_cover(boxes: Sequence[Box], findings: Sequence[str], cells: int) -> Tensor:
+    """Return the share of each cell that a finding's boxes cover, `[F, cells, cells]`."""
+    cover = torch.zeros(len(findings), cells, cells)
+    edges = torch.arange(cells + 1) / cells
+    for box in boxes:
+        if box.finding in findings:
+            across = (edges[1:].clamp(max=box.x + box.width) - edges[:-1].clamp(min=box.x)).clamp(min=0)
+            down = (edges[1:].clamp(max=box.y + box.height) - edges[:-1].clamp(min=box.y)).clamp(min=0)
+            plane = cover[findings.index(box.finding)]
+            torch.maximum(plane, torch.outer(down, across) * cells**2, out=plane)
+    return cover
+
+
 class Example(NamedTuple):
     """One image, or a batch of N with one dimension more in front."""
 
@@ -55,6 +102,9 @@ class Example(NamedTuple):
     labels: Tensor  # [F] 0, 1, NaN where unknown
     targets: Tensor  # [F] the labels, or a mixture with a teacher's probabilities (Hinton et al., 2015)
     view: Tensor  # [] place in `labels.VIEW_KINDS`
+    cover: Tensor  # [F, h, w] share of each cell inside a box of the finding
+    boxed: Tensor  # [F] whether the finding has a box
+    zones: Tensor  # [6] scores of the lung zones, NaN where unknown
 
 
 class ImageData(Dataset[Example]):
@@ -64,6 +114,7 @@ class ImageData(Dataset[Example]):
     ----------
     teacher : probabilities by image name, which count `teacher_weight` against the labels.
     views : the views to take.
+    label_source, cells : see `labels_of` and `box_cover`.
     cache_mb : memory for decoded images, a byte a pixel (100 kB an image at 320); those that it does not hold
         are decoded when they are asked for, by a loader's `workers`.
 
@@ -82,8 +133,11 @@ class ImageData(Dataset[Example]):
         teacher_weight: float = 0.0,
         views: frozenset[View] = FRONTAL,
         cache_mb: float = 0.0,
+        label_source: LabelSource = "manifest",
+        cells: int = 1,
     ) -> None:
-        self._size = size
+        self._size, self._findings, self._cells = size, tuple(findings), cells
+        self._images: list[ImageRef] = []
         self._paths: list[Path] = []
         labels: list[list[float]] = []
         targets: list[list[float]] = []
@@ -91,17 +145,17 @@ class ImageData(Dataset[Example]):
         self.patients: list[str] = []
         self.names: list[str] = []
         for study in manifest.split(split, with_images=True):
-            known = [study.labels.get(finding) for finding in findings]
-            label = [UNKNOWN if value is None else value for value in known]
+            own = labels_of(study, findings, label_source)
             for image in study.images:
                 if image.view not in views:
                     continue
-                soft = (teacher or {}).get(Path(image.path).name, label)
+                soft = (teacher or {}).get(Path(image.path).name, own)
                 target = [
-                    (1 - teacher_weight) * y + teacher_weight * t for y, t in zip(label, soft, strict=True)
+                    (1 - teacher_weight) * y + teacher_weight * t for y, t in zip(own, soft, strict=True)
                 ]
+                self._images.append(image)
                 self._paths.append(manifest.root / image.path)
-                labels.append(label)
+                labels.append(own)
                 targets.append(target)
                 codes.append(view_code(image.view))
                 self.patients.append(study.patient_id or study.id)
@@ -132,7 +186,16 @@ class ImageData(Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         pixels = self._kept[index] if index < len(self._kept) else self._read(self._paths[index])
-        return Example(pixels, self.labels[index], self.targets[index], self.views[index])
+        image = self._images[index]
+        return Example(
+            pixels,
+            self.labels[index],
+            self.targets[index],
+            self.views[index],
+            box_cover(image.boxes, self._findings, self._cells),
+            torch.tensor([any(box.finding == finding for box in image.boxes) for finding in self._findings]),
+            torch.tensor([image.zones.get(zone, UNKNOWN) for zone in ZONES]),
+        )
 
     @property
     def workers(self) -> int:

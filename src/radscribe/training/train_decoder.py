@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import lightning as L
+import click
 import msgspec
 import torch
-from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from radscribe.data import features as feature_file
@@ -44,7 +43,7 @@ from radscribe.training.decoder_inputs import (
     label_features,
     require_made_from_labels,
 )
-from radscribe.training.decoder_module import DecoderModule
+from radscribe.training.decoder_module import DecoderTask
 from radscribe.training.decoder_run import (
     SHAPES,
     TOKENIZER,
@@ -56,7 +55,7 @@ from radscribe.training.decoder_run import (
     require_decoder,
 )
 from radscribe.training.encoder_run import load_encoder
-from radscribe.training.engine import begin, finish, fit, is_main, loader
+from radscribe.training.engine import Reporter, begin, finish, fit, is_main, joined, loader
 from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.objectives import build_objective
 from radscribe.training.word_embedding import set_word_vectors
@@ -65,7 +64,9 @@ CACHE = "features"
 PARTS: tuple[Split, ...] = ("train", "val")
 
 
-def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = False) -> Path:
+def train_decoder(
+    data: Path, out: Path, config: DecoderConfig, resume: bool = False, reporter: Reporter | None = None
+) -> Path:
     """Train on the manifest and, where there is one, the `features.npz` in `data`.
 
     Raises
@@ -79,63 +80,64 @@ def train_decoder(data: Path, out: Path, config: DecoderConfig, resume: bool = F
         raise UsageError("finding_input=labels needs an encoder's findings", remedy="give --set encoder=RUN")
     if not begin(out, config, resume):
         return out / WEIGHTS
-    L.seed_everything(config.seed, workers=True, verbose=False)
-    encoder = load_encoder(Path(config.encoder)) if config.encoder else None
-    if encoder is not None and is_main():
-        keep_encoder(Path(config.encoder), out)
-    manifest = Manifest(data)
-    check_leaks(manifest).require_none()
-    texts, sources = _texts(manifest, config)
-    tokenizer = _tokenizer(texts, config)
-    path = data / feature_file.FILE
-    table = FeatureTable.load(path) if config.finding_input == "encoder" and path.is_file() else None
-    shapes = _shapes(encoder, table)
-    if is_main():
-        tokenizer.save(out / TOKENIZER)
-        (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
-    decoder = build_decoder(config, len(tokenizer), shapes)
-    if config.word_vectors:
-        set_word_vectors(decoder, tokenizer, Path(config.word_vectors), config.freeze_word_vectors)
-    if config.init_from:
-        _start_from(Path(config.init_from), decoder)
-    studies = {split: list(manifest.split(split, with_images=True)) for split in PARTS}
-    if encoder is not None and table is None:
-        studies = {split: with_views(part, encoder.views) for split, part in studies.items()}
-    features = _features(manifest, studies, out, config, decoder, encoder, table)
-    findings = encoder.findings if encoder is not None else table_findings(shapes)
-    plan = plan_of(decoder)
-    if plan is not None and not findings:
-        raise UsageError(
-            "a content plan needs the names of the encoder's findings", remedy="give --set encoder=RUN"
-        )
-    common = (tokenizer, config.max_length, config.target, config.seed)
-    parts: dict[Split, CaptionData] = {
-        "train": CaptionData(
-            studies["train"],
-            features,
-            sources["train"],
-            *common,
-            fresh=True,
-            findings=findings,
-            plan=plan is not None,
-            view_dropout=config.view_dropout,
-            sentence_balance=config.sentence_balance,
-        ),
-        "val": CaptionData(studies["val"], features, sources["val"], *common, findings=findings),
-    }
-    for split, part in parts.items():
-        if not len(part):
-            raise DataError(
-                f"no {split} study has a text in '{config.target}'",
-                subject=manifest.path,
-                remedy="set target to a section that it has, or set weak_reports",
+    with joined(config):
+        torch.manual_seed(config.seed)
+        encoder = load_encoder(Path(config.encoder)) if config.encoder else None
+        if encoder is not None and is_main():
+            keep_encoder(Path(config.encoder), out)
+        manifest = Manifest(data)
+        check_leaks(manifest).require_none()
+        texts, sources = _texts(manifest, config)
+        tokenizer = _tokenizer(texts, config)
+        path = data / feature_file.FILE
+        table = FeatureTable.load(path) if config.finding_input == "encoder" and path.is_file() else None
+        shapes = _shapes(encoder, table)
+        if is_main():
+            tokenizer.save(out / TOKENIZER)
+            (out / SHAPES).write_bytes(msgspec.json.encode(shapes))
+        decoder = build_decoder(config, len(tokenizer), shapes)
+        if config.word_vectors:
+            set_word_vectors(decoder, tokenizer, Path(config.word_vectors), config.freeze_word_vectors)
+        if config.init_from:
+            _start_from(Path(config.init_from), decoder)
+        studies = {split: list(manifest.split(split, with_images=True)) for split in PARTS}
+        if encoder is not None and table is None:
+            studies = {split: with_views(part, encoder.views) for split, part in studies.items()}
+        features = _features(manifest, studies, out, config, decoder, encoder, table)
+        findings = encoder.findings if encoder is not None else table_findings(shapes)
+        plan = plan_of(decoder)
+        if plan is not None and not findings:
+            raise UsageError(
+                "a content plan needs the names of the encoder's findings", remedy="give --set encoder=RUN"
             )
-    objective = build_objective(config, tokenizer, parts["train"].references())
-    module = DecoderModule(config, decoder, tokenizer, objective, findings)
-    training, validation = (_loader(parts[split], config, split) for split in PARTS)
-    if plan is not None:
-        _fit_plan(plan, findings, parts, validation, config)
-    fitted = fit(module, training, validation, config, out, resume=resume)
+        common = (tokenizer, config.max_length, config.target, config.seed)
+        parts: dict[Split, CaptionData] = {
+            "train": CaptionData(
+                studies["train"],
+                features,
+                sources["train"],
+                *common,
+                fresh=True,
+                findings=findings,
+                plan=plan is not None,
+                view_dropout=config.view_dropout,
+                sentence_balance=config.sentence_balance,
+            ),
+            "val": CaptionData(studies["val"], features, sources["val"], *common, findings=findings),
+        }
+        for split, part in parts.items():
+            if not len(part):
+                raise DataError(
+                    f"no {split} study has a text in '{config.target}'",
+                    subject=manifest.path,
+                    remedy="set target to a section that it has, or set weak_reports",
+                )
+        objective = build_objective(config, tokenizer, parts["train"].references())
+        task = DecoderTask(config, decoder, tokenizer, objective, findings)
+        training, validation = (_loader(parts[split], config, split) for split in PARTS)
+        if plan is not None:
+            _fit_plan(plan, findings, parts, validation, config)
+        fitted = fit(task, training, validation, config, out, resume=resume, reporter=reporter)
     path = out / WEIGHTS
     torch.save(decoder.state_dict(), path)
     finish(out, config, manifest, fitted)
@@ -172,7 +174,8 @@ def _fit_plan(
     texts = parts["train"].plans(), parts["val"].plans()
     f1 = fit_plan(plan, findings, *texts, probabilities, sides, config.plan_points)
     names = [name for name, written in zip(findings, plan.is_written.tolist(), strict=True) if written]
-    rank_zero_info(f"content plan: {len(names)} findings, micro-F1 {f1:.3f} on the validation part")
+    if is_main():
+        click.echo(f"content plan: {len(names)} findings, micro-F1 {f1:.3f} on the validation part", err=True)
 
 
 def _features(
@@ -211,7 +214,7 @@ def _shapes(encoder: Encoder | None, table: FeatureTable | None) -> Shapes:
             f"no encoder is named, and there is no {feature_file.FILE} beside the manifest",
             remedy="give --set encoder=RUN, a run of train-encoder, or prepare with --features",
         )
-    return Shapes(len(encoder.findings), encoder.channels, (encoder.image_size // 32) ** 2)
+    return Shapes(len(encoder.findings), encoder.channels, encoder.places)
 
 
 def _start_from(run: Path, decoder: Decoder) -> None:

@@ -10,10 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+import click
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from radscribe.data.leaks import check_leaks
@@ -25,15 +23,18 @@ from radscribe.labels import view_code
 from radscribe.models.encoder import VIEWS, Encoder, EncoderOutput
 from radscribe.training.calibration import CALIBRATIONS, cross_fitted
 from radscribe.training.config import EncoderConfig
-from radscribe.training.encoder_module import EncoderModule, as_input, aurocs, view_accuracy
+from radscribe.training.encoder_module import EncoderTask, as_input, aurocs, view_accuracy
 from radscribe.training.encoder_run import WEIGHTS, initial_encoder, with_backbone_of_source
-from radscribe.training.engine import begin, finish, fit, loader
+from radscribe.training.engine import Reporter, begin, finish, fit, is_main, joined, loader
 from radscribe.training.image_data import ImageData, plain_errors, read_soft_labels
 
+BOX_CELLS = 16  # cells per side that boxes are drawn on, before they are moved like their image
 ALL_VIEWS: frozenset[View] = FRONTAL.union(("lateral", "unknown"))
 
 
-def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = False) -> Path:
+def train_encoder(
+    data: Path, out: Path, config: EncoderConfig, resume: bool = False, reporter: Reporter | None = None
+) -> Path:
     """Train on the manifest in `data`; returns the path of the weights.
 
     Raises
@@ -45,25 +46,25 @@ def train_encoder(data: Path, out: Path, config: EncoderConfig, resume: bool = F
     config = with_backbone_of_source(config)
     if not begin(out, config, resume):
         return out / WEIGHTS
-    L.seed_everything(config.seed, workers=True, verbose=False)
-    torch.set_float32_matmul_precision("high")
-    manifest = Manifest(data)
-    check_leaks(manifest).require_none()
-    training, validation = _images(manifest, config)
-    prevalence = training.labels.nanmean(0).nan_to_num(0.5)  # [F]
-    encoder = initial_encoder(config, prevalence)
-    averaging = [EMAWeightAveraging(decay=config.average_decay)] if config.average_decay else []
-    size = config.batch_size
-    with plain_errors():
-        fitted = fit(
-            EncoderModule(config, encoder, prevalence),
-            loader(training, size, seed=config.seed, drop_last=True, workers=training.workers),
-            loader(validation, size, workers=validation.workers),
-            config,
-            out,
-            resume=resume,
-            callbacks=averaging,
-        )
+    with joined(config):
+        torch.manual_seed(config.seed)
+        torch.set_float32_matmul_precision("high")
+        manifest = Manifest(data)
+        check_leaks(manifest).require_none()
+        training, validation = _images(manifest, config)
+        prevalence = training.labels.nanmean(0).nan_to_num(0.5)  # [F]
+        encoder = initial_encoder(config, prevalence)
+        size = config.batch_size
+        with plain_errors():
+            fitted = fit(
+                EncoderTask(config, encoder, prevalence),
+                loader(training, size, seed=config.seed, drop_last=True, workers=training.workers),
+                loader(validation, size, workers=validation.workers),
+                config,
+                out,
+                resume=resume,
+                reporter=reporter,
+            )
     path = calibrate(encoder, validation, out, config.calibration)
     finish(out, config, manifest, fitted)
     return path
@@ -77,6 +78,8 @@ def _images(manifest: Manifest, config: EncoderConfig) -> tuple[ImageData, Image
         "findings": config.findings,
         "size": config.image_size * 9 // 8,
         "views": ALL_VIEWS if config.view_head else FRONTAL,
+        "label_source": config.labels,
+        "cells": BOX_CELLS,
     }
     budget = config.cache_images_mb
     training = ImageData(
@@ -89,7 +92,8 @@ def _images(manifest: Manifest, config: EncoderConfig) -> tuple[ImageData, Image
     )
     validation = ImageData(manifest, "val", cache_mb=budget - training.kept_mb, **common)
     for name, part in (("train", training), ("val", validation)):
-        rank_zero_info(f"{name}: {part}")
+        if is_main():
+            click.echo(f"{name}: {part}", err=True)
         if bool(part.labels.isnan().all()):
             raise DataError(
                 f"its {name} part knows nothing of {', '.join(config.findings)}",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import torch
-from lightning.pytorch.utilities import rank_zero_info
 
 from radscribe.errors import UsageError
 from radscribe.models.decoder import Decoder
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.text.word_vectors import read_word_vectors
+from radscribe.training.engine import is_main
 
 
 def set_word_vectors(decoder: Decoder, tokenizer: ReportTokenizer, path: Path, freeze: bool) -> None:
@@ -43,4 +44,5 @@ def set_word_vectors(decoder: Decoder, tokenizer: ReportTokenizer, path: Path, f
             if token in vectors:
                 embedding.weight[index] = torch.from_numpy(vectors[token])
     embedding.weight.requires_grad_(not freeze)
-    rank_zero_info(f"{path} has {len(vectors):,} of {len(tokens):,} tokens")
+    if is_main():
+        click.echo(f"{path} has {len(vectors):,} of {len(tokens):,} tokens", err=True)

@@ -1,39 +1,42 @@
-"""Published weights to our modules, one layout a file; `ENCODERS` and `CAPTIONERS` list them."""
+"""Published weights to our modules, one file per layout; `IMPORTERS` lists them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from radscribe.errors import WeightsError
-from radscribe.models.importers import keras_densenet, keras_merge, torchvision_densenet, torchxrayvision
 from radscribe.models.importers.encoder_import import ImportedEncoder
 from radscribe.models.importers.keras_merge import ImportedCaptioner
 from radscribe.models.importers.weights_file import WeightsFile
+from radscribe.registry import Registry
 
-# What is more special comes first. Each gives None where a file is not of its layout.
-ENCODERS: dict[str, Callable[[WeightsFile], ImportedEncoder | None]] = {
-    "Keras DenseNet-121": keras_densenet.read,
-    "torchxrayvision DenseNet-121": torchxrayvision.read,
-    "torchvision DenseNet-121": torchvision_densenet.read,
-}
-CAPTIONERS: dict[str, Callable[[WeightsFile], ImportedCaptioner | None]] = {
-    "Keras merge captioner": keras_merge.read,
-}
+Importer = Callable[[WeightsFile], ImportedEncoder | ImportedCaptioner | None]
+# The more specific ones come first. Each returns None if a file does not have its layout.
+IMPORTERS: Registry[Importer] = Registry(
+    "importer",
+    {
+        "Keras DenseNet-121": "radscribe.models.importers.keras_densenet:read",
+        "torchxrayvision DenseNet-121": "radscribe.models.importers.torchxrayvision:read",
+        "torchvision DenseNet-121": "radscribe.models.importers.torchvision_densenet:read",
+        "Keras merge captioner": "radscribe.models.importers.keras_merge:read",
+    },
+)
 
 
 def recognise(file: WeightsFile) -> ImportedEncoder | ImportedCaptioner:
-    """What is in a file of weights.
+    """Return what is in a file of weights.
 
     Raises
     ------
-    WeightsError : no importer knows the layout; or tensors are missing, unknown or of another shape.
+    WeightsError
+        If no importer knows the layout, or tensors are missing, unknown or of another shape.
     """
-    for read in (*ENCODERS.values(), *CAPTIONERS.values()):
-        imported = read(file)
+    for name in IMPORTERS:
+        imported = IMPORTERS[name](file)
         if imported is not None:
             return imported
     raise WeightsError(
-        f"is of no known layout (it begins with {', '.join(list(file.tensors)[:3]) or 'nothing'})",
+        f"has no known layout (it begins with {', '.join(list(file.tensors)[:3]) or 'nothing'})",
         subject=file.path,
-        remedy=f"known are {', '.join((*ENCODERS, *CAPTIONERS))}",
+        remedy=f"known are {', '.join(IMPORTERS)}",
     )

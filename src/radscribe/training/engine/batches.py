@@ -1,4 +1,4 @@
-"""Which studies make which batch: the same batches whatever the number of processes."""
+"""Which studies make which batch: the same batches for any number of processes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from radscribe.training.engine.processes import rank_and_count
-from radscribe.training.engine.randomness import epoch_seed
+from radscribe.data.splits import unit_hash
+from radscribe.training.engine.processes import LEAST, rank_and_count
 
-LEAST = 2  # studies of a training batch in each process: the variance of one is nothing
+
+def epoch_seed(seed: int, epoch: int, process: int = 0) -> int:
+    """Return a seed of 32 bits that no other epoch or process has."""
+    return int(unit_hash(f"epoch {epoch}, process {process}", seed) * 2**32)
 
 
 class Batches(Sampler[list[int]]):
     """Indices of the batches of an epoch; each process has its share of every batch.
 
-    A last batch of less than one study a process (two in training, for normalisation) goes with the one
-    before it: all processes take as many steps.
+    All processes take the same number of steps: a last batch with less than one study per process (two in
+    training, for normalisation) is joined to the one before it.
 
     Parameters
     ----------
-    size : how many studies there are.
-    seed : of the order, with the epoch; None keeps the studies' own order.
-    weights : how often each is drawn, `[size]`, with replacement; None draws each once.
-    drop_last : without the last batch where it is smaller than the others.
+    size : int
+        Number of studies.
+    seed : int, optional
+        Seed of the order, together with the epoch. None keeps the studies' own order.
+    weights : Tensor, optional
+        Weight by which each study is drawn, with replacement, `[size]`. None draws each study once.
+    drop_last : bool
+        Leave out the last batch if it is smaller than the others.
     """
 
     def __init__(
@@ -42,7 +49,7 @@ class Batches(Sampler[list[int]]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """The epoch whose order comes next."""
+        """Set the epoch whose order comes next."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -81,11 +88,12 @@ def loader(
     collate: Callable[[Sequence[Any]], Any] | None = None,
     workers: int = 0,
 ) -> DataLoader[Any]:
-    """Batches of a dataset: shuffled by `seed` for training, in order without one for validation.
+    """Return the batches of a dataset: shuffled if there is a seed, otherwise in order.
 
     Parameters
     ----------
-    workers : processes that make the batches; 0 makes them in this one.
+    workers : int
+        Processes that make the batches; 0 makes them in this process.
     """
     size = len(data)  # type: ignore[arg-type]
     batches = Batches(size, batch_size, seed, weights, drop_last)

@@ -1,31 +1,42 @@
-"""The processes of a run on several devices: Lightning starts the command once more for each of them."""
+"""The device of a run, and the processes of a run on several devices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from lightning.pytorch.utilities import rank_zero_only
-from torch import distributed
+import torch
+from torch import Tensor, distributed, nn
+
+from radscribe.errors import RadscribeError, UsageError
+from radscribe.training.config import RunConfig
 
 Item = TypeVar("Item")
+RANK, PORT = "RADSCRIBE_RANK", "RADSCRIBE_PORT"  # environment of the processes that a run starts
+LEAST = 2  # studies per training batch and process: the variance of one is undefined
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes files and speaks."""
-    return int(getattr(rank_zero_only, "rank", 0)) == 0
+    """Return whether this process writes files and messages."""
+    return int(os.environ.get(RANK, 0)) == 0
 
 
 def rank_and_count() -> tuple[int, int]:
-    """This process's place among those that train together, and how many they are."""
+    """Return this process's rank and the number of processes that train together."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
 
 
 def gathered(items: Iterable[Item]) -> list[Item]:
-    """The items of all processes, in each of them: a figure made of them is that of the whole part."""
+    """Return the items of all processes, in each process."""
     _, count = rank_and_count()
     own = list(items)
     if count == 1:
@@ -33,3 +44,125 @@ def gathered(items: Iterable[Item]) -> list[Item]:
     parts: list[list[Item]] = [[] for _ in range(count)]
     distributed.all_gather_object(parts, own)
     return list(chain.from_iterable(parts))
+
+
+def require_devices(config: RunConfig) -> None:
+    """Check that the machine can do what a configuration asks for.
+
+    Raises
+    ------
+    UsageError
+        If there are too few GPUs, they cannot compute in that precision, or a batch is too small to share.
+    """
+    gpus = torch.cuda.device_count()
+    if gpus and config.devices > gpus:
+        raise UsageError(f"devices={config.devices}, but there are {gpus} GPUs", remedy=f"set devices={gpus}")
+    if config.precision == "fp16" and not gpus:
+        raise UsageError("precision=fp16 needs a GPU", remedy="set precision=bf16 or precision=fp32")
+    if config.precision == "bf16" and gpus and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise UsageError("this GPU cannot compute in bf16", remedy="set precision=fp16 or precision=fp32")
+    if config.batch_size < LEAST * config.devices:
+        raise UsageError(
+            f"batch_size={config.batch_size} is too small for devices={config.devices}",
+            remedy=f"a batch is shared by all devices: set batch_size={LEAST * config.devices} or more",
+        )
+
+
+def device() -> torch.device:
+    """Return the device that this process computes on."""
+    return torch.device("cuda", rank_and_count()[0]) if torch.cuda.is_available() else torch.device("cpu")
+
+
+@contextmanager
+def joined(config: RunConfig) -> Iterator[None]:
+    """Let `config.devices` processes train together: the command runs once more in each of the others.
+
+    Raises
+    ------
+    RadscribeError
+        If another process failed.
+    """
+    if config.devices == 1:
+        yield
+        return
+    port = os.environ.get(PORT) or str(_free_port())
+    rank = int(os.environ.get(RANK, 0))
+    others: list[subprocess.Popen[bytes]] = []
+    if RANK not in os.environ:
+        for other in range(1, config.devices):
+            environment = {**os.environ, RANK: str(other), PORT: port}
+            others.append(subprocess.Popen(_command(), env=environment))
+    try:
+        distributed.init_process_group(
+            "nccl" if torch.cuda.is_available() else "gloo",
+            init_method=f"tcp://127.0.0.1:{port}",
+            rank=rank,
+            world_size=config.devices,
+        )
+        yield
+        codes = [process.wait() for process in others]
+        if any(codes):
+            raise RadscribeError("another process of the run failed", remedy="see its message above")
+    finally:
+        for process in others:
+            if process.poll() is None:
+                process.terminate()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def share_gradients(module: nn.Module) -> None:
+    """Replace each gradient by its mean over all processes."""
+    _, count = rank_and_count()
+    if count == 1:
+        return
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    flat = torch.cat([_gradient(p).flatten() for p in parameters])
+    distributed.all_reduce(flat)
+    start = 0
+    for parameter in parameters:
+        gradient = _gradient(parameter)
+        gradient.copy_((flat[start : start + gradient.numel()] / count).view_as(gradient))
+        start += gradient.numel()
+
+
+def share_buffers(module: nn.Module) -> None:
+    """Replace running statistics by their mean over all processes."""
+    _, count = rank_and_count()
+    if count > 1:
+        for buffer in module.buffers():
+            if buffer.is_floating_point():
+                distributed.all_reduce(buffer)
+                buffer.div_(count)
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
+
+
+def to_device(value: Any, target: torch.device) -> Any:
+    """Move the tensors of nested values to a device."""
+    if isinstance(value, Tensor):
+        return value.to(target, non_blocking=True)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(to_device(part, target) for part in value))
+    if isinstance(value, list | tuple):
+        return type(value)(to_device(part, target) for part in value)
+    return value
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _command() -> list[str]:
+    """This process's own command line."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    script = ["-m", spec.name.removesuffix(".__main__")] if spec is not None else [sys.argv[0]]
+    return [sys.executable, *script, *sys.argv[1:]]
