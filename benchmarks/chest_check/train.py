@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from benchmarks.chest_check.images import Example, others, radiographs
 from radscribe.imaging.chest_check import CLASSES, GRAPH, SETTINGS, SIZE
+from radscribe.imaging.exposure import normalise
 
 EPOCHS = 30
 BATCH = 128
@@ -52,12 +53,10 @@ class Network(nn.Module):
         return logits
 
 
-def stretch(x: Tensor) -> Tensor:
-    """`radscribe.imaging.chest_check.stretch`, in torch."""
-    flat = x.flatten(1)
-    low, high = torch.quantile(flat, torch.tensor([0.01, 0.99]), dim=1)[:, :, None, None, None]
-    stretched: Tensor = ((x - low) / (high - low).clamp_min(1e-3)).clamp(0, 1)
-    return stretched
+def seen(x: Tensor) -> Tensor:
+    """Images `[N, 1, S, S]` as the check sees them: at the common exposure, then small."""
+    pictures = np.stack([normalise(picture) for picture in x[:, 0].numpy()])
+    return F.interpolate(torch.from_numpy(pictures)[:, None], SIZE, mode="bilinear", antialias=True)
 
 
 def draw(pixels: Tensor, kinds: Tensor, augment: bool) -> tuple[Tensor, Tensor]:
@@ -91,10 +90,9 @@ def draw(pixels: Tensor, kinds: Tensor, augment: bool) -> tuple[Tensor, Tensor]:
         elif turn[i] < 0.5:
             x[i] = 1 - x[i]
             y[i] = KINDS["inverted"]
-    x = F.interpolate(x, SIZE, mode="bilinear", antialias=True)
     if augment:
-        x = x + torch.randn_like(x) * torch.rand(n, 1, 1, 1) * 0.06
-    return stretch(x), y
+        x = x + torch.randn_like(x) * torch.rand(n, 1, 1, 1) * 0.1
+    return seen(x), y
 
 
 def tensors(examples: list[Example]) -> tuple[Tensor, Tensor]:
@@ -130,8 +128,7 @@ def main() -> None:
     vx, vy = parts["val"]
     with torch.no_grad():
         chest = vy != KINDS["not_chest"]
-        small = stretch(F.interpolate(vx[chest], SIZE, mode="bilinear", antialias=True))
-        score = torch.softmax(network(small), 1)[:, :2].sum(1)
+        score = torch.softmax(network(seen(vx[chest])), 1)[:, :2].sum(1)
     threshold = min(HIGHEST_THRESHOLD, float(torch.quantile(score, 1 - PASS)))
     print(f"{int(chest.sum())} validation radiographs, threshold {threshold:.3f}")
     SETTINGS.write_text(json.dumps({"threshold": round(threshold, 4)}) + "\n")

@@ -1,7 +1,8 @@
 """The chest check: is this a frontal or lateral chest radiograph, upright and with bright bones?
 
-A small convolutional network on 64 x 64 pixels, trained by `benchmarks/chest_check/train.py`; its weights,
-classes and threshold lie beside this file.
+A small convolutional network on 64 x 64 pixels of the picture that the encoder sees, at the common exposure
+(`exposure.normalise`). `benchmarks/chest_check/train.py` trains it; its weights and threshold lie beside this
+file.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from radscribe.imaging.exposure import normalise
 from radscribe.imaging.radiograph import Radiograph, View
 from radscribe.imaging.resize import resize
 
-SIZE = 64
+SIZE = 64  # of the network's input
+PICTURE = 320  # of the normalised picture, where no encoder says its own size
 CLASSES = ("frontal", "lateral", "rotated_90", "rotated_180", "rotated_270", "inverted", "not_chest")
 GRAPH = Path(__file__).with_name("chest_check.onnx")
 SETTINGS = Path(__file__).with_name("chest_check.json")  # {"threshold": least P(frontal) + P(lateral)}
@@ -35,14 +38,14 @@ UNSURE = "this does not look like a frontal or lateral chest radiograph"
 
 @dataclass(frozen=True, slots=True)
 class ChestCheck:
-    """What the check says of one image.
+    """What the check says about one image.
 
-    Parameters
+    Attributes
     ----------
-    refused : str, optional
-        Why the image should not be captioned; None if it may be.
-    view : View
-        The view in the header, or else "frontal" or "lateral", as the image looks.
+    refused : str or None
+        Why the image is not to be captioned; None if it is.
+    view : str
+        The view that the header states, else "frontal" or "lateral" as the image looks.
     probabilities : dict of str to float
         Probability of each of `CLASSES`.
     """
@@ -53,7 +56,7 @@ class ChestCheck:
 
 
 class ChestChecker:
-    """The check, loaded."""
+    """The loaded check; may be used from several threads."""
 
     def __init__(self) -> None:
         from radscribe.runtime.onnx_session import open_session
@@ -62,35 +65,29 @@ class ChestChecker:
         self._threshold = float(json.loads(SETTINGS.read_text())["threshold"])
 
     def __call__(self, radiographs: Sequence[Radiograph]) -> list[ChestCheck]:
-        """Check images, each on its own."""
-        return [self._judge(radiograph) for radiograph in radiographs]
+        """Check images as they were read, each on its own."""
+        return [
+            self.check(normalise(resize(radiograph.pixels, PICTURE, PICTURE)), radiograph.view)
+            for radiograph in radiographs
+        ]
 
-    def _judge(self, radiograph: Radiograph) -> ChestCheck:
-        small = resize(radiograph.pixels, SIZE, SIZE)[None, None]
-        (rows,) = self._session.run(["probabilities"], {"images": stretch(small)})
+    def check(self, picture: npt.NDArray[np.float32], view: View = "unknown") -> ChestCheck:
+        """Check the picture that the encoder sees.
+
+        Parameters
+        ----------
+        picture : ndarray of float32, shape (S, S)
+            Output of `exposure.normalise` at the size of the encoder.
+        view : str
+            View that the header states.
+        """
+        small = resize(picture, SIZE, SIZE)[None, None]
+        (rows,) = self._session.run(["probabilities"], {"images": small})
         probabilities = {name: float(p) for name, p in zip(CLASSES, rows[0], strict=True)}
         frontal, lateral = probabilities["frontal"], probabilities["lateral"]
         looks: View = "frontal" if frontal >= lateral else "lateral"
-        view: View = looks if radiograph.view == "unknown" else radiograph.view
         refused = None
         if frontal + lateral < self._threshold:
             likeliest = max(REASONS, key=probabilities.__getitem__)
             refused = REASONS[likeliest] if probabilities[likeliest] > 0.5 else UNSURE
-        return ChestCheck(refused, view, probabilities)
-
-
-def stretch(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Each image's own 1st to 99th percentile to 0..1: exposure says nothing about the body part."""
-    ranked = np.sort(images.reshape(len(images), -1), axis=1)
-    low, high = (_percentile(ranked, share)[:, None, None, None] for share in (0.01, 0.99))
-    scaled: npt.NDArray[np.float32] = (images - low) / np.maximum(high - low, np.float32(1e-3))
-    return np.clip(scaled, 0, 1)
-
-
-def _percentile(ranked: npt.NDArray[np.float32], share: float) -> npt.NDArray[np.float32]:
-    """`np.percentile` of sorted rows `[N, K]`, to the bit and in a quarter of its time."""
-    below, between = divmod(share * (ranked.shape[1] - 1), 1)
-    low, high = ranked[:, int(below)], ranked[:, int(below) + 1]
-    step = (high - low).astype(np.float64)
-    exact: npt.NDArray[Any] = low + step * between if between < 0.5 else high - step * (1 - between)
-    return exact.astype(np.float32)
+        return ChestCheck(refused, looks if view == "unknown" else view, probabilities)

@@ -147,6 +147,10 @@ def refuse_other_objects(
     if parsed.pixels is None:
         if sop_class is None:
             raise ImageError("is not a DICOM image", subject=subject, remedy="give the image object")
+        if name.endswith("Image Storage"):
+            raise ImageError(
+                "is cut short before its pixels", subject=subject, remedy="copy or export it again"
+            )
         raise ImageError(
             f"is a DICOM object without an image: {name}", subject=subject, remedy="give the image object"
         )

@@ -11,10 +11,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from radscribe.imaging.resize import resize
+
 BLACK, WHITE = 0.01, 0.99  # shares of the pixels that become 0 and 1: markers and borders do not count
 MARGIN = 0.1  # share of each side that the median leaves out: collimator and burnt-in letters
 GAMMA_RANGE = (0.33, 3.0)
 SMALLEST_RANGE = 1e-4  # of white over black; a flatter picture stays flat
+LEAST_RANGE = 0.2  # of white over black; a film below is reported as unusual
+TONE_MARGIN, MOST_OF_ONE_TONE = 0.02, 0.6  # share of the range that is one tone, share of the pixels of it
 
 
 class Exposure(NamedTuple):
@@ -71,3 +75,67 @@ def normalise(pixels: npt.NDArray[np.float32], exposure: Exposure | None = None)
     black, white, gamma = exposure or measure(pixels)
     scaled = (pixels - np.float32(black)) / np.float32(max(white - black, SMALLEST_RANGE))
     return np.clip(scaled, 0, 1, out=scaled) ** np.float32(gamma)
+
+
+class Picture(NamedTuple):
+    """What the chest check and the encoder see of a film.
+
+    Attributes
+    ----------
+    pixels : ndarray of float32, shape (S, S)
+        At the common exposure.
+    exposure : Exposure
+        The film's own.
+    warnings : tuple of str
+        What is unusual about it; see `unusual`.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    exposure: Exposure
+    warnings: tuple[str, ...]
+
+
+def picture(pixels: npt.NDArray[np.float32], size: int) -> Picture:
+    """Resize a film, bring it to the common exposure, and say what is unusual about it.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (H, W)
+        Grey values in 0..1.
+    size : int
+        Side of the square that the network reads.
+    """
+    small = resize(pixels, size, size)
+    exposure = measure(small)
+    return Picture(normalise(small, exposure), exposure, unusual(small, exposure))
+
+
+def unusual(pixels: npt.NDArray[np.float32], exposure: Exposure) -> tuple[str, ...]:
+    """Say what is unusual about the exposure of a film, so that its draft deserves less trust.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (S, S)
+        Grey values in 0..1, before they were brought to the common exposure.
+    exposure : Exposure
+        The film's own.
+
+    Returns
+    -------
+    tuple of str
+        Empty for a film within the usual range.
+    """
+    black, white, gamma = exposure
+    found = []
+    if white - black < LEAST_RANGE:
+        found.append(f"unusual exposure: the film uses only {max(white - black, 0):.0%} of the grey range")
+    if gamma in GAMMA_RANGE:
+        found.append(f"unusual exposure: the film is far too {'dark' if gamma < 1 else 'bright'}")
+    margin = TONE_MARGIN * (white - black)
+    for name, share in (
+        ("black", float((pixels <= black + margin).mean())),
+        ("white", float((pixels >= white - margin).mean())),
+    ):
+        if share > MOST_OF_ONE_TONE:
+            found.append(f"unusual exposure: {share:.0%} of the film is {name}")
+    return tuple(found)
