@@ -2,9 +2,10 @@
 
     python -m benchmarks.imaging.reading_speed
 
-The film is 2,500 x 2,048 pixels of 14 bits with a window, made here. The shortest code is `dcmread`, the decoder
-that pydicom would call, one lookup table and Pillow's resize; both end with a square of 320 pixels. Prints the
-median milliseconds of both in one run, alternating, and their ratio (above 1: our reader is faster).
+The film is 2,500 x 2,048 pixels of 14 bits with a window, made here. The shortest code is `dcmread`, the
+decoder that pydicom would call, one lookup table and Pillow's resize; both end with a square of 320 pixels.
+Prints the median milliseconds of both in one run, alternating, and their ratio (above 1: our reader is
+faster). "exact" is our reader at full resolution.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +120,11 @@ def shortest(path: Path) -> npt.NDArray[np.float32]:
     return np.asarray(Image.fromarray(grey).resize((SIZE, SIZE), Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
+def ours_of(path: Path, exact: bool = False) -> npt.NDArray[np.float32]:
+    """The same through our reader."""
+    return read(path, size=SIZE, exact=exact).pixels
+
+
 def milliseconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -137,9 +144,9 @@ def main() -> int:
             path = Path(folder) / f"{syntax}.dcm"
             write(pixels, syntax, path)
             ways: dict[str, Callable[[], npt.NDArray[np.float32]]] = {
-                "shortest": lambda path=path: shortest(path),
-                "exact": lambda path=path: read(path, size=SIZE, exact=True).pixels,
-                "ours": lambda path=path: read(path, size=SIZE).pixels,
+                "shortest": partial(shortest, path),
+                "exact": partial(ours_of, path, exact=True),
+                "ours": partial(ours_of, path),
             }
             results = {way: work() for way, work in ways.items()}  # warm
             times: dict[str, list[float]] = {way: [] for way in ways}
