@@ -1,0 +1,117 @@
+"""Report bank: says the training report that agrees best with what the encoder sees.
+
+Retrieval of the nearest training report is a strong baseline for report generation (Endo et al., CXR-
+RePaiR, ML4H 2021; Boag et al., Baselines for chest X-ray report generation, ML4H 2019). Here the report is
+not that of one neighbour but the consensus of all: the one with the highest expected CIDEr-D against the
+training reports, each weighted by how probable its findings are for the image (minimum Bayes risk decoding,
+as in Devlin et al., Exploring nearest neighbor approaches for image captioning, 2015), plus a reward for
+the findings themselves.
+
+The bank is walked as a tree of tokens, so that it has the interface of every other decoder: search,
+constraints and confidence work on it unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from radscribe.models.decoder import BOS, Decoder, State, Step, StudyFeatures
+
+LOWEST = -1e4  # log-probability of a report that does not begin with the tokens so far
+EPS = 1e-3  # probabilities are kept this far from 0 and 1
+
+
+class ReportBank(Decoder):
+    """Decoder over the reports of a bank; `training.report_bank` fills it.
+
+    Parameters
+    ----------
+    vocabulary_size : int
+        V, specials included.
+    findings : int
+        F, the finding probabilities of a study.
+    channels : int
+        Unused: the bank reads probabilities alone.
+    finding_weight : float
+        What one rightly asserted finding is worth, in units of CIDEr-D.
+    finding_threshold : float
+        Probability from which an asserted finding is worth more than nothing, from 0 to 1.
+    temperature : float
+        Sharpness of the choice among reports, in units of CIDEr-D.
+    """
+
+    inputs = ("probabilities",)
+    states = ("weights", "position")
+
+    tokens: Tensor  # [K, T] from <bos> to <eos>, padded
+    asserted: Tensor  # [K, F] findings that each report of the bank asserts
+    patterns: Tensor  # [U, F] the distinct sets of findings of the training reports
+    frequency: Tensor  # [U] log of how many training reports have each
+    agreement: Tensor  # [K, U] mean CIDEr-D of each report of the bank with the training reports of each set
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        findings: int = 14,
+        channels: int = 0,
+        finding_weight: float = 1.5,
+        finding_threshold: float = 0.2,
+        temperature: float = 0.02,
+    ) -> None:
+        super().__init__()
+        self.vocabulary_size, self.findings = vocabulary_size, findings
+        self.temperature = temperature
+        # Decoders hand their tokens through an embedding; a bank needs only the ids.
+        self.word_embedding = nn.Embedding(vocabulary_size, 1)
+        self.register_buffer("finding_weight", torch.tensor(finding_weight))
+        self.register_buffer("finding_threshold", torch.tensor(finding_threshold))
+        self.fill(
+            torch.tensor([[BOS, BOS + 1]]),
+            torch.zeros(1, findings),
+            torch.zeros(1, findings),
+            torch.zeros(1),
+            torch.zeros(1, 1),
+        )
+
+    def fill(
+        self, tokens: Tensor, asserted: Tensor, patterns: Tensor, frequency: Tensor, agreement: Tensor
+    ) -> None:
+        """Put reports into the bank; the shapes are those of the class's attributes."""
+        self.register_buffer("tokens", tokens)
+        self.register_buffer("asserted", asserted)
+        self.register_buffer("patterns", patterns)
+        self.register_buffer("frequency", frequency)
+        self.register_buffer("agreement", agreement)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        for name in ("tokens", "asserted", "patterns", "frequency", "agreement"):
+            if (saved := state_dict.get(prefix + name)) is not None:
+                self.register_buffer(name, torch.empty_like(saved))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def worth(self, probabilities: Tensor) -> Tensor:
+        """Return what each report of the bank is worth for each study `[N, K]`, in units of CIDEr-D."""
+        p = probabilities.clamp(EPS, 1 - EPS)  # [N, F]
+        likelihood = torch.log(p) @ self.patterns.T + torch.log(1 - p) @ (1 - self.patterns).T  # [N, U]
+        posterior = torch.softmax(likelihood + self.frequency, dim=1)
+        gain = (p - self.finding_threshold) @ self.asserted.T  # [N, K]
+        return posterior @ self.agreement.T + self.finding_weight * gain
+
+    def init_state(self, features: StudyFeatures) -> State:
+        weights = torch.log_softmax(self.worth(features.probabilities) / self.temperature, dim=1)  # [N, K]
+        return weights.clamp(min=LOWEST), torch.zeros_like(weights[:, 0], dtype=torch.long)
+
+    def step(self, token: Tensor, state: State) -> Step:
+        weights, position = state  # [N, K], [N]
+        columns = self.tokens.T  # [T, K]
+        begins = columns[position] == token.unsqueeze(1)  # [N, K]
+        weights = torch.where(begins, weights, torch.full_like(weights, LOWEST))
+        position = (position + 1).clamp(max=columns.shape[0] - 1)
+        shares = torch.softmax(weights, dim=1)
+        mass = torch.zeros(len(token), self.vocabulary_size, dtype=shares.dtype, device=shares.device)
+        mass = mass.scatter_add(1, columns[position], shares)  # [N, V]
+        return Step(torch.log(mass.clamp(min=1e-12)), (weights, position), None)

@@ -1,0 +1,135 @@
+"""Fills a report bank from the training reports, and chooses its weights on the validation part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import product
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from radscribe.evaluation.metrics.cider import SIGMA
+from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.models.report_bank import ReportBank
+from radscribe.text.details import label_details
+from radscribe.text.findings import label
+from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training.config import Reward
+from radscribe.training.validation import Said, caption_scores
+
+ORDERS = 4
+WEIGHTS = (0.5, 1.0, 1.5, 2.0, 3.0)  # of a finding, to choose from
+THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35)  # of its probability, to choose from
+COLUMNS = 256  # references that are compared at once
+SHORTEST = 4  # words of a report of the bank
+
+
+def fill(
+    bank: ReportBank,
+    tokenizer: ReportTokenizer,
+    findings: Sequence[str],
+    texts: Sequence[str],
+    references: Sequence[str],
+    max_length: int,
+) -> None:
+    """Put the training reports into a bank.
+
+    Parameters
+    ----------
+    findings : sequence of str
+        Names of the encoder's probabilities, F.
+    texts : sequence of str
+        What captions may say: training targets. Those with unknown words or more than `max_length` tokens
+        are left out, as are repetitions.
+    references : sequence of str
+        Training reports that captions are compared with.
+    """
+    distinct = [text for text in dict.fromkeys(texts) if len(text.split()) >= SHORTEST]
+    ids = {text: tokenizer.encode(text) for text in distinct}
+    kept = {text: row for text, row in ids.items() if tokenizer.unk not in row and len(row) <= max_length}
+    rows = [torch.tensor([tokenizer.bos, *row, tokenizer.eos]) for row in kept.values()]
+    tokens = pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad)
+    asserted = assertions(list(kept), findings)
+    written = assertions(references, findings)
+    patterns, group, count = torch.unique(written, dim=0, return_inverse=True, return_counts=True)
+    agreement = torch.zeros(len(kept), len(patterns))
+    agreement.index_add_(1, group, expected_cider_d(list(kept), references))
+    bank.fill(tokens, asserted, patterns, torch.log(count.float()), agreement / count)
+
+
+def assertions(texts: Sequence[str], findings: Sequence[str]) -> Tensor:
+    """Findings that each text asserts `[N, F]`, zeros and ones."""
+    statuses = [label(text) | label_details(text) for text in texts]
+    return torch.tensor([[float(one.get(name) == "present") for name in findings] for one in statuses])
+
+
+def expected_cider_d(texts: Sequence[str], references: Sequence[str]) -> Tensor:
+    """CIDEr-D of each text against each reference `[N, M]`, without the clipping of repeated n-grams."""
+    words = TOKENIZATIONS["plain"].all
+    said, written = words(texts), words(references)
+    length = [torch.tensor([float(max(len(row) - 1, 0)) for row in rows]) for rows in (said, written)]
+    total = torch.zeros(len(said), len(written))
+    for order in range(1, ORDERS + 1):
+        counts = [
+            [Counter(zip(*(row[i:] for i in range(order)), strict=False)) for row in rows]
+            for rows in (said, written)
+        ]
+        frequency = Counter(gram for row in counts[1] for gram in row)
+        place = {gram: i for i, gram in enumerate(frequency)}
+        weight = torch.log(torch.tensor([len(written) / n for n in frequency.values()]))
+        ours, theirs = (_unit_rows(rows, place, weight) for rows in counts)
+        for start in range(0, len(written), COLUMNS):
+            part = theirs.index_select(0, torch.arange(start, min(start + COLUMNS, len(written)))).to_dense()
+            total[:, start : start + COLUMNS] += torch.sparse.mm(ours, part.T)
+    difference = length[0][:, None] - length[1][None]
+    return 10 / ORDERS * total * torch.exp(-(difference**2) / (2 * SIGMA**2))
+
+
+def _unit_rows(
+    rows: Sequence[Counter[tuple[str, ...]]], place: dict[tuple[str, ...], int], weight: Tensor
+) -> Tensor:
+    """tf-idf vectors of length 1 `[N, G]`, sparse; n-grams without a place are left out."""
+    cells = [(i, place[gram], n) for i, row in enumerate(rows) for gram, n in row.items() if gram in place]
+    index = torch.tensor([cell[:2] for cell in cells]).T.reshape(2, -1)
+    value = torch.tensor([float(cell[2]) for cell in cells]) * weight[index[1]]
+    square = torch.zeros(len(rows)).index_add_(0, index[0], value**2)
+    value = value / square.sqrt().clamp(min=1e-9)[index[0]]
+    size = (len(rows), len(place))
+    return torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce()
+
+
+@torch.no_grad()
+def choose_weights(
+    bank: ReportBank,
+    tokenizer: ReportTokenizer,
+    probabilities: Tensor,
+    references: Sequence[str],
+    reward: Reward,
+) -> dict[str, float]:
+    """Set what a finding is worth by `val_score` of the validation part; returns the best figures.
+
+    Parameters
+    ----------
+    probabilities : Tensor
+        Of the validation studies `[N, F]`.
+    references : sequence of str
+        Their reports.
+    """
+    marks = {tokenizer.pad, tokenizer.bos, tokenizer.eos}
+    spoken = [tokenizer.decode([i for i in row.tolist() if i not in marks]) for row in bank.tokens]
+    best: tuple[float, float, float, dict[str, float]] = (-1.0, 0.0, 0.0, {})
+    for weight, threshold in product(WEIGHTS, THRESHOLDS):
+        bank.finding_weight.fill_(weight)
+        bank.finding_threshold.fill_(threshold)
+        chosen = bank.worth(probabilities).argmax(1).tolist()
+        said = [
+            Said(str(i), spoken[k], text) for i, (k, text) in enumerate(zip(chosen, references, strict=True))
+        ]
+        figures = caption_scores(said, reward)
+        best = max(best, (figures["val_score"], weight, threshold, figures), key=lambda one: one[0])
+    _, weight, threshold, figures = best
+    bank.finding_weight.fill_(weight)
+    bank.finding_threshold.fill_(threshold)
+    return figures | {"finding_weight": weight, "finding_threshold": threshold}
