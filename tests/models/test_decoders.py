@@ -13,6 +13,7 @@ from radscribe.models import DECODERS, Decoder, StudyFeatures
 from radscribe.models.captioner import greedy, join_views
 from radscribe.models.decoder import Taught
 from radscribe.models.encoder import EncoderOutput
+from radscribe.models.report_bank import ReportBank
 from radscribe.models.study_inputs import CELLS
 from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_run import Shapes, build_decoder
@@ -22,7 +23,11 @@ V, F, C, L = 30, 14, 24, 9
 
 def make(kind: str, **options: object) -> Decoder:
     torch.manual_seed(1)
-    return DECODERS[kind](V, findings=F, channels=C, **options).eval()
+    decoder = DECODERS[kind](V, findings=F, channels=C, **options).eval()
+    if isinstance(decoder, ReportBank):  # an empty one has nothing to say
+        tokens = torch.cat([torch.ones(6, 1, dtype=torch.long), torch.randint(3, V, (6, 5))], 1)
+        decoder.fill(tokens, torch.eye(6, F), torch.eye(4, F), torch.zeros(4), 0.1 * torch.rand(6, 4))
+    return decoder
 
 
 def features(n: int) -> StudyFeatures:
@@ -147,7 +152,7 @@ def test_statistics_of_cells_leave_out_padding() -> None:
     assert torch.equal(decoder.init_state(seen)[0], decoder.init_state(seen._replace(grid=junk))[0])
 
 
-@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("kind", [kind for kind in DECODERS if kind != "report-bank"])  # not trained
 def test_a_decoder_learns_what_two_studies_differ_in(kind: str) -> None:
     decoder = make(kind, dropout=0.0).train()
     seen, tokens = features(4), torch.randint(4, V, (4, 8))

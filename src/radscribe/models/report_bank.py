@@ -47,6 +47,8 @@ class ReportBank(Decoder):
     inputs = ("probabilities",)
     states = ("weights", "position")
 
+    finding_weight: Tensor
+    finding_threshold: Tensor
     tokens: Tensor  # [K, T] from <bos> to <eos>, padded
     asserted: Tensor  # [K, F] findings that each report of the bank asserts
     patterns: Tensor  # [U, F] the distinct sets of findings of the training reports

@@ -191,6 +191,10 @@ class CaptionData(Dataset[CaptionItem]):
             for study in self.studies
         ]
 
+    def texts(self) -> list[str]:
+        """What is learned of each study, section tokens included."""
+        return [self._text(study, self._generator(study)) for study in self.studies]
+
     def plans(self) -> Tensor:
         """The content plans of the texts of epoch 0, `[N, 3 F]`."""
         return torch.stack([self._plan_of(self._text(s, self._generator(s))) for s in self.studies])

@@ -16,8 +16,9 @@ from radscribe.models.report_bank import ReportBank
 from radscribe.text.details import label_details
 from radscribe.text.findings import label
 from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training.caption_data import without_section_tokens
 from radscribe.training.config import Reward
-from radscribe.training.validation import Said, caption_scores
+from radscribe.training.validation import Captioned, caption_scores
 
 ORDERS = 4
 WEIGHTS = (0.5, 1.0, 1.5, 2.0, 3.0)  # of a finding, to choose from
@@ -51,11 +52,12 @@ def fill(
     kept = {text: row for text, row in ids.items() if tokenizer.unk not in row and len(row) <= max_length}
     rows = [torch.tensor([tokenizer.bos, *row, tokenizer.eos]) for row in kept.values()]
     tokens = pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad)
-    asserted = assertions(list(kept), findings)
+    spoken = [without_section_tokens(text) for text in kept]
+    asserted = assertions(spoken, findings)
     written = assertions(references, findings)
     patterns, group, count = torch.unique(written, dim=0, return_inverse=True, return_counts=True)
     agreement = torch.zeros(len(kept), len(patterns))
-    agreement.index_add_(1, group, expected_cider_d(list(kept), references))
+    agreement.index_add_(1, group, expected_cider_d(spoken, references))
     bank.fill(tokens, asserted, patterns, torch.log(count.float()), agreement / count)
 
 
@@ -118,14 +120,18 @@ def choose_weights(
         Their reports.
     """
     marks = {tokenizer.pad, tokenizer.bos, tokenizer.eos}
-    spoken = [tokenizer.decode([i for i in row.tolist() if i not in marks]) for row in bank.tokens]
+    spoken = [
+        without_section_tokens(tokenizer.decode([i for i in row.tolist() if i not in marks]))
+        for row in bank.tokens
+    ]
     best: tuple[float, float, float, dict[str, float]] = (-1.0, 0.0, 0.0, {})
     for weight, threshold in product(WEIGHTS, THRESHOLDS):
         bank.finding_weight.fill_(weight)
         bank.finding_threshold.fill_(threshold)
         chosen = bank.worth(probabilities).argmax(1).tolist()
         said = [
-            Said(str(i), spoken[k], text) for i, (k, text) in enumerate(zip(chosen, references, strict=True))
+            Captioned(str(i), spoken[k], text)
+            for i, (k, text) in enumerate(zip(chosen, references, strict=True))
         ]
         figures = caption_scores(said, reward)
         best = max(best, (figures["val_score"], weight, threshold, figures), key=lambda one: one[0])

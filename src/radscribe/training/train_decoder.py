@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -20,9 +22,11 @@ from radscribe.errors import DataError, UsageError
 from radscribe.labels import CHESTXRAY14
 from radscribe.models import Decoder, Encoder
 from radscribe.models.content_plan import ContentPlan, plan_of
+from radscribe.models.report_bank import ReportBank
 from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
 from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training import report_bank
 from radscribe.training.caption_data import (
     CaptionBatch,
     CaptionData,
@@ -55,7 +59,7 @@ from radscribe.training.decoder_run import (
     require_decoder,
 )
 from radscribe.training.encoder_run import load_encoder
-from radscribe.training.engine import Reporter, begin, finish, fit, is_main, joined, loader
+from radscribe.training.engine import Fitted, Reporter, begin, finish, fit, is_main, joined, loader
 from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.objectives import build_objective
 from radscribe.training.word_embedding import set_word_vectors
@@ -132,16 +136,43 @@ def train_decoder(
                     subject=manifest.path,
                     remedy="set target to a section that it has, or set weak_reports",
                 )
+        if isinstance(decoder, ReportBank):
+            fitted = _fill_report_bank(decoder, tokenizer, findings, parts, config)
+            return _keep(decoder, out, config, manifest, fitted)
         objective = build_objective(config, tokenizer, parts["train"].references())
         task = DecoderTask(config, decoder, tokenizer, objective, findings)
         training, validation = (_loader(parts[split], config, split) for split in PARTS)
         if plan is not None:
             _fit_plan(plan, findings, parts, validation, config)
         fitted = fit(task, training, validation, config, out, resume=resume, reporter=reporter)
+    return _keep(decoder, out, config, manifest, fitted)
+
+
+def _keep(decoder: Decoder, out: Path, config: DecoderConfig, manifest: Manifest, fitted: Fitted) -> Path:
     path = out / WEIGHTS
     torch.save(decoder.state_dict(), path)
     finish(out, config, manifest, fitted)
     return path
+
+
+def _fill_report_bank(
+    bank: ReportBank,
+    tokenizer: ReportTokenizer,
+    findings: Sequence[str],
+    parts: dict[Split, CaptionData],
+    config: DecoderConfig,
+) -> Fitted:
+    """Fill the bank instead of training: nothing of it is learned by gradients."""
+    training, validation = parts["train"], parts["val"]
+    began = time.monotonic()
+    report_bank.fill(bank, tokenizer, findings, training.texts(), training.references(), config.max_length)
+    batches = [batch.features for batch in _loader(validation, config, "val")]
+    probabilities = torch.cat([batch.probabilities for batch in batches])
+    figures = report_bank.choose_weights(
+        bank, tokenizer, probabilities, validation.references(), config.reward
+    )
+    row = {"epoch": 1, "seconds": time.monotonic() - began, **figures}
+    return Fitted([row], best_epoch=1, warnings=[])
 
 
 def _loader(part: CaptionData, config: DecoderConfig, split: Split) -> DataLoader[CaptionBatch]:
