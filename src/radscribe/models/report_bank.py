@@ -110,7 +110,7 @@ class ReportBank(Decoder):
     def step(self, token: Tensor, state: State) -> Step:
         weights, position = state  # [N, K], [N]
         columns = self.tokens.T  # [T, K]
-        begins = columns[position] == token.unsqueeze(1)  # [N, K]
+        begins = (columns[position] == token.unsqueeze(1)) | (position == 0).unsqueeze(1)  # [N, K]
         weights = torch.where(begins, weights, torch.full_like(weights, LOWEST))
         position = (position + 1).clamp(max=columns.shape[0] - 1)
         shares = torch.softmax(weights, dim=1)
