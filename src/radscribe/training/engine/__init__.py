@@ -2,7 +2,7 @@
 
 from radscribe.training.engine.batches import loader
 from radscribe.training.engine.folder import begin, finish
-from radscribe.training.engine.loop import Reporter, Task, fit
+from radscribe.training.engine.loop import Fitted, Reporter, Task, fit
 from radscribe.training.engine.processes import gathered, is_main, joined
 
-__all__ = ["Reporter", "Task", "begin", "finish", "fit", "gathered", "is_main", "joined", "loader"]
+__all__ = ["Fitted", "Reporter", "Task", "begin", "finish", "fit", "gathered", "is_main", "joined", "loader"]
