@@ -36,8 +36,8 @@ def test_an_unusual_film_has_a_warning_that_says_why() -> None:
         return "; ".join(unusual(pixels, measure(pixels)))
 
     assert "uses only 5% of the grey range" in warnings(np.float32(0.06) * film())
-    assert "too bright" in warnings(film() ** np.float32(0.1))
-    assert "too dark" in warnings(film() ** np.float32(6))
+    assert "too bright" in warnings(film() ** np.float32(0.05))
+    assert "too dark" in warnings(film() ** np.float32(16))
     black = film().copy()
     black[:, :180] = 0
     assert "of the film is black" in warnings(black)

@@ -17,7 +17,8 @@ BLACK, WHITE = 0.01, 0.99  # shares of the pixels that become 0 and 1: markers a
 MARGIN = 0.1  # share of each side that the median leaves out: collimator and burnt-in letters
 GAMMA_RANGE = (0.33, 3.0)
 SMALLEST_RANGE = 1e-4  # of white over black; a flatter picture stays flat
-LEAST_RANGE = 0.2  # of white over black; a film below is reported as unusual
+LARGEST_OFFSET = 0.15  # of the middle from 0.5; a film beyond is reported as unusual
+LEAST_RANGE = 0.14  # of white over black, which is what a fifth of the range leaves a film of low contrast
 TONE_MARGIN, MOST_OF_ONE_TONE = 0.02, 0.6  # share of the range that is one tone, share of the pixels of it
 
 
@@ -48,12 +49,16 @@ def measure(pixels: npt.NDArray[np.float32]) -> Exposure:
     ranked = np.sort(pixels, axis=None)
     black = float(ranked[int(BLACK * (ranked.size - 1))])
     white = float(ranked[int(WHITE * (ranked.size - 1))])
-    rows, columns = (int(MARGIN * side) for side in pixels.shape)
-    middle = pixels[rows : pixels.shape[0] - rows, columns : pixels.shape[1] - columns]
-    median = float(np.median(middle))
+    median = _median_of_middle(pixels)
     share = (median - black) / max(white - black, SMALLEST_RANGE)
     gamma = np.log(0.5) / np.log(min(max(share, 1e-3), 1 - 1e-3))
     return Exposure(black, white, float(np.clip(gamma, *GAMMA_RANGE)))
+
+
+def _median_of_middle(pixels: npt.NDArray[np.float32]) -> float:
+    rows, columns = (int(MARGIN * side) for side in pixels.shape)
+    middle = pixels[rows : pixels.shape[0] - rows, columns : pixels.shape[1] - columns]
+    return float(np.median(middle))
 
 
 def normalise(pixels: npt.NDArray[np.float32], exposure: Exposure | None = None) -> npt.NDArray[np.float32]:
@@ -129,8 +134,10 @@ def unusual(pixels: npt.NDArray[np.float32], exposure: Exposure) -> tuple[str, .
     found = []
     if white - black < LEAST_RANGE:
         found.append(f"unusual exposure: the film uses only {max(white - black, 0):.0%} of the grey range")
-    if gamma in GAMMA_RANGE:
-        found.append(f"unusual exposure: the film is far too {'dark' if gamma < 1 else 'bright'}")
+    if gamma in GAMMA_RANGE:  # the middle cannot be brought to 0.5
+        share = (_median_of_middle(pixels) - black) / max(white - black, SMALLEST_RANGE)
+        if abs(max(share, 0.0) ** gamma - 0.5) > LARGEST_OFFSET:
+            found.append(f"unusual exposure: the film is far too {'dark' if gamma < 1 else 'bright'}")
     margin = TONE_MARGIN * (white - black)
     for name, share in (
         ("black", float((pixels <= black + margin).mean())),
