@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 from starlette.testclient import TestClient
 
 import radscribe
@@ -20,8 +21,9 @@ from radscribe.inference.captioner import Captioner
 from radscribe.serving.app import create_app
 from radscribe.serving.options import CaptionOptions, CaptionRequest
 from radscribe.serving.routes.captions import accept
+from radscribe.serving.service import Service
 from radscribe.serving.settings import Settings
-from radscribe.serving.store import writes
+from radscribe.serving.store.tables import now, reviews
 from tests.serving.conftest import HOST, QuickEngine, Serve, picture, post, posted, service_of
 
 UNKNOWN = "0" * 26
@@ -242,13 +244,50 @@ def test_a_deleted_study_leaves_lists_and_its_images_are_gone(client: TestClient
         assert client.get("/v1/captions", params={"query": query}).json()["captions"] == []
     told = client.get(path, params={"evidence": True}).json()
     assert told.pop("deleted") is not None
-    nothing: dict[str, Any] = {"study": None, "images": [], "caption": None, "reviews": []}
+    nothing: dict[str, Any] = {"study": None, "images": [], "caption": None, "reviews": [], "version": 0}
     assert told == {key: record[key] for key in ("id", "status", "created", "finished")} | nothing
     assert client.get(f"{path}/images/0").status_code == 410
     assert client.delete(path).status_code == 410
     assert client.post(f"{path}/review", json=REVIEW).status_code == 410
     assert not list((tmp_path / "store" / "images").glob("*/*.png"))
     assert client.get(f"{path}/audit").json()["audit"][-1]["action"] == "deleted"
+
+
+def add_unchecked_review(service: Service, study_id: str) -> None:
+    row = {"study_id": study_id, "created": now(), "reviewer": "A. Reader", "decision": "accept"}
+    values = {**row, "text": "Clear.", "comment": ""}
+    service.store.writer.submit(
+        lambda connection: connection.execute(insert(reviews).values(values))
+    ).result()
+
+
+def test_a_review_of_what_another_reader_has_not_seen_is_refused(client: TestClient) -> None:
+    path = f"/v1/captions/{posted(client)['id']}"
+    assert client.get(path).json()["version"] == 0
+    assert client.post(f"{path}/review", json={**REVIEW, "version": 0}).status_code == 201
+    late = client.post(f"{path}/review", json={**REVIEW, "text": "Other.", "version": 0})
+    assert late.status_code == 409
+    assert "read it again" in late.json()["detail"]
+    told = client.get(path).json()
+    assert (told["version"], [r["text"] for r in told["reviews"]]) == (1, ["Clear."])
+    assert client.post(f"{path}/review", json={**REVIEW, "version": 1}).status_code == 201
+
+
+def test_of_concurrent_reviews_one_is_kept_and_none_after_a_deletion(client: TestClient) -> None:
+    def review(path: str) -> int:
+        return client.post(f"{path}/review", json=REVIEW).status_code
+
+    path = f"/v1/captions/{posted(client)['id']}"
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(review, [path] * 8)) == [201] + [409] * 7
+    for _ in range(12):
+        path = f"/v1/captions/{posted(client)['id']}"
+        with ThreadPoolExecutor(2) as pool:
+            reviewed, deleted = pool.submit(review, path), pool.submit(client.delete, path)
+        assert deleted.result().status_code == 204
+        actions = [row["action"] for row in client.get(f"{path}/audit").json()["audit"]]
+        assert actions[-1] == "deleted"  # nothing comes after it
+        assert reviewed.result() == (201 if "reviewed" in actions else 410)
 
 
 REVIEW = {"text": "Clear.", "decision": "accept", "reviewer": "A. Reader"}
@@ -277,10 +316,7 @@ def test_a_study_without_a_draft_cannot_be_reviewed(client: TestClient, engine: 
 def test_a_study_without_a_draft_is_never_reviewed_or_exported(client: TestClient, file: bytes) -> None:
     record = post(client, ("a.png", file)).json()
     assert client.post(f"/v1/captions/{record['id']}/review", json=REVIEW).status_code == 409
-    review = service_of(client).store.write(
-        writes.add_review, record["id"], "A. Reader", "accept", "Clear.", "", "me"
-    )
-    review.result()  # as earlier versions took it
+    add_unchecked_review(service_of(client), record["id"])  # as earlier versions took it
     assert len(client.get("/v1/reviewed.jsonl").text.splitlines()) == 1
 
 

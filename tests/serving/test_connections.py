@@ -178,3 +178,16 @@ def test_too_many_connections_replace_the_oldest_idle_one() -> None:
     said, first = against(limits, attack)
     assert said.startswith(b"HTTP/1.1 200 ")
     assert first == b""
+
+
+def test_large_bodies_one_after_the_other_are_no_attack() -> None:
+    async def attack(connect: Connect) -> list[bytes]:
+        reader, writer = await connect()
+        said = []
+        for size in (900_000, 400_000, 70_000):
+            writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
+            await writer.drain()
+            said.append((await reader.readuntil(b"ok"))[:12])
+        return said
+
+    assert against(ConnectionLimits(), attack) == [b"HTTP/1.1 200"] * 3

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from unittest.mock import Mock
+from xml.etree import ElementTree
 
 import pytest
 from alembic import op
@@ -20,12 +23,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import QueuePool
 
 from radscribe.errors import RadscribeError, UsageError
-from radscribe.serving import export
-from radscribe.serving.store import reads, writes
+from radscribe.serving import audit_messages, export
+from radscribe.serving.problems import Problem
+from radscribe.serving.store import chain, reads, writes
 from radscribe.serving.store.images import ImageFolder
 from radscribe.serving.store.records import Draft, ImageRow, new_id
 from radscribe.serving.store.store import Store
-from radscribe.serving.store.tables import audit, metadata, now, studies
+from radscribe.serving.store.tables import audit, images, metadata, now, studies
 
 
 @pytest.fixture
@@ -50,7 +54,11 @@ def finish(store: Store, study_id: str, said: str = "The lungs are clear.") -> s
 
 
 def review(store: Store, study_id: str, said: str, decision: str = "accept") -> None:
-    store.write(writes.add_review, study_id, "A. Reader", decision, said, "", "me").result()
+    seen = store.read(reads.find, study_id)
+    assert seen is not None
+    store.write(
+        writes.add_review, study_id, len(seen.reviews), "A. Reader", decision, said, "", "me"
+    ).result()
 
 
 def ids(store: Store, **conditions: object) -> list[str]:
@@ -77,8 +85,9 @@ def test_a_migration_that_fails_halfway_leaves_nothing(
 
 
 def test_an_error_of_the_database_tells_no_text(store: Store) -> None:
+    draft = Draft("done", "b@1", b"{}", "said of a patient", None, (("x" * 10, 0.5), ("x" * 10, 0.5)))
     with pytest.raises(IntegrityError) as error:
-        review(store, new_id(), "said of a patient")
+        store.write(writes.finish, add(store), draft).result()
     assert "patient" not in str(error.value)
 
 
@@ -119,6 +128,75 @@ def test_a_review_never_touches_the_draft_and_every_change_is_in_the_trail(store
     assert store.delete(study_id, "me")
     assert not store.delete(study_id, "me")
     assert actions(store, study_id) == ["accepted", "done", "reviewed", "reviewed", "deleted"]
+
+
+def change(store: Store, statement: str) -> None:
+    store.writer.submit(lambda connection: connection.execute(text(statement))).result()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET actor = 'another' WHERE id = 2",
+        "UPDATE audit SET details = '{}' WHERE id = 2",
+        "DELETE FROM audit WHERE id = 2",
+        "UPDATE audit SET id = 0 WHERE id = 2",
+    ],
+)
+def test_the_audit_trail_shows_what_was_changed_later(store: Store, statement: str) -> None:
+    study_id = add(store)
+    finish(store, study_id)
+    review(store, study_id, "edited")
+    verdict = store.read(chain.verify)
+    assert (verdict.rows, verdict.broken) == (3, None)
+    change(store, statement)
+    assert store.read(chain.verify).broken is not None
+
+
+def test_a_trail_that_lost_its_end_lacks_its_earlier_head(store: Store) -> None:
+    study_id = add(store)
+    finish(store, study_id)
+    head = store.read(chain.verify).head
+    review(store, study_id, "edited")
+    assert store.read(chain.verify, head).anchored
+    change(store, "DELETE FROM audit WHERE id >= 2")
+    assert store.read(chain.verify).broken is None
+    assert not store.read(chain.verify, head).anchored
+
+
+def test_the_trail_is_exported_as_dicom_audit_messages(store: Store) -> None:
+    study_id = add(store)
+    finish(store, study_id)
+    exported = list(store.read(lambda connection: list(audit_messages.messages(connection, 1))))
+    ((number, line),) = exported
+    assert number == 2
+    head, _, xml = line.partition(b"\xef\xbb\xbf")
+    assert re.fullmatch(rb"<85>1 \S+ \S+ radscribe/\S+ \d+ DICOM\+RFC3881 - ", head)
+    message = ElementTree.fromstring(xml)
+    assert message.tag == "AuditMessage"
+    assert {"EventIdentification", "ActiveParticipant", "AuditSourceIdentification"} <= {
+        e.tag for e in message
+    }
+    participant = message.find("ActiveParticipant")
+    assert participant is not None
+    assert participant.get("UserID") == "service"
+    found = message.find("ParticipantObjectIdentification")
+    assert found is not None
+    assert found.get("ParticipantObjectID") == study_id
+
+
+def test_only_the_owner_reads_the_store_whatever_the_umask(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    opened = Store(folder)
+    assert folder.stat().st_mode & 0o077 == 0
+    study_id = add(opened)
+    finish(opened, study_id)
+    review(opened, study_id, "Clear.")
+    export.export(opened, tmp_path / "out")
+    opened.close()
+    assert (tmp_path / "out").stat().st_mode & 0o077 == 0
 
 
 def test_an_image_goes_with_the_last_study_that_has_it(store: Store) -> None:
@@ -231,6 +309,7 @@ def test_retention_erases_old_studies_and_keeps_their_trail(store: Store) -> Non
 def test_retention_leaves_no_text_in_sqlite_files(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     old = add(store, "ward 3", created="2020-01-01T00:00:00.000Z")
+    finish(store, old)
     review(store, old, "said of a patient " * 500)
     files = list(store.folder.glob("radscribe.sqlite3*"))
     store.sweep(30)
@@ -289,8 +368,15 @@ def test_an_operation_that_fails_does_not_undo_its_neighbours(store: Store) -> N
 
 
 def test_a_reference_to_nothing_is_refused(store: Store) -> None:
+    row = ImageRow(0, "a.png", None, "no image")
+    statement = insert(images).values(study_id=new_id(), **asdict(row))
     with pytest.raises(IntegrityError):
-        review(store, new_id(), "of no study")
+        store.writer.submit(lambda connection: connection.execute(statement)).result()
+
+
+def test_a_review_of_nothing_is_refused(store: Store) -> None:
+    with pytest.raises(Problem, match="no study of this id"):
+        store.write(writes.add_review, new_id(), 0, "A. Reader", "accept", "Clear.", "", "me").result()
 
 
 def test_a_store_serves_one_process(tmp_path: Path) -> None:

@@ -13,27 +13,34 @@ from radscribe.cli.serve import FOLDER, database_option, store_option
 @click.command()
 @store_option
 @database_option
-@click.option("--out", required=True, type=FOLDER, help="Folder of the manifest and its images.")
-def command(store: Path, database: str | None, out: Path) -> int:
-    """Write what reviewers accepted as a manifest to train on.
+@click.option("--out", required=True, type=FOLDER, help="Folder for the manifest and its images.")
+@click.option("--overwrite", is_flag=True, help="Replace what is in --out.")
+def command(store: Path, database: str | None, out: Path, overwrite: bool) -> int:
+    """Write accepted reviews as a manifest to train on.
 
     \b
     radscribe export-reviews --store radscribe-store --out reviewed
     radscribe train --data reviewed --out run
 
-    The service must not run meanwhile; a running one gives the same lines at /v1/reviewed.jsonl.
+    Stop the service first; a running one gives the same lines at /v1/reviewed.jsonl. Only the owner can read
+    the folder.
     """
     require_extra("serve")
+    import os
+
     from radscribe.errors import UsageError
+    from radscribe.files import refuse_existing
     from radscribe.serving.export import export
     from radscribe.serving.store.store import Store
 
     if not store.is_dir():
         raise UsageError("there is no store", subject=store, remedy="name the --store of radscribe serve")
+    refuse_existing(out, overwrite)
+    os.umask(0o077)
     opened = Store(store, database)
     try:
         count = export(opened, out)
     finally:
         opened.close()
-    click.echo(f"{count} reviewed studies in {out}", err=True)
+    click.echo(f"{count} reviewed {'study' if count == 1 else 'studies'} in {out}", err=True)
     return 0

@@ -31,6 +31,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Caption": {
         "caption": ("radscribe.cli.caption", "Write a draft caption for each study."),
         "serve": ("radscribe.cli.serve", "Serve captions over HTTP, with a page for review."),
+        "users": ("radscribe.cli.users", "Manage the users of the service."),
+        "audit": ("radscribe.cli.audit", "Verify and export the service's audit trail."),
         "export-reviews": ("radscribe.cli.export_reviews", "Write accepted reviews as a manifest."),
     },
     "Train": {

@@ -120,6 +120,7 @@ EXTRA_MODULES = {
         "matplotlib",
     ),
     "serve": ("fastapi", "uvicorn", "python_multipart", "sqlalchemy", "alembic", "prometheus_client"),
+    "oidc": ("authlib", "joserfc"),
 }
 
 

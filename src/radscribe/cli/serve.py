@@ -3,65 +3,113 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from radscribe.cli.options import require_extra
 from radscribe.errors import UsageError
 
+if TYPE_CHECKING:
+    from radscribe.serving.oidc import Provider
+
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
+POSITIVE = click.IntRange(min=1)
 store_option = click.option(
     "--store",
     type=FOLDER,
     default=Path("radscribe-store"),
     show_default=True,
-    help="Folder of images and, without --database, of the database.",
+    help="Folder for images, users and, without --database, the database.",
 )
 database_option = click.option(
     "--database",
     metavar="URL",
     envvar="RADSCRIBE_DATABASE",
-    help="postgresql://user:password@host/name; also from RADSCRIBE_DATABASE.  [default: SQLite in --store]",
+    help="postgresql://user:password@host/name; also read from RADSCRIBE_DATABASE.  [default: SQLite]",
 )
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@click.option("--bundle", help="A bundle's folder, or the name of an embedded one.")
-@click.option("--threads", type=click.IntRange(min=1), help="Of the encoder; else all cores.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on."
+)
+@click.option("--bundle", help="Folder of a bundle, or the name of an embedded one.  [default: embedded]")
+@click.option("--threads", type=POSITIVE, help="Encoder threads.  [default: all cores]")
 @store_option
 @database_option
-@click.option("--token-file", type=FILE, help="File with a token, for Authorization: Bearer.")
-@click.option("--basic", multiple=True, metavar="USER:FILE", help="A user, and the file with the password.")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="A further name to answer to.")
+@click.option("--users-file", type=FILE, help="Users with roles.  [default: users.json in --store]")
+@click.option("--token-file", type=FILE, help="File with a token that may do anything.")
 @click.option(
-    "--queue", type=click.IntRange(min=1), default=128, show_default=True, help="Studies under way."
+    "--basic", multiple=True, metavar="USER:FILE", help="User name, and the file with the password."
 )
+@click.option("--oidc-issuer", metavar="URL", help="Identity provider to sign in at (OpenID Connect).")
+@click.option("--oidc-client", metavar="ID", help="Client id at the identity provider.")
+@click.option("--oidc-secret-file", type=FILE, help="File with the client secret.")
+@click.option(
+    "--oidc-role-claim", default="roles", show_default=True, help="Claim that holds a person's role."
+)
+@click.option("--public-url", metavar="URL", help="Address of the page; needed for --oidc-issuer.")
+@click.option("--audit-reads", is_flag=True, help="Also record every view of a study in the audit trail.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Further host name to answer to.")
+@click.option("--queue", type=POSITIVE, default=128, show_default=True, help="Maximum studies under way.")
 @click.option(
     "--retain", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="Erase older studies."
 )
 @click.option(
     "--keep-free", type=click.IntRange(min=0), default=1024, show_default=True, help="MB of disk left free."
 )
-@click.option("--keep-identifiers", is_flag=True, help="Keep files as they came, DICOM headers and all.")
-@click.option("--max-file", type=click.IntRange(min=1), default=64, show_default=True, help="MB of a file.")
 @click.option(
-    "--max-request", type=click.IntRange(min=1), default=256, show_default=True, help="MB of a study."
+    "--keep-identifiers", is_flag=True, help="Keep files as they came, with identifying DICOM attributes."
+)
+@click.option("--max-file", type=POSITIVE, default=64, show_default=True, help="Maximum size of a file, MB.")
+@click.option(
+    "--max-request", type=POSITIVE, default=256, show_default=True, help="Maximum size of a study, MB."
+)
+@click.option("--max-files", type=POSITIVE, default=8, show_default=True, help="Maximum files per study.")
+@click.option(
+    "--max-pixels",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Maximum size of an image, megapixels.  [default: 67]",
 )
 @click.option(
-    "--max-files", type=click.IntRange(min=1), default=8, show_default=True, help="Files of a study."
+    "--max-connections", type=POSITIVE, default=1000, show_default=True, help="Maximum open connections."
 )
 @click.option(
-    "--max-pixels", type=click.FloatRange(min=0, min_open=True), help="Megapixels of an image.  [default: 67]"
-)
-@click.option("--upload-time", type=click.FloatRange(min=0.1), default=60, show_default=True, help="Seconds.")
-@click.option(
-    "--wait-time", type=click.FloatRange(min=0), default=30, show_default=True, help="Seconds until 202."
+    "--client-connections", type=POSITIVE, default=128, show_default=True, help="Maximum per address."
 )
 @click.option(
-    "--drain-time", type=click.FloatRange(min=0), default=30, show_default=True, help="Seconds after SIGTERM."
+    "--min-rate", type=click.IntRange(min=0), default=8, show_default=True, help="Minimum upload rate, kB/s."
+)
+@click.option(
+    "--upload-time",
+    type=click.FloatRange(min=0.1),
+    default=60,
+    show_default=True,
+    help="Maximum time for an upload, seconds.",
+)
+@click.option(
+    "--decode-time",
+    type=click.FloatRange(min=0.1),
+    default=20,
+    show_default=True,
+    help="Maximum time to decode a file, seconds.",
+)
+@click.option(
+    "--wait-time",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    help="Time to wait for a caption before answering 202, seconds.",
+)
+@click.option(
+    "--drain-time",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    help="Time to finish accepted studies after SIGTERM, seconds.",
 )
 def command(
     host: str,
@@ -70,8 +118,15 @@ def command(
     threads: int | None,
     store: Path,
     database: str | None,
+    users_file: Path | None,
     token_file: Path | None,
     basic: tuple[str, ...],
+    oidc_issuer: str | None,
+    oidc_client: str | None,
+    oidc_secret_file: Path | None,
+    oidc_role_claim: str,
+    public_url: str | None,
+    audit_reads: bool,
     allow_host: tuple[str, ...],
     queue: int,
     retain: float | None,
@@ -81,28 +136,36 @@ def command(
     max_request: int,
     max_files: int,
     max_pixels: float | None,
+    max_connections: int,
+    client_connections: int,
+    min_rate: int,
     upload_time: float,
+    decode_time: float,
     wait_time: float,
     drain_time: float,
 ) -> int:
     """Serve captions over HTTP, with a page at /: drafts, not verified, not for diagnosis.
 
-    Listens on this machine alone. Elsewhere, or under a further name, it wants --token-file or
-    --basic, and TLS before it.
+    The service listens on this machine only. To listen elsewhere, or to answer to a further name, it needs
+    credentials (radscribe users, --token-file, --basic or --oidc-issuer), and TLS in front of it.
 
     \b
     radscribe serve
     curl -F files=@frontal.dcm -F files=@lateral.dcm http://127.0.0.1:8000/v1/captions
 
-    SIGTERM finishes what was accepted; what a crash leaves is taken up at the next start.
+    SIGTERM finishes accepted studies. After a crash, the next start continues with them.
     """
     require_extra("serve")
+    import os
+
     from radscribe.imaging.limits import MAX_PIXELS
     from radscribe.serving.app import create_app
-    from radscribe.serving.credentials import Credentials, read_token
+    from radscribe.serving.credentials import USERS_FILE, Credentials, Users, read_token
     from radscribe.serving.server import run
-    from radscribe.serving.settings import MEGABYTE, Limits, Settings
+    from radscribe.serving.settings import MEGABYTE, ConnectionLimits, Limits, Settings
 
+    os.umask(0o077)  # whatever the service writes is its own
+    oidc = _provider(oidc_issuer, oidc_client, oidc_secret_file, public_url, oidc_role_claim)
     settings = Settings(
         store=store,
         database=database,
@@ -110,13 +173,21 @@ def command(
         threads=threads,
         host=host,
         port=port,
-        credentials=Credentials(read_token(token_file) if token_file else None, users(basic)),
+        credentials=Credentials(
+            read_token(token_file) if token_file else None,
+            basic_users(basic),
+            Users(users_file or store / USERS_FILE),
+            oidc=oidc is not None,
+        ),
+        oidc=oidc,
+        audit_reads=audit_reads,
         allowed_hosts=allow_host,
         queue=queue,
         retain_days=retain,
         free_bytes=keep_free * MEGABYTE,
         keep_identifiers=keep_identifiers,
         drain_seconds=drain_time,
+        intake_seconds=decode_time,
         limits=Limits(
             file_bytes=max_file * MEGABYTE,
             request_bytes=max_request * MEGABYTE,
@@ -125,19 +196,38 @@ def command(
             upload_seconds=upload_time,
             wait_seconds=wait_time,
         ),
+        connection_limits=ConnectionLimits(
+            connections=max_connections, per_client=client_connections, rate=min_rate << 10
+        ),
     )
     run(create_app(settings), settings)
     return 0
 
 
-def users(basic: tuple[str, ...]) -> dict[str, str]:
-    """`USER:FILE` options to names and passwords; raises `UsageError`."""
-    from radscribe.serving.credentials import read_secret
+def basic_users(basic: tuple[str, ...]) -> dict[str, str]:
+    """Names and passwords of `USER:FILE` options; raises `UsageError`."""
+    from radscribe.serving.credentials import check_name, check_password, read_secret
 
     found: dict[str, str] = {}
     for option in basic:
         name, colon, file = option.partition(":")
         if not (name and colon and file):
             raise UsageError(f"--basic {option}: is not USER:FILE", remedy="name a user and a file")
+        check_name(name)
         found[name] = read_secret(Path(file))
+        check_password(found[name], name, Path(file))
     return found
+
+
+def _provider(
+    issuer: str | None, client: str | None, secret: Path | None, public_url: str | None, claim: str
+) -> Provider | None:
+    if issuer is None:
+        return None
+    if not (client and secret and public_url):
+        raise UsageError("needs --oidc-client, --oidc-secret-file and --public-url", subject="--oidc-issuer")
+    require_extra("oidc")
+    from radscribe.serving.credentials import read_secret
+    from radscribe.serving.oidc import Provider
+
+    return Provider(issuer, client, read_secret(secret), public_url, claim)

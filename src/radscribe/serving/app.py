@@ -17,7 +17,7 @@ from radscribe.serving import problems
 from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.metrics import Measured
 from radscribe.serving.problems import Problem
-from radscribe.serving.routes import captions, examples, health, images, model, review, session
+from radscribe.serving.routes import captions, examples, groups, health, images, model, review, session
 from radscribe.serving.security import Gate
 from radscribe.serving.service import Service
 from radscribe.serving.settings import Settings
@@ -61,12 +61,12 @@ def create_app(
     )
     app.state.service = service
     problems.install(app)
-    for module in (captions, review, images, examples, model, session, health):
+    for module in (captions, groups, review, images, examples, model, session, health):
         app.include_router(module.router)
     app.add_api_route("/", _index, include_in_schema=False)
     if PAGE.is_dir():
         app.mount("/static", StaticFiles(directory=PAGE))
-    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Gate, settings=settings, sessions=service.sessions)
     app.add_middleware(DrainRefusedUploads)
     app.add_middleware(Measured, metrics=service.metrics)  # outermost: counts what the gate turns away
     return app

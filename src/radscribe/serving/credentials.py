@@ -1,4 +1,4 @@
-"""Who may use the service: bearer tokens, users with passwords, and the page's session cookie."""
+"""Who may use the service: tokens, named users with roles, and sessions of the page."""
 
 from __future__ import annotations
 
@@ -6,107 +6,382 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
+import logging
+import secrets
+import stat
+import threading
 import time
+from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from radscribe.errors import UsageError
+from radscribe.files import atomic_write
 
-SHORTEST = 16  # characters of a token
-SESSION_SECONDS = 12 * 3600
-SHARED = frozenset({"local", "token"})  # actors that may be several people
+log = logging.getLogger(__name__)
+SHORTEST_TOKEN = 16  # characters
+SHORTEST_PASSWORD = 10
+SESSION_SECONDS = 12 * 3600  # absolute: use does not prolong a session
+ROLES = ("read", "review", "delete", "administer")  # each includes those before it
 ANYONE = "local"  # actor where no credentials are required
+TOKEN = "token"
+SHARED = frozenset({ANYONE, TOKEN})  # actors that may be several people
+# Names that mean something in the audit trail, and so are no user's.
+RESERVED = frozenset({ANYONE, TOKEN, "service", "nobody", "anonymous", "system", "unknown"})
+COMMON = ("password", "radscribe", "passwort", "qwerty", "letmein", "12345", "admin", "welcome", "changeme")
+SCRYPT = {"n": 1 << 14, "r": 8, "p": 1}  # 16 MB and some 50 ms for each guess
+USERS_FILE = "users.json"
+REMEMBERED = 256  # credentials that were right and need no further scrypt
 
 
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
-
-
-class Credentials:
-    """Tokens and users. Secrets are compared by their digests, in constant time.
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks.
 
     Parameters
     ----------
-    token : for `Authorization: Bearer`; the page hands it in once and gets a session cookie.
-    users : name → password, for `Authorization: Basic`.
+    name : str
+        Shown and kept in the audit trail.
+    role : str
+        One of `ROLES`.
     """
 
-    def __init__(self, token: str | None = None, users: dict[str, str] | None = None) -> None:
-        self._token = None if token is None else _digest(token)
-        self._users = {name: _digest(password) for name, password in (users or {}).items()}
+    name: str
+    role: str
+
+    def may(self, role: str) -> bool:
+        """Whether the identity has a role, or one that includes it."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+def digest(secret: str) -> bytes:
+    """SHA-256 of a secret that cannot be guessed: a token or a session's key."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+class Users:
+    """Named users in a file: roles, and hashes of passwords and tokens.
+
+    The file is read again when it changes, so that `radscribe users` works beside a running service.
+
+    Parameters
+    ----------
+    path : Path
+        A JSON file; one that is missing holds no users.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int] | None = None
+        self._users: dict[str, dict[str, Any]] = {}
+        self._remembered: OrderedDict[bytes, str] = OrderedDict()
+        self._key = secrets.token_bytes(32)
+        self._lock = threading.Lock()
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        """Each user's entry by name.
+
+        Raises
+        ------
+        UsageError
+            The file is damaged.
+        """
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            self._seen, self._users = None, {}
+            return {}
+        seen = (status.st_mtime_ns, status.st_size)
+        if seen != self._seen:
+            try:
+                found = json.loads(self.path.read_text(encoding="utf-8"))["users"]
+                users = {name: dict(entry) for name, entry in found.items()}
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                raise UsageError(
+                    "is no file of users", subject=self.path, remedy="restore it from a backup"
+                ) from error
+            with self._lock:
+                self._remembered.clear()
+            self._users, self._seen = users, seen
+        return self._users
+
+    def add(self, name: str, role: str, password: str | None) -> None:
+        """Add a user, or give one another role or password."""
+        check_name(name)
+        if password is not None:
+            check_password(password, name, "the password")
+        users = dict(self.all())
+        entry = users.get(name, {"created": _today(), "tokens": {}})
+        users[name] = {
+            **entry,
+            "role": role,
+            "password": hash_password(password) if password else entry.get("password"),
+        }
+        self._write(users)
+
+    def add_token(self, name: str, label: str) -> str:
+        """Make a token for a user; it is shown once, and its hash is kept."""
+        users = self._known(name)
+        token = secrets.token_urlsafe(32)
+        entry = users[name]
+        users[name] = {**entry, "tokens": {**entry.get("tokens", {}), digest(token).hex(): label}}
+        self._write(users)
+        return token
+
+    def remove(self, name: str) -> None:
+        """Remove a user and all tokens; running sessions end."""
+        users = self._known(name)
+        del users[name]
+        self._write(users)
+
+    def _known(self, name: str) -> dict[str, dict[str, Any]]:
+        users = dict(self.all())
+        if name not in users:
+            raise UsageError(f"there is no user {name!r}", remedy="see radscribe users list")
+        return users
+
+    def _write(self, users: dict[str, dict[str, Any]]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with atomic_write(self.path) as file:
+            Path(file.name).chmod(0o600)
+            file.write(json.dumps({"users": users}, indent=1, sort_keys=True).encode() + b"\n")
+
+    def role(self, name: str) -> str | None:
+        """The role of a user; None where there is none."""
+        entry = self.all().get(name)
+        return None if entry is None else str(entry["role"])
+
+    def by_token(self, token: str) -> Identity | None:
+        """The user whose token it is."""
+        wanted = digest(token).hex()
+        for name, entry in self.all().items():
+            if wanted in entry.get("tokens", {}):
+                return Identity(name, entry["role"])
+        return None
+
+    def by_password(self, name: str, password: str) -> Identity | None:
+        """The user whose password it is. An unknown name takes as long as a wrong password."""
+        entry = self.all().get(name)
+        mark = hmac.digest(self._key, f"{name}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
+        with self._lock:
+            known = self._remembered.get(mark) == name
+        if not known:
+            stored = (entry or {}).get("password") or UNUSABLE
+            if not verify_password(password, stored) or entry is None:
+                return None
+            with self._lock:
+                self._remembered[mark] = name
+                while len(self._remembered) > REMEMBERED:
+                    self._remembered.popitem(last=False)
+        return None if entry is None else Identity(name, entry["role"])
+
+
+class Credentials:
+    """Checks of what a request presents.
+
+    Parameters
+    ----------
+    token : str, optional
+        The service's one token, for `Authorization: Bearer`; its bearer may do anything.
+    users : dict, optional
+        Name to password, for `Authorization: Basic`; these users may do anything but administer.
+    named : Users, optional
+        Users with roles.
+    oidc : bool
+        Whether people sign in at an identity provider.
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        users: dict[str, str] | None = None,
+        named: Users | None = None,
+        *,
+        oidc: bool = False,
+    ) -> None:
+        self._token = None if token is None else digest(token)
+        self._users = {name: digest(password) for name, password in (users or {}).items()}
+        self.named = named
+        self.oidc = oidc
 
     def __bool__(self) -> bool:
-        return self._token is not None or bool(self._users)
+        return self._token is not None or bool(self._users) or self.has_named or self.oidc
 
     @property
-    def by_token_alone(self) -> bool:
-        """Whether the page must ask for the token: no browser asks for it by itself, as it does for Basic."""
-        return self._token is not None and not self._users
+    def has_named(self) -> bool:
+        """Whether there are users with roles."""
+        return self.named is not None and bool(self.named.all())
+
+    @property
+    def page_signs_in(self) -> bool:
+        """Whether the page asks for credentials; else the browser does by itself, for Basic."""
+        return bool(self) and not (self._users and not self.has_named and not self.oidc)
+
+    @property
+    def by_token(self) -> bool:
+        """Whether a token lets in."""
+        return self._token is not None or self.has_named
 
     @property
     def challenge(self) -> str:
         """The value of WWW-Authenticate."""
-        return 'Basic realm="radscribe", charset="UTF-8"' if self._users else 'Bearer realm="radscribe"'
+        basic = self._users and not self.page_signs_in
+        return 'Basic realm="radscribe", charset="UTF-8"' if basic else 'Bearer realm="radscribe"'
 
-    def actor(self, authorization: str | None, session: str | None) -> str | None:
-        """Who asks: a user's name, `token`, or `local` where anyone may; None who may not."""
-        if not self:
-            return ANYONE
-        scheme, _, value = (authorization or "").partition(" ")
+    def check(self, authorization: str) -> Identity | None:
+        """Who presents an Authorization header; None where it is wrong. May take 50 ms."""
+        scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "basic":
-            return self._user(value.strip())
-        if scheme.lower() == "bearer" and self._token is not None:
-            return "token" if hmac.compare_digest(_digest(value.strip()), self._token) else None
-        return "token" if session is not None and self._session_holds(session) else None
+            return self._by_basic(value.strip())
+        if scheme.lower() == "bearer":
+            return self._by_bearer(value.strip())
+        return None
 
-    def _user(self, encoded: str) -> str | None:
+    def _by_bearer(self, token: str) -> Identity | None:
+        if self._token is not None and hmac.compare_digest(digest(token), self._token):
+            return Identity(TOKEN, "administer")
+        return self.named.by_token(token) if self.named is not None else None
+
+    def _by_basic(self, encoded: str) -> Identity | None:
         try:
             name, _, password = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
         except (binascii.Error, ValueError):
             return None
         # An unknown name takes as long as a wrong password.
         expected = self._users.get(name, b"\0" * 32)
-        return name if hmac.compare_digest(_digest(password), expected) else None
+        if self._users and hmac.compare_digest(digest(password), expected):
+            return Identity(name, "delete")
+        return self.named.by_password(name, password) if self.has_named and self.named is not None else None
 
-    def new_session(self) -> str:
-        """A cookie's value: when it ends, signed with the token, so that it outlives a restart."""
-        ends = str(int(time.time()) + SESSION_SECONDS)
-        return f"{ends}.{self._sign(ends)}"
+    def still(self, identity: Identity) -> Identity | None:
+        """The identity of a session as it is now: a user may have been removed or given another role."""
+        if identity.name == TOKEN:
+            return identity if self._token is not None else None
+        if identity.name in self._users:
+            return identity
+        role = self.named.role(identity.name) if self.named is not None else None
+        if role is not None:
+            return Identity(identity.name, role)
+        return identity if self.oidc else None
 
-    def _session_holds(self, session: str) -> bool:
-        ends, _, signature = session.partition(".")
-        if self._token is None or not (ends.isascii() and ends.isdigit() and len(ends) < 16):
-            return False
-        return hmac.compare_digest(_digest(signature), _digest(self._sign(ends))) and time.time() < int(ends)
 
-    def _sign(self, text: str) -> str:
-        assert self._token is not None
-        return hmac.new(self._token, b"session:" + text.encode(), hashlib.sha256).hexdigest()
+class Throttle:
+    """Slows down guessing: after some failures in a row, each further one doubles the wait.
+
+    Parameters
+    ----------
+    free : int
+        Failures without a wait.
+    longest : float
+        Seconds of a wait at most.
+    """
+
+    KEPT = 10_000  # addresses and names; the oldest is forgotten
+
+    def __init__(self, free: int = 10, longest: float = 300.0) -> None:
+        self._free, self._longest = free, longest
+        self._failed: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def wait(self, who: str) -> float:
+        """Seconds until the next attempt is looked at; 0 for now."""
+        return max(0.0, self._failed.get(who, (0, 0.0))[1] - time.monotonic())
+
+    def failed(self, who: str) -> int:
+        """Note a failure; returns how many there were in a row."""
+        count = self._failed.pop(who, (0, 0.0))[0] + 1
+        extra = count - self._free
+        wait = min(self._longest, 2.0 ** min(extra, 20)) if extra >= 0 else 0.0
+        self._failed[who] = (count, time.monotonic() + wait)
+        while len(self._failed) > self.KEPT:
+            self._failed.popitem(last=False)
+        return count
+
+    def succeeded(self, who: str) -> None:
+        """Forget the failures."""
+        self._failed.pop(who, None)
+
+
+def hash_password(password: str) -> str:
+    """A salted scrypt hash (RFC 7914)."""
+    salt = secrets.token_bytes(16)
+    hashed = hashlib.scrypt(password.encode(), salt=salt, **SCRYPT)
+    return f"scrypt${salt.hex()}${hashed.hex()}"
+
+
+def verify_password(password: str, stored: str) -> bool:
+    """Whether a password has a hash."""
+    _, salt, hashed = stored.split("$")
+    found = hashlib.scrypt(password.encode("utf-8", "replace"), salt=bytes.fromhex(salt), **SCRYPT)
+    return hmac.compare_digest(found, bytes.fromhex(hashed))
+
+
+UNUSABLE = f"scrypt${'0' * 32}${'0' * 128}"  # no password's hash
+
+
+def check_name(name: str) -> None:
+    """Raises `UsageError` for a user name that is reserved or cannot be sent."""
+    if name.lower() in RESERVED:
+        raise UsageError(f"the user name {name!r} is reserved", remedy="choose another one")
+    if not name or len(name) > 64 or ":" in name or not name.isprintable() or name != name.strip():
+        raise UsageError(
+            f"{name!r} is no user name", remedy="use 1 to 64 printable characters without a colon"
+        )
+
+
+def check_password(password: str, name: str, subject: str | Path) -> None:
+    """Raises `UsageError` for a password that is easily guessed."""
+    lower = password.lower()
+    weak = (
+        "is too short"
+        if len(password) < SHORTEST_PASSWORD
+        else "has too few different characters"
+        if len(set(password)) < 5
+        else "is built on a common word or the user's name"
+        if any(word in lower and len(lower) - len(word) < 6 for word in (*COMMON, name.lower()))
+        else None
+    )
+    if weak:
+        raise UsageError(
+            f"the password {weak}",
+            subject=subject,
+            remedy=f"use at least {SHORTEST_PASSWORD} characters, or make one: openssl rand -base64 18",
+        )
 
 
 def read_secret(path: Path) -> str:
-    """A token or password from a file, without the line's end.
+    """Read a token or password from a file, without the end of the line.
 
     Raises
     ------
-    UsageError : no such file, or one that holds nothing of use.
+    UsageError
+        The file is missing or does not hold one line.
     """
     try:
         secret = path.read_text(encoding="utf-8").strip()
+        mode = path.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not text"
         raise UsageError(f"cannot be read: {reason}", subject=path, remedy="name a text file") from error
     if len(secret.splitlines()) != 1:
         raise UsageError("does not hold one line", subject=path, remedy="write the secret alone into it")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        log.warning("%s can be read by other users; run: chmod 600 %s", path, path)
     return secret
 
 
 def read_token(path: Path) -> str:
-    """A token from a file; raises `UsageError` where it could be guessed."""
+    """Read a token from a file; raises `UsageError` where it could be guessed."""
     token = read_secret(path)
-    if len(token) < SHORTEST:
+    if len(token) < SHORTEST_TOKEN or len(set(token)) < 6:
         raise UsageError(
-            f"holds a token of {len(token)} characters, and {SHORTEST} are the least",
+            f"holds a token of {len(token)} characters, which could be guessed",
             subject=path,
-            remedy="make one: python -c 'import secrets; print(secrets.token_urlsafe())'",
+            remedy="make one: openssl rand -base64 32 > token",
         )
     return token
+
+
+def _today() -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime())

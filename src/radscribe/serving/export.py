@@ -80,5 +80,6 @@ def export(store: Store, out: Path) -> int:
                     shutil.copyfile(store.folder / image.path, target)
             yield study
 
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    out.chmod(0o700)  # images of patients, whatever the umask
     return manifest.write(out, HEADER, copied())

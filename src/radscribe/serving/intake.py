@@ -9,10 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from tempfile import TemporaryFile
 from typing import IO
 
+import numpy as np
+from PIL import Image
+
 from radscribe.errors import ImageError
+from radscribe.imaging.reader import read
 from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.draft import failed
 from radscribe.serving.options import CaptionRequest, decode
@@ -146,11 +151,33 @@ class Intake:
                     folder.keep(image.partial, row.file)
             return self._add(rows, requested, actor, client)
 
-    def recaption(self, study: StoredStudy, requested: CaptionRequest, actor: str, client: str) -> Accepted:
+    def recaption(
+        self, study: StoredStudy, requested: CaptionRequest, actor: str, client: str, *, invert: bool
+    ) -> Accepted:
         """Queue the stored images of a study as a new study, with other options."""
-        rows = [replace(row, n=n) for n, row in enumerate(study.images)]
-        with self._store.images.holding(row.file for row in rows if row.file):
+        folder, rows = self._store.images, [replace(row) for row in study.images]
+        with ExitStack() as held:
+            held.enter_context(folder.holding(row.file for row in rows if row.file))
+            if any(row.file and not folder.path(row.file).is_file() for row in rows):
+                raise Problem("gone", "The study was deleted meanwhile.")
+            if invert:
+                rows = [self._inverted(row, held) if row.file else row for row in rows]
             return self._add(rows, requested, actor, client)
+
+    def _inverted(self, row: ImageRow, held: ExitStack) -> ImageRow:
+        """A copy of an image with black and white exchanged, as a PNG of 16 bits."""
+        folder = self._store.images
+        try:
+            pixels = read(folder.path(str(row.file))).pixels
+        except ImageError as error:
+            return replace(row, file=None, error=f"{row.name}: {error.problem}")
+        buffer = BytesIO()
+        levels = np.rint((1 - pixels) * np.float32(65535)).astype(np.uint16)
+        Image.fromarray(levels).save(buffer, format="PNG", compress_level=1)
+        name = folder.name(buffer.getvalue(), ".png")
+        held.enter_context(folder.holding([name]))
+        folder.put(name, buffer.getvalue())
+        return replace(row, file=name, name=f"{row.name} (inverted)")
 
     def _add(self, rows: list[ImageRow], requested: CaptionRequest, actor: str, client: str) -> Accepted:
         study_id, created, options = new_id(), now(), requested.options.encode()

@@ -1,4 +1,4 @@
-"""What a request may ask of a caption, from form fields or the query; kept with the study as JSON."""
+"""Options of a request, from form fields or the query; kept with the study as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from radscribe.inference.options import DEFAULTS
 from radscribe.serving.problems import Problem
 from radscribe.serving.settings import MAX_BEAM
 
@@ -16,12 +17,13 @@ STUDY_LENGTH = 200
 
 
 class CaptionOptions(msgspec.Struct, frozen=True):
-    """Parameters of `Captioner.stream`."""
+    """What a request may set of `radscribe.inference.options.CaptionOptions`, with its defaults."""
 
-    beam: int = 3
-    n_best: int = 1
-    evidence: bool = False
-    min_confidence: float | None = None
+    beam: int = DEFAULTS.beam
+    n_best: int = DEFAULTS.n_best
+    evidence: bool = DEFAULTS.evidence
+    min_confidence: float | None = DEFAULTS.min_confidence
+    force: bool = DEFAULTS.force
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `Captioner.stream`: what differs from its defaults."""
@@ -52,7 +54,7 @@ class CaptionRequest(msgspec.Struct, frozen=True):
     wait: bool
 
 
-FIELDS = ("beam", "n_best", "evidence", "min_confidence", "study", "wait")
+FIELDS = ("beam", "n_best", "evidence", "min_confidence", "force", "study", "wait")
 
 
 def parse(fields: Mapping[str, str]) -> CaptionRequest:
@@ -75,7 +77,9 @@ def parse(fields: Mapping[str, str]) -> CaptionRequest:
     if not 1 <= n_best <= beam:
         raise Problem("invalid", f"n_best is {n_best}; give 1 to beam, which is {beam}.")
     confidence = _share(fields, "min_confidence")
-    options = CaptionOptions(beam, n_best, _flag(fields, "evidence", False), confidence)
+    options = CaptionOptions(
+        beam, n_best, _flag(fields, "evidence", False), confidence, _flag(fields, "force", False)
+    )
     return CaptionRequest(options, one_line(fields.get("study", "")), _flag(fields, "wait", True))
 
 
@@ -107,7 +111,12 @@ def _share(fields: Mapping[str, str], name: str) -> float | None:
 
 
 def _flag(fields: Mapping[str, str], name: str, default: bool) -> bool:
-    text = fields.get(name, "true" if default else "false").strip().lower()
+    return flag(fields.get(name, "true" if default else "false"), name)
+
+
+def flag(text: str, name: str) -> bool:
+    """A field that is true or false; raises `Problem` 422 for anything else."""
+    text = text.strip().lower()
     if text not in TRUE | FALSE:
         raise Problem("invalid", f"{name} is neither true nor false; give one of them.")
     return text in TRUE

@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "malformed": (400, "The request cannot be read"),
     "unauthorised": (401, "Credentials are needed"),
     "cross-origin": (403, "The request comes from another site"),
+    "forbidden": (403, "Your role does not allow this"),
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The method does not apply here"),
     "upload-timeout": (408, "The upload took too long"),
@@ -32,6 +33,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "wrong-host": (421, "The service does not answer to this name"),
     "invalid": (422, "A value makes no sense"),
     "head-too-large": (431, "The head of the request is too large"),
+    "too-many-attempts": (429, "Too many attempts to sign in"),
     "queue-full": (429, "Too many studies are under way"),
     "internal": (500, "The service failed"),
     "not-ready": (503, "The service is not ready"),
@@ -84,6 +86,11 @@ def storage_full() -> Problem:
     )
 
 
+def failure() -> Problem:
+    """The answer to an error that nobody foresaw."""
+    return Problem("internal", "The service failed; its log says more. Try again, or report it.")
+
+
 def install(app: FastAPI) -> None:
     """Let the application answer every error as problem details."""
 
@@ -123,8 +130,7 @@ def install(app: FastAPI) -> None:
         raise error
 
     async def failed(request: Request, error: Exception) -> Response:
-        detail = "This should not have happened; the service's log says more. Try again, or report it."
-        return Problem("internal", detail).response()
+        return failure().response()
 
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, status)

@@ -1,26 +1,31 @@
-"""What stands before every route: names answered to, other sites, credentials; and headers of all answers."""
+"""Checks before every route: host names, other sites, credentials; and the headers of all answers."""
 
 from __future__ import annotations
 
+import ipaddress
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
+from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from radscribe.serving.problems import Problem
+from radscribe.serving.credentials import ANYONE, Identity, Throttle
+from radscribe.serving.problems import Problem, failure
+from radscribe.serving.sessions import Sessions
 from radscribe.serving.settings import Settings
 
 log = logging.getLogger(__name__)
 COOKIE = "radscribe_session"
-UPLOADS = "/v1/captions"  # has limits of its own
+UPLOADS = frozenset({"/v1/captions", "/v1/groups"})  # have limits of their own
 BODY_BYTES = 200_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz"})
-PAGE = ("/static/",)  # open where the page must ask for the token; they hold no data
-PAGE_PATHS = frozenset({"/", "/v1/session"})
+PAGE = ("/static/", "/v1/session")  # open where the page asks for credentials; they hold no data
+INDEX = "/"
 HEADERS: dict[str, str] = {
     # blob: is what a page makes of files that a user chose; nothing is loaded from elsewhere.
     "Content-Security-Policy": (
@@ -38,12 +43,20 @@ HEADERS: dict[str, str] = {
 
 
 class Gate:
-    """ASGI middleware; who passed stands in `scope["actor"]`."""
+    """ASGI middleware; the `Identity` of who passed stands in `scope["identity"]`, None for nobody.
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    Parameters
+    ----------
+    sessions : Sessions, optional
+        Sessions of the page.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions | None = None) -> None:
         self._app = app
         self._credentials = settings.credentials
         self._hosts = settings.hosts
+        self._sessions = sessions
+        self._throttle = Throttle()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,14 +64,6 @@ class Gate:
             return
         headers = Headers(scope=scope)
         send = _with_headers(send)
-        try:
-            self._check_host(headers)
-            self._check_origin(scope["method"], headers)
-            scope["actor"] = self._actor(scope["path"], headers)
-            _check_size(scope["path"], headers)
-        except Problem as problem:
-            await problem.response()(scope, receive, send)
-            return
         started = False
 
         async def sending(message: Message) -> None:
@@ -67,15 +72,19 @@ class Gate:
             await send(message)
 
         try:
+            self._check_host(headers)
+            self._check_origin(scope["method"], headers)
+            scope["identity"] = await self._identity(scope, headers)
+            _check_size(scope["path"], headers)
             await self._app(scope, receive, sending)
+        except Problem as problem:
+            await problem.response()(scope, receive, send)
         except Exception:
-            log.exception(
-                "a request failed: %s %s", scope["method"], getattr(scope.get("route"), "path", "?")
-            )
+            route = getattr(scope.get("route"), "path", "?")
+            log.exception("a request failed: %s %s", scope["method"], route)
             if started:  # nothing can be said any more; the connection is closed
                 raise
-            detail = "This should not have happened; the service's log says more. Try again, or report it."
-            await Problem("internal", detail).response()(scope, receive, send)
+            await failure().response()(scope, receive, send)
 
     def _check_host(self, headers: Headers) -> None:
         host = headers.get("host", "")
@@ -85,7 +94,7 @@ class Gate:
             )
 
     def _check_origin(self, method: str, headers: Headers) -> None:
-        """A page of another site must not act here with the credentials of who looks at it."""
+        """A page of another site must not act here with the credentials of whoever looks at it."""
         if method in READING:
             return
         origin = headers.get("origin")
@@ -93,25 +102,60 @@ class Gate:
         if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise Problem("cross-origin", "Only the service's own page may send this from a browser.")
 
-    def _actor(self, path: str, headers: Headers) -> str:
-        actor = self._credentials.actor(headers.get("authorization"), _cookie(headers.get("cookie")))
-        if actor is not None:
-            return actor
-        page = path in PAGE_PATHS or path.startswith(PAGE)
-        if path in ALWAYS_OPEN or (page and self._credentials.by_token_alone):
-            return "nobody"
+    async def _identity(self, scope: Scope, headers: Headers) -> Identity | None:
+        if not self._credentials:
+            return Identity(ANYONE, "administer")
+        authorization = headers.get("authorization")
+        key = cookie(headers.get("cookie"), COOKIE)
+        if authorization is not None:
+            identity = await self._signing_in(scope, authorization)
+        else:
+            identity = self._sessions.find(key) if self._sessions is not None and key else None
+        if identity is not None:
+            return identity
+        path = scope["path"]
+        page = path == INDEX or path.startswith(PAGE)
+        if path in ALWAYS_OPEN or (page and self._credentials.page_signs_in):
+            return None
         raise Problem(
             "unauthorised",
-            "Send the credentials that the service was started with.",
+            "Sign in, or send a token or password that this service knows.",
             headers={"WWW-Authenticate": self._credentials.challenge},
         )
+
+    async def _signing_in(self, scope: Scope, authorization: str) -> Identity | None:
+        address = client_network(scope)
+        if wait := self._throttle.wait(address):
+            seconds = math.ceil(wait)
+            raise Problem(
+                "too-many-attempts",
+                f"Too many attempts failed; try again in {seconds} s.",
+                headers={"Retry-After": str(seconds)},
+            )
+        identity = await run_in_threadpool(self._credentials.check, authorization)
+        if identity is None:
+            count = self._throttle.failed(address)
+            log.warning("sign-in failed from %s, %d in a row", address, count)
+        else:
+            self._throttle.succeeded(address)
+        return identity
+
+
+def client_network(scope: Scope) -> str:
+    """The address of a client; of IPv6 the network, as a client has many addresses of it."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return str(host)
+    return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
 
 
 def _check_size(path: str, headers: Headers) -> None:
     """What is not an upload is small; FastAPI would read it whole into memory."""
     announced = headers.get("content-length", "0")
     small = announced.isdigit() and len(announced) < 10 and int(announced) <= BODY_BYTES
-    if path != UPLOADS and (not small or "transfer-encoding" in headers):
+    if path not in UPLOADS and (not small or "transfer-encoding" in headers):
         raise Problem(
             "too-large", f"Announce a Content-Length of at most {BODY_BYTES} bytes; shorten what you send."
         )
@@ -132,9 +176,10 @@ def _netloc(origin: str) -> str:
         return ""
 
 
-def _cookie(header: str | None) -> str | None:
+def cookie(header: str | None, name: str) -> str | None:
+    """The value of a cookie in a Cookie header."""
     try:
-        morsel = SimpleCookie(header or "").get(COOKIE)
+        morsel = SimpleCookie(header or "").get(name)
     except CookieError:
         return None
     return None if morsel is None else morsel.value

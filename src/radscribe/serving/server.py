@@ -93,6 +93,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._overhead = 0  # bytes since the last head or body: of a head, of chunk sizes, of trailers
         self._header_bytes = 0
         self._body_bytes = 0
+        self._body_of_data = 0  # of what came last
         self._body_before = 0  # at the last look at the rate
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
@@ -112,12 +113,10 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        before = self._body_bytes
         self._overhead += len(data)
+        self._body_of_data = 0
         super().data_received(data)
-        body = self._body_bytes - before
-        if body:
-            self._overhead = max(0, self._overhead - 16 * body)  # small chunks are no attack
+        self._overhead = max(0, self._overhead - 16 * self._body_of_data)  # small chunks are no attack
         if self._overhead > self._limits.head_bytes and not self.transport.is_closing():
             self._refuse(Problem("head-too-large", "Send shorter headers and a shorter address."))
 
@@ -150,6 +149,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
+        self._body_of_data += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:

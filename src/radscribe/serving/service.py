@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
 import tempfile
@@ -16,7 +17,9 @@ from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.intake import Intake
 from radscribe.serving.metrics import Metrics
 from radscribe.serving.queue import StudyQueue
+from radscribe.serving.sessions import Sessions
 from radscribe.serving.settings import Settings
+from radscribe.serving.store import writes
 from radscribe.serving.store.store import Store
 from radscribe.serving.worker import CaptionWorker, Engine
 
@@ -53,6 +56,7 @@ class Service:
         # back the filters that another had set aside. So this stands before the first thread.
         warnings.simplefilter("ignore")
         self.store = Store(settings.store, settings.database)
+        self.sessions = Sessions(self.store, settings.credentials)
         self.queue = StudyQueue(settings.queue)
         self.sandbox = sandbox or Sandbox(settings.intake_processes, settings.intake_seconds)
         self._closes_sandbox = sandbox is None
@@ -88,6 +92,11 @@ class Service:
         """Whether the disks that a study is written to have as much left as the settings ask for."""
         folders = (self.settings.store, Path(tempfile.gettempdir()))
         return all(shutil.disk_usage(folder).free >= self.settings.free_bytes for folder in folders)
+
+    async def audit_read(self, study_id: str, actor: str, what: str) -> None:
+        """Note in the audit trail that somebody saw a study, where the settings ask for it."""
+        if self.settings.audit_reads:
+            await asyncio.wrap_future(self.store.write(writes.record_read, study_id, actor, what))
 
     def drain(self) -> bool:
         """Take nothing more, and wait for what was accepted; False where the time was too short."""

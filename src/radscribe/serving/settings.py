@@ -5,10 +5,14 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from radscribe.errors import UsageError
 from radscribe.imaging.limits import MAX_PIXELS
 from radscribe.serving.credentials import Credentials
+
+if TYPE_CHECKING:
+    from radscribe.serving.oidc import Provider
 
 MEGABYTE = 1 << 20
 MAX_BEAM = 10  # what one request may cost
@@ -98,6 +102,8 @@ class Settings:
     drain_seconds: float = 30.0
     stuck_seconds: float = 120.0
     intake_processes: int = 3
+    oidc: Provider | None = None
+    audit_reads: bool = False
     intake_seconds: float = 20.0
     limits: Limits = field(default_factory=Limits)
     connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -109,8 +115,13 @@ class Settings:
                 "others could reach the service without a password",
                 subject=f"--host {self.host}"
                 + "".join(f" --allow-host {name}" for name in self.allowed_hosts),
-                remedy="add --token-file or --basic, or stay on 127.0.0.1 by its own names",
+                remedy="add users (radscribe users add), --token-file or --basic, or stay on 127.0.0.1",
             )
+
+    @property
+    def oidc_is_secure(self) -> bool:
+        """Whether people reach the page by TLS, as its public address says."""
+        return self.oidc is not None and self.oidc.public_url.startswith("https:")
 
     @property
     def on_loopback(self) -> bool:

@@ -35,6 +35,7 @@ class UploadedFile:
     name: str
     content: IO[bytes]
     size: int = 0
+    path: str = ""  # with the folders of the client
 
 
 @dataclass(slots=True)
@@ -166,8 +167,9 @@ class _Reading:
                     "too-large",
                     f"A study may have {self._limits.files} files; send several studies one by one.",
                 )
-            name = shown_name(options[b"filename"].decode("utf-8", "replace"))
-            self.form.files.append(UploadedFile(name, SpooledTemporaryFile(IN_MEMORY)))  # noqa: SIM115
+            path = options[b"filename"].decode("utf-8", "replace")
+            content = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+            self.form.files.append(UploadedFile(shown_name(path), content, path=path[-1000:]))
         elif self._name in self.form.fields:
             raise Problem("invalid", "A field is given twice; give it once.")
         else:

@@ -12,13 +12,15 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from radscribe.serving.intake import Accepted
-from radscribe.serving.options import FIELDS, CaptionRequest, one_line, parse
+from radscribe.serving.options import FIELDS, CaptionRequest, flag, one_line, parse
 from radscribe.serving.problems import Problem, storage_full
 from radscribe.serving.routes import schemas
 from radscribe.serving.routes.common import (
     Actor,
     Client,
+    Deleter,
     Json,
+    Reader,
     Serving,
     StudyId,
     find,
@@ -37,7 +39,12 @@ OPTIONS_SCHEMA: dict[str, Any] = {
     "n_best": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM, "default": 1},
     "evidence": {"type": "boolean", "default": False, "description": "where each word and finding looks"},
     "min_confidence": {"type": "number", "minimum": 0, "maximum": 1},
-    "study": {"type": "string", "description": "what you call it"},
+    "force": {
+        "type": "boolean",
+        "default": False,
+        "description": "caption what the chest check refuses, under a warning",
+    },
+    "study": {"type": "string", "description": "your name for it"},
     "wait": {"type": "boolean", "default": True, "description": "false: 202 as soon as it is accepted"},
 }
 FORM_SCHEMA: dict[str, Any] = {
@@ -154,6 +161,40 @@ async def answer(service: Service, accepted: Accepted, requested: CaptionRequest
     return Json(study.to_dict(), 202, headers=location)
 
 
+@router.post(
+    "/{study_id}/recaption",
+    summary="Caption a stored study again",
+    responses={
+        **TAKING,
+        **problems("not-found", "gone", "conflict", "invalid", "queue-full", "storage-full", "cross-origin"),
+    },
+    openapi_extra={
+        "parameters": [
+            {"in": "query", "name": name, "required": False, "schema": schema}
+            for name, schema in {**OPTIONS_SCHEMA, "invert": {"type": "boolean", "default": False}}.items()
+        ]
+    },
+)
+async def recaption(
+    study_id: StudyId, request: Request, service: Serving, actor: Actor, client: Client
+) -> Response:
+    """Makes a new study of the same images, with other options; the first one stays as it is.
+    `force=true` captions what was refused, `invert=true` turns black into white first."""
+    fields = dict(request.query_params)
+    invert = flag(fields.pop("invert", ""), "invert")
+    study = await find_present(service, study_id)
+    requested = parse({"study": study.study, **fields})
+    if not any(row.file for row in study.images):
+        raise Problem("conflict", "The study has no image that could be captioned.")
+    check_open(service)
+    service.queue.reserve(client)
+    task = asyncio.ensure_future(
+        run_in_threadpool(service.intake.recaption, study, requested, actor, client, invert=invert)
+    )
+    task.add_done_callback(partial(_release_on_failure, service, client))
+    return await answer(service, await asyncio.shield(task), requested)
+
+
 @router.get(
     "",
     summary="List and search",
@@ -189,10 +230,12 @@ async def list_captions(
         **problems("not-found", "invalid"),
     },
 )
-async def get(study_id: StudyId, service: Serving, evidence: bool = False) -> Response:
+async def get(study_id: StudyId, service: Serving, reader: Reader, evidence: bool = False) -> Response:
     """`evidence=true` adds the maps, of studies that were posted with it. Of a deleted study are told
     its id, its status and its times, and nothing else."""
-    return Json((await find(service, study_id, evidence=evidence)).to_dict(evidence=evidence))
+    study = await find(service, study_id, evidence=evidence)
+    await service.audit_read(study_id, reader, "caption")
+    return Json(study.to_dict(evidence=evidence))
 
 
 @router.delete(
@@ -201,7 +244,7 @@ async def get(study_id: StudyId, service: Serving, evidence: bool = False) -> Re
     summary="Delete a study",
     responses=problems("not-found", "gone", "invalid", "cross-origin"),
 )
-async def delete(study_id: StudyId, service: Serving, actor: Actor) -> Response:
+async def delete(study_id: StudyId, service: Serving, actor: Deleter) -> Response:
     """Its images are removed (unless another study has the same), and it leaves lists, search and export. Its
     names and texts are shown no more, and leave the database when the retention time is over."""
     await find_present(service, study_id)

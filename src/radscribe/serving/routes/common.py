@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,8 +11,9 @@ from fastapi import Depends, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from radscribe.serving.credentials import SHARED
+from radscribe.serving.credentials import SHARED, Identity
 from radscribe.serving.problems import KINDS, Problem
+from radscribe.serving.security import client_network
 from radscribe.serving.service import Service
 from radscribe.serving.store import reads
 from radscribe.serving.store.reads import StoredStudy
@@ -27,26 +28,32 @@ async def _service(request: Request) -> Service:
     return service
 
 
-async def _actor(request: Request) -> str:
-    actor: str = request.scope["actor"]
+def _requires(role: str) -> Callable[[Request], Awaitable[str]]:
+    async def actor(request: Request) -> str:
+        identity: Identity | None = request.scope["identity"]
+        if identity is None:
+            raise Problem("unauthorised", "Sign in first.", headers={"WWW-Authenticate": "Bearer"})
+        if not identity.may(role):
+            raise Problem(
+                "forbidden", f"Your role is {identity.role}; this needs {role}. Ask who runs the service."
+            )
+        return identity.name
+
     return actor
 
 
 async def _client(request: Request) -> str:
-    """Whose share of the queue a request takes: the user's, else the address's (of IPv6 the network's)."""
-    actor: str = request.scope["actor"]
-    if actor not in SHARED:
-        return f"user {actor}"
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
+    """Whose share of the queue a request takes: the user's, else the address's."""
+    identity: Identity | None = request.scope["identity"]
+    if identity is not None and identity.name not in SHARED:
+        return f"user {identity.name}"
+    return client_network(request.scope)
 
 
 Serving = Annotated[Service, Depends(_service)]
-Actor = Annotated[str, Depends(_actor)]
+Reader = Annotated[str, Depends(_requires("read"))]
+Actor = Annotated[str, Depends(_requires("review"))]
+Deleter = Annotated[str, Depends(_requires("delete"))]
 Client = Annotated[str, Depends(_client)]
 
 
@@ -97,7 +104,7 @@ def _example(kind: str) -> dict[str, Any]:
 
 def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route: the problems that it answers with, and those that any route may."""
-    kinds = (*kinds, "unauthorised", "wrong-host", "internal", "not-ready")
+    kinds = (*kinds, "unauthorised", "forbidden", "too-many-attempts", "wrong-host", "internal", "not-ready")
     return {
         KINDS[kind][0]: {
             "description": KINDS[kind][1],

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from radscribe.errors import ImageError
 from radscribe.serving import display
 from radscribe.serving.problems import Problem
-from radscribe.serving.routes.common import Serving, StudyId, find_present, problems
+from radscribe.serving.routes.common import Reader, Serving, StudyId, find_present, problems
 from radscribe.serving.service import Service
 
 router = APIRouter(prefix="/v1/captions/{study_id}/images", tags=["images"])
@@ -29,9 +29,9 @@ DECODING = CapacityLimiter(2)  # at once: an image may have 67 megapixels, 270 M
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, 304: {"description": "Not changed"}, **PROBLEMS},
 )
-async def png(study_id: StudyId, n: Number, service: Serving, request: Request) -> Response:
+async def png(study_id: StudyId, n: Number, service: Serving, reader: Reader, request: Request) -> Response:
     """Grey, 8 bits, upright, bright is dense; at most 2,048 pixels on the longer side."""
-    file = await _file(service, study_id, n)
+    file = await _file(service, study_id, n, reader)
     headers = {"ETag": f'"{file}"', **CACHE}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -54,9 +54,9 @@ async def png(study_id: StudyId, n: Number, service: Serving, request: Request) 
         **PROBLEMS,
     },
 )
-async def pixels(study_id: StudyId, n: Number, service: Serving) -> Response:
+async def pixels(study_id: StudyId, n: Number, service: Serving, reader: Reader) -> Response:
     """Unsigned 16 bits, little endian, X-Height rows of X-Width; for window and level."""
-    found = await _pixels(service, await _file(service, study_id, n))
+    found = await _pixels(service, await _file(service, study_id, n, reader))
     height, width = found.shape
     return Response(
         await run_in_threadpool(display.as_levels, found),
@@ -65,11 +65,12 @@ async def pixels(study_id: StudyId, n: Number, service: Serving) -> Response:
     )
 
 
-async def _file(service: Service, study_id: str, n: int) -> str:
+async def _file(service: Service, study_id: str, n: int, reader: str) -> str:
     study = await find_present(service, study_id)
     file = next((row.file for row in study.images if row.n == n), None)
     if file is None:
         raise Problem("not-found", "The study has no such image; its `images` lists those without an error.")
+    await service.audit_read(study_id, reader, f"image {n}")
     return str(file)
 
 

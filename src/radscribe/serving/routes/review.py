@@ -8,9 +8,8 @@ from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
 from radscribe.serving import export
-from radscribe.serving.problems import Problem
 from radscribe.serving.routes import schemas
-from radscribe.serving.routes.common import Actor, Json, Serving, StudyId, find, find_present, problems
+from radscribe.serving.routes.common import Actor, Json, Serving, StudyId, find, problems
 from radscribe.serving.store import writes
 
 router = APIRouter(prefix="/v1", tags=["reviews"])
@@ -26,16 +25,21 @@ router = APIRouter(prefix="/v1", tags=["reviews"])
     },
 )
 async def review(study_id: StudyId, body: schemas.Review, service: Serving, actor: Actor) -> Response:
-    """The text as edited, accepted or rejected. Draft and earlier reviews stay; the last review counts."""
-    study = await find_present(service, study_id)
-    if study.status in writes.UNFINISHED:
-        raise Problem("conflict", "The study has no draft yet; wait until it is done.")
-    if study.text is None:  # its images may be of anything: they must not become training data
-        raise Problem("conflict", "The study has no draft, and so nothing to review; its caption says why.")
-    written = service.store.write(
-        writes.add_review, study_id, body.reviewer, body.decision, body.text, body.comment, actor
+    """The text as edited, accepted or rejected. Draft and earlier reviews stay; the last review counts.
+
+    409 if the study has other reviews than the `version` that the client has seen."""
+    await asyncio.wrap_future(
+        service.store.write(
+            writes.add_review,
+            study_id,
+            body.version,
+            body.reviewer,
+            body.decision,
+            body.text,
+            body.comment,
+            actor,
+        )
     )
-    await asyncio.wrap_future(written)
     return Json((await find(service, study_id)).to_dict(), 201)
 
 

@@ -47,6 +47,7 @@ class Review(BaseModel):
     decision: Literal["accept", "reject"]
     reviewer: Line = Field(min_length=1, max_length=200, description="one line")
     comment: Text = Field("", max_length=4_000)
+    version: int = Field(0, ge=0, description="`version` of the study as you have read it")
 
     @model_validator(mode="after")
     def _accepts_something(self) -> Review:
@@ -67,6 +68,7 @@ class Image(BaseModel):
 class StoredReview(Review):
     id: int
     created: str
+    actor: str = Field(description="who was signed in")
 
 
 class Caption(BaseModel):
@@ -78,6 +80,7 @@ class Caption(BaseModel):
     images: list[Image]
     caption: dict[str, Any] | None = Field(description="`radscribe caption --json`; null until it is done")
     reviews: list[StoredReview]
+    version: int = Field(description="number of reviews; a review sends it back")
     deleted: str | None
 
 
@@ -133,6 +136,7 @@ EXAMPLE: dict[str, Any] = {
         "bundle": "nih-iu-1@0123456789ab",
     },
     "reviews": [],
+    "version": 0,
     "deleted": None,
 }
 EXAMPLE_AUDIT: dict[str, Any] = {

@@ -125,6 +125,24 @@ def truncate_log(engine: Engine) -> None:
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
 
+@contextmanager
+def open_for_reading(folder: Path, url: str | None) -> Iterator[Engine]:
+    """An engine on a database that a service may be writing to; nothing is locked or migrated."""
+    engine = _engine(folder, url)
+    try:
+        with engine.connect():
+            pass
+        yield engine
+    except SILENT as error:
+        raise RadscribeError(
+            f"the database does not answer: {getattr(error, 'orig', None) or error}",
+            subject=engine.url.render_as_string(hide_password=True),
+            remedy="check that it runs and its URL",
+        ) from error
+    finally:
+        engine.dispose()
+
+
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Run the migrations that the database lacks, in one transaction."""
     config = Config()

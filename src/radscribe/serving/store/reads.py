@@ -15,7 +15,7 @@ from radscribe.serving.store.tables import audit, captions, images, reviews, stu
 
 PAGE = 100  # studies read at once where all are read
 IMAGE_KEYS = ("n", "name", "view", "height", "width", "error")
-REVIEW_KEYS = ("id", "created", "reviewer", "decision", "text", "comment")
+REVIEW_KEYS = ("id", "created", "reviewer", "decision", "text", "comment", "actor")
 
 
 @dataclass(slots=True)
@@ -47,6 +47,7 @@ class StoredStudy:
             "images": [{key: getattr(row, key) for key in IMAGE_KEYS} for row in self.images],
             "caption": self._caption(evidence),
             "reviews": self.reviews,
+            "version": len(self.reviews),
             "deleted": self.deleted,
         }
 

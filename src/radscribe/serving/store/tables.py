@@ -85,6 +85,18 @@ reviews = Table(
     Column("decision", String(8), nullable=False),  # accept, reject
     Column("text", Text, nullable=False),
     Column("comment", Text, nullable=False),
+    Column("actor", Text, nullable=False, server_default=""),  # who was signed in
+)
+
+# Of a cookie's value the hash alone.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("role", String(12), nullable=False),
+    Column("created", String(32), nullable=False),
+    Column("ends", String(32), nullable=False),
 )
 
 # Outlives what it tells of, so it holds no text of a study and no foreign key.
@@ -97,6 +109,7 @@ audit = Table(
     Column("actor", Text, nullable=False),
     Column("action", String(16), nullable=False),
     Column("details", Text, nullable=False),  # JSON
+    Column("chain", String(64), nullable=False, server_default=""),  # `store.chain`
     Index("ix_audit_study_id", "study_id"),
 )
 

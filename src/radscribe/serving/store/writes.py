@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from radscribe.serving.problems import Problem
+from radscribe.serving.store import chain
 from radscribe.serving.store.records import Draft, ImageRow
 from radscribe.serving.store.tables import audit, captions, findings, images, now, reviews, studies
 
@@ -21,16 +23,24 @@ SYSTEM = "service"
 
 
 def record(connection: Connection, study_id: str, actor: str, action: str, **details: Any) -> None:
-    """A row of the audit trail; details hold no text of the study."""
-    connection.execute(
-        insert(audit).values(
-            study_id=study_id,
-            at=now(),
-            actor=actor,
-            action=action,
-            details=msgspec.json.encode(details).decode(),
-        )
-    )
+    """Add a row to the audit trail.
+
+    Parameters
+    ----------
+    study_id : str
+        Empty for what concerns no study.
+    details : JSON values
+        No text of the study: the trail outlives it.
+    """
+    values = (study_id, now(), actor, action, msgspec.json.encode(details).decode())
+    columns = ("study_id", "at", "actor", "action", "details")
+    chained = chain.link(chain.last(connection), *values)
+    connection.execute(insert(audit).values(**dict(zip(columns, values, strict=True)), chain=chained))
+
+
+def record_read(connection: Connection, study_id: str, actor: str, what: str) -> None:
+    """Note that somebody saw a part of a study."""
+    record(connection, study_id, actor, "read", what=what)
 
 
 def add_study(
@@ -94,9 +104,50 @@ def requeue_interrupted(connection: Connection) -> None:
 
 
 def add_review(
-    connection: Connection, study_id: str, reviewer: str, decision: str, text: str, comment: str, actor: str
+    connection: Connection,
+    study_id: str,
+    version: int,
+    reviewer: str,
+    decision: str,
+    text: str,
+    comment: str,
+    actor: str,
 ) -> None:
-    """A review beside the draft and earlier reviews."""
+    """Add a review beside the draft and earlier reviews.
+
+    Everything is decided in the transaction that writes: a study may be deleted, or reviewed by somebody
+    else, since the client looked at it.
+
+    Parameters
+    ----------
+    version : int
+        The number of reviews that the client has seen.
+
+    Raises
+    ------
+    Problem
+        404, 410 or 409: the study is gone, has no draft, or has other reviews than those seen.
+    """
+    found = connection.execute(
+        select(studies.c.deleted, studies.c.status, captions.c.text)
+        .outerjoin(captions, captions.c.study_id == studies.c.id)
+        .where(studies.c.id == study_id)
+        .with_for_update(of=studies)
+    ).one_or_none()
+    if found is None:
+        raise Problem("not-found", "There is no study of this id; GET /v1/captions lists them.")
+    if found.deleted:
+        raise Problem("gone", f"It was deleted at {found.deleted}; only its audit trail is left.")
+    if found.status in UNFINISHED:
+        raise Problem("conflict", "The study has no draft yet; wait until it is done.")
+    if found.text is None:  # its images may be of anything: they must not become training data
+        raise Problem("conflict", "The study has no draft, and so nothing to review; its caption says why.")
+    seen = connection.scalar(select(func.count()).where(reviews.c.study_id == study_id))
+    if seen != version:
+        raise Problem(
+            "conflict",
+            f"The study has {seen} reviews, and you have seen {version}; read it again, then decide.",
+        )
     done = connection.execute(
         insert(reviews).values(
             study_id=study_id,
@@ -105,6 +156,7 @@ def add_review(
             decision=decision,
             text=text,
             comment=comment,
+            actor=actor,
         )
     )
     key = done.inserted_primary_key

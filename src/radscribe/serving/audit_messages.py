@@ -1,0 +1,150 @@
+"""The audit trail as DICOM audit messages (PS3.15 A.5) in syslog's form (RFC 5424)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from xml.etree import ElementTree
+
+from sqlalchemy import Connection, Row, select
+
+from radscribe._version import __version__
+from radscribe.errors import RadscribeError, UsageError
+from radscribe.serving.store.tables import audit
+
+SECONDS = 10.0
+PRIORITY = 10 * 8 + 5  # facility security/authorisation, severity notice (PS3.15 A.5.1.1)
+DCM = "DCM"
+# Action of the trail → event id (PS3.16 CID 400), its action code (A.5.2: create, read, update, delete,
+# execute), and an event type.
+EVENTS: dict[str, tuple[tuple[str, str], str, str]] = {
+    "accepted": (("110107", "Import"), "C", ""),
+    "read": (("110103", "DICOM Instances Accessed"), "R", ""),
+    "reviewed": (("110103", "DICOM Instances Accessed"), "U", ""),
+    "deleted": (("110105", "DICOM Study Deleted"), "D", ""),
+    "erased": (("110105", "DICOM Study Deleted"), "D", ""),
+    "signed in": (("110114", "User Authentication"), "E", "110122:Login"),
+    "signed out": (("110114", "User Authentication"), "E", "110123:Logout"),
+}
+OTHER = (("110100", "Application Activity"), "E", "")
+
+
+def messages(connection: Connection, after: int = 0) -> Iterator[tuple[int, bytes]]:
+    """The trail from a row on.
+
+    Parameters
+    ----------
+    after : int
+        Id of the last row that is left out.
+
+    Yields
+    ------
+    id : int
+        Of the row.
+    message : bytes
+        A syslog message without a line break.
+    """
+    rows = select(audit).where(audit.c.id > after).order_by(audit.c.id)
+    for row in connection.execute(rows.execution_options(yield_per=1000)):
+        yield row.id, _syslog_line(row)
+
+
+def write(found: Iterable[tuple[int, bytes]], send: Callable[[bytes], object], last: int) -> int:
+    """Send messages; returns the id of the last row."""
+    for number, message in found:
+        send(message)
+        last = number
+    return last
+
+
+def to_xml(row: Row[tuple[object, ...]]) -> bytes:
+    """A row as an AuditMessage element."""
+    (code, name), action, event_type = EVENTS.get(row.action, OTHER)
+    message = ElementTree.Element("AuditMessage")
+    event = ElementTree.SubElement(
+        message,
+        "EventIdentification",
+        EventActionCode=action,
+        EventDateTime=row.at,
+        EventOutcomeIndicator="4" if row.action == "failed" else "0",
+    )
+    _coded(event, "EventID", code, name)
+    if event_type:
+        _coded(event, "EventTypeCode", *event_type.split(":"))
+    person = ElementTree.SubElement(
+        message,
+        "ActiveParticipant",
+        UserID=row.actor,
+        UserIsRequestor="true",
+    )
+    if row.actor == "service":
+        _coded(person, "RoleIDCode", "110150", "Application")
+    ElementTree.SubElement(
+        message, "AuditSourceIdentification", AuditSourceID=socket.gethostname(), code="4"
+    ).set("AuditEnterpriseSiteID", "radscribe")
+    if row.study_id:
+        # 2: a system object, 3: a report.
+        study = ElementTree.SubElement(
+            message,
+            "ParticipantObjectIdentification",
+            ParticipantObjectID=row.study_id,
+            ParticipantObjectTypeCode="2",
+            ParticipantObjectTypeCodeRole="3",
+        )
+        _coded(study, "ParticipantObjectIDTypeCode", "9", "Report Number", "RFC-3881")
+        for key, value in {"action": row.action, **json.loads(row.details)}.items():
+            ElementTree.SubElement(study, "ParticipantObjectDetail", type=key, value=_base64(value))
+    ElementTree.indent(message, "")
+    xml: bytes = ElementTree.tostring(message, encoding="utf-8")
+    return xml.replace(b"\n", b"")
+
+
+def _coded(parent: ElementTree.Element, tag: str, code: str, text: str, system: str = DCM) -> None:
+    ElementTree.SubElement(
+        parent, tag, {"csd-code": code, "codeSystemName": system, "originalText": text, "displayName": text}
+    )
+
+
+def _base64(value: object) -> str:
+    return base64.b64encode(str(value).encode()).decode()
+
+
+def _syslog_line(row: Row[tuple[object, ...]]) -> bytes:
+    host = "".join(c for c in socket.gethostname() if 33 <= ord(c) <= 126) or "-"
+    # The message id is fixed by PS3.15 A.5.1.1: IHE's and DICOM's receivers filter by it.
+    head = f"<{PRIORITY}>1 {row.at} {host} radscribe/{__version__} {os.getpid()} DICOM+RFC3881 - "
+    return head.encode() + b"\xef\xbb\xbf" + to_xml(row)
+
+
+@contextmanager
+def syslog(address: str, *, tls: bool) -> Iterator[Callable[[bytes], object]]:
+    """A connection to a syslog server; yields what sends one message (RFC 6587 octet counting).
+
+    Raises
+    ------
+    UsageError
+        The address is not HOST:PORT.
+    RadscribeError
+        The server does not take the messages.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise UsageError("is not HOST:PORT", subject=address, remedy="name a server, as in log.example:6514")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), SECONDS) as plain:
+            connection = (
+                ssl.create_default_context().wrap_socket(plain, server_hostname=host) if tls else plain
+            )
+            yield lambda message: connection.sendall(b"%d %s" % (len(message), message))
+            connection.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        raise RadscribeError(
+            f"the syslog server does not take messages: {error.strerror or type(error).__name__}",
+            subject=address,
+            remedy="check the address, and --tls",
+        ) from error

@@ -1,0 +1,77 @@
+"""Sessions of the page: kept by the service, so that signing out ends them for whoever has the cookie."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select
+
+from radscribe.serving.credentials import SESSION_SECONDS, Credentials, Identity, digest
+from radscribe.serving.store import writes
+from radscribe.serving.store.store import Store
+from radscribe.serving.store.tables import now, sessions
+
+
+class Sessions:
+    """Sessions in the database, with a copy in memory: one process serves a store.
+
+    Parameters
+    ----------
+    store : Store
+        Where they outlive a restart. Of a cookie's value only a hash is kept.
+    credentials : Credentials
+        Says whether the user of a session still exists.
+    """
+
+    def __init__(self, store: Store, credentials: Credentials) -> None:
+        self._store, self._credentials = store, credentials
+        self._known = store.read(_all)
+
+    def open(self, identity: Identity) -> str:
+        """Open a session; returns the cookie's value. It ends after `SESSION_SECONDS`, used or not."""
+        key = secrets.token_urlsafe(32)
+        hashed = digest(key).hex()
+        ends = (datetime.now(UTC) + timedelta(seconds=SESSION_SECONDS)).isoformat(timespec="milliseconds")
+        ends = ends.replace("+00:00", "Z")
+        self._store.write(_add, hashed, identity, ends).result()
+        self._known[hashed] = (identity, ends)
+        return key
+
+    def find(self, key: str) -> Identity | None:
+        """Whose session it is; None where it ended or never was."""
+        hashed = digest(key).hex()
+        found = self._known.get(hashed)
+        if found is None:
+            return None
+        identity, ends = found
+        if ends <= now():
+            self._known.pop(hashed, None)
+            return None
+        return self._credentials.still(identity)
+
+    def close(self, key: str) -> None:
+        """End a session for good."""
+        hashed = digest(key).hex()
+        if (found := self._known.pop(hashed, None)) is not None:
+            self._store.write(_remove, hashed, found[0].name).result()
+
+
+def _all(connection: Connection) -> dict[str, tuple[Identity, str]]:
+    rows = connection.execute(select(sessions).where(sessions.c.ends > now()))
+    return {row.digest: (Identity(row.actor, row.role), row.ends) for row in rows}
+
+
+def _add(connection: Connection, hashed: str, identity: Identity, ends: str) -> None:
+    connection.execute(delete(sessions).where(sessions.c.ends <= now()))
+    connection.execute(
+        insert(sessions).values(
+            digest=hashed, actor=identity.name, role=identity.role, created=now(), ends=ends
+        )
+    )
+    writes.record(connection, "", identity.name, "signed in")
+
+
+def _remove(connection: Connection, hashed: str, actor: str) -> None:
+    connection.execute(delete(sessions).where(sessions.c.digest == hashed))
+    writes.record(connection, "", actor, "signed out")
