@@ -52,8 +52,10 @@ class Reader:
         self.page.wait_for_selector("#choose")
 
     def send(self, *files: Path) -> dict[str, Any]:
-        """Choose files and wait for the study; gives what the service says of it."""
+        """Choose the files of one study and wait for it; gives what the service says of it."""
         self.page.locator("a.new").evaluate("link => link.click()")  # may be in the closed list of a phone
+        if len(files) > 1:
+            self.page.get_by_label("views of one study").check()
         self.page.set_input_files("#files", [str(file) for file in files])
         return self.study()
 

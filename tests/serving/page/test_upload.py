@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageOps
+from pydicom import dcmread
 
 from tests.serving.page.reader import Reader
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +83,6 @@ def test_two_views_are_one_study_and_the_one_left_out_is_named(reader: Reader, f
 
 
 def test_several_studies_one_after_the_other(reader: Reader, files: Path) -> None:
-    reader.page.get_by_label("a study each").check()
     reader.page.set_input_files("#files", [str(files / "a.png"), str(files / "b.png")])
     reader.page.wait_for_function("() => document.querySelectorAll('.history .studies li').length >= 2")
     reader.page.wait_for_selector(".worklist", state="hidden")
@@ -86,6 +90,54 @@ def test_several_studies_one_after_the_other(reader: Reader, files: Path) -> Non
     assert sorted(names) == ["a.png", "b.png"]
     assert reader.study()["study"] is None  # the first of them is open
     assert reader.page.locator(".view").count() == 1
+
+
+def sent_studies(reader: Reader, *files: Path) -> list[list[str]]:
+    """Names of the files of each study that the page sends."""
+    sent: list[list[str]] = []
+
+    def note(route: Any) -> None:
+        body = route.request.post_data_buffer or b""
+        sent.append(re.findall(r'name="files"; filename="([^"]+)"', body.decode("latin-1")))
+        route.fulfill(status=422, json={"title": "Noted", "detail": "", "status": 422})
+
+    reader.page.route("**/v1/captions", note)
+    reader.page.set_input_files("#files", [str(file) for file in files])
+    reader.page.wait_for_selector(".state .bad")
+    marks = "[...document.querySelectorAll('.worklist .status')]"
+    waiting = f"{marks}.some(mark => /waiting|sending/.test(mark.textContent))"
+    reader.page.wait_for_function(f"() => !{waiting}")
+    return sent
+
+
+def test_files_are_grouped_by_their_headers_and_never_over_patients(
+    reader: Reader, files: Path, tmp_path: Path
+) -> None:
+    names = ("1", "1", "2")
+    for n, patient in enumerate(names):
+        dataset = dcmread(files / "a.dcm")
+        dataset.StudyInstanceUID, dataset.PatientID = "1.2.3", patient
+        dataset.save_as(tmp_path / f"{n}.dcm")
+    paths = [tmp_path / f"{n}.dcm" for n in range(3)]
+    assert sent_studies(reader, *paths, files / "b.png") == [["0.dcm", "1.dcm"], ["2.dcm"], ["b.png"]]
+    expect(reader.page.locator("#notice")).to_contain_text("2 patients")
+
+
+def test_a_refused_film_can_be_captioned_anyway(reader: Reader, files: Path) -> None:
+    refused = reader.send(files / "noise.png")
+    reader.page.get_by_role("button", name="Caption anyway").click()
+    reader.page.wait_for_selector("#draft")
+    assert reader.page.url.rsplit("/", 1)[1] != refused["id"]
+    expect(reader.page.locator(".notes")).to_contain_text("noise.png")
+
+
+def test_an_inverted_film_can_be_inverted_and_captioned(reader: Reader, files: Path, tmp_path: Path) -> None:
+    with Image.open(files / "b.png") as image:
+        ImageOps.invert(image.convert("L")).save(tmp_path / "negative.png")
+    reader.send(tmp_path / "negative.png")
+    reader.page.get_by_role("button", name="Invert and caption").click()
+    reader.page.wait_for_selector("#draft")
+    expect(reader.page.locator(".view-name").first).to_contain_text("negative.png (inverted)")
 
 
 def test_an_example_is_drawn_and_captioned(reader: Reader) -> None:

@@ -145,7 +145,7 @@ def test_window_and_level_use_all_sixteen_bits(reader: Reader, files: Path) -> N
     )
     assert np.array_equal(levels, np.asarray(Image.open(files / "a.png")).ravel())
     shown = reader.page.evaluate(
-        """async () => { const { lookup } = await import('./static/js/viewer/window.js');
+        """async () => { const { lookup } = await import('./static/js/viewer/viewport.js');
         const table = lookup({ width: 256, level: 1000 }, false);
         return Array.from(table.subarray(800, 1200), value => value & 255); }"""
     )

@@ -1,6 +1,6 @@
 // The service's API. Addresses are relative, so that a proxy may put the page under any path.
 
-import { askToken } from "./token.js";
+import { ask, h } from "./dom.js";
 
 /** What went wrong, as the service said it (RFC 9457), or `status` 0 where it did not answer. */
 export class Problem extends Error {
@@ -32,26 +32,48 @@ async function authorised(attempt) {
     try {
       return await attempt();
     } catch (error) {
-      if (error.status !== 401 || error.basic) throw error; // for a password the browser asks by itself
+      if (error.status !== 401 || error.basic) throw error; // the browser asks for a Basic password itself
       signingIn ??= signIn().finally(() => { signingIn = null; });
       if (!await signingIn) throw error;
     }
   }
 }
 
-/** Exchange a token for a cookie that no script can read; the token is not kept. False where the user gives none. */
+/** Exchange credentials for a cookie that no script can read; they are not kept. False where the user gives none. */
 async function signIn() {
+  const ways = await (await plain("v1/session")).json();
   for (let again = false; ; again = true) {
-    const token = await askToken(again);
-    if (token === undefined) return false;
+    const authorization = await askCredentials(ways, again);
+    if (authorization === undefined) return false;
     try {
-      await plain("v1/session", { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+      await plain("v1/session", { method: "POST", headers: { Authorization: authorization } });
       return true;
     } catch (error) {
-      if (error.status !== 401) throw error;
+      if (error.status === 429) again = error;
+      else if (error.status !== 401) throw error;
     }
   }
 }
+
+/** Ask for a token, or a name and password: the value of an Authorization header, or undefined. */
+function askCredentials({ token: byToken, password: byPassword, oidc }, failed) {
+  const title = byPassword || oidc ? "Sign in" : "This service needs a token";
+  return ask(title, (close) => {
+    const hint = h("small", { id: "token-hint" }, "It is not stored: this browser stays signed in for twelve hours, or until you sign out.");
+    const user = h("input", { id: "user", autocomplete: "username", required: true, autofocus: true });
+    const password = h("input", { type: "password", id: "password", autocomplete: "current-password", required: true });
+    const token = h("input", { type: "password", id: "token", autocomplete: "off", required: true, autofocus: !byPassword, pattern: "\\s*[!-~]+\\s*", "aria-describedby": "token-hint" });
+    const form = (header, ...fields) => h("form", { class: "stack", method: "dialog", onsubmit: (event) => { event.preventDefault(); close(header()); } },
+      fields, h("div", { class: "row" }, h("button", { type: "submit", class: "main-action" }, "Sign in")));
+    return [failed && h("p", { class: "bad", role: "alert" }, failed === true ? (byPassword ? "That was not accepted." : "That token was not accepted.") : failed.message),
+      oidc && h("a", { class: "button main-action", href: "v1/session/oidc" }, "Sign in with your institution"),
+      byPassword && form(() => `Basic ${base64(`${user.value.trim()}:${password.value}`)}`,
+        h("div", { class: "field" }, h("label", { for: "user" }, "Name"), user), h("div", { class: "field" }, h("label", { for: "password" }, "Password"), password)),
+      byToken && form(() => `Bearer ${token.value.trim()}`, h("div", { class: "field" }, h("label", { for: "token" }, "Token"), token)), hint];
+  });
+}
+
+const base64 = (text) => btoa(String.fromCodePoint(...new TextEncoder().encode(text)));
 
 /** A request as it is; gives the `Response` of one that worked, else throws a `Problem`. */
 async function plain(path, { headers = {}, ...options } = {}) {
@@ -78,7 +100,15 @@ export const caption = (id, { evidence = false, signal } = {}) => json(`${at(id)
 export const remove = (id) => request(at(id), { method: "DELETE" });
 export const review = (id, body) => post(`${at(id)}/review`, body);
 export const audit = (id) => json(`${at(id)}/audit`);
-/** Whether the service takes a token: { signed_in, token }. */
+/** Which files are one study: `heads` are [the first bytes, the path]; gives { groups, warnings }. */
+export async function groups(heads) {
+  const form = new FormData();
+  for (const [head, path] of heads) form.append("files", head, path);
+  return (await request("v1/groups", { method: "POST", body: form })).json();
+}
+/** Caption a stored study again, as a new study; `fields` has `force`, `invert` and the options. */
+export const recaption = (id, fields) => json(`${at(id)}/recaption?${new URLSearchParams(given({ ...fields, wait: "false" }))}`, { method: "POST" });
+/** Who is signed in, and the ways to sign in: { signed_in, user, role, token, password, oidc }. */
 export const session = () => json("v1/session");
 export const signOut = () => request("v1/session", { method: "DELETE" });
 export const model = () => json("v1/model");

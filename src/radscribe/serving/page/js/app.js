@@ -55,7 +55,7 @@ async function route() {
 
 function open(study) {
   if (FINAL.has(study.status)) {
-    const view = new StudyView(study, { reviewed: () => history.refresh(), remove: (which) => history.remove(which), model: modelCard });
+    const view = new StudyView(study, { reviewed: () => history.refresh(), remove: (which) => history.remove(which), model: modelCard, open: (next) => { location.hash = `#/study/${encodeURIComponent(next.id)}`; } });
     show(Object.assign(view, { id: study.id }), named(study));
     say(study.caption?.text ? "The draft is ready" : "There is no draft of this study");
     return;
@@ -115,10 +115,10 @@ $("rail-toggle").addEventListener("click", () => {
   $("rail-toggle").setAttribute("aria-expanded", String(isOpen));
   if (isOpen) rail.querySelector("a, button").focus();
 });
-function signOut() {
+function signOut(user) {
   const failed = h("p", { class: "bad", role: "alert" });
   const leave = () => api.signOut().then(() => location.reload(), (error) => { failed.textContent = `Not signed out. ${error.message}`; });
-  return h("div", {}, h("button", { type: "button", class: "quiet", onclick: leave }, "Sign out"), failed);
+  return h("div", {}, h("button", { type: "button", class: "quiet", onclick: leave }, user && user !== "token" ? `Sign out ${user}` : "Sign out"), failed);
 }
 // Beside the open list a tap closes it, and does nothing else.
 document.addEventListener("click", (event) => {
@@ -147,7 +147,7 @@ $("help-open").addEventListener("click", help);
 $("model-open").addEventListener("click", modelCard);
 theme($("theme"));
 rail.append(h("a", { class: "button new", href: "#/" }, "New study"), worklist(queue, watch), history.element);
-api.session().then(({ token }) => token && rail.append(signOut()), () => {}); // the list says why the service does not answer
+api.session().then(({ token, password, oidc, user }) => (token || password || oidc) && rail.append(signOut(user)), () => {}); // the list says why the service does not answer
 addEventListener("hashchange", route);
 // A link to where the address already is: what is shown may be a study on its way, which has no address.
 document.addEventListener("click", (event) => { if (event.target.closest("a[href^='#/']")?.hash === location.hash) route(); });

@@ -7,16 +7,37 @@ const SAID = { present: "said to be present", absent: "said to be absent", uncer
 
 /** The text with a button for each word that has evidence. */
 export function captionWords(caption, evidence, selection) {
-  const text = h("p", { class: "caption", id: "draft" }), kinds = new Set();
+  const text = h("p", { class: "caption", id: "draft" }), kinds = new Set(), headings = new Map(sections(caption));
   let at = 0;
+  const plainText = (to) => {
+    for (const [start, name] of headings) {
+      if (start < at || start > to) continue;
+      text.append(caption.text.slice(at, start), h("b", { class: "section-name" }, name));
+      headings.delete(start);
+      at = start;
+    }
+    text.append(caption.text.slice(at, to));
+  };
   for (const [index, token] of placed(caption)) {
-    text.append(caption.text.slice(at, token.start));
+    plainText(token.start);
     text.append(word(caption.text.slice(token.start, token.end), token, evidence.word(index), selection, kinds));
     at = token.end;
   }
-  text.append(caption.text.slice(at));
+  plainText(caption.text.length);
   text.addEventListener("keydown", walk);
   return h("div", { class: "draft" }, text, key(kinds));
+}
+
+/** Where each section starts in the text and its name; none where the draft is one paragraph. */
+export function sections({ text, sections: parts }) {
+  const found = Object.entries(parts ?? {}).filter(([, part]) => part?.trim());
+  if (found.length < 2) return [];
+  let at = 0;
+  return found.map(([name, part]) => {
+    const start = text.indexOf(part.trim(), at);
+    at = Math.max(at, start);
+    return [start, name];
+  }).filter(([start]) => start >= 0);
 }
 
 /** Tokens that are words and stand somewhere in the text, in its order. */
@@ -66,10 +87,13 @@ export function alternatives(caption, use) {
     caption.alternatives.map(({ text }) => h("li", {}, h("p", {}, text), h("button", { type: "button", onclick: () => use(text) }, "Edit this one")))));
 }
 
+/** Whether the draft asserts a finding: one that only denies has nothing that the confidence could be about. */
+export const asserts = ({ tokens }) => (tokens ?? []).some(({ finding, status }) => finding && status === "present");
+
 /** How sure the bundle is that what the draft asserts is right. */
-export function confidence({ confidence: value, text }) {
-  if (!text) return null;
-  if (value === undefined) return null;
+export function confidence(caption) {
+  const { confidence: value, text } = caption;
+  if (!text || value === undefined || !asserts(caption)) return null;
   if (value === null) return h("p", { class: "confidence small" }, "This model gives no confidence in a whole draft.");
   return h("div", { class: "confidence" }, h("span", {}, "Confidence in what it asserts"),
     h("span", { class: "gauge", "aria-hidden": "true", vars: { "--p": value } }), h("b", {}, percent(value)));

@@ -24,6 +24,7 @@ export class Evidence {
   }
 
   finding(name) {
+    if (!((this.#caption.findings?.[name] ?? 1) >= 0.005)) return null; // at 0 % there is nothing to see
     const maps = this.#maps((entry) => entry.findings?.[name]);
     if (!maps) return null;
     const lit = { key: `finding:${name}`, kind: "Finding", title: plain(name), maps };

@@ -1,7 +1,7 @@
-// The draft, or what the reader made of it, to take along.
+// Exports: the draft and the reader's text as a copy, text, JSON, or through the browser's print.
 
 import { h, named, percent, plain, say, stamp } from "./dom.js";
-import { pdf } from "./pdf.js";
+import { asserts, sections } from "./caption.js";
 
 export const DISCLAIMER = "Draft by a research model: not verified, not for diagnosis.";
 
@@ -33,8 +33,7 @@ export function exports(now, views) {
     }),
     action("Text", () => save(new Blob([asText(now())], { type: "text/plain;charset=utf-8" }), `${name()}.txt`)),
     action("JSON", () => save(new Blob([asJson(now())], { type: "application/json" }), `${name()}.json`)),
-    action("PDF", async () => save(await pdf(lines(now(), views.shown), views.canvases), `${name()}.pdf`)),
-    action("Print", () => window.print()), note);
+    action("PDF or print", () => { views?.describe(); window.print(); }), note);
 }
 
 function save(blob, name) {
@@ -53,14 +52,29 @@ async function copy(text) {
   if (!done) throw new Error("the browser does not let this page copy");
 }
 
-/** What a text or PDF holds: [style, line]. */
-function lines(study, shown = "") {
-  const { caption } = study, { text, by } = final(study);
+/** The draft with its sections' names. */
+function withSections(caption) {
+  let text = "", at = 0;
+  for (const [start, name] of sections(caption)) {
+    text += `${caption.text.slice(at, start).trimEnd()}\n${name}: `;
+    at = start;
+  }
+  return (text + caption.text.slice(at)).trim();
+}
+
+/** What the text export holds: [style, line]. The draft and the reader's text both stand in it. */
+function lines(study) {
+  const { caption } = study, { text, by } = final(study), last = study.reviews?.at(-1);
   const ordered = Object.entries(caption.findings ?? {}).sort((a, b) => b[1] - a[1]);
-  return [["title", named(study)], ["small", by], ...(shown ? [["small", shown]] : []), ["text", text],
-    ...(caption.confidence !== null && caption.confidence !== undefined ? [["small", `Confidence that what the draft asserts is right: ${percent(caption.confidence)}`]] : []),
+  const edited = last && last.text.trim() !== caption.text.trim();
+  return [["title", named(study)], ["small", by],
+    ...(edited ? [["head", last.decision === "accept" ? `Text accepted by ${last.reviewer}` : `Text of ${last.reviewer}, draft rejected`], ["text", last.text.trim()]] : []),
+    ["head", edited ? "Draft by the model, before the edit" : text === caption.text ? "Draft" : "Text"], ["text", withSections(caption)],
+    ...(last?.comment ? [["row", `Comment: ${last.comment}`]] : []),
+    ...(caption.confidence !== null && caption.confidence !== undefined && asserts(caption)
+      ? [["small", `Confidence that everything the model's draft asserts is right: ${percent(caption.confidence)}. It does not refer to ${edited ? "the edited text" : "what the draft denies or leaves out"}.`]] : []),
     ["head", "Findings, calibrated probability"], ...ordered.map(([finding, p]) => ["row", `${plain(finding)}: ${percent(p)}`]),
-    ...(caption.warnings?.length ? [["head", "Read with this in mind"], ...caption.warnings.filter((warning) => warning !== DISCLAIMER).map((warning) => ["row", warning])] : []),
+    ...(caption.warnings?.length ? [["head", "Warnings"], ...caption.warnings.filter((warning) => warning !== DISCLAIMER).map((warning) => ["row", warning])] : []),
     ["small", `Model ${caption.bundle}. Captioned ${stamp(study.finished ?? study.created)}. Images: ${study.images.map((image) => image.name).join(", ")}`]];
 }
 

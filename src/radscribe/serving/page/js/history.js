@@ -22,7 +22,7 @@ export class History extends EventTarget {
     h("label", { for: "search", class: "unseen" }, "Search earlier studies"), this.#search,
     this.#list, this.#note, this.#more);
 
-  /** Read the list anew from its start. */
+  /** Reload the list from its start. */
   refresh() {
     this.#before = "";
     return this.#load();
@@ -51,7 +51,7 @@ export class History extends EventTarget {
       this.#before = next ?? "";
       this.#more.hidden = !next;
       const none = first && !captions.length;
-      this.#note.textContent = !none ? "" : query ? `No study speaks of “${query}”.` : "None yet: what you caption is kept here.";
+      this.#note.textContent = !none ? "" : query ? `No study matches “${query}”.` : "No studies yet. Captioned studies appear here.";
     } catch (error) {
       if (turn === this.#turn) this.#note.textContent = `${error.title ?? "The list could not be read"}. ${error.detail ?? ""}`;
     }

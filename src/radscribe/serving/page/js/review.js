@@ -6,6 +6,7 @@ import { h, say, time } from "./dom.js";
 import { decisionMark } from "./status.js";
 import { remember, remembered } from "./store.js";
 
+const SHARED = new Set(["", "local", "token"]); // actors that say nothing about the person
 const unfinished = new Map(); // study → text that is not saved, so that a look at another study loses nothing
 
 /** Whether something would be lost with this tab. */
@@ -63,15 +64,15 @@ export class Review extends EventTarget {
 
   async #decide(decision) {
     const reviewer = this.#reviewer.value.trim();
-    const missing = !reviewer ? [this.#reviewer, "Say who reads this."] : decision === "accept" && !this.text ? [this.#editor, "There is no text to accept."] : null;
+    const missing = !reviewer ? [this.#reviewer, "Enter the name of the reviewer."] : decision === "accept" && !this.text ? [this.#editor, "There is no text to accept."] : null;
     this.#problem.textContent = missing?.[1] ?? "";
     this.#reviewer.setAttribute("aria-invalid", String(missing?.[0] === this.#reviewer));
     if (missing) return missing[0].focus();
     remember("reviewer", reviewer);
     for (const button of this.#buttons) button.disabled = true;
     try {
-      const { reviews } = await api.review(this.#study.id, { text: this.text, decision, reviewer, comment: this.#comment.value.trim() });
-      this.#study = { ...this.#study, reviews };
+      const { reviews, version } = await api.review(this.#study.id, { text: this.text, decision, reviewer, comment: this.#comment.value.trim(), version: this.#study.version ?? 0 });
+      this.#study = { ...this.#study, reviews, version };
       this.#comment.value = "";
       this.#changed();
       this.#past();
@@ -79,16 +80,25 @@ export class Review extends EventTarget {
       this.dispatchEvent(new CustomEvent("reviewed", { detail: this.#study }));
     } catch (error) {
       this.#problem.textContent = `Not saved. ${error.message}`;
+      if (error.status === 409) await this.#reread();
     } finally {
       for (const button of this.#buttons) button.disabled = false;
     }
+  }
+
+  /** Somebody else reviewed it meanwhile: show that, and keep what stands in the editor. */
+  async #reread() {
+    const { reviews, version } = await api.caption(this.#study.id);
+    this.#study = { ...this.#study, reviews, version };
+    this.#changed();
+    this.#past();
   }
 
   #past() {
     const reviews = [...(this.#study.reviews ?? [])].reverse();
     const trail = h("ul", { class: "trail small" });
     this.#reviews.replaceChildren(h("ul", { class: "reviews" }, reviews.map((review) => h("li", {},
-      h("div", { class: "row spread small" }, decisionMark(review.decision), h("span", {}, `${review.reviewer}, ${time(review.created)}`)),
+      h("div", { class: "row spread small" }, decisionMark(review.decision), h("span", {}, `${review.reviewer}${SHARED.has(review.actor ?? "") ? "" : ` (signed in as ${review.actor})`}, ${time(review.created)}`)),
       h("p", {}, this.#marked(review.text ?? "")),
       review.comment && h("p", { class: "small" }, `“${review.comment}”`)))),
       h("details", { class: "audit", ontoggle: (event) => event.target.open && this.#audit(trail) }, h("summary", {}, "Audit trail"), trail));

@@ -1,5 +1,6 @@
 // A study that the service has: its images, its draft, what stands beside it.
 
+import * as api from "./api.js";
 import { alternatives, captionWords, confidence } from "./caption.js";
 import { h, named, time } from "./dom.js";
 import { Evidence } from "./evidence.js";
@@ -40,7 +41,7 @@ export class StudyView {
   /** What was seen, and what the reader makes of it. */
   #parts(evidence, selection, on) {
     const { caption } = this.#study, about = [notes(caption), provenance(caption, on)];
-    if (!caption.text) return h("div", { class: "parts" }, this.#head(on), nothing(this.#study), about);
+    if (!caption.text) return h("div", { class: "parts" }, this.#head(on), nothing(this.#study, on.open), about);
     this.#review = new Review(this.#study);
     this.#review.addEventListener("reviewed", ({ detail }) => {
       this.#study = detail;
@@ -57,26 +58,43 @@ export class StudyView {
 }
 
 /** Why there is no draft, and what to do. */
-function nothing({ caption, status }) {
+function nothing({ id, caption, status }, open) {
   const refused = status === "refused" || caption.refused;
   return h("section", { class: `part verdict ${refused ? "refused" : "failed"}`, role: "group", "aria-labelledby": "verdict-title" },
     h("h2", { id: "verdict-title" }, refused ? "⊘ Refused: no draft was written" : "✕ This study could not be read"),
     h("p", {}, caption.refused ?? caption.error ?? "The service gave no reason."),
-    h("p", { class: "small" }, hint(refused, caption)));
+    h("p", { class: "small" }, hint(refused, caption)), refused && recaptions({ id, caption }, open));
+}
+
+/** Ways on from a refusal. The new study carries a warning; the refused one stays as it is. */
+function recaptions({ id, caption }, open) {
+  const failed = h("p", { class: "bad", role: "alert" });
+  const button = (text, fields) => h("button", { type: "button", onclick: async (event) => {
+    event.target.disabled = true;
+    try {
+      open(await api.recaption(id, { ...fields, evidence: "true", n_best: "3" }));
+    } catch (error) {
+      failed.textContent = `Not captioned. ${error.message}`;
+      event.target.disabled = false;
+    }
+  } }, text);
+  const low = /confidence/i.test(caption.refused), inverted = /invert|negative|black and white/i.test(caption.refused);
+  return h("div", {}, h("div", { class: "row" }, inverted && button("Invert and caption", { invert: "true" }),
+    !low && button("Caption anyway", { force: "true" })), failed);
 }
 
 function hint(refused, caption) {
   if (!refused) return "Check the file and send it again; other studies are not affected.";
-  if (/confidence/i.test(caption.refused)) return "The least confidence is among the options of a new study.";
-  return "radscribe says nothing of what it has not learned to read: an upright chest radiograph with bright bones.";
+  if (/confidence/i.test(caption.refused)) return "You can change the least confidence in the options of a new study.";
+  return "radscribe captions upright chest radiographs with bright bones. A draft of anything else is not reliable.";
 }
 
-/** What was left out and why, and what a reader must know; what the page says in its own places is not said twice. */
+/** Warnings, and the images that were left out. */
 function notes(caption) {
   const left = Object.entries(caption.left_out ?? {});
   const warnings = (caption.warnings ?? []).filter((warning) => !warning.startsWith("left out:") && !/not verified, not for diagnosis/.test(warning));
   if (!warnings.length && !(left.length && caption.text)) return null;
-  return h("section", { class: "part notes", "aria-labelledby": "notes-title" }, h("h2", { id: "notes-title" }, "Read with this in mind"),
+  return h("section", { class: "part notes", "aria-labelledby": "notes-title" }, h("h2", { id: "notes-title" }, "Warnings"),
     h("ul", {}, warnings.map((warning) => h("li", {}, warning)),
       caption.text && left.map(([file, why]) => h("li", {}, h("b", {}, `Left out: ${file}. `), why.startsWith(file) ? why.slice(file.length).replace(/^[:\s]+/, "") : why))));
 }

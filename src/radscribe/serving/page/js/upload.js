@@ -10,9 +10,10 @@ const ACCEPT = ".dcm,.dicom,.png,.jpg,.jpeg,.bmp,.tif,.tiff,.webp,application/di
 /** The first page. `take(items)` gets what to send. */
 export function uploadForm(take) {
   const chooser = h("input", { type: "file", id: "files", class: "unseen", multiple: true, accept: ACCEPT, tabindex: "-1", "aria-hidden": "true" });
-  chooser.addEventListener("change", () => {
-    take(items(grouped(chooser.files, together())));
+  chooser.addEventListener("change", async () => {
+    const files = [...chooser.files];
     chooser.value = "";
+    take(await items(files));
   });
   const examples = h("div", { class: "examples" });
   fillExamples(examples, take);
@@ -28,21 +29,33 @@ export function uploadForm(take) {
       "The draft is written by a research model: check every word of it."));
 }
 
-/** What was dropped on the page → items to send. */
-export const dropped = async (transfer) => items(await fromDrop(transfer, together()));
+/** What was dropped on the page, as items to send. */
+export const dropped = async (transfer) => items(await fromDrop(transfer));
 
-function items(studies) {
+async function items(files) {
+  const { studies, notes } = await grouped(files, how());
+  if (notes.length) tell(notes);
   return studies.map((files) => ({ title: title(files), files, fields: fields() }));
 }
 
-const together = () => remembered("group", "study") === "study";
+function tell(notes) {
+  const notice = document.getElementById("notice");
+  notice.hidden = false;
+  notice.textContent = `${notes.join(". ")}.`;
+}
+
+/** How several files become studies. All in one is never remembered: the next drop may be another patient. */
+let all = false;
+const how = () => (all ? "study" : remembered("group", "auto") === "each" ? "each" : "auto");
 
 function groupChoice() {
   const choice = (value, text) => h("label", { class: "choice" },
-    h("input", { type: "radio", name: "group", value, checked: remembered("group", "study") === value,
-      onchange: () => remember("group", value) }), text);
+    h("input", { type: "radio", name: "group", value, checked: how() === value,
+      onchange: () => { all = value === "study"; if (!all) remember("group", value); } }), text);
+  all = false;
   return h("fieldset", { class: "group" }, h("legend", {}, "Several files are"),
-    choice("study", "views of one study"), choice("each", "a study each"));
+    choice("auto", "a study each, unless the DICOM header or a known file name puts them together"),
+    choice("each", "always a study each"), choice("study", "views of one study"));
 }
 
 const fields = () => ({
@@ -57,7 +70,7 @@ function options() {
   return h("details", { class: "options" }, h("summary", {}, "Options"), h("div", { class: "fields" },
     number("beam", "Beam width", "Captions that the search keeps at a time; 1 is greedy.", { min: 1, max: 10, required: true }),
     number("n_best", "Captions to show", "The draft and its alternatives.", { min: 1, max: 10, required: true }),
-    number("min_confidence", "Least confidence", "0 to 1. A draft below it is handed back without a claim. Empty: never.", { min: 0, max: 1, step: 0.05 })));
+    number("min_confidence", "Least confidence", "0 to 1. A draft with less confidence is refused. Empty: never.", { min: 0, max: 1, step: 0.05 })));
 }
 
 /** No more captions than the beam holds: the number that was not just set gives way. */

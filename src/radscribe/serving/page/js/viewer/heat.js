@@ -1,6 +1,19 @@
 // A map of a few cells → a picture to lay over the image.
 
-import { colour, cover } from "../colours.js";
+const PLASMA = ["0d0887", "46039f", "7201a8", "9c179e", "bd3786", "d8576b", "ed7953", "fb9f3a", "fdca26", "f0f921"]
+  .map((hex) => [0, 2, 4].map((i) => Number.parseInt(hex.slice(i, i + 2), 16)));
+
+/** Red, green, blue in 0..255. */
+export function colour(value) {
+  const place = Math.min(Math.max(value, 0), 1) * (PLASMA.length - 1);
+  const low = Math.min(Math.floor(place), PLASMA.length - 2);
+  return PLASMA[low].map((channel, i) => Math.round(channel + (place - low) * (PLASMA[low + 1][i] - channel)));
+}
+
+const NOTHING = 0.08; // shares of the scale below this leave the film untouched
+
+/** How much of the film a value hides, before the reader's opacity: nothing where nothing is, never all of it. */
+export const cover = (value) => 0.8 * Math.min(Math.max((value - NOTHING) / (1 - NOTHING), 0), 1) ** 0.8;
 
 const SIZE = 192; // pixels of the overlay's side: the values between cells, not the colours, are interpolated
 

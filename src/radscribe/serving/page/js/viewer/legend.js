@@ -1,8 +1,8 @@
 // What the colours on the image mean.
 
-import { colour } from "../colours.js";
 import { h } from "../dom.js";
 import { peak } from "../evidence.js";
+import { colour } from "./heat.js";
 import { remember, remembered } from "../store.js";
 
 /** The legend under the images; `change({ on, opacity })` hears its controls. */

@@ -42,14 +42,9 @@ export class Views {
     for (const view of this.#viewports) view.close();
   }
 
-  /** The canvases, for an exported page. */
-  get canvases() {
-    return this.#viewports.map((view) => view.canvas);
-  }
-
-  /** What the colours on them show, if there are any. */
-  get shown() {
-    return this.#lit && this.legend.on ? `Colours on the image: ${this.legend.text}, from ${this.#lit.show(0)} (blue) to ${this.#lit.show(this.#lit.top)} (yellow).` : "";
+  /** Make the page ready to be printed: the pinned map, not a passing one, lies on the images. */
+  describe() {
+    this.#relight();
   }
 
   async #load(id, view) {
