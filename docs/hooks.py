@@ -78,11 +78,17 @@ def _command(name: str) -> Iterator[str]:
         names = command.list_commands(context)
         yield f"`radscribe {name} NAME --help` describes one of: {', '.join(f'`{one}`' for one in names)}."
         yield ""
-        first = command.get_command(context, names[0])
-        if first is not None:
+        inner = [one for one in (command.get_command(context, each) for each in names) if one is not None]
+        if len({tuple(p.name for p in one.params) for one in inner}) == 1 or "prepare" in name:
             yield "All of them take:"
             yield ""
-            yield from _options(first, click.Context(first, parent=context, info_name=names[0]))
+            yield from _options(inner[0], click.Context(inner[0], parent=context, info_name=names[0]))
+        else:
+            for one, each in zip(inner, names, strict=True):
+                yield f"**`radscribe {name} {each}`**"
+                yield ""
+                yield from _prose(one.help or "")
+                yield from _options(one, click.Context(one, parent=context, info_name=each))
     keys = getattr(command, "keys", None)
     if keys is not None:
         yield "Keys of the configuration, for `--set` and `--config`:"
