@@ -61,5 +61,5 @@ def test_an_unknown_kind_is_named() -> None:
 def test_a_file_that_is_no_tokenizer(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text("{}")
-    with pytest.raises(BundleError, match="is no tokenizer"):
+    with pytest.raises(BundleError, match="is not a tokenizer"):
         ReportTokenizer.load(path)

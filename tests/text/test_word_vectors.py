@@ -43,7 +43,7 @@ def test_a_line_may_end_in_a_space_or_a_carriage_return(tmp_path: Path) -> None:
         (GLOVE + "lung 1 2\n", "line 6 has 2 numbers, not 3"),
         (GLOVE + "lung 1 2 3 4\n", "line 6 has 4 numbers, not 3"),
         (GLOVE + "\n", "line 6 has 0 numbers, not 3"),
-        ("the 1 2\nlung 1 two\n", "line 2 is no vector"),
+        ("the 1 2\nlung 1 two\n", "line 2 is not a vector"),
         ("the 1 2\nlung 1 nan\n", "line 2 has a number that is not finite"),
         ("the\n", "line 1 has 0 numbers"),
         ("", "holds no word vectors"),

@@ -1,1 +1,1 @@
-"""Reports: sections, normalisation, tokenizers and the findings labeller; knows nothing of images."""
+"""Report text: sections, sentences, normalisation, tokenizers and the findings labeller."""

@@ -1,7 +1,7 @@
 """Phrases that claim more than the images of a study show: an earlier study, or a view.
 
-One list for both who reads and who writes: `text.sentences` drops sentences that hold one, and the search
-forbids to say one (`inference.constraints.claims`). A `*` at the end stands for any ending of the word.
+Training and search share the list: `text.sentences` drops sentences with such a phrase, and
+`inference.constraints.claims` keeps the search from writing one. A `*` at the end matches any ending.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from itertools import product
 
 
 def _each(*words: str) -> tuple[str, ...]:
-    """Every phrase of one alternative of each word: `_each("has|have", "been")`."""
+    """Return all combinations of alternatives: `_each("has|have", "been")`."""
     return tuple(" ".join(phrase) for phrase in product(*(word.split("|") for word in words)))
 
 
-# What names an event that left its traces, and no earlier picture: "prior granulomatous disease".
+# Events that leave traces in this image. They need no earlier one: "prior granulomatous disease".
 PAST_EVENTS = (
     *("granulom*", "inflamm*", "infect*", "trauma*", "injur*", "fractur*", "tb", "tubercul*", "histoplasm*"),
     *("surg*", "cabg", "replacement", "repair"),
 )
-# "Stable" and "unchanged" too: with nothing to compare with, an image shows neither.
+# "Stable" and "unchanged" are included: one image shows neither.
 PRIOR = (
     *("unchanged", "unaltered", "stable", "stability", "again", "redemonstrat*", "re-demonstrat*"),
     *("compar*", "interval", "intervally"),
@@ -44,7 +44,7 @@ PRIOR = (
     *("reexpan*", "re-expan*", "as before"),
     *_each("old", "film|films|ct|study|studies|image|images"),
 )
-# An earlier study, unless a past event follows.
+# These name an earlier study unless a past event follows.
 PRIOR_UNLESS_EVENT = ("prior", "priors", "previous", "previously")
 
 LATERAL = (
@@ -61,10 +61,10 @@ FRONTAL = (
     *_each("in|on", "the", "pa|ap|frontal"),
     *_each("pa|ap|frontal", "view|views|film|films|image|images|exam*|projection|projections"),
 )
-# Views that no study here is known to have.
+# Views that no study here has.
 OTHER_VIEWS = ("decubitus", "lordotic")
 
 
 def as_pattern(phrase: str) -> str:
-    """A phrase as a regular expression, for use between word boundaries."""
+    """Return a phrase as a regular expression, for use between word boundaries."""
     return re.escape(phrase.removesuffix("*")).replace(r"\ ", " ") + (r"\w*" if phrase.endswith("*") else "")

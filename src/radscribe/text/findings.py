@@ -1,8 +1,8 @@
 """The findings that a report asserts, denies or leaves open, and the words that say so.
 
-In the manner of NegEx (Chapman et al., J Biomed Inform 2001) and the CheXpert labeller (Irvin et al., AAAI
-2019): a finding is mentioned by a phrase (`lexicon`), and what stands around it in its clause says whether it
-is there (`scope`). Sections that say what was asked, or what was before, assert nothing.
+The labeller follows NegEx (Chapman et al., J Biomed Inform 2001) and the CheXpert labeller (Irvin et al.,
+AAAI 2019). A phrase mentions a finding (`lexicon`); the words around it in its clause (`scope`) or the answer
+of a template (`templates`) say whether it is there. Indication, comparison and technique are not labelled.
 """
 
 from __future__ import annotations
@@ -96,10 +96,16 @@ class ReportLabels:
 
 
 def find(text: str) -> list[Mention]:
-    """Every mention of a finding, in the order of the text.
+    """Return every mention of a finding, in the order of the text.
 
-    A saying that denies findings without naming them ("the lungs are clear") is a mention of each. `Normal`
-    is mentioned, as present, where something is called normal and no abnormality is asserted or doubted.
+    A statement that denies findings without naming them ("the lungs are clear") is a mention of each.
+    `Normal` is mentioned, as present, if something is called normal and no abnormality is asserted or
+    doubted.
+
+    Parameters
+    ----------
+    text : str
+        A report or a caption.
     """
     return list(_mentions(text))
 
@@ -169,7 +175,7 @@ def read_mentions(
 
 
 def summarise(found: Iterable[Mention]) -> dict[str, Status]:
-    """One status a finding: what is asserted anywhere counts over doubt, and doubt over denial."""
+    """Return one status per finding. Assertion counts over doubt, and doubt over denial."""
     statuses: dict[str, Status] = {}
     for mention in found:
         before = statuses.get(mention.finding)
@@ -197,8 +203,10 @@ def describe(found: Sequence[Mention]) -> dict[str, object]:
 
 
 def label(text: str) -> dict[str, Status]:
-    """The findings of a report; one that the text does not mention has no key.
+    """Return the status of each finding of a report. A finding that it does not mention has no key.
 
+    Examples
+    --------
     >>> label("The heart is enlarged. No pleural effusion.")
     {'Cardiomegaly': 'present', 'Effusion': 'absent'}
     """
@@ -244,7 +252,7 @@ def _in_sentence(
 
 
 def _answer_to(said: list[templates.Answer], start: int) -> templates.Answer | None:
-    """The answer of a template to the finding at `start`."""
+    """The template answer for the finding at `start`."""
     place = bisect_right(said, start, key=lambda answer: answer.start) - 1
     return said[place] if place >= 0 and start < said[place].end else None
 
@@ -262,7 +270,7 @@ def _placed(
 
 
 def _lower(text: str) -> str:
-    """Lower case, character by character, so that positions stay."""
+    """Lower case with unchanged character positions."""
     lowered = text.lower()
     if len(lowered) != len(text):
         lowered = "".join(low if len(low := character.lower()) == 1 else character for character in text)

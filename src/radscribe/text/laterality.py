@@ -1,6 +1,6 @@
-"""Sides in a sentence: whether it names one, and the same statement without it.
+"""Remove the side from a sentence.
 
-A label says what is there and not where: a caption learned from labels must not name a side.
+An image label says what is there and not where, so a caption learned from labels must not name a side.
 """
 
 from __future__ import annotations
@@ -33,13 +33,17 @@ _NAMES = re.compile(rf"\b{_SIDE}\b|\b(?:right|left)-", re.I)
 
 
 def names_side(sentence: str) -> bool:
-    """Whether the sentence says right, left or both."""
+    """Return whether the sentence says right, left or both."""
     return bool(_NAMES.search(sentence))
 
 
 def without_side(sentence: str) -> str:
-    """The sentence without sides and the places that they belong to; empty where it is none without them.
+    """Return the sentence without sides and the places that they belong to.
 
+    The result is empty if no sentence is left.
+
+    Examples
+    --------
     >>> without_side("There is a small right pleural effusion.")
     'There is a small pleural effusion.'
     >>> without_side("In the left lower lobe there is airspace disease, right greater than left.")

@@ -1,8 +1,7 @@
-"""How reports name findings: for each, the phrases under a key word that each of them contains.
+"""The phrases that name each finding, grouped by a key word that they contain.
 
-The first 14 are the labels of ChestX-ray14 (Wang et al., CVPR 2017); the others are what reports of the
-Indiana University collection need besides. The key is looked for first, because finding a plain word is much
-quicker than matching phrases.
+The first 14 findings are the labels of ChestX-ray14 (Wang et al., CVPR 2017). The key is looked for first,
+because finding a plain word is much faster than matching a phrase.
 """
 
 from __future__ import annotations
@@ -13,20 +12,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Phrases that all contain the word `key`; both are for lower-cased text."""
+    """Phrases for lower-cased text that all contain one word.
+
+    Parameters
+    ----------
+    key : str
+        The word.
+    pattern : re.Pattern
+        Any of the phrases.
+    """
 
     key: str
     pattern: re.Pattern[str]
 
 
 def spell(*phrases: str) -> str:
-    """A regular expression for any of the phrases; a space stands for any white space."""
+    """Return a regular expression for any of the phrases. A space matches any white space."""
     # Bounded, so that no text makes a pattern slow.
     return "|".join(phrases).replace(" ?", r"\s{0,40}").replace(" ", r"\s{1,40}")
 
 
 def compile_phrases(*phrases: str) -> re.Pattern[str]:
-    """Any of the phrases, from a word's start."""
+    """Return a pattern for any of the phrases, from the start of a word."""
     return re.compile(rf"\b(?:{spell(*phrases)})")
 
 

@@ -1,10 +1,10 @@
-"""What no label names: other abnormalities, and sayings that deny several findings at once."""
+"""Abnormalities that have no label, and statements that deny several findings at once."""
 
 from __future__ import annotations
 
 from radscribe.text.lexicon import DIAPHRAGM, HEART, Phrase, compile_phrases, compile_table
 
-# What makes a chest other than normal.
+# Abnormalities that have no label of their own.
 _OTHER: dict[str, tuple[str, ...]] = {
     "tortuo": (r"tortuo\w+",),
     "ectasia": (r"ectasia",),
@@ -54,7 +54,7 @@ _OTHER: dict[str, tuple[str, ...]] = {
 
 OTHER_ABNORMALITY = compile_table(_OTHER)
 
-# Sayings that deny findings without naming them.
+# Statements that deny findings without naming them.
 IMPLIED_ABSENT: tuple[tuple[Phrase, tuple[str, ...]], ...] = (
     (
         Phrase(

@@ -1,8 +1,7 @@
-"""`XXXX` in a report: what de-identification took out, and what to do with what is left.
+"""Repair or drop sentences in which de-identification wrote `XXXX`.
 
-The Indiana University reports have it in 47% of the reports, often where no name stood: "likely" and "angle"
-are gone as well as dates. Nothing is guessed but "x-XXXX"; a statement whose noun or whose certainty is lost
-is dropped.
+47% of the Indiana University reports have such marks. They hide names and dates, and often words such as
+"likely" and "angle". Only "x-XXXX" is guessed. A statement that lost its noun or its certainty is dropped.
 """
 
 from __future__ import annotations
@@ -40,8 +39,10 @@ _ARTICLE = re.compile(r"\b(an?)\s{1,9}(?=([a-z]))", re.I)
 
 
 def drop_redacted(text: str) -> str:
-    """Take the marks out; leave out each sentence that does not stand without what they hid.
+    """Remove the marks, and drop each sentence that makes no sense without the hidden words.
 
+    Examples
+    --------
     >>> drop_redacted("No XXXX of pleural effusion. The XXXX are intact. XXXX opacities in the left base.")
     'No pleural effusion. Opacities in the left base.'
     """
@@ -68,7 +69,7 @@ def _words_before(mark: re.Match[str]) -> str:
 
 
 def mend_articles(text: str) -> str:
-    """ "A" or "an" by the letter that follows, for where a word was taken out between them."""
+    """Choose "a" or "an" by the letter that follows, after a word between them was removed."""
     return _ARTICLE.sub(_agree, text)
 
 

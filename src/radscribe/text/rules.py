@@ -1,8 +1,8 @@
-"""Normalisation of reports: small named rules, each from text to text, in a registry.
+"""Normalise reports by small named rules, each a function from text to text.
 
     normalise(report, ["mend_mojibake", "drop_redacted", "drop_comparisons", "lower"])
 
-A score or a training run names the rules it used; `Report.normalised` carries the names.
+`Report.normalised` holds the names of the rules, so that a score or a training run can state them.
 """
 
 from __future__ import annotations
@@ -55,8 +55,10 @@ _PUNCTUATION = re.compile(r"(?<!\d)[.](?!\d)|(?<=\d)[.](?!\d)|[^\w\s.'/-]|(?<!\w
 
 
 def mend_mojibake(text: str) -> str:
-    """Undo a wrong decoding, put plain quotes and dashes, and guess lost characters by their neighbours.
+    """Undo a wrong decoding, use plain quotes and dashes, and guess lost characters from their neighbours.
 
+    Examples
+    --------
     >>> print(mend_mojibake("The patient\ufffds fever (38.6\ufffdC), exposed to a \ufffdwet market\ufffd"))
     The patient's fever (38.6°C), exposed to a "wet market"
     """
@@ -69,39 +71,39 @@ def mend_mojibake(text: str) -> str:
 
 
 def collapse_spaces(text: str) -> str:
-    """One space between words, none before a full stop or comma, and one full stop where there are two."""
+    """Leave one space between words, none before a full stop or comma, and one full stop of several."""
     text = re.sub(r"\s{1,40}([.,;:])", r"\1", " ".join(text.split()))
     text = re.sub(r"\.{2,}", ".", text)
     return re.sub(r"(?<=[a-z])\.(?=[A-Z][a-z])", ". ", text)
 
 
 def drop_enumeration(text: str) -> str:
-    """List numbers and bullets out: "1. No effusion. 2. Scar." is two sentences."""
+    """Remove list numbers and bullets: "1. No effusion. 2. Scar." becomes two sentences."""
     return _join(split_sentences(text))
 
 
 def drop_measurements(text: str) -> str:
-    """Sizes out, which an image without a ruler does not give: "a 1.4 cm nodule" is "a nodule"."""
+    """Remove sizes, which an image without a ruler does not show: "a 1.4 cm nodule" becomes "a nodule"."""
     return collapse_spaces(mend_articles(_BARE_SIZE.sub("", _MEASURED.sub("", text))))
 
 
 def drop_comparisons(text: str) -> str:
-    """Sentences out that compare with an earlier study."""
+    """Drop sentences that compare with an earlier study."""
     return _join(sentence for sentence in split_sentences(text) if not compares_with_prior(sentence))
 
 
 def drop_unseen(text: str) -> str:
-    """Sentences out that speak of another view, another examination, the patient or the reader."""
+    """Drop sentences about another view, another examination, the patient or the reader."""
     return _join(s for s in split_sentences(text) if not knows_more_than_a_frontal(s))
 
 
 def lower(text: str) -> str:
-    """Lower case."""
+    """Convert to lower case."""
     return text.lower()
 
 
 def drop_punctuation(text: str) -> str:
-    """Punctuation out, but for what stands within a number or a word: "1.5", "T8-T9", "patient's"."""
+    """Remove punctuation except within a number or a word: "1.5", "T8-T9", "patient's"."""
     return " ".join(_PUNCTUATION.sub(" ", text).split())
 
 
@@ -120,7 +122,7 @@ RULES: dict[str, Rule] = {
         drop_punctuation,
     )
 }
-# For training targets where neither a prior nor another view is given.
+# For training targets without a prior study or another view.
 TARGET_RULES: tuple[str, ...] = (
     "mend_mojibake",
     "collapse_spaces",
@@ -130,17 +132,24 @@ TARGET_RULES: tuple[str, ...] = (
     "drop_unseen",
     "drop_redacted",
 )
-# These leave out sentences, which makes no sense in what was asked and what was compared with.
+# These drop sentences, which makes no sense in an indication or a comparison.
 _OF_THE_READING_ALONE = frozenset({"say_without_prior", "drop_comparisons", "drop_unseen", "drop_redacted"})
 
 
 def normalise(report: Report, rules: Iterable[str] = TARGET_RULES) -> Report:
-    """Apply rules in their order and note their names in `normalised`.
+    """Apply rules in order and add their names to `normalised`.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+    rules : iterable of str
+        Names from `RULES`.
 
     Raises
     ------
     UsageError
-        No rule has that name.
+        A name is not in `RULES`.
     """
     for name in rules:
         if name not in RULES:

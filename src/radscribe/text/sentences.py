@@ -1,7 +1,7 @@
-"""Sentences of a report, where they stand, and which of them a caption of one frontal image must not say.
+"""Sentences of a report, and which of them a caption of one frontal image must not say.
 
-A model that is given one image and no history cannot know of a prior, of another view, or of what
-de-identification took out.
+A model that gets one image and no history cannot know of a prior study, of another view, or of words that
+de-identification removed.
 """
 
 from __future__ import annotations
@@ -97,9 +97,10 @@ _TITLE = re.compile(r"^(?:chest|abdomen|(?:\w+ )?spine|(?:left |right )?(?:shoul
 
 
 def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
-    """Where each sentence of `text[start:end]` stands in `text`, without its list number.
+    """Return where each sentence of `text[start:end]` stands in `text`, without its list number.
 
-    What holds no letter is left out.
+    A line break, a bullet or a list number ends a sentence; a wrapped line does not. Pieces without a letter
+    are left out.
     """
     stop = len(text) if end is None else end
     spans: list[tuple[int, int]] = []
@@ -122,42 +123,44 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
 
 
 def split_sentences(text: str) -> list[str]:
-    """Sentences as written, white space collapsed, without list numbers; empty ones are left out."""
+    """Return the sentences as written, with white space collapsed and without list numbers."""
     return [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
 
 
 def compares_with_prior(sentence: str) -> bool:
-    """Whether the sentence speaks of an earlier study or of change over time."""
+    """Return whether the sentence speaks of an earlier study or of change over time."""
     return bool(_PRIOR.search(sentence))
 
 
 def knows_more_than_a_frontal(sentence: str) -> bool:
-    """Whether the sentence speaks of another view or examination, another part, the patient or the reader."""
+    """Return whether the sentence is about another view, examination or part, the patient or the reader."""
     return any(pattern.search(sentence) for pattern in (_OTHER_VIEW, _OTHER_BODY, _HISTORY, _TITLE))
 
 
 def is_redacted(sentence: str) -> bool:
-    """Whether de-identification took words out of the sentence (`XXXX`)."""
+    """Return whether de-identification removed words from the sentence (`XXXX`)."""
     return bool(_REDACTED.search(sentence))
 
 
 def measures(sentence: str) -> bool:
-    """Whether the sentence gives a number: a model that has no ruler cannot."""
+    """Return whether the sentence gives a number, which a model without a ruler cannot."""
     return bool(re.search(r"\d", sentence))
 
 
 def refers_back(sentence: str) -> bool:
-    """Whether the sentence needs the one before it."""
+    """Return whether the sentence needs the one before it."""
     return bool(_REFERS_BACK.search(sentence))
 
 
 def sayable(text: str, *, prior: bool = False) -> list[str]:
-    """The sentences that a caption of one frontal image without history may learn.
+    """Return the sentences that a caption of one frontal image may learn.
 
     Parameters
     ----------
+    text : str
+        One section of a report.
     prior : bool
-        An earlier study is given too, so that comparisons may stay.
+        Whether the model gets an earlier study too, so that comparisons may stay.
     """
     return [
         sentence

@@ -1,4 +1,4 @@
-"""`ReportTokenizer`: words or word pieces of a report to ids and back, on the `tokenizers` library."""
+"""`ReportTokenizer`: words or word pieces to token ids and back, with the `tokenizers` library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIALS = (PAD, BOS, EOS, UNK)  # ids 0 to 3, in this order
 SECTIONS = {"<findings>": "findings", "<impression>": "impression"}  # tokens that open a section
-CONTINUES = "##"  # a piece that goes on with the word before it
+CONTINUES = "##"  # starts a piece that continues the word before it
 # A decimal number, a word, the end of a contraction, or one sign.
 WORDS = r"\d+(?:\.\d+)+|\w+|'\w+|[^\w\s]"
 
@@ -31,7 +31,7 @@ _CAPITALS = re.compile(
 
 
 def _word_level(vocabulary_size: int, min_frequency: int, specials: list[str]) -> tuple[Model, Trainer]:
-    """Every word that is frequent enough is a token; others are `<unk>`."""
+    """Make each frequent word a token; others are `<unk>`."""
     from tokenizers import models, trainers
 
     trainer = trainers.WordLevelTrainer(
@@ -44,7 +44,7 @@ def _word_level(vocabulary_size: int, min_frequency: int, specials: list[str]) -
 
 
 def _bpe(vocabulary_size: int, min_frequency: int, specials: list[str]) -> tuple[Model, Trainer]:
-    """Byte-pair encoding (Sennrich et al., ACL 2016): rare words in pieces; only unseen signs are `<unk>`."""
+    """Byte-pair encoding (Sennrich et al., ACL 2016): splits rare words; only unseen signs are `<unk>`."""
     from tokenizers import models, trainers
 
     trainer = trainers.BpeTrainer(
@@ -61,7 +61,7 @@ KINDS: dict[str, Callable[[int, int, list[str]], tuple[Model, Trainer]]] = {"wor
 
 
 class ReportTokenizer:
-    """A vocabulary of lower-cased reports; a caption is cased and spaced again on the way out."""
+    """A vocabulary of lower-cased reports. Decoding restores capitals and spacing."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -78,10 +78,12 @@ class ReportTokenizer:
         kind: str = "word",
         sections: bool = False,
     ) -> ReportTokenizer:
-        """A vocabulary from `texts`, which are of the training part alone.
+        """Build a vocabulary.
 
         Parameters
         ----------
+        texts : iterable of str
+            Reports of the training part alone.
         vocabulary_size : int
             Largest number of tokens, including the four special ones.
         min_frequency : int
@@ -110,12 +112,12 @@ class ReportTokenizer:
 
     @classmethod
     def of_words(cls, words: Sequence[str]) -> ReportTokenizer:
-        """A vocabulary that somebody else made, of words between spaces; the specials come before them.
+        """Make a tokenizer for an existing vocabulary of words; the special tokens come first.
 
         Raises
         ------
         UsageError
-            A word stands twice, is empty, or holds a space.
+            A word occurs twice, is empty, or holds a space.
         """
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -135,19 +137,21 @@ class ReportTokenizer:
 
     @classmethod
     def load(cls, path: Path) -> ReportTokenizer:
-        """Read `tokenizer.json`, of either kind.
+        """Read `tokenizer.json` of either kind.
 
         Raises
         ------
         BundleError
-            It is not a tokenizer of radscribe.
+            The file is not a tokenizer of radscribe.
         """
         from tokenizers import Tokenizer
 
         try:
             loaded = cls(Tokenizer.from_file(str(path)))
         except Exception as error:
-            raise BundleError(f"is no tokenizer: {error}", subject=path, remedy="export it again") from error
+            raise BundleError(
+                f"is not a tokenizer: {error}", subject=path, remedy="export it again"
+            ) from error
         if loaded.tokens()[: len(SPECIALS)] != list(SPECIALS):
             raise BundleError(f"does not start with {SPECIALS}", subject=path, remedy="export it again")
         return loaded
@@ -160,16 +164,16 @@ class ReportTokenizer:
         return int(self._tokenizer.get_vocab_size())
 
     def tokens(self) -> list[str]:
-        """Every token, by id."""
+        """Return all tokens, by id."""
         by_id = sorted(self._tokenizer.get_vocab().items(), key=lambda item: item[1])
         return [token for token, _ in by_id]
 
     def token(self, token_id: int) -> str:
-        """The token of an id."""
+        """Return the token of an id."""
         return str(self._tokenizer.id_to_token(token_id))
 
     def encode(self, text: str, max_length: int | None = None) -> list[int]:
-        """Ids of a text, without specials; cut to `max_length`."""
+        """Return the ids of a text without special tokens, cut to `max_length`."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids[:max_length]
 
@@ -185,7 +189,7 @@ class ReportTokenizer:
         return {name: text for name, part in sections.items() if (text := self.decode(part))}
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids: pieces joined, no space before a full stop, a capital after it; no specials."""
+        """Return the text of ids, with capitals and spacing restored and without special tokens."""
         shown = (i for i in ids if i >= len(SPECIALS) and i not in self.section_ids)
         words = " ".join(map(self.token, shown)).replace(f" {CONTINUES}", "")
         text = _TIGHT.sub(r"\1", _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", words)))

@@ -1,7 +1,7 @@
-"""Pretrained word vectors, in GloVe's text format: a word and its numbers a line, parted by spaces.
+"""Pretrained word vectors in GloVe's text format: one word and its numbers per line, separated by spaces.
 
 Pennington et al., GloVe, EMNLP 2014. A first line with the number of vectors and their width, as word2vec
-writes it, is passed over.
+writes it, is skipped.
 """
 
 from __future__ import annotations
@@ -14,19 +14,26 @@ import numpy.typing as npt
 
 from radscribe.errors import DataError
 
-REMEDY = "give vectors in GloVe's text format: a word and its numbers a line"
+REMEDY = "give vectors in GloVe's text format: one word and its numbers per line"
 
 
 def read_word_vectors(path: Path, words: Collection[str]) -> tuple[dict[str, npt.NDArray[np.float32]], int]:
-    """The vectors of those words that the file has, and their width.
+    """Read the vectors of some words, and the width of the file's vectors.
 
-    The file is read line by line: one of millions of words takes no more memory than what is asked for. The
-    first of two lines for one word counts.
+    The file is read line by line, so memory use depends on the words and not on the file. Of two lines for
+    one word the first counts.
+
+    Parameters
+    ----------
+    path : Path
+        File of vectors.
+    words : collection of str
+        Words to look for.
 
     Raises
     ------
     DataError
-        The file cannot be read, holds no vectors, or a line has another width or no numbers.
+        The file cannot be read or holds no vectors, or a line has another width or no numbers.
     """
     wanted, found, width = set(words), dict[str, npt.NDArray[np.float32]](), 0
     try:
@@ -54,7 +61,7 @@ def _vector(path: Path, number: int, values: list[str]) -> npt.NDArray[np.float3
     try:
         vector = np.array(values, dtype=np.float32)
     except ValueError as error:
-        raise _wrong(path, number, f"is no vector ({error})") from None
+        raise _wrong(path, number, f"is not a vector ({error})") from None
     if not np.isfinite(vector).all():
         raise _wrong(path, number, "has a number that is not finite")
     return vector
