@@ -236,7 +236,7 @@ def staged_folder(
 
 def _move(stage: Path, out: Path, last: Sequence[str]) -> None:
     """Move the files of `stage` into `out`: by one rename if `out` is new."""
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists():
         stage.replace(out)
         return
     files = sorted(file.relative_to(stage) for file in stage.rglob("*") if not file.is_dir())

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from radscribe.bundle.format import CARD, WEIGHTS, locate, read, sha256, write
-from radscribe.errors import UsageError
+from radscribe.errors import OutputError, UsageError
 from radscribe.export.card import set_section, with_section
 from radscribe.export.staging import copy, staged
 
@@ -19,7 +19,7 @@ def test_a_block_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
         (stage / "bundle.json").write_text("first")
 
     def fails() -> None:
-        with staged(out) as stage:
+        with staged(out, overwrite=True) as stage:
             (stage / "bundle.json").write_text("second")
             raise ZeroDivisionError
 
@@ -32,7 +32,7 @@ def test_a_block_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["file", "file/within"])
 def test_a_place_where_no_folder_can_be_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UsageError, match="cannot be made"), staged(tmp_path / name):
+    with pytest.raises(OutputError, match="is a file"), staged(tmp_path / name):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -42,7 +42,7 @@ def test_a_place_is_known_by_its_own_name(tmp_path: Path, name: str, monkeypatch
     here = tmp_path / "outer" / "inner"
     here.mkdir(parents=True)
     monkeypatch.chdir(here)
-    with staged(Path(name)) as stage:
+    with staged(Path(name), overwrite=True) as stage:
         (stage / "bundle.json").write_text("first")
     assert stage.name == Path(name).resolve().name
     assert (Path(name).resolve() / "bundle.json").read_text() == "first"
@@ -52,7 +52,7 @@ def test_a_folder_in_a_files_place_is_told_before_anything_is_replaced(tmp_path:
     (tmp_path / "out" / "b").mkdir(parents=True)
 
     def put() -> None:
-        with staged(tmp_path / "out") as stage:
+        with staged(tmp_path / "out", overwrite=True) as stage:
             (stage / "a").write_text("new")
             (stage / "b").write_text("new")
 
@@ -69,7 +69,9 @@ def test_what_the_bundle_before_had_and_this_one_has_not_goes(tmp_path: Path) ->
         files = {**spec.files, WEIGHTS: sha256(stage / WEIGHTS)}
         write(stage, msgspec.structs.replace(spec, files=files))
     (out / "notes.txt").write_text("somebody's own")
-    with staged(out) as stage:
+    with pytest.raises(UsageError, match="already exists"), staged(out):
+        pass
+    with staged(out, overwrite=True) as stage:
         copy(out, stage, "second", weights=False)
     assert read(out).name == "second"
     assert {path.name for path in out.iterdir()} == {*spec.files, "bundle.json", "notes.txt"}

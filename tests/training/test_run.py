@@ -104,6 +104,7 @@ def test_the_encoder_tells_a_mass_and_reports_its_validation(runs: Path) -> None
 def test_a_bundle_says_what_the_run_learned(runs: Path, tmp_path: Path) -> None:
     spec = export(runs / "captioner", tmp_path / "bundle", cautions=("made for a test",))
     assert set(spec.files) >= {"encoder.onnx", "decoder.onnx", "weights.safetensors", "MODEL_CARD.md"}
+    assert len({(tmp_path / "bundle" / file).stat().st_mode for file in spec.files}) == 1
     assert str(runs) not in (tmp_path / "bundle" / "bundle.json").read_text()  # no path of this machine
     captioner = radscribe.load(tmp_path / "bundle")
     for mass in (True, False):

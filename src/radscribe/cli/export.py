@@ -12,6 +12,7 @@ from radscribe.cli.options import require_extra
 @click.command()
 @click.argument("source", metavar="RUN_OR_BUNDLE")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write the bundle to.")
+@click.option("--overwrite", is_flag=True, help="Replace a bundle that is already in the folder.")
 @click.option("--name", help="Name of the bundle.  [default: name of the folder]")
 @click.option(
     "--card",
@@ -42,6 +43,7 @@ from radscribe.cli.options import require_extra
 def command(
     source: str,
     out: Path,
+    overwrite: bool,
     name: str | None,
     card: Path | None,
     weights: bool,
@@ -66,10 +68,12 @@ def command(
     from radscribe.export import staging
 
     if int8 and data is None:
-        raise UsageError("--int8 is measured on data", remedy="name a prepared dataset with --data")
+        raise UsageError(
+            "--int8 needs data to measure its cost on", remedy="name a prepared dataset with --data"
+        )
     if tolerance and not int8:
-        raise UsageError("--tolerance is what int8 may cost", remedy="give --int8, too")
-    with staging.staged(out) as stage:
+        raise UsageError("--tolerance has no effect without --int8", remedy="add --int8")
+    with staging.staged(out, overwrite) as stage:
         if Path(source).is_dir() and not (Path(source) / DESCRIPTION).is_file():
             from radscribe.export.bundle import export
 

@@ -142,6 +142,9 @@ def export(
 
         both = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
         save_model(both, str(out / WEIGHTS))
+        (out / WEIGHTS).chmod(
+            (out / spec_encoder.file).stat().st_mode
+        )  # safetensors lets only the owner read
         files.append(WEIGHTS)
     spec = BundleSpec(
         format=1,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,49 +10,42 @@ from pathlib import Path
 import msgspec
 
 from radscribe.bundle.format import CARD, DESCRIPTION, WEIGHTS, BundleSpec, describe, read, sha256, write
-from radscribe.errors import BundleError, UsageError
+from radscribe.errors import BundleError
+from radscribe.files import staged_folder
 
 
 @contextmanager
-def staged(out: Path) -> Iterator[Path]:
-    """A folder of the same name whose files go to `out` when the block ends well, and else nowhere.
+def staged(out: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Fill a folder beside `out`; its files move to `out` when the block ends without an error.
 
-    Of a bundle that is there, the files that the new one does not have go.
+    With `overwrite`, files of the old bundle go if the new one does not have them. Other files stay.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the bundle.
+    overwrite : bool
+        Whether a bundle that is there may be replaced.
+
+    Yields
+    ------
+    Path
+        The folder to fill.
 
     Raises
     ------
     UsageError
-        `out` is not a folder that can be made, or holds a folder named as a file of the bundle.
+        The folder has content and `overwrite` is false, or it holds a folder named as a file of the bundle.
+    OutputError
+        The disk is full, or the folder cannot be written.
     """
-    out = out.resolve()  # "." has no name
-    try:
-        if not out.name or (out.exists() and not out.is_dir()):
-            raise FileExistsError(errno.EEXIST, "is not a folder that a bundle can be in")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-")
-    except OSError as error:
-        raise UsageError(
-            f"cannot be made: {error.strerror}", subject=out, remedy="name another folder with --out"
-        ) from error
-    with temporary as folder:
-        stage = Path(folder) / out.name
-        stage.mkdir()
+    # The description moves last: an unfinished bundle is never taken for a complete one.
+    with staged_folder(out, overwrite, last=(DESCRIPTION,), stale=sorted(_listed(out))) as stage:
         yield stage
-        # The description last: an unfinished bundle is never taken for a whole one.
-        files = sorted(stage.iterdir(), key=lambda file: file.name == DESCRIPTION)
-        for file in files:
-            if (out / file.name).is_dir():
-                raise UsageError("is a folder, and a bundle's file of that name", subject=out / file.name)
-        left = [out / name for name in _listed(out) - {file.name for file in files}]
-        out.mkdir(exist_ok=True)
-        for file in files:
-            file.replace(out / file.name)
-        for path in filter(Path.is_file, left):
-            path.unlink()
 
 
 def _listed(folder: Path) -> set[str]:
-    """The files of the bundle that is there, if there is one."""
+    """The files of the bundle in a folder; none if there is no bundle."""
     try:
         return set(describe(folder).files)
     except BundleError:
