@@ -1,4 +1,4 @@
-"""Resampling whole groups: images of one patient are not independent (Efron & Tibshirani, 1993)."""
+"""Bootstrap over whole groups (Efron & Tibshirani, 1993): images of one patient are not independent."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ Rows = npt.NDArray[np.int64]
 
 
 def resamples(groups: Sequence[str], rounds: int = 1000, seed: int = 0) -> Iterator[Rows]:
-    """Row numbers of `rounds` samples of groups (patients), drawn with replacement, each group whole.
+    """Draw groups with replacement and yield their row numbers.
 
     Parameters
     ----------
     groups : sequence of str
-        The group of each row.
+        The group of each row, usually the patient.
+    rounds, seed : int
+        Number of resamples and their seed.
     """
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     members = [np.flatnonzero(index == group) for group in range(len(names))]
@@ -32,14 +34,14 @@ def interval(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile interval of a statistic of rows; resamples where it is NaN are left out."""
+    """Return the percentile interval of a statistic of rows. Resamples where it is NaN are left out."""
     return percentiles(np.array([statistic(rows) for rows in resamples(groups, rounds, seed)]), confidence)
 
 
 def multiplicities(groups: Sequence[str], rounds: int = 1000, seed: int = 0) -> npt.NDArray[np.float64]:
-    """How often each row stands in each of `rounds` resamples of whole groups, `[rounds, N]`.
+    """Return how often each row stands in each resample of whole groups, `[rounds, N]`.
 
-    For a statistic of sums, `multiplicities(...) @ numbers` are the sums of all resamples at once.
+    For a statistic of sums, `multiplicities(...) @ numbers` gives the sums of all resamples at once.
     """
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     generator = np.random.default_rng(seed)
@@ -48,17 +50,17 @@ def multiplicities(groups: Sequence[str], rounds: int = 1000, seed: int = 0) -> 
 
 
 def percentiles(values: npt.NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of resampled values `[rounds]`."""
+    """Return the percentile interval of resampled values, `[rounds]`."""
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(values, (tail, 1 - tail))
     return float(low), float(high)
 
 
 def paired_p_value(differences: npt.NDArray[np.float64], observed: float) -> float:
-    """Two-sided p-value of a difference by the paired bootstrap, its resamples shifted to no difference.
+    """Return the two-sided p-value of a difference, by the paired bootstrap.
 
-    Koehn (EMNLP 2004) in the form of Riezler & Maxwell (2005), as sacrebleu computes it; at least
-    1 / (rounds + 1), and 1 where nothing differs.
+    Koehn (EMNLP 2004) in the form of Riezler & Maxwell (2005), as in sacrebleu: the resamples are shifted
+    to a mean of 0. The result is at least 1 / (rounds + 1), and 1 if nothing differs.
     """
     shifted = np.abs(differences - differences.mean())
     return float((np.sum(shifted >= abs(observed)) + 1) / (len(differences) + 1))

@@ -1,4 +1,4 @@
-"""One set of captions, scored: values, and the same values in every bootstrap resample."""
+"""The scores of one set of captions, and the same scores in every bootstrap resample."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from radscribe.evaluation.tokenisation.named import Tokenization, Tokens
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How captions are scored; all of it stands in the signature or in `scores.json`."""
+    """How captions are scored. All of it is in the signature or in `scores.json`."""
 
     tokenization: Tokenization
     uncertain: Uncertain = "absent"
@@ -34,16 +34,28 @@ class SystemScores:
 
     Parameters
     ----------
-    values : dict of str to float
-        Every metric and every `micro_` and `macro_` score of findings, by name.
-    samples : dict of str to Floats
+    name, description : str
+        What tables call it, and how its captions were made.
+    captions : list of str
+        N captions.
+    tokens : list of tuple of str
+        Their words.
+    values : dict
+        Every score by name.
+    samples : dict
         The same in each resample, `[rounds]`.
-    codes : Codes
-        What the captions say of each finding, `[N, F]`.
-    finding_sums : numpy.ndarray
+    codes : ndarray
+        What the captions say about each finding, `[N, F]`.
+    finding_sums : ndarray
         Hits, false alarms and misses of each finding over all studies, `[3 F]`.
-    subsets : dict of str to tuple[int, dict[str, float]]
-        `abnormal` and `normal` studies (by the reference) → number and values.
+    subsets : dict
+        "abnormal" and "normal" (by the reference) to number of studies and scores.
+    constant : str, optional
+        The caption, if it is the same for every study.
+    meteor : Meteor
+        METEOR, or why there is none.
+    per_study : dict
+        Scores of each study alone, `[N]`, to find examples.
     """
 
     name: str
@@ -65,14 +77,14 @@ class SystemScores:
         return wording.distinct(self.tokens)
 
     def interval(self, name: str, confidence: float) -> tuple[float, float] | None:
-        """The bootstrap interval of a score; None where there was no resample."""
+        """Return the bootstrap interval of a score; None without bootstrap."""
         samples = self.samples[name]
         return percentiles(samples, confidence) if len(samples) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A system's score less another's, on the same resamples."""
+    """A system's score minus another's, on the same resamples."""
 
     difference: float
     interval: tuple[float, float] | None
@@ -80,14 +92,18 @@ class Difference:
 
 
 class Scorer:
-    """Scores captions of the same studies, all on the same resamples, so that they can be paired.
+    """Scores captions of the same studies on the same resamples, so that they can be compared in pairs.
 
     Parameters
     ----------
-    references : Sequence[Sequence[str]]
-        One or more texts per study. Findings are those of the first.
+    references : sequence of sequences of str
+        One or more texts per study. Findings come from the first.
     groups : sequence of str
-        Group of each study, such as its patient; groups are resampled as a whole.
+        The group of each study, usually the patient, that the bootstrap keeps together.
+    settings : Settings
+        How captions are scored.
+    labelled : Labelled, optional
+        Cache of the findings of texts.
     """
 
     def __init__(
@@ -108,7 +124,7 @@ class Scorer:
         self._weights = multiplicities(groups, settings.rounds, settings.seed) if settings.rounds else None
 
     def corpus(self, captions: Sequence[str]) -> Corpus:
-        """Captions and references as words."""
+        """Return captions and references as words."""
         return Corpus(self.settings.tokenization.all(captions), self.references)
 
     def score(
@@ -156,7 +172,7 @@ class Scorer:
         )
 
     def _per_study(self, numbers: registry.Statistics) -> dict[str, Floats]:
-        """Each study's own scores, to find the best and the worst."""
+        """The scores of each study alone."""
         return {
             name: metric.value(values)[:, place]
             for metric, values in zip(registry.METRICS.values(), numbers, strict=True)
@@ -165,7 +181,7 @@ class Scorer:
 
 
 def difference(one: SystemScores, other: SystemScores, confidence: float) -> dict[str, Difference]:
-    """Paired bootstrap of `one` less `other` for every score that both have."""
+    """Compare every score of `one` with that of `other` by the paired bootstrap."""
     out: dict[str, Difference] = {}
     for name in one.values:
         observed = one.values[name] - other.values[name]
@@ -179,7 +195,7 @@ def difference(one: SystemScores, other: SystemScores, confidence: float) -> dic
 
 
 def mean_of_seeds(seeds: Sequence[SystemScores], name: str) -> SystemScores:
-    """One system of several seeds: mean scores, and resamples of the mean; captions are the first seed's."""
+    """Average the scores and resamples of seeds. The captions are those of the first seed."""
     first = seeds[0]
     if len(seeds) == 1:
         return first

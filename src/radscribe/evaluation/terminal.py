@@ -154,9 +154,9 @@ def _cell_text(row: FindingScores, name: str, value: float | None) -> str:
 
 def _main(evaluation: Evaluation) -> Table:
     table = Table(title=f"{evaluation.n} studies, {evaluation.task.references.target}", title_justify="left")
-    table.add_column("captions")
+    table.add_column("captions", min_width=22)
     for name in COLUMNS:
-        table.add_column(SHORT.get(name, TITLES[name]), justify="right")
+        table.add_column(SHORT.get(name, TITLES[name]), justify="right", min_width=8)
     table.add_column("distinct", justify="right")
     controls = [evaluation.shuffled] if evaluation.shuffled else []
     for one in (evaluation.system, *evaluation.others, *controls):

@@ -1,4 +1,4 @@
-"""What a reader must know before the first number, in words."""
+"""Warnings: what a reader must know before the first number, in words."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from radscribe.evaluation.records import Evaluation
 from radscribe.evaluation.system_scores import SystemScores
 
 HEADLINES = ("bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
-SAME = 0.2  # share of one caption from which on it is said
-FEW_FINDINGS = 0.5  # assertions of abnormal findings, beside the references', below which it is said
+SAME = 0.2  # share of one caption that is worth a warning
+FEW_FINDINGS = 0.5  # ratio of abnormal findings in captions to those in references
 SIGNIFICANT = 0.05
 SMALL = 100  # studies
 
 
 def overlap(result: Evaluation) -> list[str]:
-    """Leaks come first: they make every other number worthless."""
+    """Leaks, which make every other number worthless."""
     return list(result.task.overlaps)
 
 
 def below_baselines(result: Evaluation) -> list[str]:
-    """Headline scores that a baseline reaches: the best of the constants, or another baseline."""
+    """Headline scores that a baseline reaches."""
     out: list[str] = []
     for group, title in _groups(result.baselines):
         below: list[str] = []
@@ -73,7 +73,7 @@ def ignores_the_image(result: Evaluation) -> list[str]:
 
 
 def repeats(result: Evaluation) -> list[str]:
-    """One sentence for many studies."""
+    """One caption for many studies."""
     text, count = Counter(result.system.tokens).most_common(1)[0]
     share = count / result.n
     if result.n < 2 or share < SAME:
@@ -111,7 +111,7 @@ def never_asserted(result: Evaluation) -> list[str]:
 
 
 def reading(result: Evaluation) -> list[str]:
-    """What was done to texts before they were scored."""
+    """Texts that were cut, replaced, missing or few."""
     task, tokenization = result.task, result.settings.tokenization
     truncated = sum(map(tokenization.truncates, task.references.texts))
     empty = max(captions.empty for captions in task.seeds)
@@ -144,7 +144,7 @@ WARNINGS: tuple[Callable[[Evaluation], list[str]], ...] = (
 
 
 def all_warnings(result: Evaluation) -> list[str]:
-    """Every warning, the gravest first."""
+    """Return every warning, gravest first."""
     return [text for warning in WARNINGS for text in warning(result)]
 
 

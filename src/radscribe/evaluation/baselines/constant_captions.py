@@ -1,7 +1,7 @@
-"""The best thing to say of every study without looking: chosen among training reports on validation data.
+"""Constant captions: the training report that, given to every study, scores best on validation data.
 
-One for each kind of score, because each is fooled by another sentence. All candidates are scored at once:
-what a constant matches over all references depends only on how many references have each n-gram.
+There is one for each kind of score, because a different sentence is best for each. All candidates are scored
+at once, by `each_for_all` of the metrics.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_REFERENCES = 500  # of validation, that candidates are compared with
 
 
 def candidates(texts: Sequence[str], most: int = CANDIDATES, seed: int = 0) -> list[str]:
-    """Different training reports: the frequent ones, and others at random up to `most`."""
+    """Return different training reports: the most frequent half of `most`, and others at random."""
     count = Counter(texts)
     names = [name for name, _ in count.most_common()]
     if len(names) <= most:
@@ -31,13 +31,13 @@ def candidates(texts: Sequence[str], most: int = CANDIDATES, seed: int = 0) -> l
 
 
 def sample(texts: Sequence[str], seed: int = 0) -> list[str]:
-    """The validation references that constants are chosen on."""
+    """Return the validation references on which constants are chosen."""
     texts = list(texts)
     return texts if len(texts) <= MOST_REFERENCES else random.Random(seed).sample(texts, MOST_REFERENCES)
 
 
 def pairing(proposed: Sequence[Tokens], references: Sequence[Tokens]) -> Corpus:
-    """Candidates and references with common n-gram ids; the two lists are not of one length."""
+    """Return a corpus of C candidates and R references, which share the ids of n-grams."""
     return _Pairing(list(proposed), [[words] for words in references])
 
 
@@ -49,7 +49,7 @@ class _Pairing(Corpus):
 
 
 def micro_f1(said: Codes, written: Codes, uncertain: Uncertain) -> Floats:
-    """Micro-F1 of each candidate's findings `[C, F]` said of every study `[R, F]`, `[C]`."""
+    """Return the micro-F1 of each candidate's findings `[C, F]`, given to every study `[R, F]`, `[C]`."""
     a = asserted(said, uncertain).astype(np.float64)
     b = asserted(written, uncertain).astype(np.float64)
     return ratio(2 * (a @ b.sum(0)), len(b) * a.sum(1) + b.sum())

@@ -1,4 +1,4 @@
-"""How far findings that are asserted agree with findings that are there: precision, recall, F1."""
+"""Precision, recall and F1 of asserted findings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Booleans = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of all pairs of study and finding; a ratio over nothing is 0."""
+    """Scores over all pairs of study and finding; a ratio over nothing is 0."""
 
     precision: float
     recall: float
@@ -20,7 +20,7 @@ class Agreement:
 
 
 def agreement(asserted: Booleans, true: Booleans) -> Agreement:
-    """Micro-averaged agreement of `[N, F]` assertions with `[N, F]` truth; one finding is `[N]`."""
+    """Return the micro-averaged agreement of assertions with the truth, `[N, F]` or `[N]` each."""
     hits = float((asserted & true).sum())
     precision = hits / max(float(asserted.sum()), 1.0)
     recall = hits / max(float(true.sum()), 1.0)
@@ -29,5 +29,5 @@ def agreement(asserted: Booleans, true: Booleans) -> Agreement:
 
 
 def macro_f1(asserted: Booleans, true: Booleans) -> float:
-    """Mean F1 over findings, `[N, F]` each; a finding that is neither asserted nor there counts 0."""
+    """Return the mean F1 over findings, `[N, F]` each; one that is neither asserted nor there counts 0."""
     return float(np.mean([agreement(asserted[:, f], true[:, f]).f1 for f in range(true.shape[1])]))

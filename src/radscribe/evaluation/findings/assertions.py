@@ -1,7 +1,7 @@
-"""Findings that captions assert beside those that references assert, by the labeller (`text.findings`).
+"""Findings that captions and references assert, as the labeller (`text.findings`) reads them.
 
-Precision, recall and F1 of each finding; micro (all pairs of study and finding) and macro (mean over the
-findings that at least one reference of the set asserts). A ratio over nothing is 0.
+Precision, recall and F1 are given per finding, micro-averaged over all pairs of study and finding, and as the
+macro mean over findings that at least one reference asserts. A ratio over nothing is 0.
 """
 
 from __future__ import annotations
@@ -23,18 +23,14 @@ Booleans = npt.NDArray[np.bool_]
 FINDINGS: tuple[str, ...] = tuple(name for name in LABELS if name != "Normal")
 UNSAID, ABSENT, UNCERTAIN, PRESENT = range(4)
 _PLACE = {name: place for place, name in enumerate(FINDINGS)}
-_CODE = {
-    "absent": ABSENT,
-    "uncertain": UNCERTAIN,
-    "present": PRESENT,
-}  # what is asserted anywhere counts most
+_CODE = {"absent": ABSENT, "uncertain": UNCERTAIN, "present": PRESENT}  # the highest in a text counts
 # Findings that an otherwise healthy chest may have: they do not make a study abnormal.
 INCIDENTAL = frozenset({"Support_Devices", "Granuloma_or_Calcification", "Scoliosis_or_Degenerative"})
 ABNORMAL: Booleans = np.array([name not in INCIDENTAL for name in FINDINGS])
 
 
 class Labelled:
-    """The mentions and statuses of texts; equal texts are read once.
+    """A cache of what the labeller reads in texts. Equal texts are read once.
 
     Examples
     --------
@@ -47,13 +43,13 @@ class Labelled:
         self._codes: dict[str, Codes] = {}
 
     def mentions(self, text: str) -> list[Mention]:
-        """The mentions of findings in a text."""
+        """Return the mentions of findings in a text."""
         if text not in self._mentions:
             self._mentions[text] = find(text)
         return self._mentions[text]
 
     def codes(self, texts: Sequence[str]) -> Codes:
-        """`[N, F]`: `UNSAID`, `ABSENT`, `UNCERTAIN` or `PRESENT` of each of `FINDINGS`."""
+        """Return `UNSAID`, `ABSENT`, `UNCERTAIN` or `PRESENT` per text and finding, `[N, F]`."""
         return np.stack([self._of(text) for text in texts])
 
     def _of(self, text: str) -> Codes:
@@ -67,14 +63,14 @@ class Labelled:
 
 
 def asserted(codes: Codes, uncertain: Uncertain) -> Booleans:
-    """What counts as asserted: doubt does under `present` alone."""
+    """Return what counts as asserted. An uncertain finding does only if `uncertain` is "present"."""
     return np.asarray(codes >= (UNCERTAIN if uncertain == "present" else PRESENT))
 
 
 def statistics(said: Codes, written: Codes, uncertain: Uncertain) -> Floats:
-    """`[N, 3 F]`: hits, false alarms and misses of each finding; they add up over studies.
+    """Return hits, false alarms and misses of each finding, `[N, 3 F]`; they add up over studies.
 
-    Under `skip`, a pair of study and finding that caption or reference doubts is left out.
+    If `uncertain` is "skip", pairs of study and finding that are uncertain in either text are left out.
     """
     a, b = asserted(said, uncertain), asserted(written, uncertain)
     counts = np.ones_like(a)
@@ -84,12 +80,14 @@ def statistics(said: Codes, written: Codes, uncertain: Uncertain) -> Floats:
 
 
 def value(sums: Floats, kept: Booleans) -> dict[str, Floats]:
-    """Sums `[B, 3 F]` → micro and macro precision, recall and F1, each `[B]`.
+    """Return micro and macro precision, recall and F1, `[B]` each.
 
     Parameters
     ----------
-    kept : Booleans
-        `[F]`, the findings that the macro mean is over.
+    sums : ndarray
+        Sums of `statistics` in B samples, `[B, 3 F]`.
+    kept : ndarray
+        Findings of the macro mean, `[F]`.
     """
     one = per_finding(sums)
     hits, alarms, misses = (part.sum(-1) for part in np.split(sums, 3, axis=-1))
@@ -105,7 +103,7 @@ def value(sums: Floats, kept: Booleans) -> dict[str, Floats]:
 
 
 def per_finding(sums: Floats) -> dict[str, Floats]:
-    """Sums `[..., 3 F]` → precision, recall and F1 of each finding, each `[..., F]`."""
+    """Return precision, recall and F1 of each finding, `[..., F]` each, from sums `[..., 3 F]`."""
     hits, alarms, misses = np.split(sums, 3, axis=-1)
     return {
         "precision": ratio(hits, hits + alarms),
@@ -115,15 +113,22 @@ def per_finding(sums: Floats) -> dict[str, Floats]:
 
 
 def abnormal(codes: Codes, uncertain: Uncertain) -> Booleans:
-    """Whether a text asserts a finding that a healthy chest has not, `[N]`."""
+    """Return whether each text asserts a finding that a healthy chest does not have, `[N]`."""
     return np.asarray(asserted(codes, uncertain)[:, ABNORMAL].any(1))
 
 
 @dataclass(frozen=True, slots=True)
 class NormalAgreement:
-    """Caption and reference on whether the study is normal.
+    """Agreement of captions and references on which studies are normal.
 
-    `kappa` is Cohen's; sensitivity and specificity are those of *abnormal*.
+    Parameters
+    ----------
+    references_normal, captions_normal : int
+        Number of normal references and captions.
+    agreement, kappa : float
+        Share of equal judgements, and Cohen's kappa.
+    sensitivity, specificity : float
+        For "abnormal".
     """
 
     references_normal: int
@@ -135,7 +140,7 @@ class NormalAgreement:
 
 
 def normal_agreement(said: Codes, written: Codes, uncertain: Uncertain) -> NormalAgreement:
-    """Agreement on *normal* over all studies."""
+    """Compare which studies are normal."""
     a, b = abnormal(said, uncertain), abnormal(written, uncertain)
     observed = float((a == b).mean())
     chance = float(a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean()))

@@ -1,4 +1,4 @@
-"""Errors that a reader of the draft would have to catch: invented, missed, negated, on the wrong side."""
+"""Errors that a reader of a draft has to catch: findings invented, missed, negated, or on the wrong side."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from radscribe.text.sentences import sentence_spans
 Sides = npt.NDArray[np.int8]
 LEFT, RIGHT = 1, 2
 BOTH = LEFT | RIGHT
-# Findings with a side; a heart, a hernia or a tube's tip "in the right atrium" has none in this sense.
+# Findings with a side. A large heart, a hernia, or the tip of a tube "in the right atrium" has none.
 SIDED: Booleans = np.array(
     [
         name
@@ -66,13 +66,13 @@ class ReportErrors:
     Parameters
     ----------
     hallucinated : float
-        Findings a caption asserts and its reference neither asserts nor doubts, per report.
+        Findings per report that the caption asserts and the reference neither asserts nor leaves open.
     missed : float
-        Findings a reference asserts and its caption neither asserts nor doubts, per report.
+        Findings per report that the reference asserts and the caption neither asserts nor leaves open.
     negated : float
-        Findings that one of the two asserts and the other denies in words, per report.
+        Findings per report that one text asserts and the other denies in words.
     sides_compared : int
-        Pairs of study and finding where both assert it and both name a side.
+        Pairs of study and finding that both texts assert with a side.
     sides_wrong : int
         Those of them whose sides have nothing in common.
     """
@@ -85,29 +85,29 @@ class ReportErrors:
 
 
 def hallucinated(said: Codes, written: Codes) -> Booleans:
-    """`[N, F]`: asserted by the caption, neither asserted nor doubted by the reference."""
+    """Return what captions assert and references neither assert nor leave open, `[N, F]`."""
     return np.asarray((said == PRESENT) & (written != PRESENT) & (written != UNCERTAIN))
 
 
 def missed(said: Codes, written: Codes) -> Booleans:
-    """`[N, F]`: asserted by the reference, neither asserted nor doubted by the caption."""
+    """Return what references assert and captions neither assert nor leave open, `[N, F]`."""
     return hallucinated(written, said)
 
 
 def negated(said: Codes, written: Codes) -> Booleans:
-    """`[N, F]`: asserted by one, denied in words by the other."""
+    """Return which findings one text asserts and the other denies in words, `[N, F]`."""
     return np.asarray(((said == PRESENT) & (written == ABSENT)) | ((said == ABSENT) & (written == PRESENT)))
 
 
 def wrong_side(said: Sides, written: Sides) -> Booleans:
-    """`[N, F]`: both name a side and have none in common."""
+    """Return where both texts name a side and have none in common, `[N, F]`."""
     return np.asarray((said > 0) & (written > 0) & (said & written == 0))
 
 
 def sides(text: str, mentions: Sequence[Mention]) -> Sides:
-    """`[F]`: the sides on which a text asserts each finding, as bits; 0 where it names none.
+    """Return the sides on which a text asserts each finding, as bits, `[F]`; 0 if it names none.
 
-    The side of a mention is the nearest side that its clause names.
+    The side of a mention is the nearest side in its clause.
     """
     found = np.zeros(len(FINDINGS), dtype=np.int8)
     named = [(match, _bits(match)) for match in _SIDE.finditer(text)]
@@ -131,7 +131,7 @@ def sides(text: str, mentions: Sequence[Mention]) -> Sides:
 
 
 def count(captions: Sequence[str], references: Sequence[str], labelled: Labelled) -> ReportErrors:
-    """The errors of captions beside their references."""
+    """Count the errors of captions beside their references."""
     said, written = labelled.codes(captions), labelled.codes(references)
     left = all_sides(captions, labelled)
     right = all_sides(references, labelled)
@@ -186,7 +186,7 @@ def value(sums: Floats) -> dict[str, Floats]:
 
 
 def all_sides(texts: Sequence[str], labelled: Labelled) -> Sides:
-    """`sides` of each text, `[N, F]`."""
+    """Return `sides` of each text, `[N, F]`."""
     known = {text: sides(text, labelled.mentions(text)) for text in set(texts)}
     return np.stack([known[text] for text in texts])
 

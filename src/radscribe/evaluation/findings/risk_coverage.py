@@ -1,4 +1,4 @@
-"""How the share of wrong captions falls when the least confident are handed back (selective prediction).
+"""How the share of wrong captions falls if the least confident ones are withheld (selective prediction).
 
 El-Yaniv & Wiener, On the Foundations of Noise-free Selective Classification, JMLR 2010. *Coverage* is the
 share of studies that keep their caption, *risk* the share of wrong ones among these.
@@ -12,14 +12,16 @@ from radscribe.evaluation.metrics.base import Floats
 
 
 def risks(confidence: Floats, right: Floats) -> Floats:
-    """Risk when the 1, 2, … N most confident captions are kept, `[N]`.
+    """Return the risk if the 1, 2, … N most confident captions are kept, `[N]`.
 
-    Captions of equal confidence count alike: the expected risk over the orders of them.
+    For captions of equal confidence, this is the expected risk over their orders.
 
     Parameters
     ----------
-    confidence, right : numpy.ndarray
-        `[N]`; right is 0 or 1.
+    confidence : ndarray
+        Confidence of each caption, `[N]`.
+    right : ndarray
+        1 if the caption is right, else 0, `[N]`.
 
     Examples
     --------
@@ -34,8 +36,8 @@ def risks(confidence: Floats, right: Floats) -> Floats:
 
 
 def aurc(confidence: Floats, right: Floats) -> float:
-    """Area under the risk-coverage curve: the mean of `risks`; smaller is better.
+    """Return the area under the risk-coverage curve, the mean of `risks`; smaller is better.
 
-    Handing back at random has the share of wrong captions, and a perfect order `aurc(right, right)`.
+    A random order gives the share of wrong captions, a perfect order gives `aurc(right, right)`.
     """
     return float(risks(confidence, right).mean())

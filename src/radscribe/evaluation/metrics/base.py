@@ -1,6 +1,6 @@
-"""What a metric is: numbers of each study that add up, and a score from their sums.
+"""What a metric is: numbers of each study that add up over studies, and a score from their sums.
 
-The sums of a resample are one matrix product, which is what makes a thousand bootstrap rounds cheap.
+The sums of all bootstrap resamples are one matrix product, so a thousand resamples are cheap.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Corpus:
 
     Parameters
     ----------
-    captions : sequence of Tokens
-        Words of each study's caption; no words if it is empty.
-    references : Sequence[Sequence[Tokens]]
-        The words of one or more references, per study.
+    captions : sequence of tuple of str
+        Words of each caption; an empty tuple for an empty caption.
+    references : sequence of sequences of tuple of str
+        Words of the references of each study, one or more.
 
     Raises
     ------
@@ -51,12 +51,12 @@ class Corpus:
 
     @cached_property
     def study(self) -> Ints:
-        """The study of each reference, `[R]`."""
+        """Row of the study of each reference, `[R]`."""
         return np.repeat(np.arange(len(self)), [len(texts) for texts in self.references])
 
     @cached_property
     def grams(self) -> list[tuple[Grams, Grams]]:
-        """N-grams of the captions and of the references, by order."""
+        """N-grams of the captions and of the references, for orders 1 to 4."""
         texts = [*self.captions, *(words for references in self.references for words in references)]
         return [split_at(grams, len(self)) for grams in count_ngrams(texts)]
 
@@ -70,11 +70,11 @@ class Metric:
     names : tuple of str
         Names of the scores, as in `scores.json`.
     statistics : callable
-        `[N, K]` numbers of N studies, which add up.
+        Takes a `Corpus` of N studies and returns numbers that add up over studies, `[N, K]`.
     value : callable
-        Sums `[..., K]` → scores `[..., len(names)]`.
+        Takes sums `[..., K]` and returns scores `[..., len(names)]`.
     parameters : str
-        What the signature adds.
+        What the signature of these scores adds, such as "sigma:6".
     """
 
     names: tuple[str, ...]
@@ -84,7 +84,7 @@ class Metric:
 
 
 def mean_of(name: str, per_study: Callable[[Corpus], Floats], parameters: str = "") -> Metric:
-    """A metric that is the mean of one score `[N]` a study."""
+    """Make a metric that is the mean of one score per study, `[N]`."""
 
     def statistics(corpus: Corpus) -> Floats:
         return np.stack([per_study(corpus), np.ones(len(corpus))], axis=1)
@@ -93,6 +93,6 @@ def mean_of(name: str, per_study: Callable[[Corpus], Floats], parameters: str = 
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
-    """`above / below`, 0 where both are nothing."""
+    """Return `above / below`, or 0 where `below` is 0."""
     out: Floats = np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below != 0)
     return out

@@ -1,11 +1,11 @@
 """Corpus BLEU-1 to BLEU-4 (Papineni et al., ACL 2002), as `pycocoevalcap` computes it.
 
-Clipped counts and lengths are summed over studies; the brevity penalty takes the closest reference's
-length, the shorter of two that are as close. Equal to `pycocoevalcap.bleu`, its constants against division by
-zero included.
+Clipped counts and lengths are summed over studies. The brevity penalty uses the length of the closest
+reference, and the shorter one if two are equally close. The scores equal those of `pycocoevalcap.bleu`,
+including its constants against division by zero.
 
-`bleu_4_add_1` is smoothed: one is added to matches and guesses of the orders above the first (Lin & Och,
-COLING 2004), so that a small set without a common 4-gram does not score zero.
+`bleu_4_add_1` is smoothed: one is added to the matches and guesses of orders 2 to 4 (Lin & Och, COLING
+2004), so a small set without a common 4-gram does not score zero.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SMALL, _TINY = 1e-9, 1e-15  # pycocoevalcap's
 
 
 def statistics(corpus: Corpus) -> Floats:
-    """`[N, 10]`: matches of order 1 to 4, guesses of order 1 to 4, words of caption, words of reference."""
+    """Return matches and guesses of orders 1 to 4, and words of caption and reference, `[N, 10]`."""
     n = len(corpus)
     out = np.zeros((n, 2 * ORDERS + 2))
     for order, (said, written) in enumerate(corpus.grams):
@@ -39,7 +39,7 @@ def statistics(corpus: Corpus) -> Floats:
 
 
 def value(sums: Floats) -> Floats:
-    """Sums `[..., 10]` → BLEU-1 to BLEU-4 and smoothed BLEU-4, `[..., 5]`."""
+    """Return BLEU-1 to BLEU-4 and smoothed BLEU-4, `[..., 5]`, from sums `[..., 10]`."""
     matches, guesses = sums[..., :ORDERS], sums[..., ORDERS : 2 * ORDERS]
     orders = np.arange(1, ORDERS + 1)
     precision = (matches + _TINY) / (guesses + _SMALL)

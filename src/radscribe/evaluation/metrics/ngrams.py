@@ -1,4 +1,4 @@
-"""N-grams of many texts at once, as arrays: who has which n-gram how often."""
+"""N-grams of many texts as arrays: which text has which n-gram how often."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ ORDERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Grams:
-    """The n-grams of one order: text `doc[i]` has n-gram `gram[i]` `count[i]` times; sorted by doc, gram.
+    """The n-grams of one order, sorted by text and n-gram.
 
-    `kinds` is how many different n-grams there are; ids run from 0.
+    Parameters
+    ----------
+    doc, gram, count : ndarray
+        Text `doc[i]` has n-gram `gram[i]` `count[i]` times.
+    kinds : int
+        Number of different n-grams; their ids run from 0.
     """
 
     doc: Ints
@@ -26,12 +31,12 @@ class Grams:
 
     @property
     def key(self) -> Ints:
-        """One ascending number for a text and an n-gram."""
+        """One ascending number per text and n-gram."""
         return self.doc * self.kinds + self.gram
 
 
 def count_ngrams(texts: Sequence[Sequence[str]]) -> list[Grams]:
-    """Orders 1 to 4 over all texts; an n-gram has the same id in each of them."""
+    """Count the n-grams of orders 1 to 4. An n-gram has the same id in all texts."""
     ids: dict[str, int] = {}
     flat = np.array([ids.setdefault(word, len(ids)) for words in texts for word in words], dtype=np.int64)
     lengths = np.array([len(words) for words in texts], dtype=np.int64)
@@ -56,7 +61,7 @@ def count_ngrams(texts: Sequence[Sequence[str]]) -> list[Grams]:
 
 
 def split_at(grams: Grams, docs: int) -> tuple[Grams, Grams]:
-    """The n-grams of the first `docs` texts, and those of the others, counted from 0 again."""
+    """Split into the n-grams of the first `docs` texts and of the others, whose texts count from 0 again."""
     edge = int(np.searchsorted(grams.doc, docs))
     first = Grams(grams.doc[:edge], grams.gram[:edge], grams.count[:edge], grams.kinds)
     other = Grams(grams.doc[edge:] - docs, grams.gram[edge:], grams.count[edge:], grams.kinds)
@@ -64,7 +69,7 @@ def split_at(grams: Grams, docs: int) -> tuple[Grams, Grams]:
 
 
 def look_up(keys: Ints, counts: Ints, wanted: Ints) -> Ints:
-    """The count of each wanted key in ascending `keys`; 0 where it is not there."""
+    """Return the count of each wanted key; `keys` ascend, and a key that is not there counts 0."""
     if not len(keys):
         return np.zeros(len(wanted), dtype=np.int64)
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)

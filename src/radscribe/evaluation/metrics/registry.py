@@ -24,7 +24,7 @@ METRICS: Registry[Metric] = Registry(
         "length_ratio": "radscribe.evaluation.metrics.wording:LENGTH_RATIO",
     },
 )
-# Names as people write them; others are printed as they are.
+# How people write the names. Others are printed as they are.
 TITLES: Mapping[str, str] = {
     "bleu_1": "BLEU-1",
     "bleu_2": "BLEU-2",
@@ -54,17 +54,19 @@ def metric_names() -> tuple[str, ...]:
 
 
 def statistics(corpus: Corpus) -> Statistics:
-    """The numbers of each study, for each metric of the registry."""
+    """Return the numbers of each study, for each metric of the registry."""
     return [metric.statistics(corpus) for metric in METRICS.values()]
 
 
 def values(found: Statistics, weights: Floats) -> dict[str, Floats]:
-    """Scores by name for each row of weights.
+    """Return scores by name, `[B]` each.
 
     Parameters
     ----------
-    weights : numpy.ndarray
-        `[B, N]`, how often each study stands in each of B samples.
+    found : list of ndarray
+        What `statistics` returned for N studies.
+    weights : ndarray
+        `[B, N]`: how often each study counts in each of B samples.
     """
     scores: dict[str, Floats] = {}
     for metric, numbers in zip(METRICS.values(), found, strict=True):
@@ -74,7 +76,7 @@ def values(found: Statistics, weights: Floats) -> dict[str, Floats]:
 
 
 def score(corpus: Corpus) -> dict[str, float]:
-    """The scores of a corpus by name.
+    """Return the scores of a corpus by name.
 
     >>> corpus = Corpus([("no", "effusion")], [[("no", "effusion")]])
     >>> round(score(corpus)["bleu_2"], 6)
@@ -85,13 +87,13 @@ def score(corpus: Corpus) -> dict[str, float]:
 
 
 def finding_signature(name: str, findings: int, uncertain: str, n: int) -> str:
-    """The same for a score of findings; `findings` is how many the labeller knows."""
+    """Return the signature of a score of findings; `findings` is how many the labeller knows."""
     labeller = f"labeller:radscribe|findings:{findings}|uncertain:{uncertain}"
     return f"{name}|radscribe:{__version__}|{labeller}|refs:1|n:{n}"
 
 
 def signature(name: str, tokenization: Tokenization, references: int, n: int, parameters: str = "") -> str:
-    """All that a score depends on, in the manner of sacrebleu (Post, WMT 2018).
+    """Return what a score depends on, as sacrebleu does (Post, WMT 2018).
 
     >>> from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
     >>> signature("bleu_4", TOKENIZATIONS["plain"], 1, 590).replace(__version__, "V")

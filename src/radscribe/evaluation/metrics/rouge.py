@@ -1,7 +1,8 @@
 """ROUGE-L (Lin, 2004), as `pycocoevalcap` computes it.
 
-Precision and recall come from the longest common subsequence, the best of each over references, which may be
-of two references. Beta is 1.2, and the score is the mean over studies.
+Precision and recall come from the longest common subsequence. With several references, the best precision and
+the best recall count, even if they come from different references. Beta is 1.2; the score is the mean over
+studies.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ BETA = 1.2
 
 
 def common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:
-    """Length of the longest common subsequence, by bits of whole numbers (Hyyrö, 2004)."""
+    """Return the length of the longest common subsequence, with bit-parallel arithmetic (Hyyrö, 2004)."""
     where: dict[str, int] = {}
     for place, word in enumerate(other):
         where[word] = where.get(word, 0) | 1 << place
@@ -29,7 +30,7 @@ def common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def per_study(corpus: Corpus) -> Floats:
-    """ROUGE-L of each study, `[N]`."""
+    """Return ROUGE-L of each study, `[N]`."""
     known: dict[tuple[object, object], float] = {}  # constants and "normal" repeat
     scores: list[float] = []
     for caption, references in zip(corpus.captions, corpus.references, strict=True):
@@ -41,7 +42,7 @@ def per_study(corpus: Corpus) -> Floats:
 
 
 def _score(caption: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    # An empty text is one empty word there, so that saying nothing of nothing is right.
+    # As in pycocoevalcap, an empty text is one empty word, so an empty caption fits an empty reference.
     said = caption or ("",)
     written = [words or ("",) for words in references]
     common = [common_subsequence(said, words) for words in written]

@@ -1,4 +1,4 @@
-"""What captions look like without asking whether they are right: exact matches, lengths, variety."""
+"""The wording of captions, right or wrong: exact matches, lengths, variety."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from radscribe.evaluation.tokenisation.named import Tokens
 
 
 def exact(corpus: Corpus) -> Floats:
-    """1 where a caption's words are those of a reference, `[N]`."""
+    """Return 1 for each caption whose words are those of a reference, else 0, `[N]`."""
     pairs = zip(corpus.captions, corpus.references, strict=True)
     return np.array([float(caption in references) for caption, references in pairs])
 
 
 def lengths(corpus: Corpus) -> Floats:
-    """Words of the caption and, in the mean, of its references, `[N, 2]`."""
+    """Return the number of words of each caption, and the mean of its references, `[N, 2]`."""
     return np.array(
         [
             [len(caption), sum(map(len, references)) / len(references)]
@@ -28,17 +28,17 @@ def lengths(corpus: Corpus) -> Floats:
 
 
 def distinct(captions: Sequence[Tokens]) -> int:
-    """How many different captions there are."""
+    """Return the number of different captions."""
     return len(set(captions))
 
 
 def vocabulary_used(captions: Sequence[Tokens]) -> int:
-    """How many different words the captions use."""
+    """Return the number of different words in captions."""
     return len({word for words in set(captions) for word in words})
 
 
 def most_frequent(captions: Sequence[str], most: int = 10) -> list[tuple[str, int]]:
-    """The captions that are said most often, and how often."""
+    """Return the most frequent captions and their counts."""
     return Counter(" ".join(caption.split()) for caption in captions).most_common(most)
 
 

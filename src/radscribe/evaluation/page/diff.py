@@ -1,4 +1,4 @@
-"""What caption and reference say of findings, marked in both texts."""
+"""What caption and reference say about findings, marked in both texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from radscribe.evaluation.findings.reading_errors import sides, wrong_side
 from radscribe.evaluation.page.markup import Markup, escape, join, tag
 from radscribe.text.findings import Mention
 
-# Worst last: where mentions overlap, the worse one is shown.
+# Worst last: if mentions overlap, the worse one is shown.
 KINDS = ("", "denied", "doubt", "agree", "missed", "invented", "against")
 WORDS = {
     "agree": "asserted by both",
@@ -65,7 +65,7 @@ def compare(caption: str, reference: str, labelled: Labelled) -> Compared:
 
 
 def verdict(said: int, written: int) -> str:
-    """What a pair of statuses is called."""
+    """Return the kind of a pair of statuses."""
     pair = {said, written}
     if pair == {PRESENT}:
         return "agree"
@@ -81,7 +81,7 @@ def verdict(said: int, written: int) -> str:
 
 
 def verdicts(compared: Compared) -> Markup:
-    """The findings by kind, as a list."""
+    """Return the findings by kind, as a list."""
     items = [
         tag("li", tag("b", f"{WORDS[kind].split(',')[0].capitalize()}: "), ", ".join(names), class_=kind)
         for kind in ("invented", "missed", "against", "agree")

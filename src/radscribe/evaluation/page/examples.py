@@ -1,4 +1,4 @@
-"""Single studies: the best, the worst and some at random, with what each text says."""
+"""Single studies: the best, the worst and some at random, with both texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EACH = 3
 
 
 def examples(evaluation: Evaluation, image_root: Path, evidence: Path | None) -> Markup:
-    """The sections of examples."""
+    """Return the sections of examples."""
     legend = tag(
         "p",
         *join_spaced([tag("mark", WORDS[kind], class_=kind) for kind in KINDS if kind]),
@@ -29,7 +29,7 @@ def examples(evaluation: Evaluation, image_root: Path, evidence: Path | None) ->
             tag(
                 "p",
                 "Words that mention a finding, as the labeller reads them. Best: highest CIDEr-D of a study "
-                "with a finding, where there is one. Worst: most findings invented, missed or contradicted. "
+                "with a finding, if there is one. Worst: most findings invented, missed or contradicted. "
                 "Random: drawn with a fixed seed.",
                 class_="note",
             ),
@@ -43,7 +43,7 @@ def examples(evaluation: Evaluation, image_root: Path, evidence: Path | None) ->
 
 
 def choose(evaluation: Evaluation, each: int = EACH) -> dict[str, list[int]]:
-    """Rows of the studies to show; those with pictures first among equals, none twice."""
+    """Choose the rows of the studies to show, none twice."""
     said, written = evaluation.system.codes, evaluation.scorer.codes
     wrong = (hallucinated(said, written) | missed(said, written) | negated(said, written)).sum(1)
     close = evaluation.system.per_study["cider_d"]
@@ -62,7 +62,7 @@ def choose(evaluation: Evaluation, each: int = EACH) -> dict[str, list[int]]:
 
 
 def join_spaced(parts: list[Markup]) -> list[object]:
-    """Parts with spaces between them."""
+    """Return parts with spaces between them."""
     return [piece for part in parts for piece in (part, "  ")]
 
 

@@ -11,7 +11,7 @@ from radscribe.evaluation.records import Evaluation
 
 
 def findings(evaluation: Evaluation) -> Markup:
-    """F1 of each finding as bars, and the numbers."""
+    """Return F1 of each finding as bars, and the numbers."""
     values = per_finding(evaluation.system.finding_sums)
     hits, alarms, misses = evaluation.system.finding_sums.reshape(3, -1)
     rival = max(evaluation.others, key=lambda one: one.values["micro_f1"], default=None)
@@ -67,8 +67,8 @@ def findings(evaluation: Evaluation) -> Markup:
             ),
             tag(
                 "p",
-                "Abnormal: the reference asserts a finding other than a device, an old granuloma or a worn "
-                f"spine. Agreement on normal: {evaluation.normal.agreement:.0%}, kappa "
+                "Abnormal: the reference asserts a finding other than a device, an old granuloma or a "
+                f"degenerative spine. Agreement on normal: {evaluation.normal.agreement:.0%}, kappa "
                 f"{evaluation.normal.kappa:.2f}.",
                 class_="note",
             ),
@@ -77,7 +77,7 @@ def findings(evaluation: Evaluation) -> Markup:
 
 
 def probabilities(evaluation: Evaluation) -> Markup:
-    """Reliability and ROC, where there are probabilities."""
+    """Return reliability and ROC, if there are probabilities."""
     found = evaluation.task.probabilities
     if found is None:
         return escape("")
@@ -94,7 +94,7 @@ def probabilities(evaluation: Evaluation) -> Markup:
     return join(
         [
             tag("h2", "Probabilities"),
-            tag("p", f"Of {found.source}, beside {found.truth}.", class_="note"),
+            tag("p", f"{found.source} beside {found.truth}.", class_="note"),
             tag(
                 "div",
                 tag("div", figure(plot, tag("b", "Calibration "), error), *curves, class_="small"),

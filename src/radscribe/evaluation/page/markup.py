@@ -1,4 +1,4 @@
-"""HTML from text: nothing gets in that was not escaped."""
+"""HTML from text. Everything that is not `Markup` is escaped."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterable, Sequence
 
 
 class Markup(str):
-    """A string that is HTML already; any other is text."""
+    """A string that is already HTML."""
 
     __slots__ = ()
 
 
 def escape(text: object) -> Markup:
-    """Text as HTML; `Markup` as it is."""
+    """Return text as HTML, and `Markup` unchanged."""
     return text if isinstance(text, Markup) else Markup(html.escape(str(text), quote=True))
 
 
 def join(parts: Iterable[object], between: str = "") -> Markup:
-    """Parts one after the other, text escaped."""
+    """Join parts, with text escaped."""
     return Markup(between.join(escape(part) for part in parts))
 
 
 def tag(name: str, /, *content: object, **attributes: object) -> Markup:
-    """An element; `class_` is `class`, other underscores are hyphens, None leaves an attribute out.
+    """Return an element. `class_` becomes `class`, underscores become hyphens, None leaves an attribute out.
 
     >>> tag("p", "a < b", class_="note")
     '<p class="note">a &lt; b</p>'
@@ -37,12 +37,12 @@ def tag(name: str, /, *content: object, **attributes: object) -> Markup:
 
 
 def void(name: str, /, **attributes: object) -> Markup:
-    """An element without content, as `img`."""
+    """Return an element without content, such as `img`."""
     return Markup(str(tag(name, **attributes)).removesuffix(f"</{name}>"))
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], class_: str = "") -> Markup:
-    """A table that scrolls sideways on a narrow screen; the first cell of a row is its heading."""
+    """Return a table that scrolls sideways on a narrow screen. The first cell of a row is its heading."""
     top = tag("tr", *(tag("th", cell, scope="col") for cell in head))
     body = [tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows]
     whole = tag("table", tag("thead", top), tag("tbody", *body), class_=class_ or None)

@@ -1,4 +1,4 @@
-"""Small pictures of studies as data addresses, where their files are there."""
+"""Small pictures of studies as data URIs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUALITY = 72
 
 
 def data_uri(path: Path) -> str | None:
-    """A JPEG of at most 384 pixels in base64; None where the file is missing or Pillow cannot read it."""
+    """Return a JPEG of at most 384 pixels in base64; None if Pillow cannot read the file."""
     from PIL import Image, ImageOps
 
     try:
@@ -33,13 +33,13 @@ def data_uri(path: Path) -> str | None:
 
 
 def of_study(paths: list[str], root: Path, most: int = 2) -> list[str]:
-    """The first pictures of a study that can be shown."""
+    """Return the first pictures of a study that can be shown."""
     found = (data_uri(root / path) for path in paths if (root / path).is_file())
     return [uri for uri in found if uri is not None][:most]
 
 
 def overlay(name: str, folder: Path | None) -> str | None:
-    """The attention overlay of a study: a picture named by its id."""
+    """Return the overlay of a study, a picture named by its id."""
     if folder is None:
         return None
     safe = name.replace("/", "_")

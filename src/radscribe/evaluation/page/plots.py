@@ -1,4 +1,4 @@
-"""Plots as inline SVG. Rows of marks use per cent, so that their text keeps its size on a phone."""
+"""Plots as inline SVG. Rows of marks use percentages, so their text keeps its size on a phone."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Row:
 
 
 def svg(content: Sequence[Markup], label: str, **attributes: object) -> Markup:
-    """A picture with what it says for those who do not see it."""
+    """Return a picture with a title for screen readers."""
     return tag("svg", tag("title", label), *content, role="img", **attributes)
 
 
 def dots(rows: Sequence[Row], title: str) -> Markup:
-    """Values with their intervals on one scale from 0; a line marks the best that is not the system."""
+    """Plot values with intervals on one scale from 0. A line marks the best of the others."""
     top = max([r.interval[1] if r.interval else r.value for r in rows] + [1e-9]) * 1.05
     best = max((r.value for r in rows if not r.system), default=None)
     cells: list[Markup] = []
@@ -55,7 +55,7 @@ def dots(rows: Sequence[Row], title: str) -> Markup:
 
 
 def void_line(kind: str, start: float, end: float | None) -> Markup:
-    """A horizontal line from `start` to `end` per cent, or a vertical one at `start`."""
+    """Return a horizontal line from `start` to `end` percent, or a vertical one at `start`."""
     first = f"{start:.2f}%"
     if end is None:
         return tag("line", x1=first, x2=first, y1=0, y2=ROW, class_=kind)
@@ -63,7 +63,7 @@ def void_line(kind: str, start: float, end: float | None) -> Markup:
 
 
 def bars(rows: Sequence[tuple[str, float, float, str]], label: str) -> Markup:
-    """Two bars a row, 0 to 1: label, the system's value, the other's, and what stands behind."""
+    """Plot two bars per row, 0 to 1. A row is a label, the system's value, the other's value, and a text."""
     cells: list[Markup] = []
     for name, value, other, told in rows:
         drawn = [
@@ -80,7 +80,7 @@ def bars(rows: Sequence[tuple[str, float, float, str]], label: str) -> Markup:
 
 
 def histogram(one: Sequence[int], other: Sequence[int], label: str) -> Markup:
-    """Lengths of captions (bars) and of references (outline), in twenty bins."""
+    """Plot lengths of captions (bars) and of references (outline) in twenty bins."""
     width, height, left, bottom = 340, 170, 30, 24
     edges = np.linspace(0, max([*one, *other, 1]) + 1, 21)
     mine, theirs = np.histogram(one, edges)[0], np.histogram(other, edges)[0]
@@ -117,7 +117,7 @@ def histogram(one: Sequence[int], other: Sequence[int], label: str) -> Markup:
 
 
 def square(x: Floats, y: Floats, label: str, points: bool = False) -> Markup:
-    """A curve in the unit square with its diagonal; `points` marks each place."""
+    """Plot a curve in the unit square with its diagonal. `points` marks each point."""
     side = SQUARE - EDGE - TOP
 
     def at(a: float, b: float) -> str:
@@ -143,15 +143,15 @@ def square(x: Floats, y: Floats, label: str, points: bool = False) -> Markup:
 
 
 def figure(picture: Markup, *caption: object) -> Markup:
-    """A picture with words under it."""
+    """Return a picture with a caption."""
     return tag("figure", picture, tag("figcaption", *caption))
 
 
 def image(uri: str, alt: str) -> Markup:
-    """A picture that is in the page itself."""
+    """Return a picture that is part of the page."""
     return void("img", src=uri, alt=alt)
 
 
 def key(kind: str, text: str) -> Markup:
-    """A coloured square and what it means."""
+    """Return a coloured square and its meaning."""
     return join([tag("span", class_=f"key {kind}"), text, " "])

@@ -38,7 +38,7 @@ def warnings(evaluation: Evaluation) -> Markup:
 
 
 def tiles(evaluation: Evaluation) -> Markup:
-    """The captions as a reader meets them."""
+    """Return the figures that matter to a reader of captions."""
     n, normal, errors = evaluation.n, evaluation.normal, evaluation.errors
     abnormal = n - normal.references_normal
     told = [
@@ -60,7 +60,7 @@ def tiles(evaluation: Evaluation) -> Markup:
 
 
 def scores(evaluation: Evaluation) -> Markup:
-    """Plots and the table of the system beside what it must beat."""
+    """Return plots and a table of the system beside its baselines."""
     controls = [evaluation.shuffled] if evaluation.shuffled else []
     everyone = (evaluation.system, *evaluation.others, *controls)
     plots = [
@@ -160,7 +160,7 @@ def _seeds(evaluation: Evaluation) -> Markup:
 
 
 def wording_section(evaluation: Evaluation) -> Markup:
-    """Lengths, and what is said most often."""
+    """Return lengths and the most frequent captions."""
     lengths = [len(words) for words in evaluation.system.tokens]
     references = [len(texts[0]) for texts in evaluation.scorer.references]
     legend = tag("p", key("system", "captions"), "outline: references", class_="note")
@@ -177,7 +177,7 @@ def wording_section(evaluation: Evaluation) -> Markup:
             tag(
                 "p",
                 f"Captions have {values['length_ratio']:.2f} times the references' words; "
-                f"{values['exact_match']:.1%} are word for word their reference.",
+                f"{values['exact_match']:.1%} are word for word the same as their reference.",
                 class_="note",
             ),
             tag("h3", "Most frequent captions"),
@@ -187,7 +187,7 @@ def wording_section(evaluation: Evaluation) -> Markup:
 
 
 def method(evaluation: Evaluation) -> Markup:
-    """Signatures: what each number depends on."""
+    """Return signatures: what each number depends on."""
     items = [
         join([tag("dt", TITLES.get(name, name.replace("_", " "))), tag("dd", tag("code", text))])
         for name, text in signatures(evaluation).items()

@@ -1,12 +1,12 @@
-"""Named ways from a report to words: a score depends on them as much as on the captions.
+"""Tokenizations by name. A score depends on them as much as on the captions.
 
 `plain`        NFKC, lower case, runs of letters and digits; decimal numbers stay whole; no punctuation.
 `ptb`          the coco-caption way: Penn Treebank tokens, lower case, punctuation dropped (`ptb`).
-`r2gen`        R2Gen's cleaning for IU X-ray, cut to 60 ids (a start mark and 59 words); full stops are words.
-`r2gen-mimic`  the same for MIMIC-CXR, cut to 100.
+`r2gen`        R2Gen's cleaning for IU X-ray, cut to 59 words; full stops are words.
+`r2gen-mimic`  the same for MIMIC-CXR, cut to 99 words.
 
-The last two flatter: long references are cut, full stops count as words, and with a vocabulary rare words of
-the reference become `<unk>`. They are for comparison with published figures only.
+The last two flatter: they cut long references, count full stops as words and, with a vocabulary, replace rare
+words of the reference by `<unk>`. Use them only to compare with published figures.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PLAIN = re.compile(r"\d+(?:\.\d+)+|\w+")
 
 
 def plain(text: str) -> list[str]:
-    """Words and numbers, lower-cased.
+    """Return words and numbers in lower case.
 
     >>> plain("No XXXX effusion; the follow-up nodule is 1.5 cm.")
     ['no', 'xxxx', 'effusion', 'the', 'follow', 'up', 'nodule', 'is', '1.5', 'cm']
@@ -37,14 +37,18 @@ def plain(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Tokenization:
-    """A named way to words.
+    """A way to split a text into words.
 
     Parameters
     ----------
+    name : str
+        Its name in signatures.
+    split : callable
+        Takes a text and returns its words.
     limit : int, optional
-        Words that are kept of a text; None keeps all.
-    vocabulary : frozenset[str], optional
-        Words that are known; others become `<unk>`. None knows all.
+        Number of words that are kept of a text (default: all).
+    vocabulary : frozenset of str, optional
+        Known words; others become `<unk>` (default: all are known).
     """
 
     name: str
@@ -53,24 +57,24 @@ class Tokenization:
     vocabulary: frozenset[str] | None = None
 
     def tokens(self, text: str) -> Tokens:
-        """The words of one text."""
+        """Return the words of one text."""
         words = self.split(text)[: self.limit]
         if self.vocabulary is not None:
             words = [word if word in self.vocabulary else UNKNOWN for word in words]
         return tuple(words)
 
     def all(self, texts: Iterable[str]) -> list[Tokens]:
-        """The words of many texts; equal texts are split once."""
+        """Return the words of many texts. Equal texts are split once."""
         known: dict[str, Tokens] = {}
         return [known[t] if t in known else known.setdefault(t, self.tokens(t)) for t in texts]
 
     def truncates(self, text: str) -> bool:
-        """Whether `limit` cuts words off."""
+        """Return whether `limit` cuts words off."""
         return self.limit is not None and len(self.split(text)) > self.limit
 
     @property
     def signature(self) -> str:
-        """As it stands in a score's signature."""
+        """The part of a score's signature on tokenization."""
         known = "" if self.vocabulary is None else f"|vocabulary:{len(self.vocabulary)}"
         return f"tok:{self.name}|case:lower{known}"
 
@@ -84,7 +88,14 @@ TOKENIZATIONS: dict[str, Tokenization] = {
 
 
 def tokenization(name: str, vocabulary: Path | None = None) -> Tokenization:
-    """A tokenization by name, with the words of a file where one is given.
+    """Return a tokenization by name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `TOKENIZATIONS`.
+    vocabulary : Path, optional
+        File of known words; others become `<unk>`.
 
     Raises
     ------
@@ -102,20 +113,20 @@ def tokenization(name: str, vocabulary: Path | None = None) -> Tokenization:
 
 
 def read_vocabulary(path: Path) -> frozenset[str]:
-    """Words of a file: a JSON list, a JSON object whose keys are words, or one word a line.
+    """Read words from a JSON list, the keys of a JSON object, or a text file with one word per line.
 
     Raises
     ------
     DataError
-        It cannot be read or holds no word.
+        The file cannot be read or holds no words.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
         words = json.loads(text) if text.lstrip()[:1] in ("[", "{") else text.split()
     except (OSError, ValueError) as error:
         raise DataError(
-            f"is no vocabulary ({error})", subject=path, remedy="write one word a line, in UTF-8"
+            f"is no vocabulary ({error})", subject=path, remedy="write one word per line, in UTF-8"
         ) from error
     if not words or not all(isinstance(word, str) for word in words):
-        raise DataError("holds no list of words", subject=path, remedy="write one word a line, in UTF-8")
+        raise DataError("holds no list of words", subject=path, remedy="write one word per line, in UTF-8")
     return frozenset(words)

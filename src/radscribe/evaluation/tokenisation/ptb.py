@@ -1,10 +1,10 @@
 """Penn Treebank tokens of reports without Java, as coco-caption's `PTBTokenizer` gives them.
 
-That tokenizer is Stanford's PTBLexer (CoreNLP 3.4.1) with `-lowerCase`, after which fifteen signs are
-dropped. What reports need of its rules is here: hyphens and slashes within words, decimal numbers,
-contractions, abbreviations that keep their full stop, brackets by name (lower-cased, so that they are not
+That tokenizer is Stanford's PTBLexer (CoreNLP 3.4.1) with `-lowerCase`; coco-caption then drops fifteen
+signs. This module has the rules that reports need: hyphens and slashes within words, decimal numbers,
+contractions, abbreviations that keep their full stop, brackets by name (in lower case, so they are not
 dropped), American spelling. docs/guides/evaluation.md says on how many real reports the two are equal, and
-what is not followed.
+what differs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import html
 import re
 
-# As in coco-caption; "-LRB-" and its like are missed there, because they are lower-cased before.
+# As in coco-caption, which misses "-LRB-" and the like because they are in lower case by then.
 DROPPED = frozenset(
     ["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";", "..", '"', "\ufffd"]
 )
@@ -49,7 +49,7 @@ _SPELLINGS = (
 
 
 def tokens(text: str) -> list[str]:
-    """The words of a report.
+    """Return the words of a report.
 
     >>> tokens("The left-sided effusion (small) isn't 1.5 cm.")
     ['the', 'left-sided', 'effusion', '-lrb-', 'small', '-rrb-', 'is', "n't", '1.5', 'cm']

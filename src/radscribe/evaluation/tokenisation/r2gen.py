@@ -1,26 +1,26 @@
-"""R2Gen's cleaning of reports, rule for rule, oddities included.
+"""R2Gen's cleaning of reports, rule by rule, with its oddities.
 
 Chen et al., Generating Radiology Reports via Memory-driven Transformer, EMNLP 2020; `modules/tokenizers.py`
-of their repository. List numbers go, sentences are what stands between ". ", some signs are deleted inside
-them (so "1.5" reads "15"), and each sentence ends in a full stop that is a word of its own.
+of their repository. List numbers are removed, ". " separates sentences, some signs inside them are deleted
+(so "1.5" becomes "15"), and each sentence ends with a full stop that is a word of its own.
 """
 
 from __future__ import annotations
 
 import re
 
-# In this order: a rule sees what the ones before it left.
+# The order matters: each rule sees the result of the previous ones.
 _LIST_NUMBERS = (
     ("1. ", ""),
     *((f". {number}. ", ". ") for number in range(2, 6)),
     *((f" {number}. ", ". ") for number in range(2, 6)),
 )
-# Their character class holds the range from ":" to "[", and so no hyphen: "follow-up" stays one word.
+# Their character class has the range from ":" to "[" and no hyphen: "follow-up" stays one word.
 _DELETED = re.compile(r"[.,?;*!%^&_+():-\[\]{}\"/\\']")
 
 
 def iu_xray(report: str) -> list[str]:
-    """The words of an IU X-ray report.
+    """Return the words of an IU X-ray report.
 
     >>> iu_xray("1. Heart is normal. 2. No effusion.")
     ['heart', 'is', 'normal', '.', 'no', 'effusion', '.']
@@ -29,7 +29,7 @@ def iu_xray(report: str) -> list[str]:
 
 
 def mimic_cxr(report: str) -> list[str]:
-    """The words of a MIMIC-CXR report: line breaks and blanks for redacted text go first."""
+    """Return the words of a MIMIC-CXR report; line breaks and marks of redaction are removed first."""
     text = _repeat(report.replace("\n", " "), "__", "_", 7)
     return _sentences(_repeat(_repeat(text, "  ", " ", 7), "..", ".", 8))
 
