@@ -28,7 +28,7 @@ from radscribe.files import output_error
 
 # Heading of the overview -> command -> (module, one line). A module is imported when its command is called.
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
-    "Caption": {
+    "Caption and serve": {
         "caption": ("radscribe.cli.caption", "Write a draft caption for each study."),
         "serve": ("radscribe.cli.serve", "Serve captions over HTTP, with a page for review."),
         "users": ("radscribe.cli.users", "Manage the users of the service."),

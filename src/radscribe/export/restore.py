@@ -24,7 +24,8 @@ def restore(folder: Path) -> tuple[Encoder, Decoder]:
 
     Raises
     ------
-    BundleError : the bundle has no weights, or they do not fit what its description says.
+    BundleError
+        The bundle has no weights, or they do not fit what its description says.
     """
     spec = read(folder)
     if WEIGHTS not in spec.files:

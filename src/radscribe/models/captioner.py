@@ -14,8 +14,10 @@ def join_views(output: EncoderOutput, codes: Tensor) -> StudyFeatures:
 
     Parameters
     ----------
-    output : of N * views images.
-    codes : `[N, views]`, places in `labels.VIEW_KINDS`.
+    output : EncoderOutput
+        Output of N * views images.
+    codes : Tensor
+        `[N, views]`, places in `labels.VIEW_KINDS`.
     """
     n, views = codes.shape
     cells = output.grid.shape[2] * output.grid.shape[3]

@@ -65,9 +65,11 @@ class DenseNet121(nn.Module):
 
     Parameters
     ----------
-    input_channels : C, 3 in torchvision and Keras, 1 in torchxrayvision.
-    final_relu : the paper's ReLU after the last normalisation; Keras had none before 2.2.3
-        (keras-applications, issue 31).
+    input_channels : int
+        C, 3 in torchvision and Keras, 1 in torchxrayvision.
+    final_relu : bool
+        The paper's ReLU after the last normalisation; Keras had none before 2.2.3 (keras-applications, issue
+        31).
     """
 
     channels = 1024

@@ -50,14 +50,20 @@ class Encoder(nn.Module):
 
     Parameters
     ----------
-    backbone : a name in `BACKBONES`.
-    image_size : side of the square input in pixels, divisible by the backbone's stride.
-    findings : label order of the head.
-    backbone_options : of the backbone's class.
-    view_head : tell frontal from lateral too; such an encoder is trained on both.
-    pooling : how the cells' logits become the image's. "mean" averages logits (CheXNet); "odds" averages
-        odds, a log-mean-exp (Wang et al., ChestX-ray8, CVPR 2017, with r = 1), so that a small finding need
-        not fill the map.
+    backbone : str
+        Name in `BACKBONES`.
+    image_size : int
+        Side of the square input in pixels, divisible by the backbone's stride.
+    findings : tuple of str
+        Label order of the head.
+    backbone_options : dict of str to int or bool
+        Options of the backbone's class.
+    view_head : bool
+        Tell frontal from lateral too; such an encoder is trained on both.
+    pooling : Pooling
+        How the cells' logits become the image's. "mean" averages logits (CheXNet); "odds" averages odds, a
+        log-mean-exp (Wang et al., ChestX-ray8, CVPR 2017, with r = 1), so that a small finding need not fill
+        the map.
     """
 
     mean: Tensor

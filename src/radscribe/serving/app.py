@@ -37,11 +37,13 @@ def create_app(
 
     Parameters
     ----------
-    load : makes the engine; None loads the bundle of the settings.
+    load : callable, optional
+        Makes the engine; None loads the bundle of the settings.
 
     Raises
     ------
-    RadscribeError : as `Service`.
+    RadscribeError
+        See `Service`.
     """
     service = Service(settings, load, sandbox)
 

@@ -45,7 +45,7 @@ def messages(connection: Connection, after: int = 0) -> Iterator[tuple[int, byte
     Yields
     ------
     id : int
-        Of the row.
+        Id of the row.
     message : bytes
         A syslog message without a line break.
     """

@@ -62,7 +62,8 @@ def parse(fields: Mapping[str, str]) -> CaptionRequest:
 
     Raises
     ------
-    Problem : 422, an unknown field or a value that makes no sense.
+    Problem
+        422, an unknown field or a value that makes no sense.
     """
     for name in fields:
         if name not in FIELDS:

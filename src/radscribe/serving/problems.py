@@ -56,8 +56,10 @@ class Problem(Exception):
 
     Parameters
     ----------
-    kind : one of `KINDS`.
-    detail : what is wrong and what to do, for a person; nothing of the server's insides.
+    kind : str
+        One of `KINDS`.
+    detail : str
+        What is wrong and what to do, for a person; nothing of the server's insides.
     """
 
     def __init__(

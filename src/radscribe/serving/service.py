@@ -32,11 +32,13 @@ class Service:
 
     Parameters
     ----------
-    load : makes the engine; None loads the bundle of the settings.
+    load : callable, optional
+        Makes the engine; None loads the bundle of the settings.
 
     Raises
     ------
-    RadscribeError : the store is in use or does not open, or the bundle does not load.
+    RadscribeError
+        The store is in use or does not open, or the bundle does not load.
     """
 
     def __init__(

@@ -41,7 +41,7 @@ class ConnectionLimits:
     per_client : int
         Open at a time from one address other than this machine's.
     head_bytes : int
-        Of the request line and the headers; else 431.
+        Largest size of the request line and the headers; otherwise 431.
     head_seconds : float
         From the connection, or the last answer, to the end of the next head.
     idle_seconds : int
@@ -70,21 +70,31 @@ class Settings:
 
     Parameters
     ----------
-    store : folder of images and, unless `database` is given, of the SQLite file.
-    database : SQLAlchemy URL; None is SQLite in `store`.
-    bundle, threads : of `radscribe.load`.
-    queue : studies that may be under way at once, uploads included; the next one is answered 429.
-    retain_days : after which a study is erased; None keeps it.
-    free_bytes : what studies leave free of the disks of the store and of temporary files; else 507.
-    keep_identifiers : keep files as they came; else all but what makes the picture is removed first.
-    allowed_hosts : further names in the Host header that are answered while on loopback.
-    drain_seconds : what SIGTERM leaves for studies that were accepted; what is not done then is taken up at
-        the next start.
-    stuck_seconds : without a caption while studies are with the engine, after which /readyz is 503.
+    store : Path
+        Folder of the images and, unless `database` is given, of the SQLite file.
+    database : str, optional
+        SQLAlchemy URL; None is SQLite in `store`.
+    bundle, threads : str and int, optional
+        As in `radscribe.load`.
+    queue : int
+        Studies that may be under way at once, uploads included; the next one is answered 429.
+    retain_days : float, optional
+        Days after which a study is erased; None keeps it.
+    free_bytes : int
+        Bytes that studies leave free on the disks of the store and of temporary files; otherwise 507.
+    keep_identifiers : bool
+        Keep files as they came; else all but what makes the picture is removed first.
+    allowed_hosts : tuple of str
+        Further names in the Host header that are accepted on loopback.
+    drain_seconds : float
+        Seconds after SIGTERM to finish accepted studies; the next start captions the others.
+    stuck_seconds : float
+        Seconds without a caption, while studies are with the engine, after which /readyz returns 503.
 
     Raises
     ------
-    UsageError : a host that is not loopback, or a further name, without credentials.
+    UsageError
+        A host that is not loopback, or a further name, without credentials.
     """
 
     store: Path

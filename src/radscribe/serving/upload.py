@@ -63,7 +63,8 @@ async def read_form(request: Request, limits: Limits) -> Form:
 
     Raises
     ------
-    Problem : another media type (415), too much of anything (413), too slow (408), or malformed (400, 422).
+    Problem
+        Another media type (415), too much of anything (413), too slow (408), or malformed (400, 422).
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):

@@ -59,7 +59,8 @@ def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -
 
     Raises
     ------
-    UsageError : there is no such decoder, or it does not have an option, or captions are too long for it.
+    UsageError
+        There is no such decoder, or it does not have an option, or captions are too long for it.
     """
     require_decoder(config.decoder)
     kind = DECODERS[config.decoder]
@@ -84,7 +85,8 @@ def load_decoder(run: Path) -> tuple[Decoder, ReportTokenizer, DecoderConfig]:
 
     Raises
     ------
-    DataError : the run is not finished.
+    DataError
+        The run is not finished.
     """
     config = load(DecoderConfig, run / CONFIG)
     if not (run / WEIGHTS).is_file():
@@ -103,7 +105,8 @@ def load_captioner(run: Path) -> tuple[Encoder, Decoder, ReportTokenizer, Decode
 
     Raises
     ------
-    DataError : the run is not finished, or was trained on features alone.
+    DataError
+        The run is not finished, or was trained on features alone.
     """
     decoder, tokenizer, config = load_decoder(run)
     if not (run / ENCODER).is_dir():

@@ -188,7 +188,8 @@ def masked_loss(logits: Tensor, targets: Tensor, presence_weight: Tensor | None 
 
     Parameters
     ----------
-    presence_weight : `[F]`, CheXNet's w+ of what is present; what is absent counts 1 - w+.
+    presence_weight : Tensor, optional
+        `[F]`, CheXNet's w+ of what is present; what is absent counts 1 - w+.
     """
     known = ~targets.isnan()
     y = targets.nan_to_num()

@@ -42,8 +42,10 @@ def initial_encoder(config: EncoderConfig, prevalence: Tensor) -> Encoder:
 
     Parameters
     ----------
-    config : its backbone is that of `init_from`.
-    prevalence : `[F]`, how often each finding is met.
+    config : EncoderConfig
+        Its backbone is that of `init_from`.
+    prevalence : Tensor
+        `[F]`, how often each finding is met.
     """
     encoder = build_encoder(config)
     # At first the classifier says how often each finding is met; class weights even that out.
@@ -85,7 +87,8 @@ def load_encoder(run: Path) -> Encoder:
 
     Raises
     ------
-    DataError : the run is not finished, or its weights do not fit its configuration.
+    DataError
+        The run is not finished, or its weights do not fit its configuration.
     """
     config = load(EncoderConfig, run / CONFIG)
     encoder = build_encoder(config)

@@ -69,8 +69,10 @@ class FeatureCache:
 
     Parameters
     ----------
-    folder : CACHE; a folder of the encoder and the kinds is made in it.
-    kinds : of feature. The vectors, which are small, are always kept.
+    folder : Path
+        CACHE; a folder of the encoder and the kinds is made in it.
+    kinds : iterable of str
+        Kinds of feature. The vectors, which are small, are always kept.
     """
 
     def __init__(self, folder: Path, encoder: Encoder, kinds: Iterable[str] = ()) -> None:
@@ -84,7 +86,8 @@ class FeatureCache:
 
         Raises
         ------
-        DataError : an image cannot be read, or the cache is damaged.
+        DataError
+            An image cannot be read, or the cache is damaged.
         """
         with ThreadPoolExecutor(THREADS) as pool:
             digests = list(pool.map(_digest, [root / name for name in names]))
@@ -165,7 +168,8 @@ def append(path: Path, rows: npt.NDArray[Any], after: int) -> None:
 
     Raises
     ------
-    DataError : the file has fewer rows, or rows of another shape.
+    DataError
+        The file has fewer rows, or rows of another shape.
     """
     description = {"descr": np.lib.format.dtype_to_descr(rows.dtype), "fortran_order": False}
     header = io.BytesIO()

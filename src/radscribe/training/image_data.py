@@ -34,7 +34,8 @@ def read_soft_labels(path: Path, findings: Sequence[str]) -> dict[str, list[floa
 
     Raises
     ------
-    DataError : the file cannot be read or a column is missing.
+    DataError
+        The file cannot be read or a column is missing.
     """
     try:
         with path.open(newline="") as file:
@@ -112,15 +113,20 @@ class ImageData(Dataset[Example]):
 
     Parameters
     ----------
-    teacher : probabilities by image name, which count `teacher_weight` against the labels.
-    views : the views to take.
-    label_source, cells : see `labels_of` and `box_cover`.
-    cache_mb : memory for decoded images, a byte a pixel (100 kB an image at 320); those that it does not hold
-        are decoded when they are asked for, by a loader's `workers`.
+    teacher : dict of str to list[float], optional
+        Probabilities by image name, which count `teacher_weight` against the labels.
+    views : frozenset[View]
+        The views to take.
+    label_source, cells : LabelSource
+        See `labels_of` and `box_cover`.
+    cache_mb : float
+        Memory for decoded images, one byte per pixel (100 kB per image at 320); a loader's `workers` decode
+        the others when they are needed.
 
     Raises
     ------
-    DataError : the part holds no image of these views, or some of those to keep cannot be read.
+    DataError
+        The part holds no image of these views, or some of those to keep cannot be read.
     """
 
     def __init__(

@@ -115,7 +115,7 @@ def choose_weights(
     Parameters
     ----------
     probabilities : Tensor
-        Of the validation studies `[N, F]`.
+        Probabilities of the validation studies `[N, F]`.
     references : sequence of str
         Their reports.
     """

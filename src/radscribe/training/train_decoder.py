@@ -75,9 +75,12 @@ def train_decoder(
 
     Raises
     ------
-    DataError : no reports or features, or they do not fit the manifest or the run to start from.
-    LeakError : a patient, a study or an image stands in two parts.
-    UsageError : the configuration names no encoder, or no known decoder or objective.
+    DataError
+        There are no reports or features, or they do not fit the manifest or the run to start from.
+    LeakError
+        A patient, a study or an image is in two parts.
+    UsageError
+        The configuration names no encoder, or no known decoder or objective.
     """
     require_decoder(config.decoder)
     if config.finding_input == "labels" and not config.encoder:
@@ -253,7 +256,8 @@ def _start_from(run: Path, decoder: Decoder) -> None:
 
     Raises
     ------
-    DataError : it is not finished, or is of another decoder or vocabulary.
+    DataError
+        It is not finished, or is of another decoder or vocabulary.
     """
     other, _, _ = load_decoder(run)
     try:

@@ -39,9 +39,12 @@ def train_encoder(
 
     Raises
     ------
-    DataError : a part has no studies, no images or no known labels, or an image cannot be read.
-    LeakError : a patient, a study or an image stands in two parts.
-    UsageError : `init_from` is no encoder's run, or a view head has but one view to learn from.
+    DataError
+        A part has no studies, no images or no known labels, or an image cannot be read.
+    LeakError
+        A patient, a study or an image is in two parts.
+    UsageError
+        `init_from` is no encoder's run, or a view head has only one view to learn from.
     """
     config = with_backbone_of_source(config)
     if not begin(out, config, resume):

@@ -22,8 +22,10 @@ def set_word_vectors(decoder: Decoder, tokenizer: ReportTokenizer, path: Path, f
 
     Raises
     ------
-    DataError : the file is none of word vectors.
-    UsageError : its vectors are not as wide as the embedding, or a frozen embedding is also the output layer.
+    DataError
+        The file does not hold word vectors.
+    UsageError
+        Its vectors are not as wide as the embedding, or a frozen embedding is also the output layer.
     """
     embedding = decoder.word_embedding
     output = getattr(decoder, "output", None)

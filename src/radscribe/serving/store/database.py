@@ -35,8 +35,10 @@ def open_database(folder: Path, url: str | None) -> Iterator[tuple[Engine, Engin
 
     Raises
     ------
-    UsageError : a URL of another database.
-    RadscribeError : it cannot be reached, is in use, or is newer than this radscribe.
+    UsageError
+        A URL of another database.
+    RadscribeError
+        It cannot be reached, is in use, or is newer than this radscribe.
     """
     engine, writing = _engine(folder, url), _engine(folder, url)
     shown = engine.url.render_as_string(hide_password=True)

@@ -78,8 +78,10 @@ def page(
 
     Parameters
     ----------
-    query : words that all stand in the study's name, a file's, the draft or a review, in any case.
-    before : id of a study: those that came before it.
+    query : str
+        Words that all stand in the study's name, a file's, the draft or a review, in any case.
+    before : str, optional
+        Id of a study: those that came before it.
     """
     conditions = [studies.c.deleted.is_(None), *(_says(word) for word in query.split())]
     if status is not None:

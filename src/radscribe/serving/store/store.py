@@ -32,12 +32,15 @@ class Store:
 
     Parameters
     ----------
-    folder : made where it is missing, readable by its owner alone.
-    url : of the database; None is SQLite in the folder.
+    folder : Path
+        Folder of the store; it is made if it is missing, readable by its owner only.
+    url : str, optional
+        URL of the database; None is SQLite in the folder.
 
     Raises
     ------
-    RadscribeError : another process serves from the folder or the database, or this one does not open.
+    RadscribeError
+        Another process serves from the folder or the database, or this one does not open.
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
