@@ -24,6 +24,7 @@ from radscribe.data.manifest import Header, Manifest
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.evaluation import dataset, references, run
 from radscribe.evaluation.records import Captions
+from radscribe.evaluation.results import Results
 from radscribe.text.report import Report
 from radscribe.text.sentences import split_sentences
 
@@ -69,7 +70,7 @@ def main(given: Sequence[str] | None = None) -> None:
             data = dataset.read(folder, "test", "findings")
             captions = data.texts.texts[1:] + data.texts.texts[:1]
             result = run.run(data, [Captions("shifted", captions)], [], run.options())
-            run.Results(result, None, folder).save(folder / "out")
+            Results(result, None, folder).save(folder / "out")
             wall, processor = time.perf_counter() - wall, time.process_time() - processor
             print(f"| {name} | {result.n:,} | {wall:.1f} s | {processor:.1f} s |")
 

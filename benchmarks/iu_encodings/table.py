@@ -19,6 +19,7 @@ from radscribe.evaluation.dataset import Dataset
 from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.metrics.registry import TITLES
 from radscribe.evaluation.records import Captions, Evaluation, seed_spread
+from radscribe.evaluation.results import Results
 from radscribe.evaluation.system_scores import SystemScores
 
 COLUMNS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
@@ -91,7 +92,7 @@ def show(data: Path, out: Path, names: Sequence[str], seeds: Sequence[int]) -> N
                     for low, high in [found[column].interval or (0.0, 0.0)]
                 ]
                 print(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-        run.Results(result, None, lines.data.manifest.root).save(out / "best" / tokenization, overwrite=True)
+        Results(result, None, lines.data.manifest.root).save(out / "best" / tokenization, overwrite=True)
 
 
 def row(name: str, search: str, seeds: list[SystemScores]) -> str:

@@ -16,7 +16,7 @@ from radscribe._version import __version__
 if TYPE_CHECKING:
     from radscribe.data.study import Study
     from radscribe.evaluation.findings.assertions import Uncertain
-    from radscribe.evaluation.run import Results
+    from radscribe.evaluation.results import Results
     from radscribe.evaluation.score import Scores
     from radscribe.imaging.radiograph import Radiograph
     from radscribe.inference.caption import Caption

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -16,7 +13,7 @@ from radscribe.data.study import Study
 from radscribe.errors import DataError, UsageError
 from radscribe.evaluation import dataset as datasets
 from radscribe.evaluation import predictions as prediction_files
-from radscribe.evaluation import references, scores_file
+from radscribe.evaluation import references
 from radscribe.evaluation.bundle_captions import BundleCaptions, caption_studies, quiet
 from radscribe.evaluation.dataset import Dataset
 from radscribe.evaluation.evaluate import evaluate as evaluate_task
@@ -25,17 +22,15 @@ from radscribe.evaluation.findings.assertions import FINDINGS, Labelled, Uncerta
 from radscribe.evaluation.findings.label_scores import ProbabilityScores
 from radscribe.evaluation.metrics import radeval
 from radscribe.evaluation.metrics.base import Floats
-from radscribe.evaluation.page.document import page
 from radscribe.evaluation.predictions import Extra, Missing
 from radscribe.evaluation.records import Captions, Evaluation, LabelScores, MeteorOf, Task, Vectors
 from radscribe.evaluation.references import Part
+from radscribe.evaluation.results import Results
 from radscribe.evaluation.system_scores import Settings
 from radscribe.evaluation.tokenisation.named import tokenization as tokenization_of
-from radscribe.files import staged_folder, write_text
 from radscribe.inference.captioner import Captioner
 from radscribe.text.report import Target
 
-SCORES, PAGE, TABLE = "scores.json", "report.html", "findings.csv"
 Predictions = str | Path | Mapping[str, str]
 
 
@@ -69,77 +64,6 @@ class Options:
     specificity: float = 0.9
     id_column: str = prediction_files.ID
     report_column: str = prediction_files.REPORT
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Results:
-    """What `radscribe.evaluate` returns.
-
-    Parameters
-    ----------
-    captions : Evaluation, optional
-        Captions beside reference reports; None if there are no captions or no reports.
-    labels : LabelScores, optional
-        Probabilities and captions beside labels; None if the dataset has no labels.
-    root : Path
-        The folder from which the page takes the images.
-    """
-
-    captions: Evaluation | None
-    labels: LabelScores | None
-    root: Path = field(default_factory=Path)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `scores.json` holds."""
-        return scores_file.results_as_json(self.captions, self.labels)
-
-    def save(
-        self, out: str | Path, *, overwrite: bool = False, evidence: str | Path | None = None
-    ) -> tuple[Path, ...]:
-        """Write `scores.json`, `report.html` and, for labels, `findings.csv` into a folder.
-
-        Parameters
-        ----------
-        out : str or Path
-            The folder.
-        overwrite : bool
-            Whether to replace earlier results.
-        evidence : str or Path, optional
-            Folder of overlays to show, one picture per study, named by its id.
-
-        Returns
-        -------
-        tuple of Path
-            The files.
-
-        Raises
-        ------
-        UsageError
-            The folder has files in it, and `overwrite` is false.
-        OutputError
-            The folder cannot be written.
-        """
-        out = Path(out)
-        overlays = None if evidence is None else Path(evidence)
-        made = {
-            SCORES: json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-            PAGE: page(self.captions, self.labels, self.root, overlays),
-        }
-        if self.labels is not None:
-            made[TABLE] = findings_csv(self.labels)
-        with staged_folder(out, overwrite, stale=(TABLE,)) as stage:
-            for name, text in made.items():
-                write_text(stage / name, text)
-        return tuple(out / name for name in made)
-
-    def __str__(self) -> str:
-        from rich.console import Console
-
-        from radscribe.evaluation import terminal
-
-        console = Console(file=io.StringIO(), width=110, record=True)
-        terminal.show(self.captions, self.labels, console)
-        return console.export_text()
 
 
 def options(
@@ -543,38 +467,6 @@ def run(
         )
         result = replace(result, external={name: one.to_dict() for name, one in found.items()})
     return result
-
-
-def findings_csv(labels: LabelScores) -> str:
-    """Return the scores on labels as CSV: a row per finding, scores and the ends of their intervals."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    names = [*label_scores.PROBABILITY_SCORES]
-    said = [f"caption_{name}" for name in label_scores.ASSERTION_SCORES]
-    head = ["finding", "n", "positives"]
-    for name in (*names, *said):
-        head += [name, f"{name}_low", f"{name}_high"]
-    writer.writerow([*head, "threshold", "in_captions"])
-    ranked, claimed = labels.probabilities, labels.captions
-    by_probability = {row.finding: row for row in ranked.findings} if ranked else {}
-    by_caption = {row.finding: row for row in claimed.findings} if claimed else {}
-    for finding in dict.fromkeys((*by_probability, *by_caption)):
-        one, other = by_probability.get(finding), by_caption.get(finding)
-        first = one or other
-        assert first is not None
-        cells: list[object] = [finding, first.n, first.positives]
-        for row, scores in ((one, names), (other, label_scores.ASSERTION_SCORES)):
-            for name in scores:
-                value = row.values.get(name) if row else None
-                low, high = row.intervals.get(name, (None, None)) if row else (None, None)
-                cells += [_digits(value), _digits(low), _digits(high)]
-        threshold = one.threshold if one else None
-        writer.writerow([*cells, _digits(threshold), "" if other is None else other.asserted])
-    return out.getvalue()
-
-
-def _digits(value: float | None) -> str:
-    return "" if value is None or not np.isfinite(value) else f"{value:.6g}"
 
 
 def _one_of(option: str, name: str, names: Sequence[str]) -> str:
