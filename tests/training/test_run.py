@@ -179,6 +179,21 @@ def test_a_decoder_trains_on_features_without_pixels(data: Path, tmp_path: Path)
         export(tmp_path / "run", tmp_path / "bundle")
 
 
+def test_a_report_bank_is_filled_exported_and_captions(data: Path, runs: Path, tmp_path: Path) -> None:
+    run(
+        *("train", "--data", data, "--out", tmp_path / "run", "--set", f"encoder={runs / 'encoder'}"),
+        *("--set", "decoder=report-bank", "--set", "min_frequency=1"),
+        *("--set", f"cache={runs / 'captioner' / 'features'}"),
+    )
+    export(tmp_path / "run", tmp_path / "bundle")
+    captioner = radscribe.load(tmp_path / "bundle")
+    said = [
+        captioner.caption(Radiograph(picture(7, mass).astype(np.float32) / 255), force=True).text
+        for mass in (True, False)
+    ]
+    assert said == [REPORTS[True], REPORTS[False]]
+
+
 def test_a_decoder_goes_on_from_another_run_by_reward(data: Path, runs: Path, tmp_path: Path) -> None:
     settings = ["min_frequency=1", "options.embedding=32", "options.hidden=32", "batch_size=16", "epochs=2"]
     settings += ["objective=self-critical", "self_critical.samples=2", "reward.finding_f1=micro"]

@@ -114,6 +114,6 @@ class ReportBank(Decoder):
         weights = torch.where(begins, weights, torch.full_like(weights, LOWEST))
         position = (position + 1).clamp(max=columns.shape[0] - 1)
         shares = torch.softmax(weights, dim=1)
-        mass = torch.zeros(len(token), self.vocabulary_size, dtype=shares.dtype, device=shares.device)
+        mass = shares.new_zeros(shares.shape[0], self.vocabulary_size)
         mass = mass.scatter_add(1, columns[position], shares)  # [N, V]
         return Step(torch.log(mass.clamp(min=1e-12)), (weights, position), None)
