@@ -75,20 +75,7 @@ def _command(name: str) -> Iterator[str]:
     yield from _prose(command.help or COMMANDS[name][1])
     yield from _options(command, context)
     if isinstance(command, click.Group):
-        names = command.list_commands(context)
-        yield f"`radscribe {name} NAME --help` describes one of: {', '.join(f'`{one}`' for one in names)}."
-        yield ""
-        inner = [one for one in (command.get_command(context, each) for each in names) if one is not None]
-        if len({tuple(p.name for p in one.params) for one in inner}) == 1 or "prepare" in name:
-            yield "All of them take:"
-            yield ""
-            yield from _options(inner[0], click.Context(inner[0], parent=context, info_name=names[0]))
-        else:
-            for one, each in zip(inner, names, strict=True):
-                yield f"**`radscribe {name} {each}`**"
-                yield ""
-                yield from _prose(one.help or "")
-                yield from _options(one, click.Context(one, parent=context, info_name=each))
+        yield from _subcommands(name, command, context)
     keys = getattr(command, "keys", None)
     if keys is not None:
         yield "Keys of the configuration, for `--set` and `--config`:"
@@ -98,6 +85,31 @@ def _command(name: str) -> Iterator[str]:
         for key in keys():
             yield f"| `{key.name}` | {_cell(key.type)} | `{_code(key.default)}` | {_cell(key.meaning)} |"
         yield ""
+
+
+def _subcommands(name: str, group: click.Group, context: click.Context) -> Iterator[str]:
+    """Sources share their options, so those are printed once; other subcommands are printed one by one."""
+    commands = {
+        one: found for one in group.list_commands(context) if (found := group.get_command(context, one))
+    }
+    if name == "prepare":
+        yield f"`radscribe prepare SOURCE --help` describes one of: {', '.join(f'`{one}`' for one in commands)}."
+        yield ""
+        yield "Every source takes:"
+        yield ""
+        one, first = next(iter(commands.items()))
+        yield from _options(first, click.Context(first, parent=context, info_name=one))
+        return
+    for one, command in commands.items():
+        inner = click.Context(command, parent=context, info_name=one)
+        yield f"#### `radscribe {name} {one}`"
+        yield ""
+        yield "```text"
+        yield re.sub(r"\s+", " ", command.get_usage(inner)).removeprefix("Usage: ")
+        yield "```"
+        yield ""
+        yield from _prose(command.help or "")
+        yield from _options(command, inner)
 
 
 def _prose(text: str) -> Iterator[str]:

@@ -55,7 +55,7 @@ def test_tables_are_whole(page: str) -> None:
         assert cells in (2, 4)
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "serve"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_explains_itself(name: str) -> None:
     """A help text is a phrase of several words with a full stop, and neither a noun chain nor a bare unit."""
     unclear = [

@@ -37,13 +37,16 @@ database_option = click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on."
 )
 @click.option("--bundle", help="Folder of a bundle, or the name of an embedded one.  [default: embedded]")
-@click.option("--threads", type=POSITIVE, help="Encoder threads.  [default: all cores]")
+@click.option("--threads", type=POSITIVE, help="Number of encoder threads.  [default: all cores]")
 @store_option
 @database_option
 @click.option("--users-file", type=FILE, help="Users with roles.  [default: users.json in --store]")
 @click.option("--token-file", type=FILE, help="File with a token that may do anything.")
 @click.option(
-    "--basic", multiple=True, metavar="USER:FILE", help="User name, and the file with the password."
+    "--basic",
+    multiple=True,
+    metavar="USER:FILE",
+    help="User name and file with the password; may be repeated.",
 )
 @click.option("--oidc-issuer", metavar="URL", help="Identity provider to sign in at (OpenID Connect).")
 @click.option("--oidc-client", metavar="ID", help="Client id at the identity provider.")
@@ -51,15 +54,28 @@ database_option = click.option(
 @click.option(
     "--oidc-role-claim", default="roles", show_default=True, help="Claim that holds a person's role."
 )
-@click.option("--public-url", metavar="URL", help="Address of the page; needed for --oidc-issuer.")
-@click.option("--audit-reads", is_flag=True, help="Also record every view of a study in the audit trail.")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Further host name to answer to.")
-@click.option("--queue", type=POSITIVE, default=128, show_default=True, help="Maximum studies under way.")
 @click.option(
-    "--retain", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="Erase older studies."
+    "--public-url", metavar="URL", help="Address of the page as people open it; needed with --oidc-issuer."
+)
+@click.option("--audit-reads", is_flag=True, help="Also record every view of a study in the audit trail.")
+@click.option(
+    "--allow-host", multiple=True, metavar="NAME", help="Further host name to answer to; may be repeated."
 )
 @click.option(
-    "--keep-free", type=click.IntRange(min=0), default=1024, show_default=True, help="MB of disk left free."
+    "--queue", type=POSITIVE, default=128, show_default=True, help="Maximum number of studies in progress."
+)
+@click.option(
+    "--retain",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="DAYS",
+    help="Erase studies that are older than DAYS.  [default: keep all]",
+)
+@click.option(
+    "--keep-free",
+    type=click.IntRange(min=0),
+    default=1024,
+    show_default=True,
+    help="Refuse studies when less disk space than this is free, MB.",
 )
 @click.option(
     "--keep-identifiers", is_flag=True, help="Keep files as they came, with identifying DICOM attributes."
@@ -68,17 +84,27 @@ database_option = click.option(
 @click.option(
     "--max-request", type=POSITIVE, default=256, show_default=True, help="Maximum size of a study, MB."
 )
-@click.option("--max-files", type=POSITIVE, default=8, show_default=True, help="Maximum files per study.")
+@click.option(
+    "--max-files", type=POSITIVE, default=8, show_default=True, help="Maximum number of files per study."
+)
 @click.option(
     "--max-pixels",
     type=click.FloatRange(min=0, min_open=True),
     help="Maximum size of an image, megapixels.  [default: 67]",
 )
 @click.option(
-    "--max-connections", type=POSITIVE, default=1000, show_default=True, help="Maximum open connections."
+    "--max-connections",
+    type=POSITIVE,
+    default=1000,
+    show_default=True,
+    help="Maximum number of open connections.",
 )
 @click.option(
-    "--client-connections", type=POSITIVE, default=128, show_default=True, help="Maximum per address."
+    "--client-connections",
+    type=POSITIVE,
+    default=128,
+    show_default=True,
+    help="Maximum open connections per address.",
 )
 @click.option(
     "--min-rate", type=click.IntRange(min=0), default=8, show_default=True, help="Minimum upload rate, kB/s."
