@@ -93,7 +93,8 @@ def _subcommands(name: str, group: click.Group, context: click.Context) -> Itera
         one: found for one in group.list_commands(context) if (found := group.get_command(context, one))
     }
     if name == "prepare":
-        yield f"`radscribe prepare SOURCE --help` describes one of: {', '.join(f'`{one}`' for one in commands)}."
+        sources = ", ".join(f"`{one}`" for one in commands)
+        yield f"`radscribe prepare SOURCE --help` describes one of: {sources}."
         yield ""
         yield "Every source takes:"
         yield ""
