@@ -220,6 +220,8 @@ def _reduced(stream: bytes, header: StreamHeader, reduce: int) -> Frame | None:
     try:
         with Image.open(io.BytesIO(stream), formats=("JPEG2000",)) as image:
             image.reduce = reduce  # type: ignore[assignment, method-assign]
+            # OpenJPEG rounds a reduced size up and Pillow to the nearest, which then fails.
+            image._size = tuple(-(-side >> reduce) << reduce for side in image.size)  # type: ignore[assignment]
             image.load()
             samples = np.asarray(image)
     except Exception:  # noqa: BLE001  the boundary to Pillow

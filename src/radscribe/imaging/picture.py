@@ -109,13 +109,14 @@ def _radiograph(
         level = max(1, int(min(image.size) / (size * SPARE)))
         if level > 1:
             image.draft(image.mode, (image.width // level, image.height // level))
+    reduction = round(original[1] / image.width)
     image.load()  # turns a TIFF by itself, once
     upright = ImageOps.exif_transpose(image) if turned else image  # it copies what is upright
     cells, bits = _grey(upright, subject)
     if (original[0] < original[1]) != (cells.shape[0] < cells.shape[1]):
         original = original[::-1]
     return Radiograph(
-        look_up(cells, TABLES[bits], size=size),
+        look_up(cells, TABLES[bits], None, size, (original[0] / reduction, original[1] / reduction)),
         provenance=Provenance(
             path=str(subject),
             format=kind,
