@@ -13,6 +13,7 @@ NAMES = {
     "E": "Effusion",
     "I": "Infiltration",
     "K": "Consolidation",
+    "M": "Mass",
     "N": "Nodule",
     "P": "Pneumonia",
     "S": "Support_Devices",
@@ -206,6 +207,117 @@ Pneumonia has not been confirmed.|P?
 Pneumothorax artifact suspected.|X?
 Skin fold mimicking pneumothorax.|X?
 Heart size is normal, no effusion.|C- E-
+No radiographic findings to suggest pneumonia.|P-
+Without radiographic evidence of acute pneumonia.|P-
+The lungs are free of focal consolidation or edema.|K- D-
+The patient does not have a pneumothorax.|X-
+Pneumothorax not demonstrated.|X-
+Pneumothorax is not definitely seen.|X-
+No discernible pneumothorax.|X-
+Pleural effusions have resolved.|E-
+Previously noted effusion is not seen on the current study.|E-
+Effusion has since resolved.|E-
+Interval clearing of pneumonia.|P-
+Complete resolution of the consolidation.|K-
+Pneumonia has resolved.|P-
+Incomplete resolution of pneumonia.|P+
+Not entirely resolved consolidation.|K+
+Pneumothorax, mostly resolved.|X+
+Edema has partially resolved.|D+
+Effusion is smaller but not resolved.|E+
+Stable appearance of pneumothorax.|X+
+Pneumothorax without change.|X+
+Effusion without significant change.|E+
+No appreciable change in the nodule.|N+
+There has not been significant interval change in the effusion.|E+
+Otherwise no change in the cardiomegaly.|C+
+Atelectasis vs infiltrate.|A? I?
+Infiltrate versus edema.|I? D?
+Infiltrate/atelectasis at the left base.|I+ A+
+Consolidation and/or atelectasis.|K+ A+
+Early infiltrate not excluded.|I?
+An early infiltrate cannot entirely be excluded.|I?
+It would be difficult to exclude pneumonia.|P?
+Pneumonia must be considered.|P?
+Pneumonia would be a consideration.|P?
+Findings could be due to edema or pneumonia.|D? P?
+Findings likely due to edema.|D+
+Findings most consistent with edema.|D+
+Findings represent pneumonia.|P+
+Compatible with atelectasis.|A+
+Suggestive of edema.|D?
+Appearance is suspicious for pneumonia.|P?
+Mass is suspected.|M?
+Question right pneumothorax.|X?
+Questionable nodule.|N?
+Nodule?|N?
+Pneumothorax?? |X?
+Query effusion.|E?
+Possible minimal effusion.|E?
+Trace effusion.|E+
+Tiny pneumothorax.|X+
+No large pneumothorax.|X-
+No sizable effusion.|E-
+Minimal if any effusion.|E?
+Little if any effusion.|E?
+Doubt pneumonia.|P?
+I doubt pneumonia.|P?
+Pneumonia is doubted.|P?
+Excluding pneumonia.|P-
+Pneumonia excluded clinically.|P-
+No focal infiltrate; effusions are present.|I- E+
+No focal infiltrate. Effusions are present.|I- E+
+No edema. Heart enlarged.|D- C+
+Heart enlarged, no edema.|C+ D-
+Enlarged heart without failure.|C+
+Heart size: normal. Lungs: No infiltrate. Pleura: small effusion.|C- I- E+
+LUNGS: Right lower lobe infiltrate. PLEURA: No effusion. HEART: Mildly enlarged.|I+ E- C+
+Lungs/pleura: no effusion, no infiltrate|E- I-
+Pneumothorax: None~Effusion: Small~Cardiomegaly: Mild|X- E+ C+
+Pneumothorax: None Effusion: Small Cardiomegaly: Mild|X- E+ C+
+Pneumothorax - No~Effusion - Yes|X- E+
+Pneumothorax: not identified; Effusion: trace|X- E+
+Pneumothorax: [x] No [ ] Yes|X-
+Pneumothorax: [ ] No [x] Yes|X+
+Pneumothorax: No [x] Yes [ ]|X-
+Pneumothorax (Y/N): N|X-
+Pneumothorax: possible small|X?
+Pneumothorax: suspected|X?
+Pneumothorax: unlikely|X-
+Pneumothorax: nope|X?
+Pneumothorax: resolved|X-
+Pneumothorax: n|X-
+Cardiomegaly: borderline|C+
+Heart size: borderline|C+
+Heart: mildly enlarged.|C+
+Heart: not enlarged.|C-
+Heart: Normal size|C-
+Heart: top normal|C-
+Lungs: clear|K-
+Consolidation (neg)|K-
+Effusion (none)|E-
+Effusion (yes)|E+
+Effusion present|E+
+Effusion: present, small|E+
++ effusion, - pneumothorax|E+ X-
+PTX (-), PNA (+)|X- P+
+PTX-, PNA+|X- P+
+(-) PTX, (+) PNA|X- P+
+no PTX/PNA/CHF|X- P- D-
+neg CXR, no PNA|P-
+L PTX s/p CT|X+
+RUL collapse|A+
+bibasilar atel|A+
+Lg L effusion|E+
+sm R pl effusion|E+
+mod CHF|D+
+no acute CHF|D-
+CHF resolved|D-
+CHF improving|D+
+ETT 4 cm above carina|S+
+Tubes and lines unchanged.|S+
+PICC line has been removed.|S-
+No pneumothorax following chest tube removal.|X-
 """
 # What is no finding of this chest, or no denial of it.
 NOT_MENTIONED = [

@@ -232,7 +232,7 @@ def _in_sentence(
         for finding, start, _ in hits:
             latest[finding] = max(start, latest.get(finding, 0))
         for finding, start, end in hits:
-            answer = _answer_to(said, start)
+            answer = _answer_to(said, start, end)
             status: Status | None
             if answer is None:
                 status = scope.status(sentence, cues, start, end, starts)
@@ -251,10 +251,10 @@ def _in_sentence(
                 yield finding, "absent", saying.start(), saying.end()
 
 
-def _answer_to(said: list[templates.Answer], start: int) -> templates.Answer | None:
-    """The template answer for the finding at `start`."""
+def _answer_to(said: list[templates.Answer], start: int, end: int) -> templates.Answer | None:
+    """The template answer for the finding at `start`, unless its own words hold it ("heart: enlarged")."""
     place = bisect_right(said, start, key=lambda answer: answer.start) - 1
-    return said[place] if place >= 0 and start < said[place].end else None
+    return said[place] if place >= 0 and start < said[place].end and end <= said[place].end else None
 
 
 def _placed(

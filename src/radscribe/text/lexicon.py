@@ -52,7 +52,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "atx": (r"atx\b",),
         "atel": (r"atel\b",),
         "collaps": (
-            r"(?:lobar|lung|lobe|segmental) collapse",
+            r"(?:lobar|lung|lobe|segmental|r[uml]l|l[ul]l) collapse",
             r"collapsed?(?: of)?(?: the)?(?: \w+){0,4} (?:lung|lobe)",
             r"(?<=no\s)collapse\b",
         ),
@@ -63,14 +63,17 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "enlarge": (
             r"(?:cardiac|heart) enlargement",
             rf"enlarge(?:d|ment)(?: of)?(?: the)? {HEART}",
-            rf"{HEART}(?: ?[:=])?[^.;,:]{{0,60}}?\benlarged",
+            rf"{HEART}(?: size)?(?: ?[:=])?[^.;,:]{{0,60}}?\benlarged",
         ),
         "large": (rf"{_HEART_IS} large\b",),
         "increased": (rf"{_HEART_IS} increased",),
         "prominent": (rf"{_HEART_IS} prominent",),
         "generous": (rf"{HEART}[^.;,:]{{0,30}}?\bgenerous",),
         "cardiomeg": (r"cardiomeg\b",),
-        "borderline": (rf"borderline (?:in )?{HEART}", rf"{HEART}[^.;,:]{{0,40}}?\bborderline"),
+        "borderline": (
+            rf"borderline (?:in )?{HEART}",
+            rf"{HEART}(?: size)?(?: ?[:=])?[^.;,:]{{0,40}}?\bborderline",
+        ),
     },
     "Effusion": {
         "effusion": (r"(?:pleural )?(?<!pericardial\s)(?<!joint\s)(?<!knee\s)effusions?",),

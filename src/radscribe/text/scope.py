@@ -34,8 +34,8 @@ Kind = Literal[
 
 _SEEN = (
     r"(?:seen|identified|present|visuali[sz]ed|visible|evident|apparent|appreciated|appreciable"
-    r"|demonstrat\w+"
-    r"|noted|detected|detectable|observed|found|recogni[sz]\w+|discern\w+|shown|conspicuous|evidenced)"
+    r"|demonstrat\w+|noted|detected|detectable|observed|found|recogni[sz]\w+|discern\w+|shown"
+    r"|conspicuous|evidenced)"
 )
 _IS = r"(?:is|are|was|were|has been|have been|had been|be|being|seems?|appears?|remains?)"
 _CANNOT = r"(?:cannot|can't|can not|could not|couldn't|may not)"
@@ -43,32 +43,28 @@ _NOT_EXCLUDED = rf"(?:{_CANNOT}|not|difficult to|hard to|impossible to|unable to
 _ADVERBS = r"(?: \w+ly| well| yet| clearly| any ?more| otherwise){0,2}"
 # Where a word that may stand before or behind a finding stands behind it.
 _LAST = (
-    r"(?= ?(?:$|[.,;:)\]/]|(?:bilaterally|clinically|radiographically|currently|today|now|again|on"
-    r"|in|at|from"
-    r"|since|and|but|given|based|because|to exclude)\b))"
+    r"(?= ?(?:$|[.,;:)\]/]|(?:bilaterally|clinically|radiographically|currently|today|now|again|on|in"
+    r"|at|from|since|and|but|given|based|because|to exclude)\b))"
 )
 _PARTLY = (
-    r"(?:near(?:ly)?|almost|partial(?:ly)?|incomplete(?:ly)?|not|subtotal(?:ly)?|most(?:ly)?"
-    r"|largely|slow(?:ly)?"
-    r"|some|substantial(?:ly)?|moderate(?:ly)?|mild(?:ly)?|gradual(?:ly)?|minimal(?:ly)?"
+    r"(?:near(?:ly)?|almost|partial(?:ly)?|incomplete(?:ly)?|not|subtotal(?:ly)?|most(?:ly)?|largely"
+    r"|slow(?:ly)?|some|substantial(?:ly)?|moderate(?:ly)?|mild(?:ly)?|gradual(?:ly)?|minimal(?:ly)?"
     r"|slight(?:ly)?|significant)"
 )
 _CHANGE = (
     r"(?:changes?|increase|decrease|improvement|worsening|progression|growth|regression|reduction"
-    r"|difference"
-    r"|alteration|resolution|clearing|enlargement(?! (?:of )?(?:the )?(?:heart|card\w+)))"
+    r"|difference|alteration|resolution|clearing|enlargement(?! (?:of )?(?:the )?(?:heart|card\w+)))"
 )
 _CHANGED = (
-    r"(?:changed|increased|decreased|improved|worsened|progressed|regressed|larger|smaller|worse"
-    r"|better|new|grown"
-    r"|resolved|cleared|disappeared|gone|bigger|different|calcified|displaced|loculated|large)"
+    r"(?:changed|increased|decreased|improved|worsened|progressed|regressed|larger|smaller|worse|better"
+    r"|new|grown|resolved|cleared|disappeared|gone|bigger|different|calcified|displaced|loculated|large)"
 )
 # Which words open a statement, so that a list of denials ends: "no effusion, mild cardiomegaly".
 _ASSERTS = (
-    r"(?:probabl[ey]|likely|mild\w*|moderate\w*|stable|unchanged|minimal\w*|old|chronic"
-    r"|there|the|heart|lungs?|cardi(?!omegal)\w+|mediastin\w+|pulmonary vasc\w+|degenerative|calcified"
-    r"|scattered|status|with(?! no\b|out\b)|only|just|this|these|it|definite\w*"
-    r"|(?:possible|questionable)(?! ?(?:$|[.,;]))|persistent|increased|increasing|worsening)\b"
+    r"(?:probabl[ey]|likely|mild\w*|moderate\w*|stable|unchanged|minimal\w*|old|chronic|there|the|heart"
+    r"|lungs?|cardi(?!omegal)\w+|mediastin\w+|pulmonary vasc\w+|degenerative|calcified|scattered|status"
+    r"|with(?! no\b|out\b)|only|just|this|these|it|definite\w*|(?:possible|questionable)(?! ?(?:$"
+    r"|[.,;]))|persistent|increased|increasing|worsening)\b"
 )
 # These do as well, unless the list goes on: "no effusion, large mass, or nodule".
 _ASSERTS_ALONE = (
@@ -83,10 +79,9 @@ _ANSWERED = (
 _CUES: dict[Kind, tuple[str, ...]] = {
     # A denial of a change, or of a part, asserts the finding.
     "neutral": (
-        rf"(?:no|without)(?: (?:\w+ly|significant|interval|appreciable|definite|substantial"
-        rf"|obvious|other|new|great"
-        r"|major|overall|real|gross|apparent|notable|further|marked|radiographic|evidence of|signs? of"
-        rf"|evidence for)){{0,4}} {_CHANGE}\b",
+        rf"(?:no|without)(?: (?:\w+ly|significant|interval|appreciable|definite|substantial|obvious"
+        rf"|other|new|great|major|overall|real|gross|apparent|notable|further|marked|radiographic"
+        rf"|evidence of|signs? of|evidence for)){{0,4}} {_CHANGE}\b",
         rf"(?:has|have|had|is|are|was|were)(?: not|n't) been (?:any )?(?:\w+ ){{0,2}}{_CHANGE}\b",
         rf"not(?: (?:\w+ly|yet|any|been)){{0,3}} {_CHANGED}\b",
         rf"not (?:much|any|a)(?: \w+){{0,2}} {_CHANGE}\b",
@@ -103,26 +98,24 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         rf"(?:{_IS} |would be |be )?(?:difficult|hard|impossible|not possible) to (?:\w+ly )?"
         r"(?:exclude|rule out|confirm|assess|see)" + _LAST,
         rf"{_IS} (?:also |still |\w+ly )?(?:possible|suspected|questionable|questioned|suggested"
-        rf"|favou?red"
-        r"|equivocal|uncertain|unclear|indeterminate|suspicious|conceivable|presumed|less likely"
-        r"|(?:not (?:yet |\w+ly )?|un)confirmed|not certain)",
-        r"(?:possible|suspected|questionable|questioned|equivocal|uncertain|indeterminate|unconfirmed)"
-        + _LAST,
+        rf"|favou?red|equivocal|uncertain|unclear|indeterminate(?! for)|suspicious(?! for)|conceivable"
+        rf"|presumed|less likely|(?:not (?:yet |\w+ly )?|un)confirmed|not certain)",
+        r"(?:possible|suspected|questionable|questioned|equivocal|uncertain|indeterminate(?! for)"
+        r"|unconfirmed)" + _LAST,
         r"less likely" + _LAST,
         r"not (?:\w+ )?(?:excluded|ruled out)" + _LAST,
         r"(?:should|could|may|might|must|can|would|needs? to) (?:also |still )?be (?:considered"
-        r"|excluded|ruled out"
-        r"|questioned|suspected)",
+        r"|excluded|ruled out|questioned|suspected)",
         rf"(?:would be|{_IS}) (?:a |also |an )*(?:possibilit\w+|consider(?:ed|ation)|concern\b"
         rf"|question\b)",
         r"(?:is|are|remains?) (?:in|on|within) the differential",
         r"(?:may|might|could) (?:not )?(?:also )?be (?:present|demonstrated|seen|visible|underlying"
         r"|superimposed|developing|there)(?! with| in\b)",
         r"(?:may|might|could|can) (?:also )?be (?:obscured|missed|hidden)",
-        r"if (?:any|present|real|true)\b",
-        r"(?:has|have|had|is|are|was|were) (?:not|never) (?:yet |\w+ly )?(?:been )?(?:\w+ly )?"
-        r"(?:confirmed|proven|established|certain)",
-        r"\(?\?\)?(?= ?(?:$|[.,;)]))",
+        r"if (?:any|present|real|true)(?= ?(?:[.,;)]|$|is\b|are\b))",
+        r"(?:has|have|had|is|are|was|were) (?:not|never) (?:yet "
+        r"|\w+ly )?(?:been )?(?:\w+ly )?(?:confirmed|proven|established|certain)",
+        r"\(?\?{1,3}\)?(?= ?(?:$|[.,;)]))",
     ),
     "open": (
         rf"{_NOT_EXCLUDED} (?:exclude|rule out)",
@@ -135,13 +128,12 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?: to be present)?)(?! (?:on|in) (?:the )?(?:prior|previous|comparison|lateral))" + _LAST,
         rf"(?:{_IS} )?(?:now |\w+ly )?(?:absent|ruled out|excluded|removed|lacking)" + _LAST,
         r"not (?:\w+ly )?(?:believed|felt|thought|considered|expected) to be (?:present|there|seen)",
-        rf"(?:{_IS} )?(?:\w+ly |considered |felt |thought |deemed |to |be ){{0,4}}(?:unlikely"
-        rf"|doubtful|improbable"
+        rf"(?:{_IS} )?(?:\w+ly |considered |felt |thought |deemed |to |be ){{0,4}}(?:unlikely|doubtful"
+        rf"|improbable"
         r"|implausible|not likely|not probable|not suspected|not favou?red|not suggested)" + _LAST,
-        r"(?:has|have|had|is|are) (?:(?:now|since|complete(?:ly)?|fully|entirely|apparently"
-        r"|essentially|also|been"
-        r"|interval(?:ly)?|spontaneously|all|clearly) ){0,2}(?:resolved|cleared|disappeared|gone|vanished"
-        r"|subsided|evacuated|removed)",
+        r"(?:has|have|had|is|are) (?:(?:now|since|complete(?:ly)?|fully|entirely|apparently|essentially"
+        r"|also|been|interval(?:ly)?|spontaneously|all|clearly) ){0,2}(?:resolved|cleared|disappeared"
+        r"|gone|vanished|subsided|evacuated|removed)",
         r"(?:complete(?:ly)? )?(?:resolved|cleared|disappeared)" + _LAST,
         r"(?:none|nil|negative|neg)\b(?! for| of)" + _LAST,
         r"(?:none|nil)\b",
@@ -155,10 +147,9 @@ _CUES: dict[Kind, tuple[str, ...]] = {
     ),
     "denied": (
         r"(?:fail\w*|unable|inability) to (?:\w+ly )?(?:demonstrat\w+|show|reveal|identify|depict"
-        r"|detect|see"
-        r"|visuali[sz]e|confirm|disclose|find)",
-        r"(?:insufficient|inadequate|little|scant|scanty) (?:\w+ )?(?:evidence|sign|signs"
-        r"|finding\w*|support)\b",
+        r"|detect|see|visuali[sz]e|confirm|disclose|find)",
+        r"(?:insufficient|inadequate|little|scant|scanty) (?:\w+ )?(?:evidence|sign|signs|finding\w*"
+        r"|support)\b",
         r"(?:inconsistent|incompatible|not consistent|not compatible|not in keeping"
         r"|not suggestive) (?:with|of)",
         r"(?:argues?|arguing|evidence|speaks?|militates?) against",
@@ -194,7 +185,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:to identify|in detecting|to detect)",
         r"consider\b|considerations? include|worrisome for|worrying for|upper limits? of",
         r"can be seen (?:with|in)\b",
-        r"(?:if|whether)\b",
+        r"(?:if any|if|whether)\b",
         r"\?",
     ),
     "end": (
@@ -207,30 +198,26 @@ _CUES: dict[Kind, tuple[str, ...]] = {
     "cause": (r"(?:which|due to|secondary to|because of)\b",),
     # Words of negation or doubt that no rule above understands.
     "unclear": (
-        r"(?:fail\w*|exclu(?:d|s)\w+|doubt\w*|negat\w+|disprov\w+|dismiss\w*|implausibl\w+"
-        r"|improbabl\w+|unlikel\w+"
-        r"|unproven|unconfirmed|hypothe\w+|hardly|scarcely|vanish\w*|disappear\w*|gone|refut\w+"
-        r"|contradict\w+"
-        r"|unsupported|inconclusive|ambiguous|dubious|spurious|mimic\w*|insufficient"
-        r"|inadequate|inconsistent|can't|cannot|absen\w+|ruled|n/a|unknown|unsure|not)\b",
+        r"(?:fail\w*|exclu(?:d|s)\w+|doubt\w*|negat\w+|disprov\w+|dismiss\w*|implausibl\w+|improbabl\w+"
+        r"|unlikel\w+|unproven|unconfirmed|hypothe\w+|hardly|scarcely|vanish\w*|disappear\w*|gone"
+        r"|refut\w+|contradict\w+|unsupported|inconclusive|ambiguous|dubious|spurious|mimic\w*"
+        r"|insufficient|inadequate|inconsistent|can't|cannot|absen\w+|ruled|n/a|unknown|unsure|not)\b",
     ),
 }
 _NAMED = "|".join(f"(?P<{kind}>{spell(*spelled)})" for kind, spelled in _CUES.items())
 _STOP = (
-    rf";|(?<!no)(?<!absent)(?<!negative):(?!\s{{0,9}}{spell(_ANSWERED)})|(?<=seen),|(?<=noted),|(?<=identified),"
-    rf"|,\s{{1,9}}(?:and\s{{1,9}})?(?={spell(_ASSERTS)})"
+    rf";|(?<!no)(?<!absent)(?<!negative):(?!\s{{0,9}}{spell(_ANSWERED)})|(?<=seen),|(?<=noted),"
+    rf"|(?<=identified),|,\s{{1,9}}(?:and\s{{1,9}})?(?={spell(_ASSERTS)})"
     rf"|,\s{{1,9}}(?={_ASSERTS_ALONE}(?![^.;:]{{0,80}}(?:\bn?or\b|\w/\w)))"
     # A whole statement follows: "no effusion or edema, cardiomegaly is unchanged".
-    rf"|,\s{{1,9}}(?!n?or\b|and\b)(?=(?:[\w/-]+\s{{1,9}}){{1,4}}?(?:is|are|was|were|has|have"
-    rf"|remains?|appears?|persists?)\b"
-    rf"(?!\s{{1,9}}(?:\w+ly\s{{1,9}})?(?:not\s|{_SEEN})))"
-    r"|\band\s{1,9}(?=definite|clear(?:ly)?\b|residual)"
-    rf"|(?:\s[-\u2013]{{1,3}}>?\s|--|\u2014|\s\|\s|->)(?!\s{{0,9}}{spell(_ANSWERED)})"
-    rf"|\s/\s(?=(?:no\b|{spell(_ASSERTS)}|{_ASSERTS_ALONE}))"
+    rf"|,\s{{1,9}}(?!n?or\b|and\b)(?=(?:[\w/-]+\s{{1,9}}){{1,4}}?(?:is|are|was|were|has|have|remains?"
+    rf"|appears?|persists?)\b(?!\s{{1,9}}(?:\w+ly\s{{1,9}})?(?:not\s|{_SEEN})))"
+    rf"|\band\s{{1,9}}(?=definite|clear(?:ly)?\b|residual)|(?:\s[-\u2013]{{1,3}}>?\s|--|\u2014|\s\|\s"
+    rf"|->)(?!\s{{0,9}}{spell(_ANSWERED)})|\s/\s(?=(?:no\b|{spell(_ASSERTS)}|{_ASSERTS_ALONE}))"
 )
 _CUE = re.compile(
-    rf"(?:\b|(?<![\w?])(?=\?)|(?<=\w)(?=\?)|(?=\(\?))(?:{_NAMED})"
-    rf"|(?P<stop>{_STOP})|(?P<and_asserts>\band\s{{1,9}}(?={spell(_ASSERTS)}))"
+    rf"(?:\b|(?<![\w?])(?=\?)|(?<=\w)(?=\?)|(?=\(\?))(?:{_NAMED})|(?P<stop>{_STOP})"
+    rf"|(?P<and_asserts>\band\s{{1,9}}(?={spell(_ASSERTS)}))"
 )
 _EXCLUDE = re.compile(r"exclude|ruled? out")
 _REACH = 40  # cues on either side of a finding

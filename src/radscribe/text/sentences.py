@@ -55,6 +55,7 @@ _CONTINUED = re.compile(
 _ANSWERED = re.compile(
     r"\s{0,9}(?:yes|no|none|possibl[ey]|maybe|unlikely|n|y)\b(?=\s{0,9}[.,;]|\s{0,9}$)", re.I
 )
+_ANSWER_LAST = re.compile(r"[-:=?]\s{0,3}no$", re.I)
 _LONG = 45  # characters; a line this long has probably been wrapped
 _ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|prof|approx|vs|e\.g|i\.e|cf|fig|st)$", re.I)
 
@@ -197,7 +198,7 @@ def _wraps(text: str, match: re.Match[str], start: int) -> bool:
     """Whether a line break stands within a sentence."""
     line = text[max(start, text.rfind("\n", 0, match.start()) + 1) : match.start()].rstrip()
     following = text[match.end() : match.end() + 12]
-    if _GOES_ON.search(line[-20:]) or _CONTINUED.match(following):
+    if (_GOES_ON.search(line[-20:]) and not _ANSWER_LAST.search(line[-8:])) or _CONTINUED.match(following):
         return True
     return following[:1].islower() and len(line) >= _LONG
 

@@ -31,11 +31,11 @@ _YES = (
     r"|severe\w*|small|large|tiny|trace|minimal\w*|slight\w*|marked\w*|massive|left|right|bilateral\w*"
     r"|bi-?basilar|basilar|basal|apical|upper|lower|stable|unchanged|chronic|persist\w+|increas\w+"
     r"|decreas\w+|worse\w*|improv\w+|new|old|unilateral|focal|diffuse|patchy|subtle|loculated|multiple"
-    r"|single|several|few|scattered|r[uml]l|l[ul]l|enlarged|probabl[ey]|likely|acute|in|at|on|grade"
+    r"|single|several|few|scattered|r[uml]l|l[ul]l|enlarged|borderline|probabl[ey]|likely|acute|in|at|on|grade"
     r"|extensive|dense|early|layering|again|healed|there (?:is|are) a)\b|\d|\+|[\u2611\u2612\u2713\u2714])"
 )
 _ANSWER = re.compile(
-    rf"[:=?]\s{{0,9}}(?:(?P<absent>{spell(_NO)})|(?P<uncertain>{spell(_MAYBE)})|(?P<present>{spell(_YES)})"
+    rf"(?:[:=?]|\s[-\u2013\u2014](?=\s))\s{{0,9}}(?:(?P<absent>{spell(_NO)})|(?P<uncertain>{spell(_MAYBE)})|(?P<present>{spell(_YES)})"
     r"|(?P<other>(?<=[:=])))"
 )
 _BOX = re.compile(
@@ -47,6 +47,9 @@ _SIGN_BEFORE = re.compile(r"(?:^|(?<=[\s,;]))(?:(?P<present>\+)|(?P<absent>-))\s
 _SIGN_BEHIND = re.compile(
     r"(?<=[a-z])\s?(?:(?P<present>\+(?:ve\b)?)|(?P<absent>-(?:ve\b)?|0))(?=\s?(?:[.,;]|$))"
 )
+_ASKS = re.compile(r"[:=?]|\s[-\u2013\u2014]\s")
+_CHOICE = re.compile(r"\(?\by ?/ ?n\b\)?|\(?\byes ?/ ?no\b\)?")
+_OPTION = re.compile(r"\b(?:(?P<present>yes|present)|(?P<absent>no|none|absent))\b")
 _WORD = re.compile(r"\w")
 _LONGEST = 60  # characters of a label: "Pleural effusion, left: none"
 
@@ -70,14 +73,37 @@ class Answer:
 
 def answers(sentence: str) -> list[Answer]:
     """Return what the answers, boxes and signs of a lower-cased sentence say, in order."""
-    found = list(_colons(sentence)) if any(sign in sentence for sign in ":=?") else []
+    found = _colons(_CHOICE.sub(_blank, sentence)) if _ASKS.search(sentence) else []
     marks = [*_BOX.finditer(sentence)]
+    chosen = _chosen(sentence, marks)
+    if chosen is not None:
+        return [chosen]
     if not marks and "+" in sentence:
         marks = [*_SIGN_BEFORE.finditer(sentence)]
     if not marks and any(sign in sentence for sign in "+-0"):
         marks = [*_SIGN_BEHIND.finditer(sentence)]
     found += _marked(sentence, marks)
     return sorted(found, key=lambda answer: answer.start)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _chosen(sentence: str, boxes: list[re.Match[str]]) -> Answer | None:
+    """What "[x] No [ ] Yes" says of the words before it."""
+    options = [*_OPTION.finditer(sentence)] if boxes else []
+    if {option.lastgroup for option in options} != {"present", "absent"}:
+        return None
+    before = boxes[0].start() < options[0].start()
+    for box in boxes:
+        if box.lastgroup == "present":
+            beside = [o for o in options if (o.start() >= box.end() if before else o.end() <= box.start())]
+            if beside:
+                option = beside[0] if before else beside[-1]
+                first = min(boxes[0].start(), options[0].start())
+                return Answer(cast(Verdict, option.lastgroup), 0, first)
+    return None
 
 
 def _colons(sentence: str) -> list[Answer]:
@@ -87,7 +113,10 @@ def _colons(sentence: str) -> list[Answer]:
         begin = max(begin, match.start() - 2 * _LONGEST)
         first = max(begin, 1 + max(sentence.rfind(sign, begin, match.start()) for sign in ".;,|/"))
         verdict = None if match.lastgroup == "other" else cast(Verdict, match.lastgroup)
-        asked = match[0][0] == "?" and verdict not in ("absent", "present")
+        dash = match[0][0] not in ":=?"
+        asked = (match[0][0] == "?" and verdict not in ("absent", "present")) or (
+            dash and verdict != "absent"
+        )
         if not asked and match.start() - first <= _LONGEST:
             found.append(Answer(verdict, first, match.start()))
         begin = match.end()
