@@ -83,7 +83,7 @@ def page(result: ProbeResult) -> str:
         content.append(
             tag("section", tag("h2", "Read this first"), tag("p", warning), class_="card warnings")
         )
-    content += [tag("h2", "All findings"), _table(result.totals)]
+    content += [tag("h2", "All findings"), _table(result.totals, by="test")]
     for total in result.totals:
         rows = [one for one in result.tests if one.test == total.test]
         chosen = [one for one in result.pairs if one[0].test == total.test]
@@ -98,15 +98,17 @@ def page(result: ProbeResult) -> str:
     return document(result.system, "counterfactual tests", content)
 
 
-def _table(rows: Sequence[TestScore]) -> Markup:
-    heads = ["test", "finding", "changed as it should", "changed when it should not", "reworded"]
-    return table(
-        heads,
+def _table(rows: Sequence[TestScore], by: str = "finding") -> Markup:
+    """A row per finding, or per test."""
+    heads = [by, "changed as it should", "changed when it should not", "reworded"]
+    cells = [
         [
-            [*_cells(one)[:2], *(_markup(rate) for rate in (one.right, one.wrong, one.reworded))]
-            for one in rows
-        ],
-    )
+            (one.test if by == "test" else one.finding).replace("_", " "),
+            *(_markup(rate) for rate in (one.right, one.wrong, one.reworded)),
+        ]
+        for one in rows
+    ]
+    return table(heads, cells)
 
 
 def _markup(rate: Rate | None) -> Markup:
