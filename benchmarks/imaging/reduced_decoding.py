@@ -61,9 +61,7 @@ def main() -> int:
                 change = max(abs(found[0][name] - found[1][name]) for name in found[0])
                 probabilities.setdefault(kind, []).append(change)
     print(f"{taken} films at {size} px, {captioner.spec.name}")
-    print(
-        "| format | mean picture difference | largest | median of the largest change of a probability | largest |"
-    )
+    print("| format | mean picture difference | largest | median change of a probability | largest |")
     print("|---|---|---|---|---|")
     for kind, values in pictures.items():
         changes = probabilities[kind]
