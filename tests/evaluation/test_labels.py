@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import radscribe
 from radscribe.data import manifest
 from radscribe.data.manifest import Header
 from radscribe.data.study import ImageRef, Study
@@ -18,6 +19,7 @@ from radscribe.evaluation.bootstrap import interval, multiplicities
 from radscribe.evaluation.calibration import cross_fitted, expected_calibration_error
 from radscribe.evaluation.findings.label_scores import score_assertions, score_probabilities
 from radscribe.evaluation.findings.ranking import Ranking, auroc
+from radscribe.text.report import Report
 from tests.evaluation.test_evaluate import read, run
 
 FINDINGS = ("Effusion", "Cardiomegaly")
@@ -217,3 +219,24 @@ def test_a_wrong_table_of_probabilities_gets_one_line(
     path.write_text(f"id,Effusion\n{row}\n")
     assert run("--data", tmp_path / "data", "--probabilities", path, "--out", tmp_path / "out") == 1
     assert problem in capsys.readouterr().err
+
+
+def test_captions_on_data_with_reports_and_labels_get_both(tmp_path: Path) -> None:
+    studies = [
+        Study(
+            f"s{i:02}",
+            (ImageRef(f"s{i:02}.png"),),
+            report=Report(findings="Left pleural effusion." if i % 2 else "The lungs are clear."),
+            labels={"Effusion": float(i % 2)},
+            split="test",
+        )
+        for i in range(20)
+    ]
+    manifest.write(tmp_path, Header(1, "both"), studies)
+    said = {study.id: "Right pleural effusion." for study in studies}
+    found = radscribe.evaluate(tmp_path, predictions=said, rounds=20)
+    assert found.captions is not None
+    assert found.labels is not None
+    assert found.labels.captions is not None
+    assert found.labels.captions.total.values["precision"] == 0.5
+    assert found.captions.system.values["laterality_error_rate"] == 1.0

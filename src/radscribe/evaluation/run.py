@@ -279,7 +279,7 @@ def _on_files(
     options: Options,
 ) -> Results:
     labels = None
-    if dataset.labelled and (probabilities or not dataset.references):
+    if dataset.labelled:
         labels = _files_on_labels(dataset, seeds, probabilities, options)
     if not seeds or (labels and not dataset.references):
         if labels is None:
@@ -320,7 +320,13 @@ def _apart(compared: list[Captions]) -> list[Captions]:
 
 def _files_on_labels(
     dataset: Dataset, seeds: Sequence[Predictions], probabilities: str | Path | None, options: Options
-) -> LabelScores:
+) -> LabelScores | None:
+    """Scores on labels; None if the captions are of no study with labels."""
+    if seeds and dataset.references and not probabilities:  # captions may cover studies with a report alone
+        _, known = _read(seeds[0], options)
+        dataset = replace(dataset, labelled=[study for study in dataset.labelled if study.id in known])
+        if not dataset.labelled:
+            return None
     studies = dataset.labelled
     ids = [study.id for study in studies]
     weights = _weights(studies, options)
@@ -341,9 +347,10 @@ def _files_on_labels(
             confidence=options.settings.confidence,
         )
     texts, refused = None, 0
-    if seeds and not dataset.references:
+    if seeds and not (dataset.references and probabilities):
         name, found = _read(seeds[0], options)
-        texts = prediction_files.align(found, ids, name, frozenset(), options.missing, options.extra)
+        extra: Extra = "ignore" if dataset.references else options.extra
+        texts = prediction_files.align(found, ids, name, frozenset(), options.missing, extra)
         system, refused = system or name, sum(not text.strip() for text in texts)
     return _label_scores(dataset, system, options, scored, texts, weights, refused)
 
