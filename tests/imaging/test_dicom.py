@@ -25,7 +25,8 @@ from pydicom.uid import (
 from radscribe.errors import ImageError
 from radscribe.imaging import dicom_file
 from radscribe.imaging.grey import windowed
-from radscribe.imaging.reader import is_dicom, read, study_uid
+from radscribe.imaging.header import read_header
+from radscribe.imaging.reader import read
 
 Write = Callable[..., Path]
 Stored = npt.NDArray[Any]
@@ -304,7 +305,7 @@ def test_a_deflated_bomb_is_refused(
 ) -> None:
     path = write_dicom(ramp, DeflatedExplicitVRLittleEndian, BitsStored=12)
     assert read(path).pixels.max() == 1
-    assert study_uid(path) == "1.2.3"
+    assert read_header(path).study_uid == "1.2.3"
     monkeypatch.setattr(dicom_file, "BYTES_PER_PIXEL", 4096 / (1 << 26))
     with pytest.raises(ImageError, match="inflates to more than"):
         read(path)
@@ -346,7 +347,7 @@ def test_provenance_names_the_study_and_no_person(write_dicom: Write, ramp: Stor
     path = write_dicom(ramp, BitsStored=12, PatientName="Doe^Jane", PatientID="4711")
     provenance = read(path).provenance
     assert provenance.format == "DICOM"
-    assert provenance.study_uid == study_uid(path) == "1.2.3"
+    assert provenance.study_uid == read_header(path).study_uid == "1.2.3"
     assert provenance.photometric == "MONOCHROME2"
     assert "Doe" not in repr(provenance)
     assert "4711" not in repr(provenance)
@@ -355,9 +356,9 @@ def test_provenance_names_the_study_and_no_person(write_dicom: Write, ramp: Stor
 def test_study_uid_of_what_is_no_dicom_file(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("none")
-    assert study_uid(text) is None
-    assert study_uid(tmp_path / "absent") is None
-    assert not is_dicom(tmp_path)
+    assert read_header(text).study_uid is None
+    assert read_header(tmp_path / "absent").study_uid is None
+    assert read_header(tmp_path).kind == "other"
 
 
 @pytest.mark.real_data

@@ -131,17 +131,10 @@ def image_size(path: Path) -> tuple[int, int] | None:
 
 
 def _dicom_size(path: Path) -> tuple[int, int] | None:
-    from radscribe.imaging.reader import is_dicom
+    from radscribe.imaging.header import read_header
 
-    if not is_dicom(path):
-        return None
-    from pydicom import dcmread
-
-    try:
-        header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=["Rows", "Columns"])
-        return int(header.Columns), int(header.Rows)
-    except Exception:  # noqa: BLE001 - as above
-        return None
+    header = read_header(path)
+    return (header.width, header.height) if header.width and header.height else None
 
 
 def _join(folder: str, name: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.errors import ImageError, UsageError
-from radscribe.imaging.header import HEAD, kind_of_bytes, read_header
+from radscribe.imaging.header import HEAD, kind_of_bytes
 from radscribe.imaging.limits import MAX_PIXELS, MIN_SIDE, check_pixels, check_size
 from radscribe.imaging.radiograph import Provenance, Radiograph
 from radscribe.imaging.resize import resize
@@ -19,7 +19,7 @@ from radscribe.imaging.resize import resize
 if TYPE_CHECKING:
     pass
 
-__all__ = ["MIN_SIDE", "check_pixels", "decode", "is_dicom", "kind_of", "read", "study_uid"]
+__all__ = ["MIN_SIDE", "check_pixels", "decode", "kind_of", "read"]
 
 Source = "str | PathLike[str] | bytes | BinaryIO | Image | npt.NDArray[Any] | Dataset"
 ACCEPTED = "give a path, bytes, a binary file, a PIL image, a numpy array or a pydicom Dataset"
@@ -217,17 +217,3 @@ def _range(array: npt.NDArray[Any]) -> tuple[float, float]:
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ImageError("holds values that are not numbers", subject="array")
     return (0.0, 1.0) if (low >= 0 and high <= 1) or low == high else (low, high)
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether the file says that it is DICOM, or looks like it without the preamble; no error is raised."""
-    try:
-        with path.open("rb") as file:
-            return kind_of_bytes(file.read(HEAD)) == "DICOM"
-    except (OSError, ValueError):
-        return False
-
-
-def study_uid(path: Path) -> str | None:
-    """The StudyInstanceUID of a DICOM file, without reading its pixels; None where there is none."""
-    return read_header(path).study_uid
