@@ -11,6 +11,7 @@ import torch
 from radscribe.errors import UsageError
 from radscribe.models import DECODERS, Decoder, StudyFeatures
 from radscribe.models.captioner import greedy, join_views
+from radscribe.models.content_plan import plan_of
 from radscribe.models.decoder import Taught
 from radscribe.models.encoder import EncoderOutput
 from radscribe.models.report_bank import ReportBank
@@ -63,6 +64,7 @@ CASES: list[tuple[str, dict[str, object]]] = [(kind, {}) for kind in DECODERS] +
     ("show-attend-tell", {"places": 3}),
     ("transformer", {"places": 3}),
 ]
+PLANNING = [(kind, options) for kind, options in CASES if "plan" in str(options.get("image_input"))]
 ATTENDING = [(kind, options) for kind, options in CASES if kind.startswith(("show-attend", "transformer"))]
 
 
@@ -97,6 +99,21 @@ def test_what_is_fixed_stays(kind: str, options: dict[str, object]) -> None:
     assert decoder.states[moving:] == decoder.fixed
     for before, after in zip(state[moving:], following[moving:], strict=True):
         assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize(("kind", "options"), PLANNING)
+@torch.no_grad()
+def test_a_decoder_writes_by_the_plan_that_it_is_given(kind: str, options: dict[str, object]) -> None:
+    decoder, seen = make(kind, **options), features(2)
+    plan = plan_of(decoder)
+    assert plan is not None
+    tokens = torch.randint(0, V, (2, 5))
+    own = decoder(seen, tokens).log_probabilities
+    read = decoder(seen._replace(plan=plan(seen)), tokens).log_probabilities
+    assert torch.allclose(own, read)  # without one, it is read from the encoder's features
+    other = decoder(seen._replace(plan=1 - plan(seen)), tokens).log_probabilities
+    assert not torch.allclose(own[:, -1], other[:, -1], atol=1e-4)
+    assert plan_of(make(kind)) is None
 
 
 @pytest.mark.parametrize("kind", DECODERS)

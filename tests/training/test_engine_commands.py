@@ -18,9 +18,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from radscribe.cli.main import radscribe as command_line
+from radscribe.cli.options import resumable
 from radscribe.data.manifest import Header, write
 from radscribe.data.study import ImageRef, Study
-from radscribe.errors import UsageError
+from radscribe.errors import Interrupted, UsageError
 from radscribe.text.report import Report
 
 MASS = "There is a large mass. The heart is normal in size."
@@ -163,6 +164,14 @@ def test_a_captioner_killed_and_resumed_is_the_one_not_killed(
         run(*arguments("train", data, whole, settings))
     with pytest.raises(UsageError, match=r"made with balance=0\.6, not 0\.7"):
         run(*arguments("train", data, whole, ("balance=0.7",), "--resume"))
+
+
+def test_an_interrupted_run_says_how_to_continue(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted, match="before the first epoch"), resumable(tmp_path):
+        raise KeyboardInterrupt
+    (tmp_path / "last.ckpt").touch()
+    with pytest.raises(Interrupted, match="continue with the same command and --resume"), resumable(tmp_path):
+        raise KeyboardInterrupt
 
 
 def test_two_processes_come_to_the_figures_of_one(data: Path, encoder: Path, tmp_path: Path) -> None:

@@ -139,11 +139,19 @@ def test_captions_are_drawn_as_often_as_they_are_likely() -> None:
 def test_the_likelihood_of_a_caption_is_the_sum_of_its_words() -> None:
     model, given = decoder().eval(), batch()
     captions = given.tokens[:, 1:]
-    found, words = likelihoods(model, given.features, captions, TOKENIZER.bos, TOKENIZER.pad)
+    found, words, apart = likelihoods(model, given.features, captions, TOKENIZER.bos, TOKENIZER.pad)
     log_probabilities = model(given.features, given.tokens[:, :-1]).log_probabilities
     each = log_probabilities.gather(2, captions.unsqueeze(2))[..., 0]
     assert torch.allclose(found, (each * (captions != 0)).sum(1), atol=1e-5)
     assert words == int((captions != 0).sum())
+    assert not apart.any()
+    other = decoder(dropout=0.0).eval()
+    with torch.no_grad():
+        other.word_embedding.weight.mul_(1.5)
+    near = likelihoods(model, given.features, captions, TOKENIZER.bos, TOKENIZER.pad, model)[2]
+    far = likelihoods(model, given.features, captions, TOKENIZER.bos, TOKENIZER.pad, other)[2]
+    assert torch.allclose(near, torch.zeros_like(near), atol=1e-5)
+    assert (far > 0.01).all()
 
 
 @pytest.mark.parametrize("baseline", ["greedy", "others"])

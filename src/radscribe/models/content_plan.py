@@ -97,4 +97,4 @@ class ContentPlan(nn.Module):
 
 def plan_of(decoder: Decoder) -> ContentPlan | None:
     """Return the content plan that a decoder writes by, or None."""
-    return decoder.plan if isinstance(decoder.plan, ContentPlan) else None
+    return next((module for module in decoder.modules() if isinstance(module, ContentPlan)), None)

@@ -70,7 +70,6 @@ class Decoder(nn.Module, ABC):
     states: tuple[str, ...]  # names of the state's tensors
     word_embedding: nn.Embedding
     fixed: tuple[str, ...] = ()  # the last of them, which `step` hands through unchanged: the study itself
-    plan: nn.Module | None = None  # the `ContentPlan` that it writes by, if any
     state_width: int = 0  # of `Taught.first`; 0 if it has none
     positions: int | None = None  # tokens of a caption that it can take at most, `<bos>` included
 

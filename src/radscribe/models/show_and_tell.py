@@ -65,7 +65,7 @@ class ShowAndTell(Decoder):
         threshold = threshold_logit(operating_point)
         self.image_embedding = ImageEmbedding(vectors, findings, channels, places, embedding, threshold)
         self.vocabulary_size, self.inputs = vocabulary_size, self.image_embedding.inputs
-        self.plan, self.state_width = self.image_embedding.plan, hidden
+        self.state_width = hidden
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
         self.lstm = nn.LSTM(embedding * (2 if self.fixed else 1), hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)

@@ -60,7 +60,7 @@ class ShowAttendTell(Decoder):
             raise UsageError(f"doubly_stochastic {doubly_stochastic} is below 0", remedy="take 0 for none")
         self.vocabulary_size, self.doubly_stochastic = vocabulary_size, doubly_stochastic
         self.reader = StudyReader(findings, channels, attention, attend, image_input, operating_point, places)
-        self.inputs, self.plan, self.state_width = self.reader.inputs, self.reader.plan, hidden
+        self.inputs, self.state_width = self.reader.inputs, hidden
         self.from_whole: nn.Linear | None = None
         if at_every_step(image_at, self.reader.vectors):
             self.from_whole = nn.Linear(attention, embedding)

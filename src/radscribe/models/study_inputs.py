@@ -163,13 +163,11 @@ class StudyReader(nn.Module):
         self.place_embedding = nn.Embedding(places, width) if places else None
         self.norm = nn.LayerNorm(width)
         self.inputs: tuple[str, ...] = (*self.cells, "views")
-        self.plan: ContentPlan | None = None
         if self.vectors:
             self.image_embedding = ImageEmbedding(
                 self.vectors, findings, channels, places, width, self.threshold
             )
             self.inputs = tuple(dict.fromkeys((*self.inputs, *self.image_embedding.inputs)))
-            self.plan = self.image_embedding.plan
 
     def forward(self, features: StudyFeatures) -> tuple[Tensor, Tensor, Tensor]:
         """Cells `[N, L, D]`, which of them are no padding `[N, L]` (bool), and the whole `[N, D]`."""

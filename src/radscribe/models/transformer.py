@@ -118,7 +118,7 @@ class Transformer(Decoder):
             raise UsageError(f"{layers} layers", remedy="take 1 or more")
         self.vocabulary_size, self.positions = vocabulary_size, positions
         self.reader = StudyReader(findings, channels, embedding, attend, image_input, operating_point, places)
-        self.inputs, self.plan, self.state_width = self.reader.inputs, self.reader.plan, embedding
+        self.inputs, self.state_width = self.reader.inputs, embedding
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
         self.position_embedding = nn.Embedding(positions, embedding)
         self.layers = nn.ModuleList(Layer(embedding, heads, dropout) for _ in range(layers))

@@ -102,7 +102,7 @@ class DecoderTask(Task):
         captioned = sorted(gathered(captioned), key=lambda one: one.id)
         self.studies = len(captioned)
         mean = sum(loss for loss, _ in losses) / sum(size for _, size in losses)
-        return {"val_loss": mean, **caption_scores(captioned, self.config.reward)}
+        return {"val_loss": mean, **caption_scores(captioned, self.config.reward, self.findings)}
 
     def warnings(self, figures: Mapping[str, float]) -> list[str]:
         return warnings_of(figures, self.studies)

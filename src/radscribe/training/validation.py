@@ -16,6 +16,7 @@ from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.cider import CIDER_D
 from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.text.details import label_details
 from radscribe.text.findings import label
 from radscribe.training.config import Reward
 
@@ -34,7 +35,9 @@ class Captioned(NamedTuple):
     plan: tuple[str, ...] | None = None  # findings of the content plan, if the decoder has one
 
 
-def caption_scores(studies: Sequence[Captioned], weights: Reward) -> dict[str, float]:
+def caption_scores(
+    studies: Sequence[Captioned], weights: Reward, findings: Sequence[str] = ()
+) -> dict[str, float]:
     """Score the captions of the validation part.
 
     Returns
@@ -55,7 +58,7 @@ def caption_scores(studies: Sequence[Captioned], weights: Reward) -> dict[str, f
     found = assertions.value(assertions.statistics(codes, true, "absent").sum(0)[None], kept)
     micro_f1 = float(found["micro_f1"][0])
     count = Counter(captions)
-    figures = {} if studies[0].plan is None else {"val_plan_f1": _plan_f1(studies)}
+    figures = {} if studies[0].plan is None else {"val_plan_f1": _plan_f1(studies, findings)}
     return {
         "val_score": weights.cider_weight * cider_d + weights.finding_weight * micro_f1,
         "val_cider_d": cider_d,
@@ -100,11 +103,12 @@ def _cider_d(captions: Sequence[str], references: Sequence[str]) -> float:
     return float(CIDER_D.value(CIDER_D.statistics(corpus).sum(0))[0])
 
 
-def _plan_f1(studies: Sequence[Captioned]) -> float:
+def _plan_f1(studies: Sequence[Captioned], findings: Sequence[str]) -> float:
     """Micro-F1 of what the captions assert against their plans."""
     hits = total = 0
     for one in studies:
-        said = {finding for finding, status in label(one.caption).items() if status == "present"}
+        statuses = {**label_details(one.caption), **label(one.caption)}
+        said = {finding for finding in findings if statuses.get(finding) == "present"}
         planned = set(one.plan or ())
         hits += len(said & planned)
         total += len(said) + len(planned)

@@ -11,6 +11,7 @@ are drawn without gradients; their likelihood is then computed with gradients, a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from radscribe.models.decoder import StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.config import DecoderConfig
+from radscribe.training.decoder_run import load_decoder
 from radscribe.training.objectives.cross_entropy import cross_entropy
 from radscribe.training.objectives.objective import Loss, Objective
 from radscribe.training.objectives.reward import Reward
@@ -42,6 +44,14 @@ class SelfCritical(Objective):
                 remedy="set self_critical.samples to 2 or more, or self_critical.baseline=greedy",
             )
         self.reward = Reward(config.reward, reports)
+        self.start: Decoder | None = None
+        if self.options.kl:
+            if not config.init_from or self.options.warm_up:
+                raise UsageError(
+                    "self_critical.kl holds the decoder near the run that it starts from",
+                    remedy="set init_from=RUN and self_critical.warm_up=0, or self_critical.kl=0",
+                )
+            self.start = load_decoder(Path(config.init_from))[0].requires_grad_(False)
 
     def learning_rate(self, epoch: int) -> float | None:
         return self.options.learning_rate if epoch == self.options.warm_up else None
@@ -59,12 +69,12 @@ class SelfCritical(Objective):
         try:
             # cuDNN has no gradients of an LSTM in evaluation mode.
             with torch.backends.cudnn.flags(enabled=False):
-                loss, reward = self._policy_gradient(decoder, batch)
+                loss, figures = self._policy_gradient(decoder, batch)
         finally:
             decoder.train(training)
-        return Loss(loss + self.options.cross_entropy * taught, {"reward": reward})
+        return Loss(loss + self.options.cross_entropy * taught, figures)
 
-    def _policy_gradient(self, decoder: Decoder, batch: CaptionBatch) -> tuple[Tensor, float]:
+    def _policy_gradient(self, decoder: Decoder, batch: CaptionBatch) -> tuple[Tensor, dict[str, float]]:
         k, t, features = self.options.samples, self.tokenizer, batch.features
         drawn = draw(decoder, features, k, t.bos, t.eos, t.pad, self.config.max_length)  # [k N, T]
         rows = drawn.tolist()
@@ -76,18 +86,35 @@ class SelfCritical(Objective):
         rewards = values[:k]  # [k, N]
         others = (rewards.sum(0) - rewards) / max(k - 1, 1)  # [k, N]
         advantage = rewards - (values[k:] if self.options.baseline == "greedy" else others)
-        likelihood, words = likelihoods(decoder, repeated(features, k), drawn, t.bos, t.pad)  # [k N]
+        start = self.start if self.start is None else self.start.to(drawn.device)
+        likelihood, words, divergence = likelihoods(
+            decoder, repeated(features, k), drawn, t.bos, t.pad, start
+        )  # [k N]
         loss = -(advantage.flatten().to(likelihood.device) * likelihood).sum() / words
-        return loss, float(rewards.mean())
+        figures = {"reward": float(rewards.mean())}
+        if start is not None:
+            loss = loss + self.options.kl * divergence.sum() / words
+            figures["kl"] = float(divergence.detach().sum()) / words
+        return loss, figures
 
 
 def likelihoods(
-    decoder: Decoder, features: StudyFeatures, captions: Tensor, bos: int, pad: int
-) -> tuple[Tensor, int]:
-    """The log-likelihood of each caption `[R, T]`, `[R]`, and the number of words in all."""
+    decoder: Decoder,
+    features: StudyFeatures,
+    captions: Tensor,
+    bos: int,
+    pad: int,
+    start: Decoder | None = None,
+) -> tuple[Tensor, int, Tensor]:
+    """Return log-likelihoods of captions `[R, T]`, `[R]`, the number of words, and divergences `[R]`.
+
+    A divergence is that of the decoder's next words from those of `start`, summed over the caption; 0
+    without `start`.
+    """
     lengths = (captions != pad).sum(1)
     order = lengths.argsort()
     found: list[Tensor] = []
+    apart: list[Tensor] = []
     for rows in torch.split(order, ROWS):
         words = captions[rows, : int(lengths[rows[-1]])]  # [ROWS, T]
         before = torch.cat([torch.full_like(words[:, :1], bos), words[:, :-1]], dim=1)
@@ -95,4 +122,13 @@ def likelihoods(
         taught = decoder(part, before)
         each = taught.log_probabilities.gather(2, words.unsqueeze(2))[..., 0]
         found.append((each * (words != pad)).sum(1))
-    return torch.cat(found)[order.argsort()], int(lengths.sum())
+        if start is None:
+            apart.append(torch.zeros_like(found[-1]))
+            continue
+        with torch.no_grad():
+            before_training = start(part, before).log_probabilities
+        own = taught.log_probabilities
+        divergence = (own.exp() * (own - before_training)).sum(2)  # KL of each next word, [ROWS, T]
+        apart.append((divergence * (words != pad)).sum(1))
+    back = order.argsort()
+    return torch.cat(found)[back], int(lengths.sum()), torch.cat(apart)[back]
