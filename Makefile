@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := build/demo
 IMAGE ?=
 
-.PHONY: demo test lint types docs check format outputs clean
+.PHONY: demo test lint types docs check format outputs sbom clean
 
 demo: $(VENV)/plain.stamp  ## Caption two drawn chests, and the file or folder IMAGE= if you name one.
 	@$(BIN)/python examples/draw_phantoms.py $(DEMO)
@@ -33,6 +33,11 @@ check: lint types docs test  ## What CI runs.
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+sbom: $(VENV)/dev.stamp  ## A software bill of materials (CycloneDX) of the environment, made at each release.
+	@$(PIP) "cyclonedx-bom>=7"
+	@mkdir -p build
+	$(BIN)/cyclonedx-py environment $(BIN)/python --output-reproducible --output-file build/sbom.json
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

@@ -127,6 +127,13 @@ def test_a_file_that_was_tampered_with_is_not_used(hub: Hub) -> None:
         read(locate("hf:them/small"))
 
 
+def test_a_bundle_is_pinned_to_a_commit_and_a_digest(hub: Hub) -> None:
+    digest = sha256(hub.folder / "bundle.json")
+    locate(f"hf:them/small@{COMMIT}#sha256={digest}")
+    with pytest.raises(BundleError, match="another SHA-256 than the one that is pinned"):
+        locate(f"hf:them/small@{COMMIT}#sha256={'0' * 64}")
+
+
 def test_a_description_that_names_a_place_outside_fetches_nothing(hub: Hub) -> None:
     path = hub.folder / "bundle.json"
     path.write_text(path.read_text().replace('"MODEL_CARD.md"', '"../MODEL_CARD.md"'))

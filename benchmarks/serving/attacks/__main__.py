@@ -71,7 +71,9 @@ def idle_connections(service: RunningService) -> str:
 def _is_open(connection: socket.socket) -> bool:
     connection.setblocking(False)
     try:
-        return connection.recv(1) != b""
+        while connection.recv(65536):  # an answer, which may come before the end
+            pass
+        return False
     except BlockingIOError:
         return True
     except OSError:
@@ -281,6 +283,7 @@ def attack(run: Callable[[RunningService], str], source: Path | None) -> None:
                 f"| {'alive' if alive else 'DEAD'} |",
                 flush=True,
             )
+            service.kill()  # an attack may still keep it busy
 
 
 def main() -> None:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from radscribe.errors import BundleError
+from radscribe.files import sha256_of
 
 PREFIX = "hf:"
+DIGEST = "#sha256="
 
 
 def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]]) -> Path:
@@ -20,7 +22,9 @@ def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]])
     Parameters
     ----------
     bundle : str
-        `hf:owner/name` or `hf:owner/name@revision`; a branch, a tag or a commit.
+        `hf:owner/name`, `hf:owner/name@revision` with a branch, a tag or a commit, or
+        `hf:owner/name@revision#sha256=DIGEST` with the SHA-256 of the description, which in turn holds those of
+        all files: nothing but that one bundle is accepted then.
     description : str
         Name of the file that is fetched first.
     files : callable
@@ -29,8 +33,8 @@ def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]])
     Raises
     ------
     BundleError
-        The extra is missing, there is no such repository, revision or file, or it is not in the cache and the
-        Hub cannot be reached.
+        The extra is missing, there is no such repository, revision or file, it is not in the cache and the
+        Hub cannot be reached, or the description has another digest.
     """
     try:
         from huggingface_hub import errors as hub
@@ -39,10 +43,17 @@ def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]])
         raise BundleError(
             "needs huggingface_hub", subject=bundle, remedy='run: pip install ".[hub]" in the checkout'
         ) from None
-    repository, _, revision = bundle.removeprefix(PREFIX).partition("@")
+    address, pinned, digest = bundle.removeprefix(PREFIX).partition(DIGEST)
+    repository, _, revision = address.partition("@")
     name = description
     try:
         folder = Path(hf_hub_download(repository, name, revision=revision or None)).parent
+        if pinned and sha256_of(folder / description) != digest.lower():
+            raise BundleError(
+                f"{description} has another SHA-256 than the one that is pinned",
+                subject=bundle,
+                remedy="check the digest with whoever gave it to you",
+            )
         for name in files(folder):  # of one commit, whose id the folder bears, whatever is pushed meanwhile
             hf_hub_download(repository, name, revision=folder.name)
         return folder
