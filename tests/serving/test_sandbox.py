@@ -107,9 +107,11 @@ def bomb(items: int) -> bytes:
     dcmwrite(head, dataset, enforce_file_format=True)
     raw = written(radiograph())
     body = raw[raw.index(b"\x08\x00\x16\x00") :]
-    sequence = b"\x08\x00\x40\x11SQ\0\0" + (8 * items).to_bytes(4, "little")
+    sequence = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff"
     at = body.index(b"\x28\x00\x02\x00")
-    body = body[:at] + sequence + b"\xfe\xff\x00\xe0\0\0\0\0" * items + body[at:]
+    body = (
+        body[:at] + sequence + b"\xfe\xff\x00\xe0\0\0\0\0" * items + b"\xfe\xff\xdd\xe0\0\0\0\0" + body[at:]
+    )
     compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     start = head.getvalue()
     # The file meta information stays as it is; the data set behind it is deflated (PS3.5 A.5).

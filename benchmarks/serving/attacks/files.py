@@ -34,8 +34,10 @@ def dicom_bomb(items: int) -> bytes:
     dcmwrite(deflated, dataset, enforce_file_format=True)
     body = plain.getvalue()[plain.getvalue().index(b"\x08\x00\x16\x00") :]
     at = body.index(b"\x28\x00\x02\x00")
-    sequence = b"\x08\x00\x40\x11SQ\0\0" + (8 * items).to_bytes(4, "little")
-    body = body[:at] + sequence + b"\xfe\xff\x00\xe0\0\0\0\0" * items + body[at:]
+    sequence = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff"
+    body = (
+        body[:at] + sequence + b"\xfe\xff\x00\xe0\0\0\0\0" * items + b"\xfe\xff\xdd\xe0\0\0\0\0" + body[at:]
+    )
     meta = 132 + 12 + int.from_bytes(deflated.getvalue()[140:144], "little")
     compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     return deflated.getvalue()[:meta] + compressor.compress(body) + compressor.flush()

@@ -23,8 +23,8 @@ def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]])
     ----------
     bundle : str
         `hf:owner/name`, `hf:owner/name@revision` with a branch, a tag or a commit, or
-        `hf:owner/name@revision#sha256=DIGEST` with the SHA-256 of the description, which in turn holds those of
-        all files: nothing but that one bundle is accepted then.
+        `hf:owner/name@revision#sha256=DIGEST` with the SHA-256 of the description. As the description holds
+        the hashes of all files, only that one bundle is accepted then.
     description : str
         Name of the file that is fetched first.
     files : callable

@@ -1,4 +1,4 @@
-"""A `Caption` of stored files → what is kept and shown of it: the client's names, no path of the server."""
+"""From the `Caption` of stored files to the draft that is kept: with the client's names, without paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from radscribe.serving.store.records import Draft
 
 
 def draft_of(caption: Caption, job: Job) -> Draft:
-    """The draft of a study that the engine has seen."""
+    """Make the draft of a study that the engine captioned, refused or could not read."""
     rename = _Names(job.images)
     document = caption.to_dict()
     evidence = document.pop("evidence", None)
@@ -43,7 +43,7 @@ def draft_of(caption: Caption, job: Job) -> Draft:
 
 
 def failed(job: Job, bundle: str, error: str) -> Draft:
-    """The draft of a study that the engine did not see, or could not."""
+    """Make the draft of a study that never reached the engine, or that the engine failed over."""
     caption = Caption(
         study="", files=job.names, bundle=bundle, error=error, warnings=(DISCLAIMER,), failed=True
     )
@@ -51,7 +51,7 @@ def failed(job: Job, bundle: str, error: str) -> Draft:
 
 
 class _Names:
-    """Paths of stored files → the names that the client gave them."""
+    """Replaces paths of stored files by the names that the client gave them."""
 
     def __init__(self, images: Mapping[str, Path]) -> None:
         self._names: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Figures for Prometheus."""
+"""Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """Counters of one application, in a registry of their own."""
+    """Counters of one application, in its own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -25,13 +25,13 @@ class Metrics:
         )
         self._seconds = Histogram(
             "radscribe_http_request_seconds",
-            "From a request's head to the end of its answer",
+            "Time from the head of a request to the end of its answer",
             ["method", "route"],
             buckets=SECONDS,
             registry=self.registry,
         )
         self._studies = Counter(
-            "radscribe_studies", "Studies by what became of them", ["status"], registry=self.registry
+            "radscribe_studies", "Finished studies by status", ["status"], registry=self.registry
         )
 
     def gauge(self, name: str, meaning: str, value: Callable[[], float]) -> None:
@@ -39,16 +39,16 @@ class Metrics:
         Gauge(f"radscribe_{name}", meaning, registry=self.registry).set_function(value)
 
     def captioned(self, status: str) -> None:
-        """A study got its draft, was refused or failed."""
+        """Count a study that is done, refused or failed."""
         self._studies.labels(status).inc()
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request was answered."""
+        """Count an answered request."""
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(method, route).observe(seconds)
 
     def text(self) -> bytes:
-        """Prometheus' text format."""
+        """Return the text format of Prometheus."""
         return generate_latest(self.registry)
 
 

@@ -47,7 +47,7 @@ def decode(text: str) -> CaptionOptions:
 
 
 class CaptionRequest(msgspec.Struct, frozen=True):
-    """All that a request says beside its files."""
+    """A request without its files."""
 
     options: CaptionOptions
     study: str
@@ -94,7 +94,7 @@ def _integer(fields: Mapping[str, str], name: str, default: int) -> int:
     if not text:
         return default
     if not re.fullmatch("-?[0-9]{1,9}", text):
-        raise Problem("invalid", f"{name} is no whole number; give one.")
+        raise Problem("invalid", f"{name} is not a whole number; give one.")
     return int(text)
 
 
@@ -107,7 +107,7 @@ def _share(fields: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise Problem("invalid", f"{name} is no number from 0 to 1; give one.")
+        raise Problem("invalid", f"{name} is not a number from 0 to 1; give one.")
     return value
 
 
@@ -119,5 +119,5 @@ def flag(text: str, name: str) -> bool:
     """A field that is true or false; raises `Problem` 422 for anything else."""
     text = text.strip().lower()
     if text not in TRUE | FALSE:
-        raise Problem("invalid", f"{name} is neither true nor false; give one of them.")
+        raise Problem("invalid", f"{name} is neither true nor false; give one of these.")
     return text in TRUE

@@ -18,20 +18,20 @@ from radscribe.serving.store.database import SILENT
 MEDIA_TYPE = "application/problem+json"
 # The last part of a problem's `type` → status and title.
 KINDS: dict[str, tuple[int, str]] = {
-    "cut-short": (400, "The request broke off"),
+    "cut-short": (400, "The request is incomplete"),
     "malformed": (400, "The request cannot be read"),
     "unauthorised": (401, "Credentials are needed"),
     "cross-origin": (403, "The request comes from another site"),
     "forbidden": (403, "Your role does not allow this"),
-    "not-found": (404, "There is no such thing"),
-    "method-not-allowed": (405, "The method does not apply here"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "Method not allowed"),
     "upload-timeout": (408, "The upload took too long"),
-    "conflict": (409, "The study is not in a state for this"),
+    "conflict": (409, "The study is not in the right state"),
     "gone": (410, "The study was deleted"),
     "too-large": (413, "The upload is too large"),
-    "unsupported-media-type": (415, "The body is of another media type"),
-    "wrong-host": (421, "The service does not answer to this name"),
-    "invalid": (422, "A value makes no sense"),
+    "unsupported-media-type": (415, "Unsupported media type"),
+    "wrong-host": (421, "Unknown host name"),
+    "invalid": (422, "Invalid value"),
     "head-too-large": (431, "The head of the request is too large"),
     "too-many-attempts": (429, "Too many attempts to sign in"),
     "queue-full": (429, "Too many studies are under way"),
@@ -59,7 +59,7 @@ class Problem(Exception):
     kind : str
         One of `KINDS`.
     detail : str
-        What is wrong and what to do, for a person; nothing of the server's insides.
+        What is wrong and what to do, for a person. Nothing about the server's internals.
     """
 
     def __init__(
@@ -82,9 +82,9 @@ class Problem(Exception):
 
 
 def storage_full() -> Problem:
-    """The answer where an upload finds no room on the service's disk."""
+    """The answer to an upload when the disk is full."""
     return Problem(
-        "storage-full", "Delete studies that are not needed, or ask who runs the service for a larger disk."
+        "storage-full", "Delete studies that are not needed, or ask the administrator for a larger disk."
     )
 
 
@@ -94,7 +94,7 @@ def failure() -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Let the application answer every error as problem details."""
+    """Make the application answer every error with problem details."""
 
     async def problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -104,9 +104,9 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         kind = OF_STATUS.get(error.status_code, "malformed")
         if kind in ("not-found", "method-not-allowed"):
-            detail = f"{request.method} does not lead anywhere here; /openapi.json lists what does."
+            detail = f"{request.method} does not exist here; /openapi.json lists the paths."
         else:
-            detail = f"{http.HTTPStatus(error.status_code).phrase}; /openapi.json says what is expected."
+            detail = f"{http.HTTPStatus(error.status_code).phrase}; /openapi.json describes the request."
         headers = dict(error.headers) if error.headers else None
         return Problem(kind, detail, headers=headers).response()
 
@@ -117,10 +117,10 @@ def install(app: FastAPI) -> None:
             for entry in error.errors()
         ]
         detail = "; ".join(f"{entry['where']}: {entry['problem']}" for entry in wrong)
-        return Problem("invalid", f"{detail}. Mend it and send it again.", errors=wrong).response()
+        return Problem("invalid", f"{detail}. Correct it and send it again.", errors=wrong).response()
 
     async def gone_away(request: Request, error: Exception) -> Response:
-        return Problem("cut-short", "The body did not arrive whole; send it again.").response()
+        return Problem("cut-short", "The body is incomplete; send it again.").response()
 
     async def store_silent(request: Request, error: Exception) -> Response:
         detail = "The database does not answer; try again in a moment."

@@ -1,4 +1,4 @@
-"""What a service is told at its start."""
+"""Settings of a service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_BEAM = 10  # what one request may cost
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may bring, and how long it may take."""
+    """Limits of one request."""
 
     file_bytes: int = 64 * MEGABYTE
     request_bytes: int = 256 * MEGABYTE
@@ -41,7 +41,7 @@ class ConnectionLimits:
     per_client : int
         Open at a time from one address other than this machine's.
     head_bytes : int
-        Largest size of the request line and the headers; otherwise 431.
+        Of the request line and the headers; else 431.
     head_seconds : float
         From the connection, or the last answer, to the end of the next head.
     idle_seconds : int
@@ -71,30 +71,38 @@ class Settings:
     Parameters
     ----------
     store : Path
-        Folder of the images and, unless `database` is given, of the SQLite file.
+        Folder for images and, without `database`, the SQLite file.
     database : str, optional
-        SQLAlchemy URL; None is SQLite in `store`.
-    bundle, threads : str and int, optional
-        As in `radscribe.load`.
+        SQLAlchemy URL (default: SQLite in `store`).
+    bundle, threads : str, int, optional
+        As for `radscribe.load`.
+    credentials : Credentials
+        Who may use the service (default: anyone on this machine).
     queue : int
-        Studies that may be under way at once, uploads included; the next one is answered 429.
+        Maximum studies under way, uploads included. Further ones are answered 429.
     retain_days : float, optional
-        Days after which a study is erased; None keeps it.
+        Age at which a study is erased (default: never).
     free_bytes : int
-        Bytes that studies leave free on the disks of the store and of temporary files; otherwise 507.
+        Minimum free space on the disks of the store and of temporary files; below it, uploads get 507.
     keep_identifiers : bool
-        Keep files as they came; else all but what makes the picture is removed first.
+        Keep files as they came instead of cleaning them.
     allowed_hosts : tuple of str
-        Further names in the Host header that are accepted on loopback.
+        Further names that the Host header may have while the service listens on loopback.
     drain_seconds : float
-        Seconds after SIGTERM to finish accepted studies; the next start captions the others.
+        Time to finish accepted studies after SIGTERM. The next start continues with the others.
     stuck_seconds : float
-        Seconds without a caption, while studies are with the engine, after which /readyz returns 503.
+        Time without a caption, while studies are with the engine, after which /readyz returns 503.
+    intake_processes, intake_seconds : int, float
+        Processes that decode uploads, and the deadline for one file.
+    oidc : Provider, optional
+        Identity provider to sign in at.
+    audit_reads : bool
+        Record every view of a study in the audit trail.
 
     Raises
     ------
     UsageError
-        A host that is not loopback, or a further name, without credentials.
+        The host is not loopback, or there are further names, without credentials.
     """
 
     store: Path

@@ -1,4 +1,4 @@
-"""A multipart body (RFC 7578) as it streams in: fields in memory, files in nameless temporary files.
+"""Parse a multipart body (RFC 7578) while it arrives: fields in memory, files in nameless temporary files.
 
 Limits are checked while the body arrives: Starlette's own parser checks neither the size of a file nor that
 of the whole body.
@@ -46,13 +46,13 @@ class Form:
     files: list[UploadedFile] = field(default_factory=list)
 
     def close(self) -> None:
-        """Let go of the temporary files."""
+        """Close the temporary files."""
         for file in self.files:
             file.content.close()
 
 
 def shown_name(name: str) -> str:
-    """A client's name of a file without folders and control characters."""
+    """The client's name of a file, without folders and control characters."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     clean = "".join(c for c in last if c.isprintable()).strip()
     return clean[:NAME_LENGTH] or "unnamed"
@@ -88,7 +88,7 @@ async def read_form(request: Request, limits: Limits) -> Form:
         ) from None
     except FormParserError:
         reading.form.close()
-        raise Problem("malformed", "The multipart body breaks its own form; send it again.") from None
+        raise Problem("malformed", "The multipart body is malformed; send it again.") from None
     except BaseException:
         reading.form.close()
         raise
@@ -138,7 +138,7 @@ class _Reading:
     def finish(self) -> None:
         self._parser.finalize()
         if not self._whole:
-            raise Problem("malformed", "The multipart body has no end; send it again.")
+            raise Problem("malformed", "The multipart body is incomplete; send it again.")
 
     def _begin(self) -> None:
         self._headers = {}

@@ -1,4 +1,4 @@
-"""`/v1/captions`: take a study, tell of it, list, search, delete."""
+"""`/v1/captions`: upload, read, list, search, caption again and delete studies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ router = APIRouter(prefix="/v1/captions", tags=["captions"])
 OPTIONS_SCHEMA: dict[str, Any] = {
     "beam": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM, "default": 3},
     "n_best": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM, "default": 1},
-    "evidence": {"type": "boolean", "default": False, "description": "where each word and finding looks"},
+    "evidence": {
+        "type": "boolean",
+        "default": False,
+        "description": "add maps of words and findings",
+    },
     "min_confidence": {"type": "number", "minimum": 0, "maximum": 1},
     "force": {
         "type": "boolean",
@@ -45,7 +49,11 @@ OPTIONS_SCHEMA: dict[str, Any] = {
         "description": "caption what the chest check refuses, under a warning",
     },
     "study": {"type": "string", "description": "your name for it"},
-    "wait": {"type": "boolean", "default": True, "description": "false: 202 as soon as it is accepted"},
+    "wait": {
+        "type": "boolean",
+        "default": True,
+        "description": "false answers 202 on acceptance",
+    },
 }
 FORM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -55,7 +63,7 @@ FORM_SCHEMA: dict[str, Any] = {
             "type": "array",
             "minItems": 1,
             "items": {"type": "string", "format": "binary"},
-            "description": "DICOM, PNG, JPEG, BMP, TIFF or WebP; all of one study",
+            "description": "DICOM, PNG, JPEG, BMP, TIFF or WebP files of one study",
         },
         **OPTIONS_SCHEMA,
     },
@@ -63,12 +71,12 @@ FORM_SCHEMA: dict[str, Any] = {
 TAKING: dict[int | str, dict[str, Any]] = {
     200: {
         "model": schemas.Caption,
-        "description": "The study has its caption, was refused or could not be read: see `status`.",
+        "description": "The study is captioned, refused or unreadable; see `status`.",
         **schemas.example(schemas.EXAMPLE),
     },
     202: {
         "model": schemas.Caption,
-        "description": "Accepted; ask again where `Location` says.",
+        "description": "Accepted; poll the address in `Location`.",
         "headers": {"Location": {"schema": {"type": "string"}}},
     },
 }
@@ -89,8 +97,8 @@ TAKING: dict[int | str, dict[str, Any]] = {
     },
 )
 async def post(request: Request, service: Serving, actor: Actor, client: Client) -> Response:
-    """Several files are one study. What is refused or cannot be read is told in the answer, with status 200:
-    the request was understood, and the study is kept with the reason."""
+    """Captions the files as one study. Files of different patients are answered 422. A study that is refused
+    or cannot be read is stored with the reason, and answered with status 200."""
     check_open(service)
     service.queue.reserve(client)
     handed_over = False
@@ -123,7 +131,7 @@ def check_open(service: Service) -> None:
 async def accept(
     service: Service, files: list[UploadedFile], requested: CaptionRequest, actor: str, client: str
 ) -> Accepted:
-    """Have a study accepted even if its client hangs up meanwhile; its place is given back on failure."""
+    """Accept a study even if the client hangs up meanwhile. On failure its place in the queue is released."""
     task = asyncio.ensure_future(service.intake.accept(files, requested, actor, client))
     task.add_done_callback(partial(_release_on_failure, service, client))
     try:
@@ -138,14 +146,14 @@ def _release_on_failure(service: Service, client: str, task: asyncio.Future[Acce
 
 
 async def answer(service: Service, accepted: Accepted, requested: CaptionRequest) -> Response:
-    """The caption where it is done in time, else where to ask for it."""
+    """The caption if it is done in time, otherwise the address to poll."""
     study, done = accepted.study, asyncio.wrap_future(accepted.job.done)
     location = {"Location": f"/v1/captions/{study.id}"}
     if requested.wait or done.done():
         try:
             finished = await asyncio.wait_for(asyncio.shield(done), service.settings.limits.wait_seconds)
         except TimeoutError:
-            done.add_done_callback(lambda future: future.exception())  # nobody asks for it any more
+            done.add_done_callback(lambda future: future.exception())  # nobody waits for it any more
         else:
             if finished.at is None:  # it was deleted meanwhile, and its draft is not kept
                 return Json((await find(service, study.id)).to_dict(), headers=location)
@@ -208,13 +216,13 @@ async def recaption(
 )
 async def list_captions(
     service: Serving,
-    query: Annotated[str, Query(max_length=200, description="words that all occur")] = "",
+    query: Annotated[str, Query(max_length=200, description="words that must all occur")] = "",
     status: Annotated[schemas.Status | None, Query()] = None,
-    before: Annotated[str | None, Query(pattern=PATTERN, description="`next` of the page before")] = None,
+    before: Annotated[str | None, Query(pattern=PATTERN, description="`next` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
-    """The newest first. The search looks at studies' and files' names, drafts and reviews, in any case (with
-    SQLite only the letters A to Z)."""
+    """Lists the newest first. The search covers names of studies and files, drafts and reviews, ignoring case
+    (with SQLite for A to Z only)."""
     ask = partial(reads.page, query=one_line(query), status=status, before=before, limit=limit + 1)
     found = await run_in_threadpool(service.store.read, ask)
     more = len(found) > limit
@@ -231,8 +239,8 @@ async def list_captions(
     },
 )
 async def get(study_id: StudyId, service: Serving, reader: Reader, evidence: bool = False) -> Response:
-    """`evidence=true` adds the maps, of studies that were posted with it. Of a deleted study are told
-    its id, its status and its times, and nothing else."""
+    """Returns one study. `evidence=true` adds the maps if the study was posted with them. A deleted study
+    returns only its id, status and times."""
     study = await find(service, study_id, evidence=evidence)
     await service.audit_read(study_id, reader, "caption")
     return Json(study.to_dict(evidence=evidence))
@@ -245,8 +253,8 @@ async def get(study_id: StudyId, service: Serving, reader: Reader, evidence: boo
     responses=problems("not-found", "gone", "invalid", "cross-origin"),
 )
 async def delete(study_id: StudyId, service: Serving, actor: Deleter) -> Response:
-    """Its images are removed (unless another study has the same), and it leaves lists, search and export. Its
-    names and texts are shown no more, and leave the database when the retention time is over."""
+    """Deletes the images (unless another study has the same) and removes the study from lists, search and
+    export. No request returns its names and texts; the database erases them after the retention time."""
     await find_present(service, study_id)
     await run_in_threadpool(service.store.delete, study_id, actor)
     return Response(status_code=204)
@@ -254,17 +262,17 @@ async def delete(study_id: StudyId, service: Serving, actor: Deleter) -> Respons
 
 @router.get(
     "/{study_id}/audit",
-    summary="What happened to a study",
+    summary="Audit trail of a study",
     responses={
         200: {"model": schemas.Audit, **schemas.example(schemas.EXAMPLE_AUDIT)},
         **problems("not-found", "invalid"),
     },
 )
 async def audit(study_id: StudyId, service: Serving) -> Response:
-    """From the first to the last; it is there after the study was deleted and erased."""
+    """Returns every change from the first on, even after the study is deleted and erased."""
     rows = await run_in_threadpool(service.store.read, reads.audit_of, study_id)
     if not rows:
-        raise Problem("not-found", "Nothing ever happened under this id.")
+        raise Problem("not-found", "There is no audit trail for this id.")
     return Json({"audit": rows})
 
 

@@ -23,7 +23,7 @@ from radscribe.serving.upload import UploadedFile
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What is drawn: `findings` of one seed."""
+    """A drawn chest: a seed and its findings."""
 
     id: str
     title: str
@@ -83,9 +83,9 @@ QUERY: list[dict[str, Any]] = [
 ]
 
 
-@router.get("", summary="What there is to try", responses={200: {"model": schemas.Examples}, **problems()})
+@router.get("", summary="List examples", responses={200: {"model": schemas.Examples}, **problems()})
 def list_examples() -> Response:
-    """Drawings of no patient, with known findings."""
+    """Lists drawn chests with known findings. They show no patient."""
     return Json({"examples": [example.to_dict() for example in EXAMPLES]})
 
 
@@ -96,7 +96,7 @@ def list_examples() -> Response:
     openapi_extra={"parameters": QUERY},
 )
 async def post(name: Name, request: Request, service: Serving, actor: Actor, client: Client) -> Response:
-    """As if its images had been uploaded; options stand in the query."""
+    """Captions an example as if its images had been uploaded. Options go in the query."""
     example = _find(name)
     requested = parse({"study": f"Example: {example.title}", **request.query_params})
     check_open(service)
@@ -116,10 +116,10 @@ async def post(name: Name, request: Request, service: Serving, actor: Actor, cli
     responses={200: {"content": {"image/png": {}}}, **problems("not-found", "invalid")},
 )
 def image(name: Name, n: Annotated[int, Path(ge=0, le=8)]) -> Response:
-    """As PNG, grey, 8 bits."""
+    """Returns a grey PNG of 8 bits."""
     example = _find(name)
     if n >= len(example.views):
-        raise Problem("not-found", "The example has fewer images.")
+        raise Problem("not-found", "The example has no such image.")
     headers = {"Cache-Control": "private, max-age=3600"}
     return Response(png(example, n), headers=headers, media_type="image/png")
 

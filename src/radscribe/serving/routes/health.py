@@ -1,4 +1,4 @@
-"""What watches the service: liveness, readiness, metrics."""
+"""Endpoints for monitoring: liveness, readiness, metrics."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from radscribe.serving.routes.common import Serving, problems
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/healthz", summary="Is it alive?", response_class=PlainTextResponse)
+@router.get("/healthz", summary="Liveness", response_class=PlainTextResponse)
 def health() -> Response:
-    """200 while the process answers."""
+    """Returns 200 while the process answers."""
     return PlainTextResponse("ok\n")
 
 
 @router.get(
     "/readyz",
-    summary="Does it take studies?",
+    summary="Readiness",
     response_class=PlainTextResponse,
     responses=problems("not-ready"),
 )
 def ready(service: Serving) -> Response:
-    """503 while it stops, and where the engine or the database does not answer."""
+    """Returns 503 while the service stops, and when the engine or the database does not answer."""
     if not service.ready:
-        raise Problem("not-ready", "The service is stopping, or its engine has died: start it again.")
+        raise Problem("not-ready", "The service is stopping, or its engine has died. Start it again.")
     if service.stuck:
         raise Problem(
-            "not-ready", "The engine has given no caption for long and seems to hang: start it again."
+            "not-ready",
+            "The engine has written no caption for long and seems to hang. Start it again.",
         )
     service.store.read(_ping)
     return PlainTextResponse("ready\n")
@@ -41,9 +42,7 @@ def _ping(connection: Connection) -> None:
     connection.execute(select(literal(1)))
 
 
-@router.get(
-    "/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse, responses=problems()
-)
+@router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse, responses=problems())
 def metrics(service: Serving) -> Response:
-    """Requests, studies, the queue, the process."""
+    """Returns counters of requests and studies, the queue and the process."""
     return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""A study's images, for a screen."""
+"""Images of a study, for display."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DECODING = CapacityLimiter(2)  # at once: an image may have 67 megapixels, 270 M
     responses={200: {"content": {"image/png": {}}}, 304: {"description": "Not changed"}, **PROBLEMS},
 )
 async def png(study_id: StudyId, n: Number, service: Serving, reader: Reader, request: Request) -> Response:
-    """Grey, 8 bits, upright, bright is dense; at most 2,048 pixels on the longer side."""
+    """Returns an upright grey PNG of 8 bits; bright is dense. The longer side has at most 2,048 pixels."""
     file = await _file(service, study_id, n, reader)
     headers = {"ETag": f'"{file}"', **CACHE}
     if request.headers.get("if-none-match") == headers["ETag"]:
@@ -55,7 +55,7 @@ async def png(study_id: StudyId, n: Number, service: Serving, reader: Reader, re
     },
 )
 async def pixels(study_id: StudyId, n: Number, service: Serving, reader: Reader) -> Response:
-    """Unsigned 16 bits, little endian, X-Height rows of X-Width; for window and level."""
+    """Returns unsigned 16-bit levels, little endian: `X-Height` rows of `X-Width`."""
     found = await _pixels(service, await _file(service, study_id, n, reader))
     height, width = found.shape
     return Response(
@@ -69,7 +69,7 @@ async def _file(service: Service, study_id: str, n: int, reader: str) -> str:
     study = await find_present(service, study_id)
     file = next((row.file for row in study.images if row.n == n), None)
     if file is None:
-        raise Problem("not-found", "The study has no such image; its `images` lists those without an error.")
+        raise Problem("not-found", "The study has no such image. Its `images` lists those without an error.")
     await service.audit_read(study_id, reader, f"image {n}")
     return str(file)
 
@@ -78,4 +78,4 @@ async def _pixels(service: Service, file: str) -> display.Floats:
     try:
         return await to_thread.run_sync(display.load, service.store.images.path(file), limiter=DECODING)
     except ImageError as error:
-        raise Problem("not-found", f"The image cannot be shown: it {error.problem}.") from error
+        raise Problem("not-found", f"The image cannot be shown: {error.problem}.") from error

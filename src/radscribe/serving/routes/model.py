@@ -1,4 +1,4 @@
-"""`/v1/model`: what captions here, and within which limits."""
+"""`/v1/model`: the model and the limits of a request."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ router = APIRouter(prefix="/v1/model", tags=["model"])
     responses={200: {"model": dict[str, Any], **schemas.example(schemas.EXAMPLE_MODEL)}, **problems()},
 )
 def model(service: Serving) -> Response:
-    """Its card (Markdown), findings, cautions, how it was trained, what int8 cost and how well its confidence
-    tells, both as `bundle.json` has them (null where it has none), and the limits of a request."""
+    """Returns the model card (Markdown), findings, cautions, training, the cost of int8 and the quality of
+    the confidence as `bundle.json` has them (null if absent), and the limits of a request."""
     spec, limits = service.spec, service.settings.limits
     card = service.bundle_folder / CARD
     return Json(

@@ -1,4 +1,4 @@
-"""`/v1/captions/{id}/review` and what comes of reviews: a manifest to train on."""
+"""`/v1/captions/{id}/review`, and the manifest of accepted reviews."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ router = APIRouter(prefix="/v1", tags=["reviews"])
     },
 )
 async def review(study_id: StudyId, body: schemas.Review, service: Serving, actor: Actor) -> Response:
-    """The text as edited, accepted or rejected. Draft and earlier reviews stay; the last review counts.
+    """Stores the edited text as accepted or rejected. Draft and earlier reviews stay; the last one counts.
 
-    409 if the study has other reviews than the `version` that the client has seen."""
+    Returns 409 if somebody else has reviewed the study since `version`."""
     await asyncio.wrap_future(
         service.store.write(
             writes.add_review,
@@ -50,6 +50,6 @@ async def review(study_id: StudyId, body: schemas.Review, service: Serving, acto
     response_class=StreamingResponse,
 )
 def reviewed(service: Serving) -> Response:
-    """Studies whose last review accepts a text, without images that the draft left out. Paths are relative
-    to the store's folder; `radscribe export-reviews` writes a folder with the images in it."""
+    """Returns studies whose last review accepts a text, without images that the draft did not use. Paths are
+    relative to the store; `radscribe export-reviews` writes a folder with the images."""
     return StreamingResponse(export.lines(service.store), media_type="application/jsonl")
