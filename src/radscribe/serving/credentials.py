@@ -378,7 +378,7 @@ def read_token(path: Path) -> str:
         raise UsageError(
             f"holds a token of {len(token)} characters, which could be guessed",
             subject=path,
-            remedy="make one: openssl rand -base64 32 > token",
+            remedy="make one: (umask 077; openssl rand -base64 32 > token)",
         )
     return token
 
