@@ -84,6 +84,18 @@ class ConfidenceSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration_error: float  # expected, ten bins
 
 
+class AssessmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far captions can be trusted on one finding, counted on validation studies where it is known."""
+
+    assessed: bool  # whether captions may assert and deny it
+    studies: int = 0  # where it is known whether the finding is there
+    positives: int = 0  # where it is there
+    asserted: int = 0  # captions that assert it
+    asserted_right: int = 0
+    denied: int = 0  # captions that deny it
+    denied_wrong: int = 0  # although it is there
+
+
 class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `bundle.json`."""
 
@@ -97,14 +109,22 @@ class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cautions: tuple[str, ...] = ()  # what every caption of this bundle must be read with
     training: dict[str, Any] = {}
     quantisation: QuantisationSpec | None = None
-    confidence: ConfidenceSpec | None = None
+    confidence: ConfidenceSpec | None = None  # that what a caption asserts is there
+    normality: ConfidenceSpec | None = None  # that no finding is there
+    assessment: dict[str, AssessmentSpec] = {}  # by finding; empty if it was not measured
+
+    @property
+    def not_assessed(self) -> tuple[str, ...]:
+        """Findings that captions neither assert nor deny, because validation shows that they cannot."""
+        return tuple(name for name, one in self.assessment.items() if not one.assessed)
 
     @property
     def id(self) -> str:
-        """Name and a digest of files and confidence; cautions and the decoder's settings are not in it."""
+        """Name and a digest of files, confidence and assessment, but not of cautions and settings."""
         digest = hashlib.sha256("".join(f"{k}:{v};" for k, v in sorted(self.files.items())).encode())
-        if self.confidence is not None:
-            digest.update(msgspec.json.encode(self.confidence))
+        for part in (self.confidence, self.normality, self.assessment or None):
+            if part is not None:
+                digest.update(msgspec.json.encode(part))
         return f"{self.name}@{digest.hexdigest()[:12]}"
 
 

@@ -1,4 +1,4 @@
-"""Fits `Caption.confidence` on captions of validation studies."""
+"""Fits `Caption.confidence` and `Caption.normality` on captions of validation studies."""
 
 from __future__ import annotations
 

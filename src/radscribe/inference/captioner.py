@@ -14,8 +14,8 @@ import numpy as np
 from radscribe.bundle import format as bundle_format
 from radscribe.errors import RadscribeWarning, UsageError
 from radscribe.inference.caption import Caption
-from radscribe.inference.confidence import hand_back, require_confidence
-from radscribe.inference.constraints import Claims, of_a_caption
+from radscribe.inference.confidence import refuse_below, require_confidence
+from radscribe.inference.constraints import Claims, Statements, of_a_caption
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
 from radscribe.inference.inputs import Image, Source, StudyInput, as_study, is_one_image
@@ -96,6 +96,7 @@ class Captioner:
         self._draft = Drafter(self.spec, self._tokenizer, explain)
         self._constraints = of_a_caption(self._tokenizer)
         self._claims = Claims(self._tokenizer)
+        self._statements = Statements(self._tokenizer, self.spec.not_assessed)
 
     @property
     def bundle(self) -> str:
@@ -247,6 +248,11 @@ class Captioner:
             ordered=ordered,
         )
 
+    def _likely(self, probabilities: Array) -> list[str]:
+        """The findings that the decoder takes as seen, of probabilities `[F]`."""
+        seen = probabilities >= self.spec.decoder.operating_point
+        return [name for name, there in zip(self.findings, seen, strict=True) if there]
+
     def _encode(self, study: StudyInput, options: CaptionOptions) -> Encoded:
         prepared = self._prepare(study, options.force, options.evidence)
         if not prepared.images:
@@ -268,7 +274,11 @@ class Captioner:
                 eos=self._tokenizer.eos,
                 max_length=self.spec.decoder.max_length,
                 strategy=options.search,
-                constraints=(*self._constraints, self._claims.of([study.prepared.views for study in seen])),
+                constraints=(
+                    *self._constraints,
+                    self._claims.of([study.prepared.views for study in seen]),
+                    self._statements.of([self._likely(row) for row in features["probabilities"]]),
+                ),
             )
             # Height and width of the cells of an image, where there are some.
             height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
@@ -280,5 +290,5 @@ class Captioner:
                     features["probabilities"][index],
                     Cells(height, width, maps[index]) if options.evidence else None,
                 )
-                drafts[id(study)] = hand_back(draft, options.min_confidence)
+                drafts[id(study)] = refuse_below(draft, options.min_confidence)
         return [drafts.get(id(study)) or self._draft.nothing(study.prepared) for study in batch]

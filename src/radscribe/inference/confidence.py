@@ -1,15 +1,16 @@
-"""How far a caption may be trusted: its confidence, what in it is doubtful, and when it is handed back.
+"""How far a caption may be trusted: two calibrated probabilities, and which of its words are doubtful.
 
-A caption is *right* when all findings that it asserts are there, and one that asserts none when none is.
-Doubt and denial assert nothing, and the findings are those that the encoder gives probabilities of.
-`Caption.confidence` is the probability of that, by a logistic regression (Platt, 1999) on a few features of
-the caption, which `export.confidence_fit` chooses and fits on validation studies that pass the chest
-check, captioned by the default search: a study that is captioned by force has none. A decoder that was
-told of a finding names it fluently whether it is there or not, so that its words' probabilities need not be
-among them.
+`Caption.confidence` is the probability that every finding that the caption asserts is there. A caption that
+asserts nothing has none. `Caption.normality` is the probability that no finding at all is there; it is what
+a reader of "normal" needs. Doubt and denial assert nothing, and the findings are those of the encoder that the
+labeller reads.
 
-`doubtful` marks the words of a finding of which the caption says what the encoder's calibrated probability
-speaks against: present, and less likely than not; or absent, and at least as likely as not.
+Both are logistic regressions (Platt, 1999) on features of the caption, which `export.confidence_fit` chooses
+and fits on validation studies that pass the chest check, captioned by the default search. A study that is
+captioned by force has neither.
+
+`doubtful` marks the words of a finding if the encoder's calibrated probability speaks against what the
+caption says: it is asserted and less likely than not, or denied and at least as likely as not.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from radscribe.text.findings import LABELS, Status, label
 
 EVEN = 0.5
 NEVER = 1e-6  # probabilities are kept this far from 0 and 1
-UNKNOWN = "given whatever the least confidence: a study that is captioned by force has none"
+UNKNOWN = "the minimum confidence was not applied: this caption has no confidence"
 
 
 def asserted(caption: Caption) -> dict[str, float]:
@@ -98,8 +99,10 @@ def confidence(caption: Caption, calibration: ConfidenceSpec) -> float:
     return float(sigmoid(np.array(logit)))
 
 
-def assess(caption: Caption, calibration: ConfidenceSpec | None) -> Caption:
-    """A draft with its confidence, where the bundle is calibrated, and with what in it is doubtful."""
+def assess(
+    caption: Caption, calibration: ConfidenceSpec | None, of_normality: ConfidenceSpec | None = None
+) -> Caption:
+    """Return a draft with its probabilities, where the bundle is calibrated, and with its doubtful words."""
     said = asserted(caption)
     return replace(
         caption,
@@ -109,52 +112,61 @@ def assess(caption: Caption, calibration: ConfidenceSpec | None) -> Caption:
             else token
             for token in caption.tokens
         ),
-        confidence=None if calibration is None else confidence(caption, calibration),
+        confidence=None if calibration is None or not said else confidence(caption, calibration),
+        normality=None if of_normality is None else confidence(caption, of_normality),
         doubtful_findings=tuple(name for name, p in said.items() if p < EVEN),
         unsaid_findings=tuple(n for n, p in _known(caption).items() if p >= EVEN and n not in said),
     )
 
 
-def calibration_of(spec: BundleSpec) -> ConfidenceSpec | None:
-    """What a bundle's captions get their confidence by.
+def require_known(spec: BundleSpec) -> None:
+    """Check that this radscribe computes the probabilities of a bundle's captions.
 
     Raises
     ------
-    BundleError : it is made of features that this radscribe does not know, or of too many or few weights.
+    BundleError
+        If they use features that this radscribe does not know, or too many or too few weights.
     """
-    fitted = spec.confidence
-    if fitted is None or (
-        set(fitted.features) <= FEATURES.keys() and len(fitted.features) == len(fitted.weights)
-    ):
-        return fitted
-    raise BundleError(
-        f"confidence by {', '.join(fitted.features)} is not one that this radscribe computes",
-        subject=spec.name,
-        remedy="update radscribe, or fit it anew with: radscribe export BUNDLE --out NEW --data DIR",
-    )
+    for fitted in (spec.confidence, spec.normality):
+        if fitted is not None and not (
+            set(fitted.features) <= FEATURES.keys() and len(fitted.features) == len(fitted.weights)
+        ):
+            raise BundleError(
+                f"confidence by {', '.join(fitted.features)} is not one that this radscribe computes",
+                subject=spec.name,
+                remedy="update radscribe, or fit it again with: radscribe export BUNDLE --out NEW --data DIR",
+            )
 
 
 def require_confidence(spec: BundleSpec, least: float | None) -> None:
-    """Raises `UsageError` where captions are to have a confidence that the bundle cannot give."""
-    if least is not None and spec.confidence is None:
+    """Check that a bundle gives the confidence that captions must have.
+
+    Raises
+    ------
+    UsageError
+        If it gives none.
+    """
+    if least is not None and spec.confidence is None and spec.normality is None:
         raise UsageError(
             f"{spec.name} gives no confidence",
             remedy="calibrate it with: radscribe export BUNDLE --out NEW --data DIR",
         )
 
 
-def hand_back(caption: Caption, least: float | None) -> Caption:
-    """The caption, or, where it is less likely right than `least`, a refusal that claims nothing else.
+def refuse_below(caption: Caption, least: float | None) -> Caption:
+    """Return the caption, or a refusal that claims nothing if it is less likely right than `least`.
 
-    One without confidence, by force, is given under a warning.
+    What counts is `confidence`, and for a caption that asserts nothing `normality`. A caption that has
+    neither, because it was forced, is returned with a warning.
     """
     if least is None:
         return caption
-    if caption.confidence is None:
+    trust = caption.normality if caption.confidence is None else caption.confidence
+    if trust is None:
         return replace(caption, warnings=(*caption.warnings, UNKNOWN))
-    if caption.confidence >= least:
+    if trust >= least:
         return caption
-    percent = math.floor(caption.confidence * 1000) / 10  # never rounded up to what it is below
+    percent = math.floor(trust * 1000) / 10  # never rounded up to what it is below
     return Caption(
         study=caption.study,
         files=caption.files,
@@ -164,4 +176,5 @@ def hand_back(caption: Caption, least: float | None) -> Caption:
         left_out=caption.left_out,
         failed=True,
         confidence=caption.confidence,
+        normality=caption.normality,
     )

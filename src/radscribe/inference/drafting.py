@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from radscribe.bundle.format import BundleSpec
 from radscribe.inference.caption import Alternative, Caption, Token
-from radscribe.inference.confidence import assess, calibration_of
+from radscribe.inference.confidence import assess, require_known
 from radscribe.inference.evidence import ImageEvidence
 from radscribe.inference.evidence.gather import Cells, Explain, gather
 from radscribe.inference.prepare import Prepared
@@ -76,7 +76,7 @@ class Drafter:
         self._spec = spec
         self._tokenizer = tokenizer
         self._explain = explain
-        self._confidence = calibration_of(spec)
+        require_known(spec)
 
     def caption(
         self,
@@ -114,12 +114,21 @@ class Drafter:
                 Alternative(self._tokenizer.decode(h.tokens), h.log_probability) for h in others
             ),
             findings=dict(zip(self._spec.encoder.findings, (float(p) for p in probabilities), strict=True)),
-            warnings=(DISCLAIMER, *self._spec.cautions, *prepared.warnings, *told),
+            warnings=(DISCLAIMER, *self._spec.cautions, *self._not_assessed(), *prepared.warnings, *told),
+            used=tuple(prepared.files),
+            not_assessed=self._spec.not_assessed,
             left_out={**prepared.errors, **prepared.refusals},
             failed=bool(prepared.errors),
             evidence=evidence,
         )
-        return assess(draft, None if prepared.forced else self._confidence)
+        if prepared.forced:
+            return assess(draft, None)
+        return assess(draft, self._spec.confidence, self._spec.normality)
+
+    def _not_assessed(self) -> tuple[str, ...]:
+        if names := [name.replace("_", " ") for name in self._spec.not_assessed]:
+            return (f"not assessed: {', '.join(names)}",)
+        return ()
 
     def _tokens(self, hypothesis: Hypothesis, text: str) -> Iterator[Token]:
         tokens = [self._tokenizer.token(token) for token in hypothesis.tokens]
