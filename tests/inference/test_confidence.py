@@ -19,10 +19,10 @@ from radscribe.inference.confidence import (
     FEATURES,
     UNKNOWN,
     assess,
-    calibration_of,
     confidence,
-    hand_back,
+    refuse_below,
     require_confidence,
+    require_known,
 )
 from radscribe.inference.options import CaptionOptions
 
@@ -103,15 +103,15 @@ def test_what_a_reader_sees() -> None:
 
 def test_a_study_below_the_least_confidence_is_handed_back() -> None:
     draft = replace(assess(CAPTION, FITTED), warnings=("draft",))
-    assert hand_back(draft, None) is draft
-    assert hand_back(draft, 0.39) is draft
-    refused = hand_back(draft, 0.405)
+    assert refuse_below(draft, None) is draft
+    assert refuse_below(draft, 0.39) is draft
+    refused = refuse_below(draft, 0.405)
     assert refused.refused == "confidence 40% is below 40.5%: no draft is given"
     assert refused.failed
     assert refused.warnings == ("draft",)
     assert (refused.text, refused.tokens, refused.findings, refused.log_probability) == (None, (), {}, None)
     assert not refused.doubtful_findings + refused.unsaid_findings
-    nearly = hand_back(replace(draft, confidence=0.29996), 0.3)
+    nearly = refuse_below(replace(draft, confidence=0.29996), 0.3)
     assert nearly.refused is not None
     assert nearly.refused.startswith("confidence 29.9% is below 30%")
 
@@ -125,7 +125,7 @@ def test_a_study_that_is_captioned_by_force_has_no_confidence(captioner: Caption
     given = captioner.caption(noise, force=True, min_confidence=1.0)
     assert given == replace(forced, warnings=(*forced.warnings, UNKNOWN))
     chest = phantom.draw(1, size=256).radiograph
-    assert captioner.caption(chest, force=True).confidence is not None  # nothing was forced
+    assert captioner.caption(chest, force=True).normality is not None  # nothing was forced
 
 
 @pytest.fixture
@@ -138,14 +138,13 @@ def test_a_bundle_without_confidence_cannot_promise_one(spec: BundleSpec) -> Non
     require_confidence(msgspec.structs.replace(spec, confidence=FITTED), 0.5)
     with pytest.raises(UsageError, match="gives no confidence"):
         require_confidence(spec, 0.5)
-    assert calibration_of(spec) is None
 
 
 @pytest.mark.parametrize("features", [("of", "later"), ("agreement", "length")])
 def test_a_confidence_that_cannot_be_computed_is_told(spec: BundleSpec, features: tuple[str, ...]) -> None:
     other = msgspec.structs.replace(FITTED, features=features)
     with pytest.raises(BundleError, match="is not one that this radscribe computes"):
-        calibration_of(msgspec.structs.replace(spec, confidence=other))
+        require_known(msgspec.structs.replace(spec, confidence=other))
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.1, math.nan])

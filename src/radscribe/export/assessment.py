@@ -6,8 +6,10 @@ where it is known whether the finding is there:
 - at least `FEWEST` studies have it, and as many do not;
 - captions assert it in at least one study that has it (recall above zero), and assertions are right more
   often than the finding is common;
-- a denial is wrong in at most `WRONG_DENIALS` of the share of studies that have the finding (the negative
-  predictive value against prevalence), and by more than chance: one-sided exact test of Fisher, p < `CHANCE`.
+- the share of wrong denials is at most `WRONG_DENIALS` of the finding's prevalence (the negative predictive
+  value against prevalence).
+
+Both must be more than chance: Fisher's exact test, one-sided, p < `CHANCE`.
 
 Captions do not speak of the other findings, and name them as not assessed.
 """
@@ -73,7 +75,7 @@ def assess_finding(true: Floats, asserts: Booleans, denies: Booleans) -> Assessm
     count = {"asserted": int(says.sum()), "denied": int(rejects.sum())}
     prevalence = positives / n if n else 0.0
     enough = min(positives, n - positives) >= FEWEST
-    sees = right > 0 and right > prevalence * count["asserted"]
+    sees = right > 0 and _chance(count["asserted"] - right, count["asserted"], n - positives, n) < CHANCE
     means = wrong <= WRONG_DENIALS * prevalence * count["denied"] and (
         count["denied"] == 0 or _chance(wrong, count["denied"], positives, n) < CHANCE
     )
@@ -98,7 +100,10 @@ def denied(text: str) -> set[str]:
 
 def table(assessment: dict[str, AssessmentSpec]) -> str:
     """The figures by finding, as Markdown."""
-    rows = ["| finding | studies | have it | asserted (right) | denied (wrong) | |", "|---|---:|---:|---:|---:|---|"]
+    rows = [
+        "| finding | studies | have it | asserted (right) | denied (wrong) | |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
     for name, one in assessment.items():
         if one.studies:
             rows.append(
@@ -107,11 +112,13 @@ def table(assessment: dict[str, AssessmentSpec]) -> str:
                 f"{'assessed' if one.assessed else 'not assessed'} |"
             )
     unknown = [name.replace("_", " ") for name, one in assessment.items() if not one.studies]
-    note = f"\n\nNot assessed, because the data says nothing of them: {', '.join(unknown)}." if unknown else ""
+    note = (
+        f"\n\nNot assessed, because the data says nothing of them: {', '.join(unknown)}." if unknown else ""
+    )
     return "\n".join(rows) + note
 
 
-def _chance(wrong: int, denied: int, positives: int, n: int) -> float:
-    """Probability of `wrong` or fewer positives among the denied, were denials drawn at random."""
-    ways = [comb(positives, k) * comb(n - positives, denied - k) for k in range(min(wrong, denied) + 1)]
-    return float(sum(ways) / comb(n, denied))
+def _chance(wrong: int, drawn: int, against: int, n: int) -> float:
+    """Probability that `wrong` or fewer of `drawn` studies are among the `against`, drawn blindly."""
+    ways = [comb(against, k) * comb(n - against, drawn - k) for k in range(min(wrong, drawn) + 1)]
+    return float(sum(ways) / comb(n, drawn))

@@ -30,11 +30,20 @@ CANDIDATES: tuple[tuple[str, ...], ...] = (
 
 
 def right(said: Booleans, true: Floats) -> Floats:
-    """`[N]`: 1 where a caption is right (see `inference.confidence`), 0 where not, NaN where not known.
+    """Whether each caption's assertions are right; one that asserts nothing is right if nothing is there.
 
     Parameters
     ----------
-    said, true : `[N, F]`; a finding of which no study of the set knows anything does not count as there.
+    said : ndarray of bool, shape (N, F)
+        What each caption asserts.
+    true : ndarray, shape (N, F)
+        1 if the finding is there, 0 if not, NaN if not known. A finding of which no study of the set knows
+        anything does not count as there.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        1 where the caption is right, 0 where it is wrong, NaN where that is not known.
     """
     speaks = np.asarray(said.any(1))
     wrong = np.where(speaks, (said & (true == 0)).any(1), (true == 1).any(1))
@@ -44,41 +53,64 @@ def right(said: Booleans, true: Floats) -> Floats:
     return np.where(wrong, 0.0, np.where(unknown, np.nan, 1.0))
 
 
+def outcomes(part: CaptionedPart, normality: bool) -> Floats:
+    """What is to be predicted of each caption: that it is right (NaN if it asserts nothing), or normality."""
+    if normality:
+        return right(np.zeros_like(part.said), part.true)
+    return np.where(part.said.any(1), right(part.said, part.true), np.nan)
+
+
 def features(part: CaptionedPart, names: Sequence[str]) -> Floats:
-    """Features of each caption, `[N, K]`."""
+    """Features of each caption, shape (N, K)."""
     return np.array([[FEATURES[name](caption) for name in names] for caption in part.captions])
 
 
-def cross_fitted(part: CaptionedPart, names: Sequence[str]) -> tuple[Floats, Floats]:
-    """Probabilities `[ROUNDS, n]` by cross-fitting, and whether each caption is right `[n]`, where known."""
-    y = right(part.said, part.true)
+def cross_fitted(part: CaptionedPart, names: Sequence[str], y: Floats | None = None) -> tuple[Floats, Floats]:
+    """Probabilities by cross-fitting, shape (`ROUNDS`, n), and outcomes of the n captions that have one."""
+    y = right(part.said, part.true) if y is None else y
     known = ~np.isnan(y)
     x, groups = features(part, names)[known], [g for g, k in zip(part.groups, known, strict=True) if k]
     return np.stack([cross_fit(x, y[known], groups, seed) for seed in range(1, ROUNDS + 1)]), y[known]
 
 
 def fit_confidence(part: CaptionedPart) -> ConfidenceSpec:
-    """The calibration of a bundle by captions of a part that it was not trained on.
+    """Fit the probability that what a caption asserts is there, on the captions that assert something.
 
     Raises
     ------
-    DataError : fewer than `FEWEST` captions are right, or wrong.
+    DataError
+        If fewer than `FEWEST` of these captions are right, or wrong.
     """
-    y = right(part.said, part.true)
+    return _fit(part, outcomes(part, normality=False), CANDIDATES, "right")
+
+
+def fit_normality(part: CaptionedPart) -> ConfidenceSpec:
+    """Fit the probability that no finding is there, on all captions.
+
+    Raises
+    ------
+    DataError
+        If fewer than `FEWEST` studies are without a finding, or with one.
+    """
+    return _fit(part, outcomes(part, normality=True), (("normality",),), "of normal studies")
+
+
+def _fit(part: CaptionedPart, y: Floats, candidates: Sequence[tuple[str, ...]], what: str) -> ConfidenceSpec:
     known = ~np.isnan(y)
     count = int(y[known].sum())
     if min(count, known.sum() - count) < FEWEST:
         raise DataError(
-            f"{count} of {known.sum()} captions of the {part.name} part are right: no two kinds to tell",
+            f"{count} of {known.sum()} captions of the {part.name} part are {what}; too few to compare",
             subject=part.source,
-            remedy=f"give data where at least {FEWEST} are right and {FEWEST} are wrong",
+            remedy=f"give data with at least {FEWEST} of each kind",
         )
     losses = {
-        names: np.mean([log_loss(p, y[known]) for p in cross_fitted(part, names)[0]]) for names in CANDIDATES
+        names: np.mean([log_loss(p, y[known]) for p in cross_fitted(part, names, y)[0]])
+        for names in candidates
     }
-    names = min(CANDIDATES, key=lambda candidate: losses[candidate])
+    names = min(candidates, key=lambda candidate: losses[candidate])
     weights, bias = fit(features(part, names)[known], y[known])
-    p, outcome = cross_fitted(part, names)
+    p, outcome = cross_fitted(part, names, y)
     return ConfidenceSpec(
         features=names,
         weights=tuple(float(w) for w in weights),

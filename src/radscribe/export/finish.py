@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -11,57 +11,89 @@ from radscribe.bundle.format import BundleSpec, ConfidenceSpec, read, write
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
 from radscribe.errors import DataError
+from radscribe.export.assessment import assess_findings, table
 from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.card import set_section
-from radscribe.export.confidence_fit import fit_confidence
-from radscribe.export.int8 import require_within, table, to_int8
+from radscribe.export.confidence_fit import fit_confidence, fit_normality
+from radscribe.export.int8 import require_within, to_int8
+from radscribe.export.int8 import table as int8_table
 from radscribe.inference.captioner import Captioner
 
 
 def finish(
     folder: Path, data: Path, part: Split, int8: bool, tolerances: Mapping[str, float]
 ) -> tuple[BundleSpec, list[str]]:
-    """Make the encoder int8, if so wished, and calibrate confidence; on a part that trained nothing.
+    """Quantise the encoder if asked, assess the findings and calibrate confidence on validation studies.
 
     Parameters
     ----------
-    folder : of the bundle, which is changed.
-    data : a folder made by `radscribe prepare`.
-    tolerances : how far each of the figures may fall.
+    folder : Path
+        The bundle's folder, which is changed.
+    data : Path
+        A folder made by ``radscribe prepare``.
+    part : str
+        The part to measure on. Nothing of it may have trained the model.
+    int8 : bool
+        Whether to make the encoder int8.
+    tolerances : mapping of str to float
+        How far each figure may fall by int8.
 
     Returns
     -------
-    the bundle's description, and what to tell of it.
+    tuple
+        The bundle's description, and paragraphs that tell the user what was measured.
 
     Raises
     ------
-    DataError : the data lacks what int8 needs. What it lacks for confidence is told, and there is none then.
-    BundleError : int8 costs more than it may; the message gives the figure.
+    DataError
+        If the data lacks what int8 needs. If it lacks what confidence needs, a paragraph says so.
+    BundleError
+        If int8 costs more than `tolerances` allow.
     """
     manifest, told = Manifest(data), list[str]()
+    # Whatever other data said: captions are measured without regard to it.
+    _change(folder, confidence=None, normality=None, assessment={})
     captioned: CaptionedPart | None = None
     if int8:
         measured, captioned = to_int8(folder, manifest, part)
-        told.append(table(measured, tolerances))
+        told.append(int8_table(measured, tolerances))
         require_within(measured, tolerances)
         set_section(folder, "Precision", f"The encoder is in int8, the decoder in float32.\n\n{told[0]}")
-    try:
-        fitted = fit_confidence(captioned or caption_part(Captioner(folder), manifest, part))
-    except DataError as error:
-        told.append(f"no confidence: {error}")
-        spec = msgspec.structs.replace(read(folder), confidence=None)  # nor what it had from other data
-    else:
-        told.append(sentence(fitted))
-        spec = msgspec.structs.replace(read(folder), confidence=fitted)
-    write(folder, spec)
-    return set_section(folder, "Confidence", told[-1]), told
+    assessment = assess_findings(captioned or caption_part(Captioner(folder), manifest, part))
+    _change(folder, assessment=assessment)
+    told.append(
+        f"Assertions and denials by finding, on the {part} part of {manifest.header.source}. Captions do not "
+        f"speak of findings that are not assessed.\n\n{table(assessment)}"
+    )
+    set_section(folder, "Assessed findings", told[-1])
+    captioned = caption_part(Captioner(folder), manifest, part)  # as users get them
+    sentences = []
+    fits: dict[str, Callable[[CaptionedPart], ConfidenceSpec]] = {
+        "confidence": fit_confidence,
+        "normality": fit_normality,
+    }
+    for name, fit in fits.items():
+        try:
+            fitted = fit(captioned)
+        except DataError as error:
+            sentences.append(f"No {name}: {error}.")
+        else:
+            _change(folder, **{name: fitted})
+            sentences.append(sentence(name, fitted))
+    told += sentences
+    return set_section(folder, "Confidence", "\n\n".join(sentences)), told
 
 
-def sentence(fitted: ConfidenceSpec) -> str:
-    """How well confidence tells right captions from wrong ones."""
+def _change(folder: Path, **fields: object) -> None:
+    write(folder, msgspec.structs.replace(read(folder), **fields))
+
+
+def sentence(name: str, fitted: ConfidenceSpec) -> str:
+    """Say how well a probability tells right captions from wrong ones, or normal studies from others."""
+    outcome = "are right in what they assert" if name == "confidence" else "are of studies without a finding"
     return (
-        f"Confidence by {', '.join(name.replace('_', ' ') for name in fitted.features)}, fitted on "
-        f"{fitted.studies} captions of the {fitted.part} part of {fitted.data}, of which {fitted.right} are "
-        f"right. AUROC of right and wrong {fitted.auroc:.3f}, expected calibration error "
-        f"{fitted.calibration_error:.3f}, both by cross-fitting over patients."
+        f"{name.capitalize()} by {', '.join(one.replace('_', ' ') for one in fitted.features)}, fitted on "
+        f"{fitted.studies} captions of the {fitted.part} part of {fitted.data}, of which {fitted.right} "
+        f"{outcome}. AUROC {fitted.auroc:.3f}, expected calibration error {fitted.calibration_error:.3f}, "
+        "both by cross-fitting over patients."
     )

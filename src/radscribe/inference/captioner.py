@@ -13,6 +13,7 @@ import numpy as np
 
 from radscribe.bundle import format as bundle_format
 from radscribe.errors import RadscribeWarning, UsageError
+from radscribe.imaging.radiograph import View
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import refuse_below, require_confidence
 from radscribe.inference.constraints import Claims, Statements, of_a_caption
@@ -22,7 +23,7 @@ from radscribe.inference.inputs import Image, Source, StudyInput, as_study, is_o
 from radscribe.inference.options import DEFAULTS, CaptionOptions, suggest_keywords
 from radscribe.inference.pipeline import two_stages
 from radscribe.inference.prepare import Prepared, Preparer
-from radscribe.inference.search import Strategy, search
+from radscribe.inference.search import Hypothesis, Strategy, search, search_sentences
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession, join_views
 from radscribe.inference.studies import group
 from radscribe.runtime.onnx_session import available_cores
@@ -267,19 +268,7 @@ class Captioner:
                 name: np.concatenate([study.outputs[name] for study in seen]) for name in seen[0].outputs
             }
             features = join_views(outputs, [study.prepared.views for study in seen])
-            hypotheses = search(
-                self._decoder.step,
-                *self._decoder.init_state(features),
-                bos=self._tokenizer.bos,
-                eos=self._tokenizer.eos,
-                max_length=self.spec.decoder.max_length,
-                strategy=options.search,
-                constraints=(
-                    *self._constraints,
-                    self._claims.of([study.prepared.views for study in seen]),
-                    self._statements.of([self._likely(row) for row in features["probabilities"]]),
-                ),
-            )
+            hypotheses = self._search(features, [study.prepared.views for study in seen], options)
             # Height and width of the cells of an image, where there are some.
             height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
             maps = features.get("maps", [None] * len(seen))
@@ -292,3 +281,40 @@ class Captioner:
                 )
                 drafts[id(study)] = refuse_below(draft, options.min_confidence)
         return [drafts.get(id(study)) or self._draft.nothing(study.prepared) for study in batch]
+
+    def _search(
+        self, features: dict[str, Array], views: Sequence[Sequence[View]], options: CaptionOptions
+    ) -> list[list[Hypothesis]]:
+        """The captions of N studies, best first, none of which says anything that it must not say."""
+        settings: dict[str, Any] = {
+            "bos": self._tokenizer.bos,
+            "eos": self._tokenizer.eos,
+            "max_length": self.spec.decoder.max_length,
+        }
+        state, fixed = self._decoder.init_state(features)
+        found = search(
+            self._decoder.step,
+            state,
+            fixed,
+            strategy=options.search,
+            constraints=(*self._constraints, self._claims.of(views)),
+            **settings,
+        )
+        likely = [self._likely(row) for row in features["probabilities"]]
+        allowed = [
+            [h for h in mine if self._statements.allows_text(self._tokenizer.decode(h.tokens), likely[study])]
+            for study, mine in enumerate(found)
+        ]
+        if rest := [study for study, mine in enumerate(allowed) if not mine]:
+            written = search_sentences(
+                self._decoder.step,
+                tuple(part[rest] for part in state),
+                tuple(part[rest] for part in fixed),
+                judge=lambda i, said, sentence: self._statements.judge(said, sentence, likely[rest[i]]),
+                ends=self._statements.ends,
+                constraints=(*self._constraints, self._claims.of([views[study] for study in rest])),
+                **settings,
+            )
+            for study, hypothesis in zip(rest, written, strict=True):
+                allowed[study] = [hypothesis]
+        return allowed

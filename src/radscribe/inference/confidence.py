@@ -2,8 +2,8 @@
 
 `Caption.confidence` is the probability that every finding that the caption asserts is there. A caption that
 asserts nothing has none. `Caption.normality` is the probability that no finding at all is there; it is what
-a reader of "normal" needs. Doubt and denial assert nothing, and the findings are those of the encoder that the
-labeller reads.
+a reader of "normal" needs. Doubt and denial assert nothing, and the findings are those of the encoder that
+the labeller reads.
 
 Both are logistic regressions (Platt, 1999) on features of the caption, which `export.confidence_fit` chooses
 and fits on validation studies that pass the chest check, captioned by the default search. A study that is

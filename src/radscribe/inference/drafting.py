@@ -66,6 +66,7 @@ def _places(text: str, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
             yield position, position
 
 
+SILENT = "the model has nothing to say about this film that its validation supports"
 OTHER_PRECISION = "Grad-CAM explains the float32 weights that the int8 encoder of this bundle was made from"
 
 
@@ -94,6 +95,8 @@ class Drafter:
         cells : of the study's images, where evidence is asked for.
         """
         best, *others = hypotheses
+        if not best.tokens:
+            return self._silent(prepared)
         text = self._tokenizer.decode(best.tokens)
         evidence: tuple[ImageEvidence, ...] = ()
         told: tuple[str, ...] = ()
@@ -138,6 +141,18 @@ class Drafter:
         ):
             finding, status = (mention.finding, mention.status) if mention else (None, None)
             yield Token(token, said, start, end, finding, status)
+
+    def _silent(self, prepared: Prepared) -> Caption:
+        return Caption(
+            study=prepared.study.name,
+            files=prepared.study.files,
+            bundle=self._spec.id,
+            refused=SILENT,
+            warnings=(DISCLAIMER, *self._spec.cautions, *self._not_assessed(), *prepared.warnings),
+            left_out={**prepared.errors, **prepared.refusals},
+            failed=True,
+            not_assessed=self._spec.not_assessed,
+        )
 
     def nothing(self, prepared: Prepared) -> Caption:
         """What is said of a study that gets no caption, and why it gets none."""

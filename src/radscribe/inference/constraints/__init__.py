@@ -7,7 +7,7 @@ from radscribe.inference.constraints.rules import Constraint, Forbid, NoRepeated
 from radscribe.inference.constraints.statements import Statements
 from radscribe.text.tokenizer import ReportTokenizer
 
-__all__ = ["Claims", "Statements", "Constraint", "Forbid", "NoRepeatedNgram", "NotEmpty", "of_a_caption"]
+__all__ = ["Claims", "Constraint", "Forbid", "NoRepeatedNgram", "NotEmpty", "Statements", "of_a_caption"]
 
 
 def of_a_caption(tokenizer: ReportTokenizer) -> tuple[Constraint, ...]:

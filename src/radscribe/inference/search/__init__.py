@@ -7,6 +7,7 @@ must not be said is told by `inference.constraints`.
 from radscribe.inference.search.beam import Beam, DiverseBeam, Greedy
 from radscribe.inference.search.loop import search
 from radscribe.inference.search.sample import Sample
+from radscribe.inference.search.sentences import search_sentences
 from radscribe.inference.search.strategy import (
     Hypothesis,
     LengthPenalty,
@@ -34,4 +35,5 @@ __all__ = [
     "Strategy",
     "Total",
     "search",
+    "search_sentences",
 ]
