@@ -45,7 +45,7 @@ _HOMES = {
 }
 
 
-def load(bundle: str | Path | None = None, *, threads: int | None = None) -> Captioner:
+def load(bundle: str | Path | None = None, *, threads: int | None = None, device: str = "auto") -> Captioner:
     """Load a bundle for captioning. No torch is imported.
 
     Parameters
@@ -60,6 +60,8 @@ def load(bundle: str | Path | None = None, *, threads: int | None = None) -> Cap
     -------
     Captioner
         It may be used from several threads at once.
+    device : str
+        Where to run the model: ``auto``, ``cpu``, ``cuda`` or another execution provider of onnxruntime.
 
     Raises
     ------
@@ -68,7 +70,7 @@ def load(bundle: str | Path | None = None, *, threads: int | None = None) -> Cap
     """
     from radscribe.inference.captioner import Captioner
 
-    return Captioner(bundle, threads=threads)
+    return Captioner(bundle, threads=threads, device=device)
 
 
 def label(text: str) -> ReportLabels:

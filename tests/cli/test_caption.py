@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -10,17 +11,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from radscribe import phantom
+from radscribe.bundle.format import describe, locate, write
 from radscribe.labels import CHESTXRAY14
 
 KEYS = {
     *("study", "files", "text", "tokens", "log_probability", "alternatives", "findings", "warnings"),
-    *("refused", "error", "left_out", "bundle", "evidence"),
-    *("confidence", "doubtful_findings", "unsaid_findings"),
+    *("refused", "error", "used", "left_out", "bundle", "evidence", "sections"),
+    *("confidence", "normality", "doubtful_findings", "unsaid_findings", "not_assessed"),
 }
 FRONTAL, LATERAL = "7_IM-0001-1001.png", "7_IM-0001-2001.png"  # named as in the Indiana collection
 DRAFT = "not verified, not for diagnosis"
@@ -43,6 +46,15 @@ def chests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def talkative(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded bundle as if every finding were assessed, so that its searches differ."""
+    folder = tmp_path_factory.mktemp("bundles") / "talkative"
+    shutil.copytree(locate(None), folder)
+    write(folder, msgspec.structs.replace(describe(folder), assessment={}))
+    return folder
+
+
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "radscribe.cli.main", "caption", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -52,14 +64,62 @@ def objects(*arguments: str | Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in run("--json", *arguments).stdout.splitlines()]
 
 
-def test_a_caption_for_a_reader(chests: Path) -> None:
-    result = run(chests / "a.png")
+def test_the_text_form_is_one_line_per_study_and_shared_warnings_once(chests: Path) -> None:
+    result = run(chests / "a.png", chests / "b.png")
     assert result.returncode == 0
     assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in lines[:2]] == [str(chests / "a.png"), str(chests / "b.png")]
+    assert all(line.startswith("! ") for line in lines[2:])
+    assert sum(DRAFT in line for line in lines) == 1
+    assert sum("not assessed: " in line for line in lines) == 1
+
+
+def test_verbose_text_has_every_finding(chests: Path) -> None:
+    result = run(chests / "a.png", "--verbose")
     assert "a.png" in result.stdout
     assert DRAFT in result.stdout
     for finding in CHESTXRAY14:
         assert finding.replace("_", " ") in result.stdout
+
+
+def test_csv_has_a_row_per_study_and_a_column_per_finding(chests: Path) -> None:
+    result = run(chests / "a.png", chests / "noise.png", chests / "text.png", "--format", "csv")
+    first, refused, failed = csv.DictReader(result.stdout.splitlines())
+    assert first["study"] == str(chests / "a.png")
+    assert first["text"]
+    assert all(0 <= float(first[finding]) <= 1 for finding in CHESTXRAY14)
+    assert refused["refused"]
+    assert refused["text"] == refused["Effusion"] == ""
+    assert "is not an image" in failed["error"]
+    assert result.returncode == 1
+
+
+def test_dicom_studies_are_named_with_their_files(shared_cases: Path) -> None:
+    result = run(shared_cases / "22_twelve_patients_one_study_uid")
+    assert result.stdout.count("(patient ") >= 12
+    assert "11.dcm)" in result.stdout
+    assert "12 different patients" in result.stdout
+
+
+def test_evidence_that_is_there_is_replaced_only_if_asked(chests: Path, tmp_path: Path) -> None:
+    out = tmp_path / "evidence"
+    assert run(chests / "a.png", "--evidence", out).returncode == 0
+    refused = run(chests / "a.png", "--evidence", out)
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert "--overwrite" in refused.stderr
+    assert run(chests / "a.png", "--evidence", out, "--overwrite").returncode == 0
+
+
+def test_a_device_that_is_missing_falls_back_with_one_line(chests: Path) -> None:
+    result = run(chests / "a.png", "--device", "cuda")
+    assert result.returncode == 0
+    (line,) = result.stderr.splitlines()
+    assert "using the CPU" in line
+    wrong = run(chests / "a.png", "--device", "abacus")
+    assert wrong.returncode == 2
+    assert "there is no device 'abacus'" in wrong.stderr
 
 
 def test_json_lines_have_every_key(chests: Path) -> None:
@@ -144,26 +204,28 @@ def test_all_paths_as_one_study(chests: Path) -> None:
     assert len(value["files"]) == 2
 
 
-def test_the_beam_gives_its_best_captions(chests: Path) -> None:
-    (value,) = objects(chests / "a.png", "--beam", "4", "--n-best", "3")
+def test_the_beam_gives_its_best_captions(chests: Path, talkative: Path) -> None:
+    (value,) = objects(chests / "a.png", "--bundle", talkative, "--beam", "4", "--n-best", "3")
     assert len(value["alternatives"]) == 2
     texts = [value["text"], *(a["text"] for a in value["alternatives"])]
     assert len(set(texts)) == 3
-    (greedy,) = objects(chests / "a.png", "--beam", "1")
+    (greedy,) = objects(chests / "a.png", "--bundle", talkative, "--beam", "1")
     assert greedy["alternatives"] == []
 
 
-def test_a_strategy_is_named_by_its_options(chests: Path) -> None:
+def test_a_strategy_is_named_by_its_options(chests: Path, talkative: Path) -> None:
     diverse = ("--beam", "4", "--diverse", "4", "--diversity", "5", "--n-best", "4")
-    (value,) = objects(chests / "a.png", *diverse)
+    (value,) = objects(chests / "a.png", "--bundle", talkative, *diverse)
     texts = [value["text"], *(a["text"] for a in value["alternatives"])]
     assert len({text.split()[0] for text in texts}) == 4  # groups that differ start with different words
     sampled = ("--sample", "--temperature", "1.5", "--top-k", "50", "--top-p", "0.95", "--n-best", "2")
-    (once,), (again,), (other,) = (objects(chests / "a.png", *sampled, "--seed", s) for s in ("1", "1", "2"))
+    (once,), (again,), (other,) = (
+        objects(chests / "a.png", "--bundle", talkative, *sampled, "--seed", s) for s in ("1", "1", "2")
+    )
     assert once == again
     assert once["text"] != other["text"]
-    (ranked,) = objects(chests / "a.png", "--length-penalty", "0", "--beam", "4")
-    (by_mean,) = objects(chests / "a.png", "--beam", "4")
+    (ranked,) = objects(chests / "a.png", "--bundle", talkative, "--length-penalty", "0", "--beam", "4")
+    (by_mean,) = objects(chests / "a.png", "--bundle", talkative, "--beam", "4")
     assert ranked["log_probability"] > by_mean["log_probability"]
 
 

@@ -95,5 +95,5 @@ def test_what_helps_on_validation_is_chosen() -> None:
 
 
 def test_too_few_of_a_kind_is_told() -> None:
-    with pytest.raises(DataError, match=f"at least {FEWEST} are right"):
+    with pytest.raises(DataError, match=f"at least {FEWEST} of each kind"):
         fit_confidence(part(50, wrong_where_sure=True))

@@ -91,9 +91,9 @@ def test_what_a_reader_sees() -> None:
     draft = assess(CAPTION, FITTED)
     assert marked(draft) == "There is a pleural effusion?. Possible pneumonia. No mass?."
     shown = render(draft).splitlines()
-    assert "confidence 40%" in shown
+    assert "confidence in what it asserts: 40%" in shown
     assert "doubtful: Effusion 40%" in shown
-    assert "likely, and not said: Mass 60%, Edema 50%" in shown
+    assert "likely but not mentioned: Mass 60%, Edema 50%" in shown
     assert not any(line.startswith("confidence") for line in render(assess(CAPTION, None)).splitlines())
     value = draft.to_dict()
     assert value["confidence"] == pytest.approx(0.4)
@@ -130,7 +130,7 @@ def test_a_study_that_is_captioned_by_force_has_no_confidence(captioner: Caption
 
 @pytest.fixture
 def spec() -> BundleSpec:
-    return msgspec.structs.replace(read(locate(None)), confidence=None)
+    return msgspec.structs.replace(read(locate(None)), confidence=None, normality=None)
 
 
 def test_a_bundle_without_confidence_cannot_promise_one(spec: BundleSpec) -> None:
@@ -160,10 +160,19 @@ def test_two_bundles_that_hand_back_otherwise_have_two_ids(spec: BundleSpec) -> 
 def test_the_embedded_captioner_is_calibrated(captioner: Captioner) -> None:
     drawn = phantom.draw(1, size=256).radiograph
     caption = captioner.caption(drawn)
-    assert caption.confidence is not None
-    assert 0 < caption.confidence < 1
+    assert caption.normality is not None
+    assert 0 < caption.normality < 1
     below = captioner.caption(drawn, min_confidence=1.0)
     assert below.text is None
     assert below.refused is not None
     assert "is below 100%" in below.refused
     assert captioner.caption(drawn, min_confidence=0.0) == caption
+
+
+def test_a_caption_that_asserts_nothing_has_no_confidence_but_a_normality() -> None:
+    none = replace(CAPTION, text="The heart is normal in size.")
+    draft = assess(none, FITTED, FITTED)
+    assert draft.confidence is None
+    assert draft.normality == pytest.approx(confidence(none, FITTED))
+    assert not any(line.startswith("confidence in what") for line in render(draft).splitlines())
+    assert refuse_below(draft, 0.99).refused is not None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from radscribe.cli.options import require_extra
-from radscribe.cli.progress import progress
+from radscribe.cli.progress import Progress
 from radscribe.cli.search import search_options, strategy
 
 if TYPE_CHECKING:
+    from radscribe.bundle.format import BundleSpec
     from radscribe.inference.caption import Caption
     from radscribe.inference.evidence.gather import Explain
     from radscribe.inference.evidence.write import Which
@@ -24,89 +27,114 @@ BAR = 24  # characters of a full bar
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option(
     "--bundle",
-    help="Bundle to caption with: a folder, an embedded name or hf:owner/name.  [default: the embedded one]",
+    help="Model: a bundle's folder, an embedded one's name, or hf:owner/name (default: the embedded one).",
 )
 @search_options
 @click.option(
     "--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Number of captions per study."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per study and line.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="Output: text, one JSON object per line, or a CSV table with one row per study.",
+)
+@click.option("--json", "form", flag_value="json", help="Same as --format json.")
+@click.option("-v", "--verbose", is_flag=True, help="With --format text: print findings and all warnings.")
 @click.option("--force", is_flag=True, help="Caption images that the chest check refuses, with a warning.")
-@click.option("--one-study", is_flag=True, help="Treat all PATHs as one study.")
+@click.option(
+    "--study", "--one-study", "one_study", is_flag=True, help="Treat all images as one study of one patient."
+)
 @click.option(
     "--evidence",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write a folder per study with pictures of where each finding and word comes from.",
+    help="Write pictures of where findings and words come from to DIR.",
 )
 @click.option(
     "--evidence-findings",
     type=click.Choice(["stated", "all"]),
     default="stated",
     show_default=True,
-    help="Findings that get a picture: those that are asserted or likely, or all.",
+    help="Draw the findings that are asserted or likely, or all findings.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace evidence that is already in DIR.")
 @click.option(
     "--grad-cam",
     is_flag=True,
-    help="Compute evidence by Grad-CAM if the bundle has none; needs torch and the bundle's weights.",
+    help="Compute evidence by gradients where the bundle has none. Needs torch and the bundle's weights.",
 )
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     metavar="P",
-    help="Refuse studies whose caption is right with a probability below P.  [default: refuse none]",
+    help="Refuse studies whose confidence is below P, from 0 to 1 (default: refuse none).",
 )
+@click.option("--threads", type=click.IntRange(min=1), help="Images to encode at once (default: all cores).")
 @click.option(
-    "--threads", type=click.IntRange(min=1), help="Number of images to encode at once.  [default: all cores]"
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where to run the model: auto, cpu, cuda, or another execution provider of onnxruntime.",
 )
 def command(
     paths: tuple[Path, ...],
     bundle: str | None,
     n_best: int,
-    as_json: bool,
+    form: str,
+    verbose: bool,
     force: bool,
     one_study: bool,
     evidence: Path | None,
     evidence_findings: Which,
+    overwrite: bool,
     grad_cam: bool,
     min_confidence: float | None,
     threads: int | None,
+    device: str,
     **search: Any,
 ) -> int:
     """Write a draft caption for each study: not verified, not for diagnosis.
 
-    DICOM, PNG, JPEG, BMP, TIFF and WebP are read. DICOM files with one StudyInstanceUID are one study, a
-    folder is one study (unless it holds more than eight pictures), other pictures are studies of their own
-    unless their names say that they belong together.
+    Reads DICOM, PNG, JPEG, BMP, TIFF and WebP. Folders are searched with their subfolders; files that are not
+    images are skipped and counted. One image is one study, unless DICOM gives several the same
+    StudyInstanceUID, their names follow the Indiana, MIMIC-CXR or CheXpert scheme, or you pass --study.
+    Images of different patients are never one study.
 
     \b
     radscribe caption chest.dcm
-    radscribe caption scans/ --json | jq -r '.study + ": " + .text'
+    radscribe caption scans/ --format csv > findings.csv
+    radscribe caption frontal.png lateral.png --study --verbose
     radscribe caption chest.dcm --evidence pictures
 
-    Exit code 0: all done. 1: some inputs could not be read or were refused; the others are done.
-    2: wrong use.
+    Exit code 0: all done. 1: some inputs could not be read or were refused; the others are done. 2: wrong
+    use.
     """
     from radscribe.errors import UsageError
+    from radscribe.files import refuse_existing
     from radscribe.inference.captioner import Captioner
     from radscribe.inference.evidence.write import write
     from radscribe.inference.studies import group
 
     if grad_cam and evidence is None:
-        raise UsageError("--grad-cam makes evidence", remedy="say where to with --evidence DIR")
+        raise UsageError("--grad-cam computes evidence", remedy="name a folder with --evidence DIR")
+    if evidence is not None:
+        refuse_existing(evidence, overwrite)
     chosen = strategy(n_best=n_best, **search)
     explain = gradients(bundle) if grad_cam else None
-    captioner = Captioner(bundle, threads=threads, explain=explain)
+    captioner = Captioner(bundle, threads=threads, explain=explain, device=device)
     point = captioner.spec.decoder.operating_point
     grouping = group(paths, together=one_study)
-    studies = grouping.studies
     if skipped := grouping.describe_skipped():
         click.echo(f"radscribe: {skipped}", err=True)
+    out = _Output(form, verbose, captioner.spec)
     failed = False
-    with progress("captioning", len(studies), "studies") as advance:
+    with Progress() as progress:
+        progress.start("captioning", len(grouping.studies), "studies")
         for caption in captioner.stream(
-            studies,
+            grouping.studies,
             strategy=chosen,
             n_best=n_best,
             force=force,
@@ -114,19 +142,96 @@ def command(
             min_confidence=min_confidence,
         ):
             failed |= caption.failed
-            if as_json:
-                click.echo(json.dumps(caption.to_dict(), ensure_ascii=False))
-            elif not caption.error:
-                click.echo(render(caption))
-            if caption.error:  # it names the file
-                click.echo(f"radscribe: {caption.error}", err=True)
-            elif caption.refused and as_json:
-                click.echo(f"radscribe: {caption.study}: refused: {caption.refused}", err=True)
+            out.write(caption)
             if evidence is not None and caption.text is not None:
                 folder = write(caption, evidence, point, evidence_findings)
-                click.echo(f"radscribe: {caption.study}: evidence in {folder}", err=True)
-            advance()
+                click.echo(f"radscribe: {named(caption)}: evidence in {folder}", err=True)
+            progress.advance()
+    out.close()
     return int(failed)
+
+
+class _Output:
+    """Prints captions in one of the three forms."""
+
+    def __init__(self, form: str, verbose: bool, spec: BundleSpec) -> None:
+        self._form, self._verbose, self._spec = form, verbose, spec
+        self._shared: list[str] | None = None
+        self._table = csv.writer(sys.stdout, lineterminator="\n")
+        if form == "csv":
+            head = ("study", "files", "text", "confidence", "normality", "refused", "error", "warnings")
+            self._table.writerow((*head, *spec.encoder.findings))
+
+    def write(self, caption: Caption) -> None:
+        if self._form == "json":
+            click.echo(json.dumps(caption.to_dict(), ensure_ascii=False))
+        elif self._form == "csv":
+            self._table.writerow(csv_row(caption, self._spec.encoder.findings))
+            sys.stdout.flush()
+        elif not caption.error:
+            shared = [] if self._verbose else shared_warnings(caption, self._spec)
+            if shared:
+                self._shared = shared
+            click.echo(render(caption) if self._verbose else line(caption, shared))
+        if caption.error:  # it names the file
+            click.echo(f"radscribe: {caption.error}", err=True)
+        elif caption.refused and self._form != "text":
+            click.echo(f"radscribe: {named(caption)}: refused: {caption.refused}", err=True)
+
+    def close(self) -> None:
+        for warning in self._shared or ():
+            click.echo(f"! {warning}")
+
+
+def shared_warnings(caption: Caption, spec: BundleSpec) -> list[str]:
+    """The warnings that hold for every study of a bundle."""
+    own = {caption.warnings[0], *spec.cautions} if caption.warnings else set()
+    return [warning for warning in caption.warnings if warning in own or warning.startswith("not assessed:")]
+
+
+def named(caption: Caption) -> str:
+    """The study's name, with its files where the name is a DICOM UID."""
+    files = [Path(file).name for file in caption.files]
+    if caption.study in caption.files or caption.study == "array":
+        return caption.study
+    shown = ", ".join(files[:4]) + (f" and {len(files) - 4} more" if len(files) > 4 else "")
+    return f"{caption.study} ({shown})"
+
+
+def line(caption: Caption, shared: list[str]) -> str:
+    """A caption in one line, and a line for each warning that is its own."""
+    if caption.text is None:
+        return f"{named(caption)}: refused: {caption.refused}"
+    text = f"{named(caption)}: {marked(caption)}{trust(caption)}"
+    lines = [text, *(f"    or: {alternative.text}" for alternative in caption.alternatives)]
+    lines += [f"    ! {warning}" for warning in caption.warnings if warning not in shared]
+    return "\n".join(lines)
+
+
+def trust(caption: Caption) -> str:
+    """How far the caption may be trusted, in brackets."""
+    if caption.confidence is not None:
+        return f" [asserted findings right: {caption.confidence:.0%}]"
+    return "" if caption.normality is None else f" [no finding at all: {caption.normality:.0%}]"
+
+
+def csv_row(caption: Caption, findings: tuple[str, ...]) -> list[object]:
+    """A caption as a row of the table."""
+
+    def number(value: float | None) -> object:
+        return "" if value is None else f"{value:.5f}"
+
+    return [
+        caption.study,
+        " ".join(caption.files),
+        caption.text or "",
+        number(caption.confidence),
+        number(caption.normality),
+        caption.refused or "",
+        caption.error or "",
+        " | ".join(caption.warnings),
+        *(number(caption.findings.get(finding)) for finding in findings),
+    ]
 
 
 def gradients(bundle: str | None) -> Explain:
@@ -143,28 +248,33 @@ def gradients(bundle: str | None) -> Explain:
 
 
 def render(caption: Caption) -> str:
-    """A caption for the terminal."""
+    """A caption with everything that is known of it, for the terminal."""
     import textwrap
 
-    lines = [f"── {caption.study}"]
+    lines = [f"── {named(caption)}"]
     if caption.text is None:
         lines.append(f"refused: {caption.refused}")
     else:
-        lines += textwrap.wrap(marked(caption), 100)
+        if caption.sections:
+            for section, text in caption.sections.items():
+                lines += textwrap.wrap(f"{section.upper()}: {text}", 100)
+        else:
+            lines += textwrap.wrap(marked(caption), 100)
         lines += doubts(caption)
         lines += [f"or: {alternative.text}" for alternative in caption.alternatives]
         for finding, probability in sorted(caption.findings.items(), key=lambda item: -item[1]):
             filled = round(probability * BAR)
             bar = "█" * filled + "·" * (BAR - filled)
-            lines.append(f"  {finding.replace('_', ' '):20} {bar} {probability:4.0%}")
+            note = "  not assessed" if finding in caption.not_assessed else ""
+            lines.append(f"  {finding.replace('_', ' '):20} {bar} {probability:4.0%}{note}")
     lines += [f"! {warning}" for warning in caption.warnings]
     return "\n".join(lines) + "\n"
 
 
 def marked(caption: Caption) -> str:
-    """The text with a question mark behind the words of each doubtful finding."""
+    """The text with a question mark after the words of each doubtful finding."""
     text, tokens = caption.text or "", caption.tokens
-    following = [*tokens[1:], None]
+    following = [*tokens[1:], None][: len(tokens)]
     ends = [
         token.end
         for token, after in zip(tokens, following, strict=True)
@@ -176,11 +286,15 @@ def marked(caption: Caption) -> str:
 
 
 def doubts(caption: Caption) -> list[str]:
-    """How sure the caption is, and of what it is not."""
-    lines = [] if caption.confidence is None else [f"confidence {caption.confidence:.0%}"]
+    """How far the caption may be trusted, and which findings speak against it."""
+    lines = []
+    if caption.confidence is not None:
+        lines.append(f"confidence in what it asserts: {caption.confidence:.0%}")
+    if caption.normality is not None:
+        lines.append(f"probability of no finding at all: {caption.normality:.0%}")
     for what, names in (
         ("doubtful", caption.doubtful_findings),
-        ("likely, and not said", caption.unsaid_findings),
+        ("likely but not mentioned", caption.unsaid_findings),
     ):
         if names:
             told = (f"{name.replace('_', ' ')} {caption.findings[name]:.0%}" for name in names)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -64,6 +65,9 @@ class Captioner:
         Number of images that a stream reads and encodes at once (default: all cores).
     explain : Explain, optional
         Makes evidence where the bundle has none, such as `models.grad_cam.GradCam`.
+    device : str
+        Where to run the model: ``auto``, ``cpu``, ``cuda`` or another key of
+        `runtime.onnx_session.DEVICES`. If the device is missing, the CPU is used, with a warning.
 
     Raises
     ------
@@ -86,12 +90,13 @@ class Captioner:
         *,
         threads: int | None = None,
         explain: Explain | None = None,
+        device: str = "auto",
     ) -> None:
         folder = bundle_format.locate(bundle)
         self.spec = bundle_format.read(folder)
         self._threads = threads or available_cores()
-        self._encoder = EncoderSession(folder, self.spec)
-        self._decoder = DecoderSession(folder, self.spec)
+        self._encoder = EncoderSession(folder, self.spec, device)
+        self._decoder = DecoderSession(folder, self.spec, device)
         self._tokenizer = ReportTokenizer.load(folder / self.spec.tokenizer)
         self._prepare = Preparer(self.spec.encoder.image_size, self.spec.encoder.views)
         self._draft = Drafter(self.spec, self._tokenizer, explain)
@@ -249,6 +254,11 @@ class Captioner:
             ordered=ordered,
         )
 
+    def _judge(
+        self, likely: Sequence[Collection[str]], study: int, said: tuple[int, ...], sentence: tuple[int, ...]
+    ) -> float | None:
+        return self._statements.judge(said, sentence, likely[study])
+
     def _likely(self, probabilities: Array) -> list[str]:
         """The findings that the decoder takes as seen, of probabilities `[F]`."""
         seen = probabilities >= self.spec.decoder.operating_point
@@ -305,16 +315,21 @@ class Captioner:
             [h for h in mine if self._statements.allows_text(self._tokenizer.decode(h.tokens), likely[study])]
             for study, mine in enumerate(found)
         ]
-        if rest := [study for study, mine in enumerate(allowed) if not mine]:
+        for place in range(options.n_best):
+            rest = [study for study, mine in enumerate(allowed) if len(mine) < min(place + 1, options.n_best)]
+            if not rest:
+                break
             written = search_sentences(
                 self._decoder.step,
                 tuple(part[rest] for part in state),
                 tuple(part[rest] for part in fixed),
-                judge=lambda i, said, sentence: self._statements.judge(said, sentence, likely[rest[i]]),
+                judge=partial(self._judge, [likely[study] for study in rest]),
                 ends=self._statements.ends,
                 constraints=(*self._constraints, self._claims.of([views[study] for study in rest])),
+                passed_over=place,
                 **settings,
             )
             for study, hypothesis in zip(rest, written, strict=True):
-                allowed[study] = [hypothesis]
-        return allowed
+                if place == 0 or hypothesis.tokens:
+                    allowed[study].append(hypothesis)
+        return [list({h.tokens: h for h in reversed(mine)}.values())[::-1] for mine in allowed]

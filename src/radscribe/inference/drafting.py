@@ -66,7 +66,7 @@ def _places(text: str, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
             yield position, position
 
 
-SILENT = "the model has nothing to say about this film that its validation supports"
+SILENT = "No reliable statement about this film."  # where validation supports none
 OTHER_PRECISION = "Grad-CAM explains the float32 weights that the int8 encoder of this bundle was made from"
 
 
@@ -95,9 +95,7 @@ class Drafter:
         cells : of the study's images, where evidence is asked for.
         """
         best, *others = hypotheses
-        if not best.tokens:
-            return self._silent(prepared)
-        text = self._tokenizer.decode(best.tokens)
+        text = self._tokenizer.decode(best.tokens) or SILENT
         evidence: tuple[ImageEvidence, ...] = ()
         told: tuple[str, ...] = ()
         if cells is not None:
@@ -114,7 +112,7 @@ class Drafter:
             tokens=tuple(self._tokens(best, text)),
             log_probability=best.log_probability,
             alternatives=tuple(
-                Alternative(self._tokenizer.decode(h.tokens), h.log_probability) for h in others
+                Alternative(self._tokenizer.decode(h.tokens), h.log_probability) for h in others if h.tokens
             ),
             findings=dict(zip(self._spec.encoder.findings, (float(p) for p in probabilities), strict=True)),
             warnings=(DISCLAIMER, *self._spec.cautions, *self._not_assessed(), *prepared.warnings, *told),
@@ -141,18 +139,6 @@ class Drafter:
         ):
             finding, status = (mention.finding, mention.status) if mention else (None, None)
             yield Token(token, said, start, end, finding, status)
-
-    def _silent(self, prepared: Prepared) -> Caption:
-        return Caption(
-            study=prepared.study.name,
-            files=prepared.study.files,
-            bundle=self._spec.id,
-            refused=SILENT,
-            warnings=(DISCLAIMER, *self._spec.cautions, *self._not_assessed(), *prepared.warnings),
-            left_out={**prepared.errors, **prepared.refusals},
-            failed=True,
-            not_assessed=self._spec.not_assessed,
-        )
 
     def nothing(self, prepared: Prepared) -> Caption:
         """What is said of a study that gets no caption, and why it gets none."""

@@ -11,10 +11,12 @@ import numpy.typing as npt
 
 from radscribe.errors import ImageError
 from radscribe.imaging.chest_check import ChestCheck, ChestChecker
+from radscribe.imaging.exposure import Exposure, measure, normalise
 from radscribe.imaging.radiograph import View
 from radscribe.imaging.resize import resize
 from radscribe.inference.inputs import StudyInput, read_image
 
+NARROW = 0.25  # share of the range of grey values below which a film's exposure is unusual
 LATERAL = "this is a lateral view, which the model has not learned to read"
 
 
@@ -31,6 +33,14 @@ class Prepared:
     warnings: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)  # file → why it could not be read
     refusals: dict[str, str] = field(default_factory=dict)  # file → why it is not to be captioned
+
+
+def unusual_exposure(exposure: Exposure) -> str | None:
+    """Say what is unusual about a film's exposure; None if nothing is."""
+    span = exposure.white - exposure.black
+    if span < NARROW:
+        return f"unusual exposure: the film uses {span:.0%} of the range of grey values; it was corrected"
+    return None
 
 
 class Preparer:
@@ -65,7 +75,11 @@ class Preparer:
             if reason:
                 prepared.forced = True
                 prepared.warnings.append(f"captioned by force: {reason} ({file})")
-            prepared.images.append(resize(radiograph.pixels, self._size, self._size)[None])
+            small = resize(radiograph.pixels, self._size, self._size)
+            exposure = measure(small)
+            if unusual := unusual_exposure(exposure):
+                prepared.warnings.append(f"{unusual} ({file})")
+            prepared.images.append(normalise(small, exposure)[None])
             if keep_originals:
                 prepared.originals.append(np.rint(radiograph.pixels * np.float32(255)).astype(np.uint8))
             prepared.files.append(file)

@@ -62,8 +62,8 @@ class EncoderSession:
     for another. Callers fill the cores by calling from several threads.
     """
 
-    def __init__(self, folder: Path, spec: BundleSpec) -> None:
-        self._session = open_session(folder / spec.encoder.file, threads=1)
+    def __init__(self, folder: Path, spec: BundleSpec, device: str = "cpu") -> None:
+        self._session = open_session(folder / spec.encoder.file, 1, device)
         # Fetch only what the decoder reads: the grid is large. Views are told by the image's file.
         self.outputs = tuple(sorted({"probabilities", *spec.decoder.inputs} - {"views"}))
         given = {output.name for output in self._session.get_outputs()}  # older graphs have no maps
@@ -79,10 +79,10 @@ class EncoderSession:
 class DecoderSession:
     """One word of the caption after the other, for N rows at once."""
 
-    def __init__(self, folder: Path, spec: BundleSpec) -> None:
+    def __init__(self, folder: Path, spec: BundleSpec, device: str = "cpu") -> None:
         # One step is a few small matrix products: threads would cost more than they bring.
-        self._init = open_session(folder / spec.decoder.init_file, threads=1)
-        self._step = open_session(folder / spec.decoder.step_file, threads=1)
+        self._init = open_session(folder / spec.decoder.init_file, 1, device)
+        self._step = open_session(folder / spec.decoder.step_file, 1, device)
         self._inputs = spec.decoder.inputs
         self._states = [f"state_{name}" for name in spec.decoder.states]
         self._moving = len(self._states) - len(spec.decoder.fixed)

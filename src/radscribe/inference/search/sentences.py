@@ -59,6 +59,7 @@ def search_sentences(
     eos: int,
     max_length: int,
     constraints: Sequence[Constraint] = (),
+    passed_over: int = 0,
 ) -> list[Hypothesis]:
     """Write one caption per study from sentences that may be said.
 
@@ -79,6 +80,8 @@ def search_sentences(
         Maximum number of tokens of a caption.
     constraints : sequence of Constraint
         What else must not be said.
+    passed_over : int
+        Number of sentences that could begin the caption to pass over, for alternatives.
 
     Returns
     -------
@@ -94,12 +97,14 @@ def search_sentences(
         following: list[_Row] = []
         for before in writing:
             end = ended[before.study]
-            chosen = None
+            chosen, skip = None, 0 if before.tokens else passed_over
             for row in sorted(sentences.get(before.study, []), key=lambda row: -row.score):
                 allowance = judge(row.study, tuple(before.tokens), tuple(row.tokens[row.start :]))
                 if allowance is not None and row.score + allowance >= max(LEAST, end):
-                    chosen = row
-                    break
+                    if not skip:
+                        chosen = row
+                        break
+                    skip -= 1
             if chosen is None or len(chosen.tokens) >= max_length - 1:
                 done[before.study] = _finished(chosen or before, end)
             else:
