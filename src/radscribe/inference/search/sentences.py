@@ -97,10 +97,11 @@ def search_sentences(
         following: list[_Row] = []
         for before in writing:
             end = ended[before.study]
+            least = max(LEAST, end) if before.tokens else LEAST  # a caption is not empty
             chosen, skip = None, 0 if before.tokens else passed_over
             for row in sorted(sentences.get(before.study, []), key=lambda row: -row.score):
                 allowance = judge(row.study, tuple(before.tokens), tuple(row.tokens[row.start :]))
-                if allowance is not None and row.score + allowance >= max(LEAST, end):
+                if allowance is not None and row.score + allowance >= least:
                     if not skip:
                         chosen = row
                         break
@@ -150,10 +151,7 @@ def _sentences(
         scores = log_probabilities.astype(np.float64)
         _constrain(scores, rows, constraints, studies)
         if place == 0:
-            ended = {
-                row.study: float(log_probabilities[i, eos]) if row.tokens else -np.inf
-                for i, row in enumerate(rows)
-            }
+            ended = {row.study: float(log_probabilities[i, eos]) for i, row in enumerate(rows)}
         scores[:, eos] = -np.inf
         going: list[_Row] = []
         closing: list[tuple[_Row, int]] = []
