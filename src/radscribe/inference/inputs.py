@@ -97,8 +97,13 @@ def is_one_image(source: object) -> bool:
     )
 
 
-def read_image(image: Path | Unread | Radiograph) -> Radiograph:
+def read_image(image: Path | Unread | Radiograph, size: int | None = None) -> Radiograph:
     """Read an image of a study.
+
+    Parameters
+    ----------
+    size : int, optional
+        Side in pixels of the square that files are resized to while they are read (default: as they are).
 
     Raises
     ------
@@ -113,9 +118,9 @@ def read_image(image: Path | Unread | Radiograph) -> Radiograph:
             raise ImageError(
                 "is a folder without images", subject=image, remedy="name image files, or their folder"
             )
-        return read(image)
+        return read(image, size=size, exact=True)
     try:
-        return read(image.source)
+        return read(image.source, size=size, exact=True)
     except ImageError as error:
         raise ImageError(error.problem, subject=image.name, remedy=error.remedy) from error
 

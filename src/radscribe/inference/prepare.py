@@ -11,12 +11,10 @@ import numpy.typing as npt
 
 from radscribe.errors import ImageError
 from radscribe.imaging.chest_check import ChestCheck, ChestChecker
-from radscribe.imaging.exposure import Exposure, measure, normalise
+from radscribe.imaging.exposure import picture
 from radscribe.imaging.radiograph import View
-from radscribe.imaging.resize import resize
 from radscribe.inference.inputs import StudyInput, read_image
 
-NARROW = 0.25  # share of the range of grey values below which a film's exposure is unusual
 LATERAL = "this is a lateral view, which the model has not learned to read"
 
 
@@ -33,14 +31,6 @@ class Prepared:
     warnings: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)  # file → why it could not be read
     refusals: dict[str, str] = field(default_factory=dict)  # file → why it is not to be captioned
-
-
-def unusual_exposure(exposure: Exposure) -> str | None:
-    """Say what is unusual about a film's exposure; None if nothing is."""
-    span = exposure.white - exposure.black
-    if span < NARROW:
-        return f"unusual exposure: the film uses {span:.0%} of the range of grey values; it was corrected"
-    return None
 
 
 class Preparer:
@@ -63,11 +53,13 @@ class Preparer:
             return prepared
         for image, file in zip(study.images, study.files, strict=True):
             try:
-                radiograph = read_image(image)
+                # Decoding at a lower resolution waits for its measurement on films of every syntax.
+                film = read_image(image, size=None if keep_originals else self._size)
             except ImageError as error:
                 prepared.errors[file] = str(error)
                 continue
-            check = self._check([radiograph])[0]
+            seen = picture(film.pixels, self._size)
+            check = self._check.check(seen.pixels, film.view)
             reason = self._refusal(check)
             if reason and not force:
                 prepared.refusals[file] = reason
@@ -75,13 +67,10 @@ class Preparer:
             if reason:
                 prepared.forced = True
                 prepared.warnings.append(f"captioned by force: {reason} ({file})")
-            small = resize(radiograph.pixels, self._size, self._size)
-            exposure = measure(small)
-            if unusual := unusual_exposure(exposure):
-                prepared.warnings.append(f"{unusual} ({file})")
-            prepared.images.append(normalise(small, exposure)[None])
+            prepared.warnings += [f"{note} ({file})" for note in (*seen.warnings, *film.provenance.notes)]
+            prepared.images.append(seen.pixels[None])
             if keep_originals:
-                prepared.originals.append(np.rint(radiograph.pixels * np.float32(255)).astype(np.uint8))
+                prepared.originals.append(np.rint(film.pixels * np.float32(255)).astype(np.uint8))
             prepared.files.append(file)
             prepared.views.append(check.view)
         if prepared.images and len(study.images) > 1:
