@@ -73,6 +73,12 @@ def command(
         )
     if tolerance and not int8:
         raise UsageError("--tolerance has no effect without --int8", remedy="add --int8")
+    if (Path(source) / "config.json").is_file() and not (Path(source) / "encoder").is_dir():
+        raise UsageError(
+            "is the run of an encoder, and a bundle needs a captioner",
+            subject=source,
+            remedy=f"train one with: radscribe train --set encoder={source} --data DIR --out RUN",
+        )
     with staging.staged(out, overwrite) as stage:
         if Path(source).is_dir() and not (Path(source) / DESCRIPTION).is_file():
             from radscribe.export.bundle import export

@@ -142,6 +142,8 @@ def export(
 
         both = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
         save_model(both, str(out / WEIGHTS))
+        # safetensors writes files that only their owner can read.
+        (out / WEIGHTS).chmod((out / spec_encoder.file).stat().st_mode)
         (out / WEIGHTS).chmod(
             (out / spec_encoder.file).stat().st_mode
         )  # safetensors lets only the owner read

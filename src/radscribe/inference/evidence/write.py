@@ -21,6 +21,7 @@ from radscribe.inference.evidence.image_evidence import ImageEvidence, Method
 from radscribe.inference.evidence.pictures import FAINT, INK, PAPER, SHARE, blend, framed
 from radscribe.labels import DISCLAIMER
 
+LEAST = 0.005  # a finding that rounds to 0% gets no picture
 SIDE = 150  # pixels of the longer side of each small picture
 COLUMNS = 8
 LETTERS = 15  # pixels
@@ -86,6 +87,7 @@ def shown(caption: Caption, point: float, which: Which = "stated") -> list[str]:
     the most probable one, so that there is something to look at.
     """
     falling = sorted(caption.findings, key=lambda name: -caption.findings[name])
+    falling = [name for name in falling if caption.findings[name] >= LEAST]
     if which == "all":
         return falling
     said = asserted(caption)

@@ -1,0 +1,40 @@
+"""Which findings captions may speak of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from radscribe.export.assessment import assess_finding, denied
+
+
+def test_a_finding_that_is_seen_and_rightly_denied_is_assessed() -> None:
+    true = np.array([1.0] * 20 + [0.0] * 80)
+    says = np.array([True] * 12 + [False] * 8 + [True] * 4 + [False] * 76)
+    assert assess_finding(true, says, ~says).assessed
+
+
+def test_a_finding_that_is_never_asserted_is_not_assessed() -> None:
+    true = np.array([1.0] * 20 + [0.0] * 80)
+    never = np.zeros(100, dtype=bool)
+    measured = assess_finding(true, never, ~never)
+    assert not measured.assessed
+    assert (measured.positives, measured.denied, measured.denied_wrong) == (20, 100, 20)
+
+
+def test_denials_that_are_wrong_as_often_as_the_finding_is_common_are_not_assessed() -> None:
+    true = np.array([1.0] * 20 + [0.0] * 80)
+    says = np.array([True] * 2 + [False] * 98)
+    assert not assess_finding(true, says, ~says).assessed
+
+
+def test_too_few_positives_and_unknown_studies_do_not_count() -> None:
+    true = np.array([1.0] * 5 + [0.0] * 80 + [np.nan] * 15)
+    says = np.array([True] * 5 + [False] * 95)
+    measured = assess_finding(true, says, ~says)
+    assert measured.studies == 85
+    assert not measured.assessed
+
+
+def test_broad_denials_deny_what_they_cover() -> None:
+    assert {"Pneumonia", "Nodule"} <= denied("The lungs are clear.")
+    assert "Pneumonia" not in denied("There is a pneumonia.")
