@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": {"imaging", "phantom", "text", "data", "bundle", "runtime", *LEAVES},
     "evaluation": {"inference", "phantom", "text", "data", *LEAVES},
     "models": LEAVES,
-    "training": {"models", "data", "text", "imaging", "evaluation", "runtime", *LEAVES},
+    "training": {"bundle", "models", "data", "text", "imaging", "evaluation", "runtime", *LEAVES},
     "export": {"bundle", "models", "training", "inference", "evaluation", "data", "text", "runtime", *LEAVES},
     "serving": {"inference", "imaging", "phantom", "text", "data", "bundle", "runtime", *LEAVES},
     "bench": {"inference", "imaging", "phantom", "text", "bundle", "runtime", *LEAVES},

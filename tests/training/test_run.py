@@ -116,6 +116,20 @@ def test_a_bundle_says_what_the_run_learned(runs: Path, tmp_path: Path) -> None:
         assert any(w.startswith("captioned by force") for w in caption.warnings)
 
 
+def test_a_captioner_is_trained_on_the_encoder_of_a_bundle(data: Path, runs: Path, tmp_path: Path) -> None:
+    export(runs / "captioner", tmp_path / "bundle")
+    settings = ["--set", f"encoder={tmp_path / 'bundle'}", "--set", "min_frequency=1", "--set", "epochs=1"]
+    run("train", "--data", data, "--out", tmp_path / "run", *settings)
+    kept, own = (
+        load_encoder(tmp_path / "run" / "encoder").state_dict(),
+        load_encoder(runs / "encoder").state_dict(),
+    )
+    assert all(torch.equal(kept[name], tensor) for name, tensor in own.items())
+    (tmp_path / "bundle" / "weights.safetensors").unlink()
+    with pytest.raises(DataError, match=r"has no weights\.safetensors, which training needs"):
+        run("train", "--data", data, "--out", tmp_path / "other", *settings)
+
+
 def test_a_run_resumes_from_its_last_epoch(data: Path, runs: Path, tmp_path: Path) -> None:
     settings = ["--set", f"encoder={runs / 'encoder'}", "--set", "min_frequency=1", "--set", "batch_size=8"]
     run("train", "--data", data, "--out", tmp_path, *settings, "--set", "epochs=2")

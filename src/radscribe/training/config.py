@@ -184,7 +184,7 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     """Settings of `radscribe train`."""
 
     encoder: Annotated[
-        str, Meta(description="Encoder run whose features are read; it is exported with the decoder.")
+        str, Meta(description="Encoder run, or bundle with its weights, whose features are read.")
     ] = ""
     cache: Annotated[
         str, Meta(description="Folder of cached features, shared between runs (default: inside the run).")

@@ -18,8 +18,7 @@ from radscribe.errors import DataError, UsageError
 from radscribe.models import DECODERS, Decoder, Encoder
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import CONFIG, DecoderConfig, load, require_known
-from radscribe.training.encoder_run import WEIGHTS as ENCODER_WEIGHTS
-from radscribe.training.encoder_run import load_encoder
+from radscribe.training.encoder_run import copy_encoder, load_encoder
 
 WEIGHTS = "decoder.pt"
 SHAPES = "shapes.json"
@@ -119,13 +118,14 @@ def load_captioner(run: Path) -> tuple[Encoder, Decoder, ReportTokenizer, Decode
 
 
 def keep_encoder(source: Path, run: Path) -> None:
-    """Copy what an encoder's run, or its import, left into a captioner's."""
+    """Copy an encoder, from its run, its import or a bundle, into a captioner's run."""
     target = run / ENCODER
     target.mkdir(exist_ok=True)
-    for name in (CONFIG, ENCODER_WEIGHTS, "validation.json", IMPORT):
+    copy_encoder(source, target)
+    for name in ("validation.json", IMPORT):
         if (source / name).resolve() == (target / name).resolve():
             continue
-        if (source / name).exists() or name not in ("validation.json", IMPORT):
+        if (source / name).exists():
             shutil.copyfile(source / name, target / name)
         else:
             (target / name).unlink(missing_ok=True)  # of the encoder that was here before

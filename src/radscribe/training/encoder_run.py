@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import msgspec
 import torch
 from torch import Tensor
 
+from radscribe.bundle.format import DESCRIPTION, read
+from radscribe.bundle.format import WEIGHTS as BUNDLE_WEIGHTS
 from radscribe.errors import DataError, RadscribeWarning
 from radscribe.models.encoder import Encoder
-from radscribe.training.config import CONFIG, EncoderConfig, load
+from radscribe.training.config import CONFIG, EncoderConfig, load, renamed, save
 
 WEIGHTS = "encoder.pt"
 
@@ -90,6 +93,8 @@ def load_encoder(run: Path) -> Encoder:
     DataError
         The run is not finished, or its weights do not fit its configuration.
     """
+    if (run / DESCRIPTION).is_file():
+        return _encoder_of_bundle(run)[0]
     config = load(EncoderConfig, run / CONFIG)
     encoder = build_encoder(config)
     try:
@@ -103,3 +108,35 @@ def load_encoder(run: Path) -> Encoder:
             f"weights do not fit config.json: {error}", subject=run, remedy="train anew"
         ) from error
     return encoder.eval()
+
+
+def copy_encoder(source: Path, target: Path) -> None:
+    """Write an encoder's configuration and weights into a folder, from its run or from a bundle."""
+    if (source / DESCRIPTION).is_file():
+        encoder, config = _encoder_of_bundle(source)
+        save(config, target / CONFIG)
+        torch.save(encoder.state_dict(), target / WEIGHTS)
+        return
+    for name in (CONFIG, WEIGHTS):
+        if (source / name).resolve() != (target / name).resolve():
+            shutil.copyfile(source / name, target / name)
+
+
+def _encoder_of_bundle(folder: Path) -> tuple[Encoder, EncoderConfig]:
+    from safetensors import safe_open
+
+    spec = read(folder)
+    path = folder / BUNDLE_WEIGHTS
+    if not path.is_file():
+        raise DataError(
+            f"has no {BUNDLE_WEIGHTS}, which training needs",
+            subject=folder,
+            remedy="name the encoder's run, or a copy of the bundle with its weights",
+        )
+    config = msgspec.convert(renamed(spec.training["encoder"]), EncoderConfig, strict=False)
+    encoder = build_encoder(config)
+    prefix = "encoder."
+    with safe_open(path, "pt") as file:
+        state = {k.removeprefix(prefix): file.get_tensor(k) for k in file.keys() if k.startswith(prefix)}  # noqa: SIM118
+    encoder.load_state_dict(state)
+    return encoder.eval(), config
