@@ -84,8 +84,10 @@ def test_two_views_are_one_study_and_the_one_left_out_is_named(reader: Reader, f
 
 def test_several_studies_one_after_the_other(reader: Reader, files: Path) -> None:
     reader.page.set_input_files("#files", [str(files / "a.png"), str(files / "b.png")])
-    reader.page.wait_for_function("() => document.querySelectorAll('.history .studies li').length >= 2")
-    reader.page.wait_for_selector(".worklist", state="hidden")
+    reader.page.wait_for_function(  # earlier tests left studies in the list
+        "() => [...document.querySelectorAll('.history .name')].slice(0, 2).map(name => name.textContent)"
+        ".sort().join() === 'a.png,b.png'"
+    )
     names = reader.page.locator(".history .name").all_inner_texts()[:2]
     assert sorted(names) == ["a.png", "b.png"]
     assert reader.study()["study"] is None  # the first of them is open
