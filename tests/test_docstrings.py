@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +87,37 @@ def test_griffe_reads_a_description_of_every_parameter() -> None:
     found = empty_descriptions()
     more = {room: places for room, places in found.items() if len(places) > EMPTY.get(room, 0)}
     assert not more
+
+
+def public_names() -> list[str]:
+    """The names of the reference of the Python API."""
+    page = Path(__file__).parents[1] / "docs" / "reference" / "python.md"
+    return re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def package() -> griffe.Object:
+    logging.getLogger("griffe").setLevel(logging.CRITICAL)
+    loaded = griffe.load("radscribe", search_paths=[SOURCE.parent], docstring_parser="numpy")
+    assert isinstance(loaded, griffe.Object)
+    return loaded
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_a_public_name_documents_each_parameter(name: str, package: griffe.Object) -> None:
+    found = package[name.removeprefix("radscribe.").split(".")]
+    found = found.final_target if isinstance(found, griffe.Alias) else found
+    assert isinstance(found, griffe.Class | griffe.Function)
+    assert found.docstring is not None
+    documented = {
+        one.strip().lstrip("*")
+        for section in found.docstring.parsed
+        if section.kind.value in ("parameters", "attributes", "other parameters")
+        for item in section.value
+        for one in item.name.split(",")
+    }
+    inherited = isinstance(found, griffe.Class) and "__init__" not in found.members  # by RadscribeError
+    dataclass = isinstance(found, griffe.Class) and "dataclass" in found.labels
+    parameters = [] if inherited and not dataclass else list(found.parameters)
+    wanted = {parameter.name.lstrip("*") for parameter in parameters} - {"self"}
+    assert not wanted - documented

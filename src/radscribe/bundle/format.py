@@ -135,9 +135,18 @@ def sha256(path: Path) -> str:
 
 
 def locate(bundle: str | Path | None) -> Path:
-    """The folder of a bundle: a path, the name of an embedded one, or None for the default.
+    """Return the folder of a bundle.
 
-    A bundle on the Hub, `hf:owner/name` or `hf:owner/name@revision`, is fetched without its weights.
+    Parameters
+    ----------
+    bundle : str or Path, optional
+        A folder, the name of an embedded bundle, or `hf:owner/name` or `hf:owner/name@revision` for one on
+        the Hugging Face Hub, which is fetched without its weights (default: the embedded bundle).
+
+    Returns
+    -------
+    Path
+        The folder with `bundle.json`.
 
     Raises
     ------
@@ -195,7 +204,17 @@ def describe(folder: Path) -> BundleSpec:
 
 
 def read(folder: Path) -> BundleSpec:
-    """Read `bundle.json` and check the hash of every file that it lists; only the weights may be left out.
+    """Read `bundle.json` and check the hash of each file that it lists. Only the weights may be absent.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle's folder.
+
+    Returns
+    -------
+    BundleSpec
+        The description.
 
     Raises
     ------

@@ -112,14 +112,38 @@ def draw(seed: int, findings: Asked = None, view: PhantomView = "PA", size: int 
 
 
 def draw_study(seed: int, findings: Asked = None, size: int = 512) -> PhantomStudy:
-    """A frontal and a lateral view of the same patient with the same findings; arguments as in `draw`."""
+    """Draw a frontal and a lateral view of one patient with the same findings.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the patient, the exposure, the places of the findings and the phrasing; 0 or larger.
+    findings : sequence of str or FindingSpec, optional
+        Findings to draw; an empty sequence is a normal chest (default: the seed chooses none, one or two).
+    size : int
+        Side of the square images in pixels.
+
+    Returns
+    -------
+    PhantomStudy
+        The two views and the report.
+    """
     frontal_view = draw(seed, findings, "PA", size)
     lateral_view = draw(seed, findings, "lateral", size)
     return PhantomStudy(frontal_view, lateral_view)
 
 
 def save(phantom: Phantom, path: str | PathLike[str], bits: Literal[8, 16] = 8) -> None:
-    """Write the pixels to a grey PNG file of 8 or 16 bits.
+    """Write the pixels to a grey PNG file.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        The drawn chest.
+    path : str or path
+        File to write.
+    bits : {8, 16}
+        Bits per pixel.
 
     Raises
     ------

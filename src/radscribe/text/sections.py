@@ -163,7 +163,17 @@ _READ_LAST: tuple[Section, ...] = ("impression", "addendum")
 
 
 def sections(text: str) -> Report:
-    """Return a free-text report by section; see `read_sections`.
+    """Split a free-text report into its sections.
+
+    Parameters
+    ----------
+    text : str
+        A whole report, with or without headings.
+
+    Returns
+    -------
+    Report
+        The text of each section. `read_sections` also says what could not be placed.
 
     Examples
     --------

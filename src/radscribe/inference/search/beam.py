@@ -210,9 +210,13 @@ class DiverseBeam:
     Parameters
     ----------
     width : int
-        Hypotheses that are open at once, of all groups together.
+        Number of hypotheses that are open at once, over all groups.
+    groups : int
+        Number of groups. They share the width evenly.
     strength : float
-        Nats; 0 lets every group find the same.
+        Penalty in nats; 0 lets every group find the same captions.
+    rank : Ranker
+        How finished hypotheses are ranked (default: by the mean log-probability per token).
 
     Raises
     ------

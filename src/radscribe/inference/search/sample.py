@@ -26,14 +26,18 @@ class Sample:
     Parameters
     ----------
     samples : int
-        Captions per study, which may be alike; the likeliest a token is the first.
+        Number of captions per study. They may be equal; the best by `rank` comes first.
     temperature : float
-        Above 1 evens the distribution out, below 1 sharpens it.
+        Above 1 flattens the distribution, below 1 sharpens it.
     top_k : int
-        Draw from so many tokens (Fan et al., ACL 2018); 0 is all.
+        Draw from this many of the most probable tokens (Fan et al., ACL 2018); 0 means all.
     top_p : float
-        The nucleus: draw from the fewest tokens that hold this much of the probability (Holtzman et al., ICLR
-        2020); 1 is all.
+        Draw from the nucleus: the fewest tokens whose probabilities add up to this (Holtzman et al., ICLR
+        2020); 1 means all.
+    seed : int
+        Seed of the draws.
+    rank : Ranker
+        How the samples are ranked (default: by the mean log-probability per token).
 
     Raises
     ------
