@@ -101,6 +101,12 @@ def test_the_encoder_tells_a_mass_and_reports_its_validation(runs: Path) -> None
     assert not torch.equal(encoder.calibration_shift, torch.zeros(2))
 
 
+def test_an_encoders_run_is_not_exported(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is the run of an encoder, which writes no captions"):
+        export(runs / "encoder", tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_a_bundle_says_what_the_run_learned(runs: Path, tmp_path: Path) -> None:
     spec = export(runs / "captioner", tmp_path / "bundle", cautions=("made for a test",))
     assert set(spec.files) >= {"encoder.onnx", "decoder.onnx", "weights.safetensors", "MODEL_CARD.md"}

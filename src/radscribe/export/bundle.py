@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,14 @@ from torch import Tensor, nn
 
 from radscribe._version import __version__
 from radscribe.bundle.format import CARD, WEIGHTS, BundleSpec, DecoderSpec, EncoderSpec, sha256, write
-from radscribe.errors import BundleError
+from radscribe.errors import BundleError, UsageError
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import Encoder
 from radscribe.training.config import CONFIG
 from radscribe.training.decoder_run import ENCODER, IMPORT, load_captioner
+from radscribe.training.decoder_run import WEIGHTS as DECODER_WEIGHTS
+from radscribe.training.encoder_run import WEIGHTS as ENCODER_WEIGHTS
 
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
 OPSET = 18
@@ -110,9 +114,17 @@ def export(
     ------
     DataError
         The run is not finished.
+    UsageError
+        The run is an encoder's.
     BundleError
         A graph does not compute what torch computes.
     """
+    if (run / ENCODER_WEIGHTS).is_file() and not (run / DECODER_WEIGHTS).is_file():
+        raise UsageError(
+            "is the run of an encoder, which writes no captions",
+            subject=run,
+            remedy=f"train a captioner on it with radscribe train --set encoder={run}, and export that",
+        )
     encoder, decoder, tokenizer, config = load_captioner(run)
     out.mkdir(parents=True, exist_ok=True)
     spec_encoder = EncoderSpec(
@@ -232,8 +244,7 @@ def _to_onnx(
         shapes = (shapes,)
     elif isinstance(module, _StepGraph):
         shapes = (shapes[0], shapes[1:])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet_torch():
         program = torch.onnx.export(
             module,
             inputs,
@@ -248,6 +259,20 @@ def _to_onnx(
     program.save(str(path), external_data=False)
     for other in others:
         _compare(module, other, path, names)
+
+
+@contextmanager
+def _quiet_torch() -> Iterator[None]:
+    """Silence the exporter's warnings and log lines, which are about torch's own parts."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 @torch.no_grad()
