@@ -38,8 +38,10 @@ def token_spans(text: str, tokens: Sequence[str]) -> list[TokenSpan]:
 
     Parameters
     ----------
-    text : as `ReportTokenizer.decode` writes it: the tokens, cased and spaced again, and nothing else.
-    tokens : a token that the text leaves out, such as `<unk>`, gets an empty span.
+    text : str
+        As `ReportTokenizer.decode` writes it: the tokens, cased and spaced again, and nothing else.
+    tokens : sequence of str
+        A token that the text leaves out, such as `<unk>`, gets an empty span.
     """
     return [
         TokenSpan(start, end, next((m for m in _mentions(text) if start < m.end and m.start < end), None))
@@ -90,9 +92,12 @@ class Drafter:
 
         Parameters
         ----------
-        hypotheses : by falling rank, as many as were asked for.
-        probabilities : `[F]`, calibrated.
-        cells : of the study's images, where evidence is asked for.
+        hypotheses : sequence of Hypothesis
+            By falling rank, as many as were asked for.
+        probabilities : numpy.ndarray
+            `[F]`, calibrated.
+        cells : Cells, optional
+            Cells of the study's images, where evidence is asked for.
         """
         best, *others = hypotheses
         text = self._tokenizer.decode(best.tokens) or SILENT

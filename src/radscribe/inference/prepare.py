@@ -45,7 +45,8 @@ class Preparer:
 
         Parameters
         ----------
-        keep_originals : keep the images' own pixels too, in 8 bits, for pictures of them.
+        keep_originals : bool
+            Keep the images' own pixels too, in 8 bits, for pictures of them.
         """
         prepared = Prepared(study, warnings=list(study.warnings))
         if study.refused:

@@ -23,13 +23,16 @@ def join_views(outputs: dict[str, Array], views: Sequence[Sequence[View]]) -> di
 
     Parameters
     ----------
-    outputs : by name, of all images: vectors `[M, K]`, and planes `[M, K, h, w]`.
-    views : of each study's images.
+    outputs : dict of str to Array
+        By name, of all images: vectors `[M, K]`, and planes `[M, K, h, w]`.
+    views : Sequence[Sequence[View]]
+        Views of each study's images.
 
     Returns
     -------
-    vectors `[N, K]`; planes as cells `[N, L, K]`, padded with zeros to the study of most; and where there are
-    planes, `views` `[N, L]`, each cell's place in `labels.VIEW_KINDS`, 0 where it is padding.
+    dict of str to Array
+        Vectors `[N, K]`; planes as cells `[N, L, K]`, padded with zeros to the longest study; and if there
+        are planes, `views` `[N, L]`, each cell's place in `labels.VIEW_KINDS`, 0 where it is padding.
     """
     edges = np.cumsum([len(kinds) for kinds in views])[:-1]
     features: dict[str, Array] = {}
