@@ -55,13 +55,13 @@ def load(bundle: str | Path | None = None, *, threads: int | None = None, device
         the Hugging Face Hub, which needs the extra `hub` (default: the embedded bundle).
     threads : int, optional
         Number of images that a stream reads and encodes at once (default: all cores).
+    device : str
+        Where to run the model: ``auto``, ``cpu``, ``cuda`` or another execution provider of onnxruntime.
 
     Returns
     -------
     Captioner
         It may be used from several threads at once.
-    device : str
-        Where to run the model: ``auto``, ``cpu``, ``cuda`` or another execution provider of onnxruntime.
 
     Raises
     ------

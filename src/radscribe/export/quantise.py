@@ -55,7 +55,8 @@ def quantise(
         How many of the first ones stay in float32.
     method : str
         Method of turning what was seen into a range; a name in `CalibrationMethod`.
-    signed : int8 activations, to show what they cost.
+    signed : bool
+        Use int8 activations, to show what they cost.
     """
     with tempfile.TemporaryDirectory() as folder, _quiet():
         prepared = Path(folder) / "prepared.onnx"

@@ -24,7 +24,8 @@ def attend(query: Tensor, memory: Pair, visible: Tensor, heads: int) -> Pair:
     ----------
     query : Tensor
         `[N, T, D]`.
-    visible : bool, broadcasts to `[N, T, S]`: what each query may look at.
+    visible : Tensor
+        Bool, broadcasts to `[N, T, S]`: what each query may look at.
 
     Returns
     -------

@@ -74,6 +74,7 @@ def clean(
     Returns
     -------
     CleanImage
+        The image without what identifies a person.
 
     Raises
     ------

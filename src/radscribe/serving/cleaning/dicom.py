@@ -108,6 +108,7 @@ def clean_dicom(data: bytes, name: str, check: Callable[[int, int], None]) -> Cl
     Returns
     -------
     CleanObject
+        The object without what identifies a person.
 
     Raises
     ------

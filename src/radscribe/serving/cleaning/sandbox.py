@@ -87,6 +87,7 @@ class Sandbox:
         Returns
         -------
         Cleaned
+            What the child process returned.
 
         Raises
         ------
