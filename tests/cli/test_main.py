@@ -131,7 +131,12 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
 def test_a_signal_ends_a_command_with_one_line(tmp_path: Path, number: signal.Signals) -> None:
     phantom.save(phantom.draw(1, (), size=256), tmp_path / "chest.png")
     command = [*RUN, "caption", *[str(tmp_path / "chest.png")] * 2_000]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # under nohup the tests ignore signals
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()  # it is at work

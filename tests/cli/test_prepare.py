@@ -165,12 +165,18 @@ def test_a_folder_that_cannot_be_written_to(capsys: pytest.CaptureFixture[str], 
 def test_an_interrupted_run_leaves_nothing(tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "radscribe", "prepare", "phantom", "--out", str(out)]
-    with subprocess.Popen([*command, "--set", "count=100000"], stderr=subprocess.PIPE, text=True) as process:
+    number = getattr(signal, name)
+    with subprocess.Popen(
+        [*command, "--set", "count=100000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # under nohup the tests ignore signals
+    ) as process:
         for _ in range(600):
             if out.is_dir() and any(out.rglob("*.png")):
                 break
             time.sleep(0.05)
-        process.send_signal(getattr(signal, name))
+        process.send_signal(number)
         _, text = process.communicate(timeout=60)
     assert process.returncode == 130
     assert len(text.splitlines()) == 1
