@@ -77,6 +77,14 @@ def test_spans_stand_where_they_say() -> None:
         ("PORTABLE CHEST RADIOGRAPH: Small effusion.", "Effusion"),
         ("INDICATION: Cough.\nHEART: Enlarged.\nLUNGS: Clear.", "Cardiomegaly"),
         ("TECHNIQUE: PA.\nObservations: Small effusion.", "Effusion"),
+        ("indication: r/o mass findings: small effusion impression: effusion", "Effusion"),
+        ("Indication - cough\nFindings - Small effusion", "Effusion"),
+        ("INDICATION: pneumonia?\nPortable chest: Small effusion.", "Effusion"),
+        ("INDICATION: pneumonia?\r\n\r\nSmall effusion.\r\n", "Effusion"),
+        ("RESULT: Small effusion.", "Effusion"),
+        ("IMPRESSION AND RECOMMENDATIONS: Small effusion.", "Effusion"),
+        ("== INDICATION ==\nCough.\n== FINDINGS ==\nSmall effusion.", "Effusion"),
+        ("Indicaton: pneumonia\nFindngs: Small effusion.", "Effusion"),
     ],
 )
 def test_a_reading_is_found_under_any_heading(text: str, finding: str) -> None:
@@ -103,3 +111,26 @@ def test_an_addendum_belongs_to_the_reading_and_corrects_it() -> None:
     )
     assert sections(text).impression == "There is no pneumothorax; a skin fold."
     assert label(text) == {"Pneumothorax": "absent", "Effusion": "absent"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "indication: r/o pneumonia findings: clear lungs impression: normal",
+        "Indication - pneumonia\nFindings - clear lungs",
+        "Clinical Hx: pneumonia\nFindings: clear lungs",
+        "Admitting Diagnosis: pneumonia\nFindings: clear lungs",
+        "UNDERLYING MEDICAL CONDITION:\n man with pneumonia\nFINDINGS: clear lungs",
+        "CC: pneumonia\nFINDINGS: clear lungs",
+        "Compared with: pneumonia on 1/1. Findings: clear lungs.",
+        "Indicaton: pneumonia\nFindings: clear lungs",
+        "== INDICATION ==\nPneumonia.\n== FINDINGS ==\nClear lungs.",
+    ],
+)
+def test_a_question_or_comparison_is_not_read(text: str) -> None:
+    assert label(text)["Pneumonia"] == "absent"
+    assert sections(text).findings.rstrip(".").lower() == "clear lungs"
+
+
+def test_a_corrected_report_is_an_addendum() -> None:
+    assert label("FINDINGS: Left effusion.\nCorrected report: No effusion.") == {"Effusion": "absent"}

@@ -18,10 +18,14 @@ NAMES = {
     "P": "Pneumonia",
     "S": "Support_Devices",
     "X": "Pneumothorax",
+    "F": "Fracture",
+    "H": "Hernia",
 }
+SPELLED = str.maketrans({"~": "\n", "¬": "\r\n", "→": "\t", "¦": "|"})
 STATUSES = {"+": "present", "-": "absent", "?": "uncertain"}
 
-# A statement, where ~ is a line break, and its findings: + present, - absent, ? uncertain.
+# A statement, where ~ is a line break, ¬ one of Windows, → a tab and ¦ a pipe, and its findings:
+# + present, - absent, ? uncertain.
 STATEMENTS = r"""
 Pneumonia is unlikely.|P-
 Unlikely to represent pneumonia.|P-
@@ -318,6 +322,113 @@ ETT 4 cm above carina|S+
 Tubes and lines unchanged.|S+
 PICC line has been removed.|S-
 No pneumothorax following chest tube removal.|X-
+No focal infiltrate and effusions are present.|I- E+
+Resolution of pneumothorax is incomplete.|X+
+It is not true that there is no effusion.|E?
+Not without effusion.|E+
+No pneumothorax, effusion, consolidation, or edema is seen.|X- E- K- D-
+No pneumothorax and small effusions persist.|X- E+
+No edema and a new nodule is seen in the right lung.|D- N+
+No effusion and cardiomegaly is unchanged.|E- C+
+No effusion and pneumothorax are seen.|E- X-
+No definite pneumothorax, although a tiny apical one cannot be excluded.|X?
+The nodule seen previously is no longer evident.|N-
+The effusion, which was seen yesterday, has resolved.|E-
+Resolution of edema is nearly complete.|D+
+Clearing of the infiltrate is partial.|I+
+Atelectasis is favored over pneumonia.|A? P?
+Atelectasis favored.|A?
+The pneumothorax has not recurred.|X-
+Pneumothorax, if present, is small.|X?
+Consolidation has been replaced by atelectasis.|K? A+
+Findings are atypical for pneumonia.|P?
+Low likelihood of pneumonia.|P?
+Chances of pneumothorax are low.|X?
+No infiltrates, hernia present.|I- H+
+No edema, nodule noted in RUL.|D- N+
+Effusion: Absent bilaterally|E-
+Effusion [No]|E-
+Pneumothorax [N]|X-
+Pneumothorax: [no]|X-
+¦ Effusion ¦ no ¦|E-
+¦ Finding ¦ Result ¦~¦ Effusion ¦ absent ¦~¦ Cardiomegaly ¦ present ¦|E- C+
+Effusion ¦ No~Pneumothorax ¦ No~Cardiomegaly ¦ Yes|E- X- C+
+Effusion→No¬Cardiomegaly→Yes¬Pneumothorax→None|E- C+ X-
+Effusion (Y/N) N|E-
+Atelectasis -> no|A-
+Atelectasis => none|A-
+Atelectasis ... no|A-
+Consolidation: not visualised|K-
+Consolidation: no evidence|K-
+Consolidation: no definite|K-
+Consolidation: cleared|K-
+Consolidation: resolving|K+
+Consolidation: completely resolved|K-
+Consolidation: not resolved|K+
+Effusion, right: none. Effusion, left: none.|E-
+Cardiomegaly: CTR 0.58|C?
+Lungs: no consolidation, no nodule, atelectasis present at left base|K- N- A+
+Pneumothorax – no, Effusion – moderate|X- E+
+✓ Effusion ✗ Pneumothorax|E+ X-
+Effusion ✔ Pneumothorax ✘|E+ X-
+[-] Effusion [+] Edema|E- D+
+"Effusion": "no", "Edema": "yes"|E- D+
+Effusion: 'no'|E-
+Effusion: **no**|E-
+**Effusion:** none|E-
+1)No effusion2)Cardiomegaly|E- C+
+No effusion→cardiomegaly|E- C+
+-No effusion -Cardiomegaly|E- C+
++ No effusion~+ Cardiomegaly|E- C+
+(i) no effusion (ii) cardiomegaly|E- C+
+(1)No effusion(2)Cardiomegaly|E- C+
+1/ No effusion 2/ Cardiomegaly|E- C+
+A) No effusion B) Cardiomegaly|E- C+
+#1 No effusion #2 Cardiomegaly|E- C+
+1.NO EFFUSION.2.CARDIOMEGALY.|E- C+
+NO EFFUSION.CARDIOMEGALY.|E- C+
+no effusion.cardiomegaly.|E- C+
+No effusion\nCardiomegaly|E- C+
+No effusion<br>Cardiomegaly|E- C+
+No effusion // Cardiomegaly|E- C+
+Impression: 1.Cardiomegaly 2.No PTX 3.LLL atelectasis|C+ X- A+
+IMPRESSION:1.No pneumothorax2.Small effusion|X- E+
+No effusion, 8 mm nodule RUL|E- N+
+Effusion partly resolved.|E+
+Effusion 90% resolved.|E+
+Effusion hasn't resolved.|E+
+Effusion did not resolve.|E+
+Effusion does not appear to have resolved.|E+
+Effusion fails to resolve.|E+
+No complete resolution of the pneumothorax.|X+
+Lack of change in the effusion.|E+
+Lack of resolution of the pneumonia.|P+
+Failure of the pneumothorax to resolve.|X+
+Absence of interval change in the effusion.|E+
+Neither improvement nor worsening of edema.|D+
+The effusion is not as large.|E+
+Not a new effusion.|E+
+The mass is not well seen.|M?
+CXR: no PTX, no eff, no consol.|X- E- K-
+sm b/l effs|E+
+RLL pneum|P+
+no pneumo|X-
+no airspace dz|K-
+cmegaly|C+
+mild PVH|D+
+NGT d/c'd|S-
+L SC line|S+
+pigtail in place|S+
+trach in place|S+
+VP shunt|S+
+no lines|S-
+eval for PTX|X?
+eval PNA|P?
+PNA v. atelectasis|P? A?
+s/o PNA|P?
+neg PTX|X-
+no ↑ in effusion|E+
+Ø PTX|X-
 """
 # What is no finding of this chest, or no denial of it.
 NOT_MENTIONED = [
@@ -330,6 +441,7 @@ NOT_MENTIONED = [
     ("The lungs are not clear.", "Consolidation"),
     ("The heart is not normal.", "Cardiomegaly"),
     ("The lungs are of normal volume.", "Consolidation"),
+    ("hx CHF", "Edema"),
 ]
 
 
@@ -337,7 +449,7 @@ NOT_MENTIONED = [
 def test_a_statement_says_of_its_findings_what_a_reader_reads(line: str) -> None:
     text, _, codes = line.rpartition("|")
     expected = {NAMES[code[0]]: STATUSES[code[1]] for code in codes.split()}
-    found = label(text.replace("~", "\n"))
+    found = label(text.translate(SPELLED))
     assert {finding: found.get(finding) for finding in expected} == expected
 
 

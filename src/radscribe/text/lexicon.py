@@ -70,6 +70,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "prominent": (rf"{_HEART_IS} prominent",),
         "generous": (rf"{HEART}[^.;,:]{{0,30}}?\bgenerous",),
         "cardiomeg": (r"cardiomeg\b",),
+        "megaly": (r"c-?megaly\b",),
         "borderline": (
             rf"borderline (?:in )?{HEART}",
             rf"{HEART}(?: size)?(?: ?[:=])?[^.;,:]{{0,40}}?\bborderline",
@@ -78,7 +79,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
     "Effusion": {
         "effusion": (r"(?:pleural )?(?<!pericardial\s)(?<!joint\s)(?<!knee\s)effusions?",),
         "effus": (r"(?:pleural )?effus?\b",),
-        "eff": (r"pl(?:\.|eural)? ?eff(?:ns?)?\b",),
+        "eff": (r"(?:pl(?:\.|eural)? ?)?eff(?:n?s?)\b",),
         "hydrothora": (r"hydrothora\w+",),
         "fluid": (
             r"(?:pleural|thoracic) fluid",
@@ -102,18 +103,21 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
     "Pneumonia": {
         "pneumoni": (r"(?:broncho)?pneumonias?\b", r"pneumonitis"),
         "pna": (r"(?:broncho)?pna\b",),
+        "pneum": (r"pneum\b",),
         "infectious": (r"infectious (?:process|infiltrate|etiology)",),
     },
     "Pneumothorax": {
         "pneumothora": (r"(?:hydro|hemo)?pneumothora\w+",),
         "ptx": (r"(?:hydro|hemo)?ptx\b",),
         "pnx": (r"pnx\b",),
+        "pneumo": (r"(?:hydro)?pneumo\b(?!-)",),
     },
     "Consolidation": {
         "consolidat": (r"consolidat\w+",),
         "consol": (r"consols?\b",),
-        "asd": (r"(?:r[uml]l|l[ul]l|focal|patchy|basilar|bibasilar|lobe|lower|upper) asd\b",),
-        "space": (r"air ?-?space (?:disease|process|consolidation)",),
+        "asd": (r"(?:r[uml]l|l[ul]l|focal|patchy|basilar|bibasilar|lobe|lower|upper|no) asdz?\b",),
+        "asdz": (r"asdz\b",),
+        "space": (r"air ?-?space (?:disease|dz|process|consolidation)",),
         "bronchogram": (r"air bronchogram\w*",),
     },
     "Edema": {
@@ -141,6 +145,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "overload": (r"(?:fluid|volume) overload",),
         "failure": (r"heart failure",),
         "chf": (r"chf\b",),
+        "pvh": (r"pvh\b",),
     },
     "Emphysema": {
         "emphysem": (r"(?<!subcutaneous\s)(?<!mediastinal\s)emphysem\w+",),
@@ -181,6 +186,9 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
     "Hernia": {"hernia": (r"hernia\w*",)},
     "Support_Devices": {
         "catheter": (r"catheters?\b",),
+        "cath": (r"caths?\b",),
+        "pigtail": (r"pigtails?\b",),
+        "trach": (r"trachs?\b",),
         "ett": (r"etts?\b",),
         "ngt": (r"ngts?\b",),
         "ogt": (r"ogts?\b",),
@@ -194,7 +202,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "sternotomy": (r"sternotomy",),
         "port": (r"(?:medi-?)?ports?\b(?!-a)", r"port-a-cath\w*"),
         "clip": (r"(?<!cholecystectomy\s)clips?\b(?! (?:\w+ ){0,4}(?:gallbladder|upper quadrant|abdom\w+))",),
-        "shunt": (r"shunt (?:tub\w+|catheter)",),
+        "shunt": (r"shunt (?:tub\w+|catheter)", r"(?:vp|ventriculo-?\w+) shunt"),
         "tips": (r"tips (?:noted|present|in place|stent)\b",),
         "suture": (r"sutures?\b",),
         "staple": (r"staples?\b",),
@@ -212,12 +220,16 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "generator": (r"generators?\b",),
         "device": (r"devices?\b",),
         "arthroplasty": (r"arthroplasty",),
-        "line": (r"(?:venous|central|picc|jugular|subclavian|support) lines?\b", r"lines? and tubes"),
+        "line": (
+            r"(?:venous|central|picc|jugular|subclavian|support|ij|sc|arterial) lines?\b",
+            r"lines? and tubes",
+            r"(?<=no\s)lines\b",
+        ),
         "implant": (r"implanted",),
         "filter": (r"filters?\b",),
         "intubat": (r"intubated",),
         "recorder": (r"loop recorder",),
-        "swan": (r"swan-? ?ganz",),
+        "swan": (r"swan\b(?:-? ?ganz)?",),
         "balloon": (r"balloon pump",),
         "stimulator": (r"\w*stimulators?\b",),
         "valve": (r"valve (?:replacement|repair|prosthesis)",),
@@ -260,6 +272,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
     "Opacity": {
         "opaci": (r"opaci\w+",),
         "opaque": (r"opaque",),
+        "opac": (r"opacs?\b",),
         "densit": (r"(?:hyper|radio)?densit(?:y|ies)\b",),
         "haz": (r"haz(?:y|iness)\b(?! (?:infiltrat|consolidat))",),
         "ground": (r"ground-? ?glass\b",),

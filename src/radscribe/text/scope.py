@@ -47,7 +47,8 @@ _LAST = (
     r"|at|from|since|and|but|given|based|because|to exclude)\b))"
 )
 _PARTLY = (
-    r"(?:near(?:ly)?|almost|partial(?:ly)?|incomplete(?:ly)?|not|subtotal(?:ly)?|most(?:ly)?|largely"
+    r"(?:near(?:ly)?|almost|all but|partly|partial(?:ly)?|incomplete(?:ly)?|not"
+    r"|subtotal(?:ly)?|most(?:ly)?|largely"
     r"|slow(?:ly)?|some|substantial(?:ly)?|moderate(?:ly)?|mild(?:ly)?|gradual(?:ly)?|minimal(?:ly)?"
     r"|slight(?:ly)?|significant)"
 )
@@ -58,6 +59,22 @@ _CHANGE = (
 _CHANGED = (
     r"(?:changed|increased|decreased|improved|worsened|progressed|regressed|larger|smaller|worse|better"
     r"|new|grown|resolved|cleared|disappeared|gone|bigger|different|calcified|displaced|loculated|large)"
+)
+_CHANGES = (
+    r"(?:resolve|clear|disappear|change|improve|worsen|progress|regress|respond|increase|decrease|enlarge)"
+)
+# "Resolution of the effusion is incomplete."
+_NOT_YET = (
+    r"(?: is| was| remains| has been| appears)(?: still| only| so far| \w+ly){0,2} (?:incomplete|partial|not"
+    r"|near|almost|ongoing|slow|pending|in progress|underway|expected|awaited|subtotal|minimal)"
+)
+# "No infiltrate and effusions are present": the second finding has a verb of its own.
+_SO = (
+    r"(?:(?:is|are|was|were|remains?|appears?) (?:\w+ly )?(?:present|unchanged|stable|again|still|now|similar"
+    r"|small|large|tiny|mild|moderate|severe|minimal|enlarged|increased|increasing|decreased|new|worse|larger"
+    r"|smaller|better|improv\w+|borderline|persistent)|(?:has|have) (?:\w+ly )?(?:increased"
+    r"|decreased|developed"
+    r"|improved|worsened|progressed|enlarged|persisted|appeared)|persists?)\b"
 )
 # Which words open a statement, so that a list of denials ends: "no effusion, mild cardiomegaly".
 _ASSERTS = (
@@ -79,12 +96,23 @@ _ANSWERED = (
 _CUES: dict[Kind, tuple[str, ...]] = {
     # A denial of a change, or of a part, asserts the finding.
     "neutral": (
-        rf"(?:no|without)(?: (?:\w+ly|significant|interval|appreciable|definite|substantial|obvious"
+        rf"(?:no|nor|neither|without|lack of|absence of)(?: (?:complete|\w+ly|significant"
+        rf"|interval|appreciable|definite|substantial|obvious"
         rf"|other|new|great|major|overall|real|gross|apparent|notable|further|marked|radiographic"
         rf"|evidence of|signs? of|evidence for)){{0,4}} {_CHANGE}\b",
         rf"(?:has|have|had|is|are|was|were)(?: not|n't) been (?:any )?(?:\w+ ){{0,2}}{_CHANGE}\b",
         rf"not(?: (?:\w+ly|yet|any|been)){{0,3}} {_CHANGED}\b",
         rf"not (?:much|any|a)(?: \w+){{0,2}} {_CHANGE}\b",
+        rf"(?:has|have|had|did|do|does|is|are)(?: not|n't)(?: (?:\w+ly|yet|been|appear to"
+        rf"|seem to|have|to)){{0,4}}"
+        rf" (?:{_CHANGED}|{_CHANGES})\b",
+        rf"(?:fail\w*|yet|unlikely) to {_CHANGES}\b",
+        rf"failure of(?=[^.;,]{{0,60}} to {_CHANGES}\b)",
+        r"(?:no|without) [\u2191\u2193]",
+        r"not (?:as|so) \w+\b",
+        r"not an? new\b",
+        r"not (?:entirely |completely |fully )?(?:without|free (?:of|from)|clear of|devoid of|absent)\b",
+        r"\d{1,2} ?(?:%|percent) (?:resolved|cleared)",
         rf"{_PARTLY}(?:-| )(?:complete(?:ly)? )?(?:resolved|cleared|resolution|clearing"
         rf"|regression)(?: of)?\b",
         r"(?:most|strongly|highly) suggestive",
@@ -98,10 +126,14 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         rf"(?:{_IS} |would be |be )?(?:difficult|hard|impossible|not possible) to (?:\w+ly )?"
         r"(?:exclude|rule out|confirm|assess|see)" + _LAST,
         rf"{_IS} (?:also |still |\w+ly )?(?:possible|suspected|questionable|questioned|suggested"
-        rf"|favou?red|equivocal|uncertain|unclear|indeterminate(?! for)|suspicious(?! for)|conceivable"
+        rf"|favou?red(?! over)|equivocal|uncertain|unclear|indeterminate(?! for)"
+        rf"|suspicious(?! for)|conceivable"
         rf"|presumed|less likely|(?:not (?:yet |\w+ly )?|un)confirmed|not certain)",
-        r"(?:possible|suspected|questionable|questioned|equivocal|uncertain|indeterminate(?! for)"
+        r"(?:possible|suspected|questionable|questioned|equivocal|uncertain|indeterminate(?! for)|favou?red"
         r"|unconfirmed)" + _LAST,
+        rf"(?:{_IS} )?(?:not (?:well|fully|optimally|adequately|completely)|poorly|suboptimally|incompletely)"
+        rf" (?:{_SEEN}|evaluated|assessed|delineated)",
+        r"(?:has|have) been replaced by",
         r"less likely" + _LAST,
         r"not (?:\w+ )?(?:excluded|ruled out)" + _LAST,
         r"(?:should|could|may|might|must|can|would|needs? to) (?:also |still )?be (?:considered"
@@ -121,6 +153,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         rf"{_NOT_EXCLUDED} (?:exclude|rule out)",
         r"not (?:excluded|ruled out)\b",
         r"(?:does|do|did) not (?:exclude|rule out)",
+        r"not (?:true|correct|right|certain|the case)(?: that)?(?: there (?:is|are|was|were))? no\b",
     ),
     "denied_behind": (
         rf"(?:{_IS} )?(?:(?:{_CANNOT}|not|no longer|nowhere"
@@ -137,11 +170,17 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:complete(?:ly)? )?(?:resolved|cleared|disappeared)" + _LAST,
         r"(?:none|nil|negative|neg)\b(?! for| of)" + _LAST,
         r"(?:none|nil)\b",
+        r"no(?= ?(?:$|[.,;|)\]]))",
+        r"(?:has|have|had)(?: not|n't) (?:\w+ly )?(?:recurred|returned|re-?accumulated|reappeared|developed)",
+        r"(?:is |are |was |were |has been |have been )?(?:d/c'?e?d?\b|discontinued|taken out"
+        r"|pulled(?! back))",
         r"(?:is|are|appears?|remains?) within (?:the )?(?:normal )?limits",
     ),
     "history": (
         r"(?:history|hx) (?:is )?(?:of|significant for|positive for|notable for)",
         r"h/o",
+        r"(?:hx|pmhx?)\b(?= (?:of )?(?:\w+ ){0,2}(?:pna|chf|copd|tb|ptx|ild|ca|\w+ia|\w+sis|\w+ma|failure"
+        r"|fx|fractures?)\b)",
         r"(?:hx|history) ?:",
         r"(?:s/p|status post)(?= (?:\w+ )?(?:pneumoni|chf|pna|tb\b))",
     ),
@@ -154,7 +193,8 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"|not suggestive) (?:with|of)",
         r"(?:argues?|arguing|evidence|speaks?|militates?) against",
         r"(?:negative|neg|unremarkable) for",
-        r"negative\b(?! for)",
+        r"neg(?:ative)?\b(?! for)",
+        r"\u00f8(?:\b| )",
         r"(?:free|clear|devoid|void) (?:of|from)\b",
         r"no longer\b",
         r"zero\b|hardly any\b",
@@ -166,17 +206,23 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"den(?:y|ies|ied)\b",
         r"(?<!less\s)(?:un|not )likely\b|(?:doubtful|improbable|implausible)\b",
         r"(?:complete |interval |full )*(?:resolution|removal|exclusion|clearance|clearing"
-        r"|disappearance) of",
+        rf"|disappearance) of(?![^.;,]{{0,60}}{_NOT_YET})",
         r"resorption of",
         r"(?:complete(?:ly)? |interval )?resolved\b",
         r"(?:has|have) been ruled out for",
         r"(?:rul(?:ed|es|ing) out|exclud(?:ed|es|ing))\b",
     ),
-    "both": (r"versus\b", r"vs\b\.?"),
+    "both": (
+        r"versus\b",
+        r"vs?\b\.?(?= )",
+        r"(?:is |are )?(?:favou?red|preferred) (?:over|to)\b",
+    ),
     "doubted": (
         r"(?:possibl[ey]|may|might|could|equivocal|differential|perhaps|maybe|conceivabl[ey]"
         r"|possibilit\w+|query|less likely|indeterminate for|unclear)\b",
-        r"(?:c/f|poss|susp|ddx)\b",
+        r"(?:c/f|s/o|poss|susp|ddx)\b",
+        r"eval\b\.?(?: for)?|atypical for",
+        r"(?:chances?|likelihood|probability|risk) (?:of|for)\b",
         r"suspicio\w+|suspect\w*|questionable|question(?: of)?\b|suggest\w*|concern\w*|potential\w*",
         r"(?:rule out|exclude|evaluat\w+ for|assess for|look for|check for)\b",
         r"r/o\b|r\.o\.",
@@ -212,12 +258,33 @@ _STOP = (
     # A whole statement follows: "no effusion or edema, cardiomegaly is unchanged".
     rf"|,\s{{1,9}}(?!n?or\b|and\b)(?=(?:[\w/-]+\s{{1,9}}){{1,4}}?(?:is|are|was|were|has|have|remains?"
     rf"|appears?|persists?)\b(?!\s{{1,9}}(?:\w+ly\s{{1,9}})?(?:not\s|{_SEEN})))"
+    rf"|,\s{{1,9}}(?!(?:n?or|and|if|when|not?|none|is|are|was|were)\b)(?=(?:\w+\s{{1,9}}){{1,2}}"
+    rf"(?:present(?=\s{{0,9}}(?:$|[.,;]|in\b|at\b|on\b))|again\s{{1,9}}(?:seen|noted)|noted\s{{1,9}}(?:in|at)\b|persist)|\d{{1,3}}(?:\.\d)?\s?[cm]m\b)"
+    rf"|\s/{{2,3}}\s|(?<=\w\w\w\w)\t{{1,9}}(?!{spell(_ANSWERED)})"
     rf"|\band\s{{1,9}}(?=definite|clear(?:ly)?\b|residual)|(?:\s[-\u2013]{{1,3}}>?\s|--|\u2014|\s\|\s"
     rf"|->)(?!\s{{0,9}}{spell(_ANSWERED)})|\s/\s(?=(?:no\b|{spell(_ASSERTS)}|{_ASSERTS_ALONE}))"
 )
 _CUE = re.compile(
     rf"(?:\b|(?<![\w?])(?=\?)|(?<=\w)(?=\?)|(?=\(\?))(?:{_NAMED})|(?P<stop>{_STOP})"
-    rf"|(?P<and_asserts>\band\s{{1,9}}(?={spell(_ASSERTS)}))"
+    rf"|(?P<and_asserts>\band\s{{1,9}}(?={spell(_ASSERTS)}|(?:[\w/-]+\s{{1,9}}){{1,4}}?{spell(_SO)}"
+    rf"|an?\s{{1,9}}(?:[\w/-]+\s{{1,9}}){{1,4}}?(?:is|are)\s))"
+)
+# "The nodule seen on the prior study is no longer evident": what was said of it then.
+_THEN = re.compile(
+    spell(
+        r",?(?: (?:which|that) (?:was|were|had been))?(?: previously| formerly)? (?:seen|noted|identified"
+        r"|described|present|visible|reported|demonstrated)(?: (?:on|in|at|the|an?|\d+|few"
+        r"|\w+ days?|weeks?)){0,4}"
+        r" (?:previously|before|yesterday|earlier|ago|(?:prior|previous|last|comparison|earlier|outside)"
+        r"(?: (?:\w+ )?(?:exam\w*|stud\w+|films?|radiographs?|ct|images?|x-?rays?|cxr|week"
+        r"|month|night|year))?),?"
+    )
+    + r"(?=\s)"
+)
+# "No pneumothorax, although a tiny one cannot be excluded."
+_ONE = re.compile(
+    rf"\b(?:one|it|this|these)\b[^.;,]{{0,30}}?{spell(_NOT_EXCLUDED)}\s(?:excluded|ruled\sout)"
+    rf"|{spell(_CANNOT)}\s(?:\w+ly\s)?(?:exclude|rule\sout)\s(?:an?\s(?:\w+\s){{0,3}}one|it)\b"
 )
 _EXCLUDE = re.compile(r"exclude|ruled? out")
 _REACH = 40  # cues on either side of a finding
@@ -268,6 +335,9 @@ def status(
     # Cues further away are in another clause; the window keeps long texts linear.
     middle = bisect_left(found, start, key=_start_of)
     found = found[max(0, middle - _REACH) : middle + _REACH]
+    if then := _THEN.match(sentence, end):
+        found = [cue for cue in found if cue.start < end or cue.start >= then.end()]
+        end = then.end()
     for place, cue in enumerate(found):
         if cue.start < start or (cue.start < end and cue.kind in ("denied", "doubted", "neutral")):
             if cue.kind in ("end", "stop") or (cue.kind in ("cause", "and_asserts") and verdict == "absent"):
@@ -299,4 +369,6 @@ def status(
                     return "uncertain"
             if cue.kind != "neutral":
                 break
+    if verdict == "absent" and "one" in sentence[end:] and _ONE.search(sentence, end):
+        return "uncertain"
     return verdict

@@ -20,15 +20,18 @@ Section = Literal["indication", "comparison", "findings", "impression", "addendu
 # Heading → section. What stands in "other" (technique, notices to the ward) is no part of a `Report`.
 HEADINGS: dict[str, Section] = {
     r"indications?|(?:clinical |patient |brief )?history|hx|clinical (?:information|indication|data|statement"
-    r"|details|question|history)|reason(?: for (?:the |this )?(?:exam(?:ination)?|study|visit|request))?"
+    r"|details|question|history|hx|notes?)|(?:underlying )?medical condition|(?:admitting|admission|referral"
+    r"|working) diagnosis|cc|hpi|reason(?: for (?:the |this )?(?:exam(?:ination)?|study|visit|request))?"
     r"|symptoms?|(?:presenting )?complaint|clinical": "indication",
     r"comparisons?(?: (?:stud(?:y|ies)|exams?|films?))?|priors?(?: (?:stud(?:y|ies)|exams?))?"
-    r"|compared to|compare": "comparison",
-    r"findings?|description|(?:chest|radiographic|imaging) findings|report|observations?|body"
+    r"|compar(?:ed|ison)(?: is made)? (?:to|with)|compare": "comparison",
+    r"findings?|description|(?:chest|radiographic|imaging) findings|report|results?|observations?|body"
     r"|(?:final|preliminary|radiology) report|interpretation": "findings",
     r"impressions?|imp|conclusions?|opinion|summary|assessment|(?:final )?(?:impression|diagnosis)"
-    r"|findings?(?: and | ?/ ?| ?& ?)impressions?": "impression",
-    r"addend(?:um|a)|final addendum|addendum(?: report| to report)?|correction|amendment": "addendum",
+    r"|findings?(?: and | ?/ ?| ?& ?)impressions?|impressions?(?: and | ?/ ?| ?& ?)(?:plan|recommendations?)"
+    r"|radiological diagnosis": "impression",
+    r"addend(?:um|a)|final addendum|addendum(?: report| to report| begins?| ?#? ?\d)?|corrections?|amendment"
+    r"|(?:corrected|amended|revised) report|correction to report|late addendum": "addendum",
     r"(?:type of )?exam(?:ination)?(?: type)?|procedures?|stud(?:y|ies)|technique|(?:number of )?views?"
     r"|modality|wet read|recommendations?|notifications?|attestation|dictated by|signed by|date|time|patient"
     r"|name|mrn|accession(?: number)?|electronically signed by|radiologists?|physician|referring physician"
@@ -57,9 +60,25 @@ _PART = re.compile(
     r"|PARENCHYMA|(?:UPPER )?ABDOMEN|COSTOPHRENIC|PNEUMO\w+|EFFUSIONS?|EDEMA|CONSOLID\w+|OPACIT\w+|NODUL\w+"
     r"|MASS(?:ES)?|INFILTRAT\w+|ATELECT\w+|EMPHYSEMA|FIBROSIS|HERNIA|FRACTURES?|OTHER|LEFT|RIGHT|PTX|CATHETERS?)\b"
 )
+# "Portable chest:", "PA and lateral views of the chest:" do in any case at the start of a line.
+_TITLE = re.compile(
+    r"(?:\b(?:portable|frontal|lateral|single|one|two|three|1|2|3|pa|ap|and|upright|supine|semi-?(?:upright|erect)"
+    r"|erect|bedside|chest|cxr|thorax|views?|radiographs?|radiography|x-?rays?|films?|of"
+    r"|the)\b[ ,/&]{0,3}){1,12}",
+    re.I,
+)
+# Headings that stand in small letters, or before a dash: "findings: …", "Findings - …".
+_PLAIN = re.compile(
+    r"indications?|(?:clinical )?history|comparisons?|technique|findings|impressions?"
+    r"|conclusions?|exam(?:ination)?",
+    re.I,
+)
+_SMALL = re.compile(rf"\s{{0,40}}(?:{_PLAIN.pattern})\s?:")
+_DASHED = re.compile(rf"[ \t]{{0,40}}(?:{_PLAIN.pattern})\s?[-\u2013\u2014]{{1,2}}[ \t]", re.I)
+_FRAME = " \t\r=*#_-<>[]"  # around a heading
 # A question or a comparison takes one paragraph; a paragraph behind it without a heading is the reading.
 _OF_ONE_PARAGRAPH = frozenset({"indication", "comparison", "other"})
-_PARAGRAPH = re.compile(r"\n[ \t]{0,40}\n\s{0,40}")
+_PARAGRAPH = re.compile(r"\n[ \t\r]{0,40}\n\s{0,40}")
 _WRITTEN_BY = re.compile(
     r"(?:dictated|signed|electronically|transcribed|dr\b|attending|resident|approved|\W*$)", re.I
 )
@@ -201,22 +220,33 @@ def _headings(text: str) -> Iterator[tuple[int, int, Section | Literal["part"]]]
     if ":" not in text and "\n" not in text:
         return
     position = line = 0
+    small = _SMALL.match(text) is not None
     while line <= len(text):
         stop = text.find("\n", line)
         stop = len(text) if stop < 0 else stop
-        alone = text[line:stop].strip()
+        alone = text[line:stop].strip(_FRAME)
         section: Section | Literal["part"] | None
         if ":" not in alone:
             if alone and len(alone) <= _LONGEST and (section := _alone(alone)):
                 yield line, stop, section
                 position = stop
+            elif dashed := _DASHED.match(text, line, stop):
+                section = _known(dashed[0].strip(_FRAME + "\u2013\u2014"))
+                if section and alone[0].isupper():
+                    yield line, dashed.end(), section
+                    position = dashed.end()
         else:
             colon = text.find(":", line, stop)
             while colon >= 0:
                 begin = max(line, position, colon - _LONGEST)
                 begin = max(begin, 1 + max(text.rfind(sign, begin, colon) for sign in _ENDS))
-                name = text[begin:colon].strip()
+                name = text[begin:colon].strip(_FRAME)
                 found = _named(name) if name else None
+                if not found and name:
+                    found = _titled(name) if begin == line else None
+                    if small and not found and _PLAIN.fullmatch(last := name.split(" ")[-1]):
+                        whole = name if _known(name) else last
+                        found = _known(whole) or "findings", len(whole)
                 if found:
                     section, shorter = found
                     first = text.find(name, begin, colon) + len(name) - shorter
@@ -224,6 +254,17 @@ def _headings(text: str) -> Iterator[tuple[int, int, Section | Literal["part"]]]
                     position = colon + 1
                 colon = text.find(":", colon + 1, stop)
         line = stop + 1
+
+
+@lru_cache(maxsize=4096)
+def _titled(name: str) -> tuple[Section | Literal["part"], int] | None:
+    """The section of what begins a line before a colon, not in capitals: "Portable chest", "Impresion"."""
+    if not name[0].isupper():
+        return None
+    if _TITLE.fullmatch(name) and _OF_THE_CHEST.search(name.upper()):
+        return "findings", len(name)
+    section = _misspelt(name.upper()) if name.istitle() else None
+    return (section, len(name)) if section else None
 
 
 @lru_cache(maxsize=4096)
@@ -261,7 +302,7 @@ def _known(name: str) -> Section | None:
 
 def _misspelt(name: str) -> Section | None:
     """The section of a heading in capitals with a letter or two wrong: "IMPRESION", "FINDNGS"."""
-    if not 6 <= len(name) <= 24:
+    if not 6 <= len(name) <= 24 or name == "COMPRESSION":
         return None
     close = get_close_matches(name, _SPELLED, n=1, cutoff=0.82)
     return _SPELLED[close[0]] if close else None

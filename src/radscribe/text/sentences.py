@@ -26,18 +26,23 @@ def _any(*words: str) -> re.Pattern[str]:
 # Where a sentence may end: punctuation, a paragraph, a line, a bullet, or a list's next number.
 _BREAK = re.compile(
     r"""[.!?]{1,40}['")\]]{0,9}(?:\s{1,40}|$)"""
-    r"|(?<=[a-z])\.(?=[A-Z][a-z]|\d{1,2}[.)]\s?[A-Z])"
-    r"|\n[ \t]{0,40}\n\s{0,40}"
+    r"|(?<=[A-Za-z])\.(?=\d{1,2}[.)]\s?[A-Za-z])|(?<=[a-z])\.(?=[A-Z][a-z])"
+    r"|(?<=[a-z]{3})\.(?=[a-z]{4})|(?<=[A-Z]{3})\.(?=[A-Z]{3})"
+    r"|\s{0,9}(?:<br\s{0,3}/?>|\\r\\n|\\n)\s{0,9}"
+    r"|\n[ \t\r]{0,40}\n\s{0,40}"
     r"|\n[ \t]{0,40}(?=(?:[-*]\s|[•▪●◦‣]|\(?\d{1,2}[.)]))"
     r"|(?P<line>\n)[ \t]{0,40}"
     r"|\s[•▪●◦‣]\s{0,9}"
-    r"|\s(?P<number>\d{1,2})(?:[.)]\s{1,9}(?=[A-Z])|[.)](?=[A-Z][a-z]))"
-    r"|\s(?:\((?P<in_brackets>\d{1,2})\)|(?P<with_dash>\d{1,2})\s?[-–])\s{1,9}(?=[A-Za-z])"
-    r"|\s(?=\(?[a-h]\)\s{1,9}[A-Za-z])"
+    r"|\s(?P<number>\d{1,2})(?:[.)]\s{1,9}(?=[A-Z])|[.)](?=[A-Z]))"
+    r"|(?<=[a-z])(?P<glued>\d{1,2})[.)](?=[A-Z])"
+    r"|\s(?P<with_dash>\d{1,2})(?:\s?[-–]|[/:])\s{1,9}(?=[A-Za-z])"
+    r"|\s{0,2}\((?P<in_brackets>\d{1,2})\)\s{0,9}(?=[A-Za-z])"
+    r"|\s(?=\(?(?:[a-hA-H]|i{1,3}|iv|vi{0,3})\)\s{1,9}[A-Za-z]|#\d{1,2}[.):]?\s)"
+    r"|\s-(?=[A-Z][a-z]{2})"
 )
 _ENUMERATION = re.compile(
     r"\s{0,40}(?:[*•▪●◦‣]\s{0,9}(?=\S)|-\s{1,9}(?![^\n]{0,40}[\s,;]\+ ?[A-Za-z])"
-    r"|\(?(?P<number>\d{1,2})\s?(?:[.)](?:\s{1,9}|(?=[A-Za-z]))|-\s{1,9}(?=[A-Za-z])))?"
+    r"|\(?(?P<number>\d{1,2})\s?(?:[.)](?:\s{1,9}|(?=[A-Za-z]))|[-/:]\s{1,9}(?=[A-Za-z])))?"
 )
 # A line goes on where it ends with one of these words, or the next begins with one of those.
 _GOES_ON = re.compile(
@@ -55,9 +60,9 @@ _CONTINUED = re.compile(
 _ANSWERED = re.compile(
     r"\s{0,9}(?:yes|no|none|possibl[ey]|maybe|unlikely|n|y)\b(?=\s{0,9}[.,;]|\s{0,9}$)", re.I
 )
-_ANSWER_LAST = re.compile(r"[-:=?]\s{0,3}no$", re.I)
+_ANSWER_LAST = re.compile(r"[-:=?|>\t._\u2026]\s{0,3}no$", re.I)
 _LONG = 45  # characters; a line this long has probably been wrapped
-_ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|prof|approx|vs|e\.g|i\.e|cf|fig|st)$", re.I)
+_ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|prof|approx|vs?|eval|e\.g|i\.e|cf|fig|st)$", re.I)
 
 
 _REDACTED = re.compile(r"x{3,}", re.I)
@@ -109,7 +114,7 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     for match in _BREAK.finditer(text, start, stop):
         if match.start() < start:
             continue
-        if number := match["number"] or match["in_brackets"] or match["with_dash"]:
+        if number := match["number"] or match["glued"] or match["in_brackets"] or match["with_dash"]:
             # "2. Mild edema 3. Scarring" goes on with its list; "at rib 9. No effusion" ends a sentence.
             follows = int(number) == item + 1
             if not follows and (match["number"] is None or not match[0][-1:].isspace()):

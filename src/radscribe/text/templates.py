@@ -13,17 +13,27 @@ from radscribe.text.lexicon import spell
 
 Verdict = Literal["present", "absent", "uncertain"]
 
-_SEEN = r"(?:seen|identified|present|noted|detected|evident|visible|found|appreciated|demonstrated|apparent)"
+_SEEN = (
+    r"(?:seen|identified|present|noted|detected|evident|visible|found|appreciated|demonstrated|apparent"
+    r"|visuali[sz]ed|observed|shown|recogni[sz]ed)"
+)
 # An answer of one word ends there, or at the next label: "Effusion: no Edema: yes".
-_ENDS = r"(?= ?(?:$|[.,;)|/\]]|[-\u2013\u2014] |(?:\w+ ){0,3}\w+ ?[:=]))"
+_ENDS = r"(?= ?(?:$|[.,;)|/\]\"'*>\t]|[-\u2013\u2014] |(?:\w+ ){0,3}\w+ ?[:=]))"
 _NO = (
     r"(?:-ve\b|-"
     + _ENDS
     + r"|(?:no|none|n(?!/)|neg|negative|nil|absent|false|0|nothing|unlikely|excluded|ruled out"
-    rf"|resolved|not {_SEEN})(?:{_ENDS}|(?= {_SEEN}\b))|none\b|nil\b)"
+    rf"|not {_SEEN}|no (?:\w+ )?(?:evidence|signs?)|no (?:definite|obvious|acute|significant"
+    rf"|focal|large|gross"
+    rf"|convincing|overt|new|visible|discernible|such)(?: \w+ly)?)(?:{_ENDS}|(?= {_SEEN}\b))"
+    rf"|not {_SEEN}\b(?! (?:on|in) (?:the )?(?:prior|previous|lateral))"
+    r"|(?:(?:completely|fully|now|since|has|have|interval(?:ly)?) ){0,2}(?:resolved|cleared"
+    r"|gone|disappeared)\b"
+    r"|(?:none|nil|absent|excluded)\b)"
 )
 _MAYBE = (
-    r"(?:possibl[ey]|questionable|question|uncertain|unclear|equivocal|suspected|suspicious|indeterminate|may"
+    r"(?:not (?:well|fully|optimally|adequately) \w+|possibl[ey]|questionable|question"
+    r"|uncertain|unclear|equivocal|suspected|suspicious|indeterminate|may"
     r"|might|could|consider|cannot|can't|can not|not excluded|maybe|perhaps|\?)"
 )
 _YES = (
@@ -32,25 +42,36 @@ _YES = (
     r"|bi-?basilar|basilar|basal|apical|upper|lower|stable|unchanged|chronic|persist\w+|increas\w+"
     r"|decreas\w+|worse\w*|improv\w+|new|old|unilateral|focal|diffuse|patchy|subtle|loculated|multiple"
     r"|single|several|few|scattered|r[uml]l|l[ul]l|enlarged|borderline|probabl[ey]|likely|acute|in|at|on|grade"
-    r"|extensive|dense|early|layering|again|healed|there (?:is|are) a)\b|\d|\+|[\u2611\u2612\u2713\u2714])"
+    r"|extensive|dense|early|layering|again|healed|there (?:is|are) a|resolving|clearing"
+    r"|(?:not|nearly|part(?:ial)?ly|almost|incompletely|mostly"
+    r"|largely)(?: \w+ly)? (?:resolved|cleared))\b|\d|\+|[\u2611\u2612\u2713\u2714])"
 )
 _ANSWER = re.compile(
-    rf"(?:[:=?]|\s[-\u2013\u2014](?=\s))\s{{0,9}}(?:(?P<absent>{spell(_NO)})|(?P<uncertain>{spell(_MAYBE)})|(?P<present>{spell(_YES)})"
+    rf"(?:[:=?]|\s[-\u2013\u2014](?=\s))[\s\"'*<(_\[]{{0,9}}(?:(?P<absent>{spell(_NO)})|(?P<uncertain>{spell(_MAYBE)})|(?P<present>{spell(_YES)})"
     r"|(?P<other>(?<=[:=])))"
 )
+_WORD_NO = r"no|none|neg|negative|absent|nil|n"
+_WORD_YES = r"yes|pos|positive|present|y"
+# A cell, an arrow or a leader before an answer that is a word: "Effusion | no |", "Effusion ... none".
+_LEADER = re.compile(
+    rf"(?:[|\t]|[-=]>|\.{{2,9}}|\u2026|_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN})"
+    r"\s{0,9}(?:[|\t.,;]|$))"
+)
 _BOX = re.compile(
-    r"(?P<absent>\[\s{0,3}\]|\(\s{1,3}\)|[\u2610\u25a1\u25cb]|\(\s?(?:[-\u2013\u2212]|neg|no|none)\s?\))"
+    rf"(?P<absent>\[\s{{0,3}}\]|\(\s{{1,3}}\)|[\u2610\u25a1\u25cb]|\(\s?(?:[-\u2013\u2212]|{_WORD_NO})\s?\)|\[\s?(?:[-\u2013\u2212]|{_WORD_NO})\s?\]"
+    r"|[\u2717\u2718\u2716\u274c])"
     r"|(?P<present>\[\s?[x*\u2713\u2714+]\s?\]|\(x\)|[\u2611\u2612\u2713\u2714\u25a0]"
-    r"|\(\s?(?:\+|pos|yes)\s?\))"
+    rf"|\(\s?(?:\+|{_WORD_YES})\s?\)|\[\s?(?:{_WORD_YES})\s?\])"
 )
-_SIGN_BEFORE = re.compile(r"(?:^|(?<=[\s,;]))(?:(?P<present>\+)|(?P<absent>-))\s?(?=[a-z])")
+_SIGN_BEFORE = re.compile(r"(?:^|(?<=[\s,;]))(?:(?P<present>\+)(?!\s?no\b)|(?P<absent>-))\s?(?=[a-z])")
 _SIGN_BEHIND = re.compile(
-    r"(?<=[a-z])\s?(?:(?P<present>\+(?:ve\b)?)|(?P<absent>-(?:ve\b)?|0))(?=\s?(?:[.,;]|$))"
+    r"(?<=[a-z])\s?(?:(?P<present>\+(?:ve\b)?)|(?P<absent>-(?:ve\b)?|0(?!\.\d)))(?=\s?(?:[.,;]|$))"
 )
-_ASKS = re.compile(r"[:=?]|\s[-\u2013\u2014]\s")
+_ASKS = re.compile(r"[:=?|\t\u2026_]|\s[-\u2013\u2014]\s|->|\.\.|\by ?/ ?n\b|\byes ?/ ?no\b")
 _CHOICE = re.compile(r"\(?\by ?/ ?n\b\)?|\(?\byes ?/ ?no\b\)?")
 _OPTION = re.compile(r"\b(?:(?P<present>yes|present)|(?P<absent>no|none|absent))\b")
 _WORD = re.compile(r"\w")
+_SIDE = re.compile(r"\s{0,9}(?:right|left|bilateral|rt|lt|r|l)\s{0,9}")
 _LONGEST = 60  # characters of a label: "Pleural effusion, left: none"
 
 
@@ -73,7 +94,7 @@ class Answer:
 
 def answers(sentence: str) -> list[Answer]:
     """Return what the answers, boxes and signs of a lower-cased sentence say, in order."""
-    found = _colons(_CHOICE.sub(_blank, sentence)) if _ASKS.search(sentence) else []
+    found = _colons(_LEADER.sub(_colon, _CHOICE.sub(_blank, sentence))) if _ASKS.search(sentence) else []
     marks = [*_BOX.finditer(sentence)]
     chosen = _chosen(sentence, marks)
     if chosen is not None:
@@ -87,11 +108,18 @@ def answers(sentence: str) -> list[Answer]:
 
 
 def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
+    """Spaces, or a colon where none follows: "Effusion (Y/N) N"."""
+    asks = match.string[match.end() : match.end() + 3].lstrip()[:1] in tuple(":=?-")
+    return " " * len(match[0]) if asks else _colon(match)
+
+
+def _colon(match: re.Match[str]) -> str:
+    return ":" + " " * (len(match[0]) - 1)
 
 
 def _chosen(sentence: str, boxes: list[re.Match[str]]) -> Answer | None:
     """What "[x] No [ ] Yes" says of the words before it."""
+    boxes = [box for box in boxes if not _OPTION.search(box[0])]
     options = [*_OPTION.finditer(sentence)] if boxes else []
     if {option.lastgroup for option in options} != {"present", "absent"}:
         return None
@@ -112,6 +140,10 @@ def _colons(sentence: str) -> list[Answer]:
     for match in _ANSWER.finditer(sentence):
         begin = max(begin, match.start() - 2 * _LONGEST)
         first = max(begin, 1 + max(sentence.rfind(sign, begin, match.start()) for sign in ".;,|/"))
+        while (
+            first > begin and sentence[first - 1] == "," and _SIDE.fullmatch(sentence, first, match.start())
+        ):
+            first = max(begin, 1 + max(sentence.rfind(sign, begin, first - 1) for sign in ".;,|/"))
         verdict = None if match.lastgroup == "other" else cast(Verdict, match.lastgroup)
         dash = match[0][0] not in ":=?"
         asked = (match[0][0] == "?" and verdict not in ("absent", "present")) or (
