@@ -24,7 +24,7 @@ def test_plain_text_is_numbered_by_line() -> None:
     assert rows(b"No effusion.\r\n\n Scar, left.") == [("1", "No effusion."), ("3", " Scar, left.")]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_csv_with_line_breaks_quotes_and_a_byte_order_mark(delimiter: str) -> None:
     content = '\ufeffx,ID,Report\n1,a,"No\n""big"" effusion"\n'.replace(",", delimiter)
     assert rows(content.encode()) == [("a", 'No\n"big" effusion')]
@@ -174,3 +174,14 @@ def test_a_column_that_is_missing_is_named_with_those_that_are_there(tmp_path: P
     path.write_text("study,text\na,b\n")
     with pytest.raises(DataError, match=r"has no column note; choose .* --report-column: study, text"):
         list(read_reports(path, "study", "note"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_byte_order_mark_tells_the_encoding(encoding: str) -> None:
+    assert rows("id,report\n1,No Größe".encode(encoding)) == [("1", "No Größe")]
+    assert rows("No effusion.".encode(encoding)) == [("1", "No effusion.")]
+
+
+def test_broken_utf_16_is_refused() -> None:
+    with pytest.raises(DataError, match="is broken UTF-16"):
+        rows("No effusion".encode("utf-16") + b"\x00")

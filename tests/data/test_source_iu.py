@@ -131,8 +131,8 @@ def test_a_missing_table_is_named_with_where_one_gets_it(kaggle: Path, run: Prep
     [
         ("indiana_reports.csv", b"a,b\n1,2\n", "has no column 'uid', only a, b"),
         ("indiana_reports.csv", b"", "has no column 'uid', only nothing"),
-        ("indiana_reports.csv", REPORTS.encode("utf-16"), "is not utf-8-sig text near line 1"),
-        ("indiana_reports.csv", b"\x1f\x8b\x08\x00\x00", "is not utf-8-sig text near line 1"),
+        ("indiana_reports.csv", REPORTS.encode("utf-16"), "is not UTF-8 text near line 1"),
+        ("indiana_reports.csv", b"\x1f\x8b\x08\x00\x00", "is not UTF-8 text near line 1"),
         ("indiana_projections.csv", (PROJECTIONS + "3,3_IM.png,Frontal\n").encode(), "lacks, such as uid 3"),
     ],
 )

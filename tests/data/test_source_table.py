@@ -218,7 +218,7 @@ def test_settings_that_make_no_sense(
     [
         ("t.csv", b"", "holds no study"),
         ("t.csv", b"image,text\n", "holds no study"),
-        ("t.csv", b"image,text\npics/one,\xff\xfe\n", "is not utf-8-sig text near line"),
+        ("t.csv", b"image,text\npics/one,\xff\xfe\n", "is not UTF-8 text near line"),
         ("t.jsonl", b'{"image": "pics/one"}\n{"image": \n', "line 2: Expecting value"),
         ("t.jsonl", b"[1]\n", "entry 1 is not a JSON object"),
         ("t.jsonl", b'{"image": {"bytes": "x"}}\n', "line 1: column 'image' does not hold text"),
@@ -529,3 +529,18 @@ def test_a_column_without_boxes_is_named(folder: Path, run: Prepare, cell: str) 
     (folder / "t.jsonl").write_text(json.dumps({"image": "pics/one", "where": cell}) + "\n")
     with pytest.raises(DataError, match=r"does not hold boxes|has a box that is not inside it"):
         run("table", folder, settings={"boxes": "where"})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "image,text\npics/one,Größe\n"),
+        ("t.tsv", "image\ttext\r\npics/one\tGröße\r\n"),
+        ("t.jsonl", '{"image": "pics/one", "text": "Größe"}\n'),
+    ],
+)
+def test_utf_16_is_recognised(folder: Path, run: Prepare, name: str, content: str) -> None:
+    (folder / name).write_bytes(content.encode("utf-16"))
+    report = Manifest(run("table", folder).manifest)[0].report
+    assert report is not None
+    assert report.findings == "Größe"

@@ -17,7 +17,7 @@ from radscribe.data.tables import JSON_LINES, PARQUET, records
 from radscribe.errors import DataError
 
 ID, REPORT = "id", "report"
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = (",", ";", "\t", "|")
 _TEXT_TABLES = (".csv", ".tsv", ".tab")
 
 
@@ -75,13 +75,13 @@ def parse_reports(
 
     The content tells the format. What starts as JSON or Parquet is read as such, never as a report. A first
     line that names the columns makes it CSV, whose fields may be quoted and hold line breaks; comma,
-    semicolon or tab separate them. Otherwise each line is a report and its number is the id; blank lines are
-    left out.
+    semicolon, tab or pipe separate them. Otherwise each line is a report and its number is the id; blank
+    lines are left out.
 
     Parameters
     ----------
     stream : binary file
-        UTF-8 text, or Parquet.
+        UTF-8 text, UTF-16 text with a byte order mark, or Parquet.
     name : str
         Name of the stream for errors.
     must_be_table : bool
@@ -93,7 +93,7 @@ def parse_reports(
     Raises
     ------
     DataError
-        There are no reports, bytes are not UTF-8, or a column is missing.
+        There are no reports, bytes are no such text, or a column is missing.
     """
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
     head = buffered.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -104,10 +104,13 @@ def parse_reports(
                 shutil.copyfileobj(buffered, file)
             yield from _records(copy, name, id_column, report_column)
         return
-    lines = io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="")
+    wide = buffered.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
+    lines = io.TextIOWrapper(buffered, encoding="utf-16" if wide else "utf-8-sig", newline="")
     try:
         yield from _parse(lines, name, must_be_table, id_column, report_column)
     except UnicodeDecodeError as error:
+        if wide:
+            raise DataError("is broken UTF-16", subject=name, remedy="save it as UTF-8") from error
         raise DataError(
             f"is not UTF-8: byte 0x{error.object[error.start]:02x}",
             subject=name,

@@ -114,7 +114,7 @@ def numbered_rows(
                 yield line, {column: "" if is_missing(cell, column) else cell for column, cell in row.items()}
     except UnicodeDecodeError as error:
         raise DataError(
-            f"is not {encoding} text near line {line + 1} ({error.reason})",
+            f"is not {encoding.upper().removesuffix('-SIG')} text near line {line + 1} ({error.reason})",
             subject=path,
             remedy="save it as UTF-8",
         ) from error
