@@ -429,6 +429,14 @@ s/o PNA|P?
 neg PTX|X-
 no ↑ in effusion|E+
 Ø PTX|X-
+It is doubtful that there is a pneumothorax.|X-
+Pneumothorax ¦ - ¦ Effusion ¦ + ¦|X- E+
+Consolidation: is absent|K-
+Consolidation: there is none|K-
+Effusion: not significant|E-
+•No PTX•Cardiomegaly|X- C+
+Effusion and pneumothorax are absent.|E- X-
+No consolidation, edema, or effusion is present.|K- D- E-
 """
 # What is no finding of this chest, or no denial of it.
 NOT_MENTIONED = [

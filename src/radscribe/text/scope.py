@@ -204,7 +204,8 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"absen(?:ce of|ce|t)\b",
         r"(?:rather than|instead of|as opposed to)",
         r"den(?:y|ies|ied)\b",
-        r"(?<!less\s)(?:un|not )likely\b|(?:doubtful|improbable|implausible)\b",
+        r"(?<!less\s)(?:un|not )likely\b(?: that there (?:is|are))?",
+        r"(?:doubtful|improbable|implausible)\b(?: (?:that|if|whether) there (?:is|are))?",
         r"(?:complete |interval |full )*(?:resolution|removal|exclusion|clearance|clearing"
         rf"|disappearance) of(?![^.;,]{{0,60}}{_NOT_YET})",
         r"resorption of",

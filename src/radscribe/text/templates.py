@@ -29,7 +29,7 @@ _NO = (
     rf"|not {_SEEN}\b(?! (?:on|in) (?:the )?(?:prior|previous|lateral))"
     r"|(?:(?:completely|fully|now|since|has|have|interval(?:ly)?) ){0,2}(?:resolved|cleared"
     r"|gone|disappeared)\b"
-    r"|(?:none|nil|absent|excluded)\b)"
+    r"|(?:(?:is|are|there (?:is|are)) )?(?:none|nil|absent|excluded|not significant)\b)"
 )
 _MAYBE = (
     r"(?:not (?:well|fully|optimally|adequately) \w+|possibl[ey]|questionable|question"
@@ -54,7 +54,7 @@ _WORD_NO = r"no|none|neg|negative|absent|nil|n"
 _WORD_YES = r"yes|pos|positive|present|y"
 # A cell, an arrow or a leader before an answer that is a word: "Effusion | no |", "Effusion ... none".
 _LEADER = re.compile(
-    rf"(?:[|\t]|[-=]>|\.{{2,9}}|\u2026|_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN})"
+    rf"(?:[|\t]|[-=]>|\.{{2,9}}|\u2026|_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN}|[-+](?=\s{{0,9}}[|\t]))"
     r"\s{0,9}(?:[|\t.,;]|$))"
 )
 _BOX = re.compile(
