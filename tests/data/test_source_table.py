@@ -544,3 +544,9 @@ def test_utf_16_is_recognised(folder: Path, run: Prepare, name: str, content: st
     report = Manifest(run("table", folder).manifest)[0].report
     assert report is not None
     assert report.findings == "Größe"
+
+
+def test_a_report_that_grouping_leaves_out_is_counted(folder: Path, run: Prepare) -> None:
+    (folder / "t.csv").write_text("study,image,text\n1,pics/one,x\n1,pics/two,y\n")
+    outcome = run("table", folder, settings={"study": "study"})
+    assert "1 reports differ from the first one of their study and were left out" in outcome.notes

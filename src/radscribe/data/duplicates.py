@@ -42,15 +42,28 @@ def resolve(studies: Iterator[Study], how: Duplicates, notes: list[str]) -> Iter
 def grouped(studies: Iterator[Study], notes: list[str] | None = None) -> Iterator[Study]:
     """One study for each id; memory holds all of them."""
     first: dict[str, Study] = {}
-    joined = 0
+    joined = differing = 0
     for study in studies:
         if study.id in first:
+            differing += loses_a_report(first[study.id], study)
             study = merge(first[study.id], study)
             joined += 1
         first[study.id] = study
     if joined and notes is not None:
         notes.append(f"{joined:,} studies were joined with an earlier one of the same id")
+    if differing and notes is not None:
+        notes.append(lost_reports(differing))
     yield from first.values()
+
+
+def loses_a_report(earlier: Study, later: Study) -> bool:
+    """Return whether joining the two leaves out a report that differs from the first."""
+    return bool(earlier.report and later.report and earlier.report != later.report)
+
+
+def lost_reports(count: int) -> str:
+    """Return the remark on reports that were left out."""
+    return f"{count:,} reports differ from the first one of their study and were left out"
 
 
 def merge(earlier: Study, later: Study) -> Study:

@@ -93,10 +93,12 @@ def _studies(readers: Sequence[TableReader], job: Job, notes: list[str]) -> Iter
     """Rows of one study together; other rows as they come."""
     grouped: dict[str, Study] = {}
     places: dict[str, str] = {}
+    differing = 0
     for reader in readers:
         for study in reader.studies():
             earlier = grouped.get(study.id)
             if reader.groups:
+                differing += earlier is not None and duplicates.loses_a_report(earlier, study)
                 try:
                     grouped[study.id] = duplicates.merge(earlier, study) if earlier else study
                 except DataError as error:
@@ -109,6 +111,8 @@ def _studies(readers: Sequence[TableReader], job: Job, notes: list[str]) -> Iter
                 raise reader.wrong(f"study '{study.id}' is also in {place}", duplicates.REMEDY)
             yield study
         notes += reader.notes()
+    if differing:
+        notes.append(duplicates.lost_reports(differing))
     yield from grouped.values()
 
 
