@@ -260,9 +260,10 @@ class Captioner:
         return self._statements.judge(said, sentence, likely[study])
 
     def _likely(self, probabilities: Array) -> list[str]:
-        """The findings that the decoder takes as seen, of probabilities `[F]`."""
+        """The assessed findings that the decoder takes as seen, of probabilities `[F]`."""
         seen = probabilities >= self.spec.decoder.operating_point
-        return [name for name, there in zip(self.findings, seen, strict=True) if there]
+        vouched = {name for name, one in self.spec.assessment.items() if one.assessed}
+        return [name for name, there in zip(self.findings, seen, strict=True) if there and name in vouched]
 
     def _encode(self, study: StudyInput, options: CaptionOptions) -> Encoded:
         prepared = self._prepare(study, options.force, options.evidence)

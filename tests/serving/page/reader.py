@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Locator, Page
+    from playwright.sync_api import ConsoleMessage, Locator, Page, Route
 
 # Each image that is in sight has been painted, or says why not.
 DRAWN = """() => [...document.querySelectorAll('.view:not([hidden])')].every(view =>
     ['.view-state', '.view-note'].some(part => /[:%]/.test(view.querySelector(part).textContent)))"""
+ALTERNATIVE = {"text": "The lungs are clear. The heart is normal in size.", "log_probability": -9.0}
 DRAFT = "Draft, not verified, not for diagnosis"
 
 
@@ -40,6 +42,18 @@ class Reader:
         self.page.on("console", self._console)
         # Only while someone listens does the browser hand file choosers over; to begin takes it a moment.
         self.page.on("filechooser", lambda chooser: None)
+
+    def with_an_alternative(self) -> None:
+        """From now on each caption has one alternative, whether its bundle wrote one or not."""
+
+        def add(route: Route) -> None:
+            answer = route.fetch()
+            study = json.loads(answer.text())
+            if study.get("caption"):
+                study["caption"]["alternatives"] = [ALTERNATIVE]
+            route.fulfill(response=answer, json=study)
+
+        self.page.route(re.compile(r"/v1/captions/\w+(\?[^/]*)?$"), add)
 
     def _console(self, message: ConsoleMessage) -> None:
         # That an answer had an error status is for the page to tell, as the tests check.

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.serving.page.reader import Reader
+from tests.serving.page.reader import ALTERNATIVE, Reader
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -68,10 +68,11 @@ def test_a_look_at_another_study_loses_no_edit(reader: Reader, files: Path) -> N
 
 
 def test_an_alternative_can_be_edited(reader: Reader, files: Path) -> None:
-    study = reader.send(files / "a.png")
+    reader.with_an_alternative()
+    reader.send(files / "a.png")
     reader.page.get_by_text("Alternatives").click()
     reader.page.get_by_role("button", name="Edit this one").first.click()
-    assert reader.page.locator("#edit").input_value() == study["caption"]["alternatives"][0]["text"]
+    assert reader.page.locator("#edit").input_value() == ALTERNATIVE["text"]
     assert reader.page.locator(".review > .diff :is(ins, del)").count() > 0
 
 

@@ -17,7 +17,7 @@ from radscribe.inference.search.strategy import Hypothesis, State, StepFunction
 
 OPENINGS = 16  # sentences that are written from one beginning
 BRANCHING = 3  # tokens at the beginning of a sentence that the openings differ in
-EARLY = -4.0  # log-probability from which a sentence may also end before its likeliest next word
+LEAST_WORD = -3.5  # log-probability of a sentence's second and later words; rarer ones break the grammar
 LEAST = -7.0  # log-probability of a sentence below which the caption ends instead
 Judge = Callable[[int, tuple[int, ...], tuple[int, ...]], float | None]
 
@@ -152,11 +152,14 @@ def _sentences(
         _constrain(scores, rows, constraints, studies)
         if place == 0:
             ended = {row.study: float(log_probabilities[i, eos]) for i, row in enumerate(rows)}
+            scores[:, list(ends)] = -np.inf  # a sentence has words
         scores[:, eos] = -np.inf
+        if place:
+            scores[scores < LEAST_WORD] = -np.inf
         going: list[_Row] = []
         closing: list[tuple[_Row, int]] = []
         choices = _choose(scores, rows, branching=place < BRANCHING)
-        early = [(i, end) for end in ends for i in range(len(rows)) if place and scores[i, end] > EARLY]
+        early = [(i, end) for end in ends for i in range(len(rows)) if place and scores[i, end] > LEAST_WORD]
         for i, chosen in dict.fromkeys((*choices, *early)):
             looked = None if attention is None else attention[i]
             row = rows[i].then(chosen, float(log_probabilities[i, chosen]), looked, i)
