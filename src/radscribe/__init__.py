@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radscribe._version import __version__
+from radscribe.inference.options import DEFAULTS
 
 if TYPE_CHECKING:
     from radscribe.data.study import Study
@@ -240,7 +241,7 @@ def evaluate(
     external: Sequence[str] = (),
     id_column: str = "id",
     report_column: str = "report",
-    beam: int = 3,
+    beam: int = DEFAULTS.beam,
     encode_training: bool = False,
     advance: Callable[..., None] | None = None,
 ) -> Results:

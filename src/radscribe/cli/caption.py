@@ -13,6 +13,7 @@ import click
 from radscribe.cli.options import require_extra
 from radscribe.cli.progress import Progress
 from radscribe.cli.search import search_options, strategy
+from radscribe.inference.options import DEFAULTS
 
 if TYPE_CHECKING:
     from radscribe.bundle.format import BundleSpec
@@ -31,7 +32,11 @@ BAR = 24  # characters of a full bar
 )
 @search_options
 @click.option(
-    "--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Number of captions per study."
+    "--n-best",
+    type=click.IntRange(min=1),
+    default=DEFAULTS.n_best,
+    show_default=True,
+    help="Number of captions per study.",
 )
 @click.option(
     "--format",

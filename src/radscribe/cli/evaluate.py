@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from radscribe.inference.options import DEFAULTS
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -114,7 +116,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--evidence", type=click.Path(path_type=Path, file_okay=False), help="Folder of overlays to show, ID.png."
 )
 @click.option(
-    "--beam", type=click.IntRange(min=1), default=3, show_default=True, help="Beam width with --bundle."
+    "--beam",
+    type=click.IntRange(min=1),
+    default=DEFAULTS.beam,
+    show_default=True,
+    help="With --bundle: width of the beam search; 1 is greedy search.",
 )
 @click.option(
     "--encode-training",

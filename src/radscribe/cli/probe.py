@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from radscribe.inference.options import DEFAULTS
+
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -42,7 +44,11 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Side of the images, in pixels.",
 )
 @click.option(
-    "--beam", type=click.IntRange(min=1), default=3, show_default=True, help="Beam width with --bundle."
+    "--beam",
+    type=click.IntRange(min=1),
+    default=DEFAULTS.beam,
+    show_default=True,
+    help="With --bundle: width of the beam search; 1 is greedy search.",
 )
 @click.option("--id-column", default="id", show_default=True, help="With --read: column of the image's name.")
 @click.option("--report-column", default="report", show_default=True, help="Column of the caption.")

@@ -14,6 +14,7 @@ from radscribe.errors import DataError
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.inputs import StudyInput
+from radscribe.inference.options import DEFAULTS
 
 
 class Advance(Protocol):
@@ -28,7 +29,7 @@ def quiet(step: str, total: int | None = None) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BundleCaptions:
-    """What a bundle says about N studies.
+    """Captions and probabilities of N studies.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class BundleCaptions:
 def caption_studies(
     captioner: Captioner,
     studies: Sequence[Study],
-    beam: int = 3,
+    beam: int = DEFAULTS.beam,
     advance: Callable[..., None] = quiet,
     step: str = "captioning",
 ) -> BundleCaptions:
@@ -69,7 +70,7 @@ def caption_studies(
     studies : sequence of Study
         N studies of a manifest.
     beam : int
-        Width of the beam search (default: 3).
+        Width of the beam search.
     advance : callable
         Called with the step's name and its number of studies after each study.
     step : str

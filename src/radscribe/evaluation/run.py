@@ -29,6 +29,7 @@ from radscribe.evaluation.results import Results
 from radscribe.evaluation.system_scores import Settings
 from radscribe.evaluation.tokenisation.named import tokenization as tokenization_of
 from radscribe.inference.captioner import Captioner
+from radscribe.inference.options import DEFAULTS
 from radscribe.text.report import Target
 
 Predictions = str | Path | Mapping[str, str]
@@ -127,7 +128,7 @@ def evaluate(
     probabilities: str | Path | None = None,
     split: str = "test",
     target: str = "findings",
-    beam: int = 3,
+    beam: int = DEFAULTS.beam,
     encode_training: bool = False,
     advance: Callable[..., None] = quiet,
     **scoring: Any,

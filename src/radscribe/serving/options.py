@@ -78,9 +78,8 @@ def parse(fields: Mapping[str, str]) -> CaptionRequest:
     if not 1 <= n_best <= beam:
         raise Problem("invalid", f"n_best is {n_best}; give 1 to beam, which is {beam}.")
     confidence = _share(fields, "min_confidence")
-    options = CaptionOptions(
-        beam, n_best, _flag(fields, "evidence", False), confidence, _flag(fields, "force", False)
-    )
+    evidence, force = _flag(fields, "evidence", DEFAULT.evidence), _flag(fields, "force", DEFAULT.force)
+    options = CaptionOptions(beam, n_best, evidence, confidence, force)
     return CaptionRequest(options, one_line(fields.get("study", "")), _flag(fields, "wait", True))
 
 

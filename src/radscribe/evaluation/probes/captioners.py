@@ -14,6 +14,7 @@ from radscribe.errors import RadscribeError, UsageError
 from radscribe.evaluation.probes.pairs import SIZE, ProbeImage, png
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.inputs import StudyInput, as_study
+from radscribe.inference.options import DEFAULTS
 
 TOKEN = "RADSCRIBE_TOKEN"  # environment variable
 TIMEOUT = 120  # seconds for one caption
@@ -23,7 +24,7 @@ Captions = dict[str, str | None]  # by name of image; None if it was refused
 def from_bundle(
     captioner: Captioner,
     images: Sequence[ProbeImage],
-    beam: int = 3,
+    beam: int = DEFAULTS.beam,
     size: int = SIZE,
     advance: Callable[..., None] | None = None,
 ) -> Captions:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from radscribe.inference.options import DEFAULTS
 from radscribe.serving.intake import Accepted
 from radscribe.serving.options import FIELDS, CaptionRequest, flag, one_line, parse
 from radscribe.serving.problems import Problem, storage_full
@@ -35,17 +36,17 @@ from radscribe.serving.upload import UploadedFile, read_form
 
 router = APIRouter(prefix="/v1/captions", tags=["captions"])
 OPTIONS_SCHEMA: dict[str, Any] = {
-    "beam": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM, "default": 3},
-    "n_best": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM, "default": 1},
+    "beam": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM, "default": DEFAULTS.beam},
+    "n_best": {"type": "integer", "minimum": 1, "maximum": MAX_BEAM, "default": DEFAULTS.n_best},
     "evidence": {
         "type": "boolean",
-        "default": False,
+        "default": DEFAULTS.evidence,
         "description": "add maps of words and findings",
     },
     "min_confidence": {"type": "number", "minimum": 0, "maximum": 1},
     "force": {
         "type": "boolean",
-        "default": False,
+        "default": DEFAULTS.force,
         "description": "caption what the chest check refuses, under a warning",
     },
     "study": {"type": "string", "description": "your name for it"},
