@@ -58,6 +58,7 @@ def test_a_source(source: str, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
+@example(content=b"image\n\0/\0")
 @settings(max_examples=40, deadline=None)
 @given(content=BYTES)
 def test_a_table(name: str, content: bytes) -> None:

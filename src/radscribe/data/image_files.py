@@ -65,7 +65,7 @@ class ImageFiles:
         try:
             with os.scandir(self.root / folder) as entries:
                 found = sorted((entry.name for entry in entries), key=_rank, reverse=True)
-        except OSError:
+        except (OSError, ValueError):  # no such folder, or a name that no file can have
             return {}
         return {image_key(name): name for name in found} | {name: name for name in found}
 
