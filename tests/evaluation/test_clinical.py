@@ -90,7 +90,7 @@ def test_agreement_on_normal_ignores_what_a_healthy_chest_may_have() -> None:
     ],
 )
 def test_the_side_of_a_finding(text: str, finding: str, expected: int) -> None:
-    found = sides(text, Labelled().mentions(text))
+    found = sides(Labelled().mentions(text))
     assert found[FINDINGS.index(finding)] == expected
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +23,6 @@ from radscribe.evaluation.findings.assertions import (
 )
 from radscribe.evaluation.metrics.base import Floats, ratio
 from radscribe.text.findings import Mention
-from radscribe.text.sentences import sentence_spans
 
 Sides = npt.NDArray[np.int8]
 LEFT, RIGHT = 1, 2
@@ -51,12 +49,7 @@ SIDED: Booleans = np.array(
         for name in FINDINGS
     ]
 )
-_SIDE = re.compile(
-    r"\b(?:(?P<both>bilateral\w*|biapical|bibasilar|both|left and right|right and left)"
-    r"|(?P<left>left)|(?P<right>right))\b(?! (?:ventric|atri|heart))",
-    re.I,
-)
-_CLAUSE = re.compile(r"[,;:]|\b(?:but|while|with)\b", re.I)
+_BITS = {"left": LEFT, "right": RIGHT, "bilateral": BOTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +97,14 @@ def wrong_side(said: Sides, written: Sides) -> Booleans:
     return np.asarray((said > 0) & (written > 0) & (said & written == 0))
 
 
-def sides(text: str, mentions: Sequence[Mention]) -> Sides:
-    """Return the sides on which a text asserts each finding, as bits, `[F]`; 0 if it names none.
-
-    The side of a mention is the nearest side in its clause.
-    """
+def sides(mentions: Sequence[Mention]) -> Sides:
+    """Return the sides on which a text asserts each finding, as bits, `[F]`; 0 if it names none."""
     found = np.zeros(len(FINDINGS), dtype=np.int8)
-    named = [(match, _bits(match)) for match in _SIDE.finditer(text)]
-    if not named:
-        return found
-    spans = sentence_spans(text)
     for mention in mentions:
-        if mention.status != "present" or mention.finding not in FINDINGS:
-            continue
-        place = FINDINGS.index(mention.finding)
-        if SIDED[place]:
-            start, end = _clause(text, spans, mention)
-            near = [
-                (min(abs(mention.start - match.end()), abs(match.start() - mention.end)), bits)
-                for match, bits in named
-                if start <= match.start() and match.end() <= end
-            ]
-            if near:
-                found[place] |= min(near)[1]
+        if mention.side and mention.status == "present" and mention.finding in FINDINGS:
+            place = FINDINGS.index(mention.finding)
+            if SIDED[place]:
+                found[place] |= _BITS[mention.side]
     return found
 
 
@@ -187,19 +165,5 @@ def value(sums: Floats) -> dict[str, Floats]:
 
 def all_sides(texts: Sequence[str], labelled: Labelled) -> Sides:
     """Return `sides` of each text, `[N, F]`."""
-    known = {text: sides(text, labelled.mentions(text)) for text in set(texts)}
+    known = {text: sides(labelled.mentions(text)) for text in set(texts)}
     return np.stack([known[text] for text in texts])
-
-
-def _bits(match: re.Match[str]) -> int:
-    return BOTH if match["both"] else LEFT if match["left"] else RIGHT
-
-
-def _clause(text: str, spans: Sequence[tuple[int, int]], mention: Mention) -> tuple[int, int]:
-    start, end = next(((s, e) for s, e in spans if s <= mention.start < e), (mention.start, mention.end))
-    for match in _CLAUSE.finditer(text, start, end):
-        if match.end() <= mention.start:
-            start = match.end()
-        elif match.start() >= mention.end:
-            return start, match.start()
-    return start, end

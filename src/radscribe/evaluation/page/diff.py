@@ -48,8 +48,8 @@ class Compared:
 def compare(caption: str, reference: str, labelled: Labelled) -> Compared:
     """Mark the mentions of both texts."""
     said, written = labelled.codes([caption])[0], labelled.codes([reference])[0]
-    left = sides(caption, labelled.mentions(caption))
-    right = sides(reference, labelled.mentions(reference))
+    left = sides(labelled.mentions(caption))
+    right = sides(labelled.mentions(reference))
     kinds = [verdict(int(a), int(b)) for a, b in zip(said, written, strict=True)]
     for place in wrong_side(left, right).nonzero()[0]:
         kinds[place] = "against"

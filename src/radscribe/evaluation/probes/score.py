@@ -231,7 +231,7 @@ def _read(text: str, labelled: Labelled) -> _Reading:
                 ((s, e) for s, e in spans if s <= mention.start < e), (mention.start, mention.end)
             )
             extents[mention.finding] = max(extents.get(mention.finding, 0.0), _extent(text[start:end]))
-    return _Reading(text, asserted, sides(text, mentions), extents)
+    return _Reading(text, asserted, sides(mentions), extents)
 
 
 def _extent(sentence: str) -> float:
