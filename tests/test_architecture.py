@@ -104,6 +104,11 @@ def test_loading_a_captioner_imports_no_torch() -> None:
     assert "torch" not in loaded_modules("import radscribe; radscribe.load()")
 
 
+def test_reading_a_picture_imports_no_pydicom() -> None:
+    pixels = "np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)"
+    assert "pydicom" not in loaded_modules(f"import numpy as np, radscribe; radscribe.read({pixels})")
+
+
 def test_importing_radscribe_costs_nothing() -> None:
     assert not loaded_modules("import radscribe") & {"numpy", "onnxruntime", "pydicom", "PIL", "click"}
 

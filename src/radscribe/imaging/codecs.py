@@ -38,6 +38,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from radscribe.imaging.resize import SPARE
+
 Array = npt.NDArray[Any]
 
 WAVELET = frozenset(
@@ -47,7 +49,6 @@ JPEG_LS = frozenset([JPEGLSLossless, JPEGLSNearLossless])
 JPEG = frozenset([JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1])
 SUPPORTED = WAVELET | JPEG_LS | JPEG | {RLELossless}
 
-SPARE = 1.25  # a frame decoded at reduced resolution keeps this many pixels for each that is needed
 
 CHILD = Path(__file__).with_name("decoder_child.py")
 SECONDS = 4.0  # and one more for each

@@ -12,10 +12,9 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from radscribe.errors import ImageError
-from radscribe.imaging.codecs import SPARE
 from radscribe.imaging.limits import MAX_PIXELS, check_size
 from radscribe.imaging.radiograph import Provenance, Radiograph
-from radscribe.imaging.resize import look_up
+from radscribe.imaging.resize import SPARE, look_up
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000")
 ORIENTATION = 0x0112  # of EXIF; 1 is upright
