@@ -1,1 +1,1 @@
-"""The command line: one module a command; arguments in, exit code out, no logic."""
+"""The command line: one module per command. Commands parse arguments and contain no logic."""

@@ -231,7 +231,7 @@ def render(outcome: Outcome) -> str:
 
 
 def _compared(report: LeakReport) -> str:
-    """What the leak check looked at; a check of patients that had none says so."""
+    """Describe the scope of the leak check; say so if no patients were known."""
     things = ["studies"]
     if report.patients:
         things.insert(0, f"{report.patients:,} patients")

@@ -53,11 +53,11 @@ class Progress:
         Parameters
         ----------
         step : str
-            What is being done, such as "captioning".
+            Name of the step, such as "captioning".
         total : int, optional
             Number of items, if it is known.
         unit : str
-            What the items are, in the plural, such as "studies".
+            Kind of item, in the plural, such as "studies".
         done : int
             Items that were done earlier, such as the epochs before ``--resume``.
         """
@@ -146,11 +146,11 @@ def progress(step: str, total: int | None = None, unit: str = "") -> Iterator[Ca
     Parameters
     ----------
     step : str
-        What is being done, such as "captioning".
+        Name of the step, such as "captioning".
     total : int, optional
         Number of items, if it is known.
     unit : str
-        What the items are, in the plural, such as "studies".
+        Kind of item, in the plural, such as "studies".
     """
     with Progress() as shown:
         shown.start(step, total, unit)

@@ -48,7 +48,7 @@ class Dataset:
     overlaps : list of str
         Sentences that say which scored studies are also in another part.
     notes : list of str
-        What a reader should know about how the data was used.
+        Remarks for the reader on how the data was used.
     """
 
     manifest: Manifest

@@ -80,7 +80,7 @@ def _with_meteor(
 
 
 def _common_name(names: Sequence[str]) -> str:
-    """What the names of seeds start with."""
+    """Common start of the names of the seeds."""
     if len(names) == 1:
         return names[0]
     letters = zip(*names, strict=False)

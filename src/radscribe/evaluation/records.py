@@ -65,7 +65,7 @@ class Task:
     source : str
         The dataset, as its manifest names it.
     notes : sequence of str
-        What a reader should know about how the data was used.
+        Remarks for the reader on how the data was used.
     """
 
     references: References
@@ -111,7 +111,7 @@ class Evaluation:
     normal : NormalAgreement
         Agreement on which studies are normal.
     warnings : list of str
-        What a reader must know before the first number, gravest first.
+        Warnings to show before the first number, gravest first.
     shuffled : SystemScores, optional
         The system's captions, exchanged between studies: what its style alone scores.
     external : dict
@@ -162,7 +162,7 @@ class LabelScores:
     n : int
         Studies with labels.
     resampled : {"patient", "study"}
-        What the bootstrap resamples as a whole.
+        Unit that the bootstrap resamples as a whole.
     settings : Settings
         Bootstrap and treatment of uncertain findings.
     probabilities : ProbabilityScores, optional
@@ -172,7 +172,7 @@ class LabelScores:
     refused : int
         Studies without a caption.
     warnings : list of str
-        What a reader must know before the first number.
+        Warnings to show before the first number.
     """
 
     system: str

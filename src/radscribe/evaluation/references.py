@@ -46,7 +46,7 @@ class References:
 
     @property
     def groups(self) -> list[str]:
-        """What the bootstrap resamples as a whole: the patient, or the study if the patient is unknown."""
+        """Unit that the bootstrap resamples: the patient, or the study if the patient is unknown."""
         return groups(self.studies)
 
     @property

@@ -162,7 +162,7 @@ def signatures(evaluation: Evaluation) -> dict[str, str]:
 
 
 def _of(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
-    """What is given for a system and for each baseline."""
+    """Values given for a system and for each baseline."""
     return {
         "metrics": {**{name: one.values[name] for name in metric_names()}, "meteor": one.meteor.score},
         "meteor_reason": one.meteor.reason,

@@ -45,7 +45,7 @@ class SystemScores:
     samples : dict
         The same in each resample, `[rounds]`.
     codes : ndarray
-        What the captions say about each finding, `[N, F]`.
+        Codes of each finding in the captions, `[N, F]`.
     finding_sums : ndarray
         Hits, false alarms and misses of each finding over all studies, `[3 F]`.
     subsets : dict

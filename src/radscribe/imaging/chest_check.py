@@ -38,7 +38,7 @@ UNSURE = "this does not look like a frontal or lateral chest radiograph"
 
 @dataclass(frozen=True, slots=True)
 class ChestCheck:
-    """What the check says about one image.
+    """The result of the check of one image.
 
     Attributes
     ----------

@@ -88,7 +88,7 @@ class Frame(NamedTuple):
 
 
 class StreamHeader(NamedTuple):
-    """What a compressed stream says about itself."""
+    """Properties that a compressed stream states in its header."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""What a DICOM file holds, found by one walk over its elements without decoding them (PS3.5 7, PS3.10 7).
+"""Parse a DICOM file in one pass over its elements without decoding them (PS3.5 7, PS3.10 7).
 
 The walk has limits on elements, items and depth, so that a file which nests a million empty items costs
 milliseconds. It finds the encoding of the data set from its first element, notices where the file is cut
@@ -139,7 +139,7 @@ class DicomFile:
     pixels : PixelElement or None
         Where the pixel data is, or None if there is none.
     notes : list of str
-        What was wrong and set right.
+        Errors of the file that were corrected.
     """
 
     dataset: Dataset

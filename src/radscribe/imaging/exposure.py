@@ -83,7 +83,7 @@ def normalise(pixels: npt.NDArray[np.float32], exposure: Exposure | None = None)
 
 
 class Picture(NamedTuple):
-    """What the chest check and the encoder see of a film.
+    """A film as the chest check and the encoder see it.
 
     Attributes
     ----------

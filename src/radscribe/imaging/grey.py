@@ -71,9 +71,9 @@ class Grey:
     table : ndarray of float32
         Grey value in 0..1 by raw cell, black where the cell is padding.
     steps : list of str
-        What was applied, in order.
+        Steps that were applied, in order.
     notes : list of str
-        What the header says and was ignored, and why.
+        Elements of the header that were ignored, and why.
     """
 
     table: npt.NDArray[np.float32]

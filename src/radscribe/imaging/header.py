@@ -36,7 +36,7 @@ IMAGE_SUFFIXES = frozenset(
         ".j2c",
     )
 )
-"""Suffixes that images usually have. What a file is, its first bytes decide."""
+"""Usual suffixes of images. The first bytes of a file, not its suffix, decide its format."""
 
 SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -54,7 +54,7 @@ HEAD = 132  # bytes that decide the kind
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the head of a file says.
+    """The content of a file's head.
 
     Attributes
     ----------

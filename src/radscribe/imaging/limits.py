@@ -1,4 +1,4 @@
-"""What no file may be, whatever its format: too small, too large, of one value."""
+"""Limits for files of every format: size, and at least two grey values."""
 
 from __future__ import annotations
 

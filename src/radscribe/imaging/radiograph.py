@@ -37,7 +37,7 @@ class Provenance:
     instance_uid : str or None
         SOPInstanceUID.
     steps : tuple of str
-        What was applied, in order, such as ("modality", "window", "invert").
+        Steps that were applied, in order, such as ("modality", "window", "invert").
     size : (int, int) or None
         Height and width of the image in the file.
     notes : tuple of str

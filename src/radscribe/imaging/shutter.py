@@ -1,4 +1,4 @@
-"""Display Shutter (PS3.3 C.7.6.11): what of the image is to be seen."""
+"""Display Shutter (PS3.3 C.7.6.11): the visible part of the image."""
 
 from __future__ import annotations
 

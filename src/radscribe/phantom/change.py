@@ -10,7 +10,7 @@ from radscribe.phantom.patient import Patient
 
 
 def changed(patient: Patient, findings: Sequence[Finding]) -> Patient:
-    """The patient with what `findings` do to the anatomy."""
+    """Return the patient with the anatomy changed by `findings`."""
     for finding in findings:
         if finding.name == "Cardiomegaly":
             patient = replace(patient, ctr=0.57 + 0.10 * finding.strength)

@@ -37,7 +37,7 @@ class Phantom:
     radiograph : Radiograph
         Float32 `[size, size]` in 0..1, bright is dense; PA or lateral.
     findings : tuple of Finding
-        What was drawn, and where.
+        Findings that were drawn, and where.
     findings_section, impression : str
         The sections of its report.
     """

@@ -1,4 +1,4 @@
-"""Which findings a phantom has: what is asked for, made complete and checked."""
+"""The findings of a phantom: requested findings are checked and completed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SIGNS: dict[str, Sign] = {"right": -1, "left": 1}
 
 @dataclass(frozen=True, slots=True)
 class FindingSpec:
-    """A finding to draw; what is None, the seed chooses.
+    """A finding to draw; the seed chooses values that are None.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Finding:
 
 
 def choose(seed: int) -> tuple[FindingSpec, ...]:
-    """What a seed has by itself: nothing in two of five, one finding in two, two in one."""
+    """Choose the findings of a seed: none for two seeds in five, one for two, two for one."""
     rng = stream(seed, "findings")
     count = int(rng.choice([0, 1, 2], p=[0.4, 0.4, 0.2]))
     names = rng.choice(len(DRAWABLE), size=count, replace=False)
@@ -154,7 +154,7 @@ def _check(spec: FindingSpec) -> None:
 
 
 def _settle(seed: int, index: int, spec: FindingSpec, taken: set[tuple[str, Side | None]]) -> Finding:
-    """Every number is drawn, asked for or not: what is given does not shift what is chosen."""
+    """Draw every random number, needed or not, so that given values do not shift the chosen ones."""
     rng = stream(seed, f"finding {index} {spec.name}")
     side: Side = "left" if rng.random() < 0.5 else "right"
     strength, zone = float(rng.uniform(0.25, 1.0)), ZONES[int(rng.integers(3))]

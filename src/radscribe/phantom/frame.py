@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-Floats = npt.NDArray[np.floating[Any]]  # [H, W] unless said otherwise; float32 but for intermediate results
+Floats = npt.NDArray[np.floating[Any]]  # [H, W] unless said otherwise; float32, except intermediate results
 Points = npt.NDArray[np.float64]  # [N, 2], columns u and v
 Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels; bottom and right are exclusive
 
@@ -57,13 +57,13 @@ class Frame:
         self.v: Floats = ((y * cos - x * sin) / magnification + PIVOT).astype(np.float32)  # [H, W]
 
     def pixels(self, points: Points) -> Points:
-        """Patient coordinates to image x and y in pixels."""
+        """Convert patient coordinates to image x and y in pixels."""
         offset = (points - np.array([0.0, PIVOT])) * self.magnification
         image: Points = (offset @ self._turn.T + self._centre) * self.size
         return image
 
     def polygon(self, points: Points) -> Floats:
-        """What a closed outline covers, 0..1 `[H, W]`, antialiased."""
+        """Return the coverage of a closed outline, 0..1 `[H, W]`, antialiased."""
         corners = self.pixels(points)
         left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 1, 0, self.size)
         right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, self.size)
@@ -77,7 +77,7 @@ class Frame:
         return covered / np.float32(255)
 
     def tube(self, points: Points, radii: npt.ArrayLike) -> Floats:
-        """What a bent rod covers, 0..1 `[H, W]`; `radii` is one number or one a point."""
+        """Return the coverage of a bent rod, 0..1 `[H, W]`; `radii` is one number, or one per point."""
         along = np.gradient(points, axis=0)
         across = np.stack([-along[:, 1], along[:, 0]], axis=1)
         across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)

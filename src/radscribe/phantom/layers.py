@@ -1,4 +1,4 @@
-"""What the beam meets on its way, pixel by pixel: depths of tissue, aerated lung, vessels and bone."""
+"""Layers in the path of the beam, per pixel: depths of tissue, aerated lung, vessels and bone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What findings look like, whatever the view: bodies and fillings around a centre."""
+"""Shapes of findings in any view: bodies and fillings around a centre."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a phantom: what was drawn, where, and that the rest is not there."""
+"""The report of a phantom: it states the drawn findings with their places, and denies the others."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def write(seed: int, findings: Sequence[Finding], lateral_alone: bool = False) -
     Parameters
     ----------
     findings : sequence of Finding
-        What was drawn.
+        Findings that were drawn.
     lateral_alone : bool
         Sides are left out: a single lateral does not show them.
     """

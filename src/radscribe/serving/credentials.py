@@ -1,4 +1,4 @@
-"""Who may use the service: tokens, named users with roles, and sessions of the page."""
+"""Access to the service: tokens, named users with roles, and sessions of the page."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REMEMBERED = 256  # credentials that were right and need no further scrypt
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks.
+    """The user or client behind a request.
 
     Parameters
     ----------
@@ -149,12 +149,12 @@ class Users:
             file.write(json.dumps({"users": users}, indent=1, sort_keys=True).encode() + b"\n")
 
     def role(self, name: str) -> str | None:
-        """The role of a user; None where there is none."""
+        """Return the role of a user, or None if there is no such user."""
         entry = self.all().get(name)
         return None if entry is None else str(entry["role"])
 
     def by_token(self, token: str) -> Identity | None:
-        """The user whose token it is."""
+        """Return the user that owns a token."""
         wanted = digest(token).hex()
         for name, entry in self.all().items():
             if wanted in entry.get("tokens", {}):
@@ -179,7 +179,7 @@ class Users:
 
 
 class Credentials:
-    """Checks of what a request presents.
+    """Checks the credentials of a request.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ class Credentials:
 
     @property
     def by_token(self) -> bool:
-        """Whether a token lets in."""
+        """Whether a token is accepted."""
         return self._token is not None or self.has_named
 
     @property
@@ -231,7 +231,7 @@ class Credentials:
         return 'Basic realm="radscribe", charset="UTF-8"' if basic else 'Bearer realm="radscribe"'
 
     def check(self, authorization: str) -> Identity | None:
-        """Who presents an Authorization header; None where it is wrong. May take 50 ms."""
+        """Return the identity in an Authorization header, or None if it is wrong. May take 50 ms."""
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "basic":
             return self._by_basic(value.strip())
@@ -285,11 +285,11 @@ class Throttle:
         self._failed: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def wait(self, who: str) -> float:
-        """Seconds until the next attempt is looked at; 0 for now."""
+        """Return the seconds until the next attempt is allowed; 0 if it is allowed now."""
         return max(0.0, self._failed.get(who, (0, 0.0))[1] - time.monotonic())
 
     def failed(self, who: str) -> int:
-        """Note a failure; returns how many there were in a row."""
+        """Record a failure and return the number of consecutive failures."""
         count = self._failed.pop(who, (0, 0.0))[0] + 1
         extra = count - self._free
         wait = min(self._longest, 2.0 ** min(extra, 20)) if extra >= 0 else 0.0

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def load(path: Path) -> Floats:
-    """Pixels `[H, W]` in 0..1, made smaller where they are more than a screen shows; raises `ImageError`."""
+    """Read pixels `[H, W]` in 0..1, reduced to at most `LONGER_SIDE`; raises `ImageError`."""
     pixels = read(path).pixels
     longer = max(pixels.shape)
     if longer <= LONGER_SIDE:
@@ -27,7 +27,7 @@ def load(path: Path) -> Floats:
 
 
 def as_png(pixels: Floats) -> bytes:
-    """A grey PNG file of 8 bits."""
+    """Encode pixels as an 8-bit grey PNG file."""
     buffer = BytesIO()
     levels = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
     Image.fromarray(levels).save(buffer, format="PNG", compress_level=1)
@@ -35,5 +35,5 @@ def as_png(pixels: Floats) -> bytes:
 
 
 def as_levels(pixels: Floats) -> bytes:
-    """Unsigned 16-bit levels, little endian, row by row."""
+    """Encode pixels as unsigned 16-bit levels, little endian, row by row."""
     return np.rint(np.clip(pixels, 0, 1) * 65535).astype("<u2").tobytes()

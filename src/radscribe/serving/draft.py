@@ -1,4 +1,4 @@
-"""From the `Caption` of stored files to the draft that is kept: with the client's names, without paths."""
+"""Turn a `Caption` of stored files into a draft with the client's file names instead of paths."""
 
 from __future__ import annotations
 

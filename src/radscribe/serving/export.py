@@ -1,4 +1,4 @@
-"""Reviewed studies as a manifest that `radscribe train` takes: use makes the next model better."""
+"""Export reviewed studies as a manifest for `radscribe train`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ VALUES: dict[str, float | None] = {"present": 1.0, "absent": 0.0, "uncertain": N
 
 
 def to_study(stored: StoredStudy) -> Study:
-    """A reviewed study: images that its draft is of, the accepted text as findings section, its labels.
+    """Convert a reviewed study for the manifest.
 
-    Its part is a hash of its id. The store knows no patients: studies of one may come into several parts.
+    It has the images that the draft used, the accepted text as findings section, and the labels of that text.
+    A hash of its id selects the split. The store holds no patient ids, so studies of one patient may get
+    different splits.
     """
     text = stored.reviews[-1]["text"]
     said = label(text)
@@ -44,9 +46,9 @@ def to_study(stored: StoredStudy) -> Study:
 
 
 def studies(store: Store) -> Iterator[Study]:
-    """All studies that have a draft and an image, and whose last review accepts a text.
+    """Yield the studies with a draft and an image whose last review accepts a text.
 
-    Between two pages no connection is held: who reads may be slow.
+    No database connection is held between pages, because the consumer may be slow.
     """
     after = ""
     while page := store.read(reads.reviewed, after):
@@ -62,14 +64,27 @@ def _accepted(stored: StoredStudy) -> bool:
 
 
 def lines(store: Store) -> Iterator[bytes]:
-    """The manifest, line by line; paths are relative to the store's folder."""
+    """Yield the lines of the manifest; paths are relative to the store's folder."""
     yield records.encode_header(HEADER) + b"\n"
     for study in studies(store):
         yield records.encode(study) + b"\n"
 
 
 def export(store: Store, out: Path) -> int:
-    """Write a manifest and its images to a folder of their own; returns the number of studies."""
+    """Write a manifest with its images to a new folder.
+
+    Parameters
+    ----------
+    store : Store
+        Store with the reviews.
+    out : Path
+        Folder to write; only its owner can read it.
+
+    Returns
+    -------
+    int
+        Number of studies.
+    """
 
     def copied() -> Iterator[Study]:
         for study in studies(store):

@@ -1,4 +1,4 @@
-"""From an upload to an accepted study: cleaned, on disk, in the database, in the queue; in that order."""
+"""Accept uploads: clean the files, write them to disk and the database, and queue the study."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class FairSlots:
 
     @asynccontextmanager
     async def place(self, client: str) -> AsyncIterator[None]:
-        """Wait for a place, and give it back at the end."""
+        """Wait for a place, and release it at the end of the block."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((client, turn))
         self._hand_out()
@@ -100,7 +100,7 @@ class Intake:
     Parameters
     ----------
     bundle : str
-        Id of the model, for drafts of studies that it never sees.
+        Id of the model, for drafts of studies that fail before they reach it.
     """
 
     def __init__(
@@ -113,20 +113,20 @@ class Intake:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="intake")
 
     def close(self) -> None:
-        """Finish what is being accepted."""
+        """Finish the uploads that are being accepted."""
         self._pool.shutdown()
 
     async def accept(
         self, files: Sequence[UploadedFile], requested: CaptionRequest, actor: str, client: str = ""
     ) -> Accepted:
-        """Accept a study, whose place in the queue the caller has reserved, and queue it.
+        """Accept and queue a study; the caller has reserved its place in the queue.
 
-        A study none of whose files is an image is accepted too, and has failed at once, with the reasons.
+        A study without a readable image is accepted too, and fails at once with the reasons.
 
         Parameters
         ----------
         client : str
-            Who sends it: clients share the processes that decode.
+            Client that sends it; the decoding processes are shared fairly among clients.
 
         Raises
         ------

@@ -17,7 +17,7 @@ STUDY_LENGTH = 200
 
 
 class CaptionOptions(msgspec.Struct, frozen=True):
-    """What a request may set of `radscribe.inference.options.CaptionOptions`, with its defaults."""
+    """Fields of `radscribe.inference.options.CaptionOptions` that a request may set; same defaults."""
 
     beam: int = DEFAULTS.beam
     n_best: int = DEFAULTS.n_best
@@ -26,14 +26,14 @@ class CaptionOptions(msgspec.Struct, frozen=True):
     force: bool = DEFAULTS.force
 
     def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of `Captioner.stream`: what differs from its defaults."""
+        """Return keyword arguments for `Captioner.stream`: the beam, and values that are not defaults."""
         given = msgspec.structs.asdict(self)
         return {key: value for key, value in given.items() if value != getattr(DEFAULT, key)} | {
             "beam": self.beam
         }
 
     def encode(self) -> str:
-        """JSON."""
+        """Encode the options as JSON."""
         return msgspec.json.encode(self).decode()
 
 
@@ -42,7 +42,7 @@ _decoder = msgspec.json.Decoder(CaptionOptions)
 
 
 def decode(text: str) -> CaptionOptions:
-    """What `encode` wrote."""
+    """Decode the JSON that `CaptionOptions.encode` wrote."""
     return _decoder.decode(text)
 
 
@@ -58,12 +58,12 @@ FIELDS = ("beam", "n_best", "evidence", "min_confidence", "force", "study", "wai
 
 
 def parse(fields: Mapping[str, str]) -> CaptionRequest:
-    """Fields of a form or query.
+    """Parse the fields of a form or query.
 
     Raises
     ------
     Problem
-        422, an unknown field or a value that makes no sense.
+        422 for an unknown field or an invalid value.
     """
     for name in fields:
         if name not in FIELDS:
@@ -84,7 +84,7 @@ def parse(fields: Mapping[str, str]) -> CaptionRequest:
 
 
 def one_line(text: str) -> str:
-    """What a client calls something, as one short printable line."""
+    """Turn a client's text into one short printable line."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:STUDY_LENGTH]
 
 
@@ -115,7 +115,7 @@ def _flag(fields: Mapping[str, str], name: str, default: bool) -> bool:
 
 
 def flag(text: str, name: str) -> bool:
-    """A field that is true or false; raises `Problem` 422 for anything else."""
+    """Parse a field that is true or false; raises `Problem` 422 for any other value."""
     text = text.strip().lower()
     if text not in TRUE | FALSE:
         raise Problem("invalid", f"{name} is neither true nor false; give one of these.")

@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "storage-full": (507, "The service's disk is full"),
 }
 
-# What the framework raises by itself.
+# Statuses that the framework raises itself.
 OF_STATUS = {
     400: "malformed",
     404: "not-found",
@@ -59,7 +59,7 @@ class Problem(Exception):
     kind : str
         One of `KINDS`.
     detail : str
-        What is wrong and what to do, for a person. Nothing about the server's internals.
+        The problem and its remedy, for a person; nothing about the server's internals.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Problem(Exception):
         self.status, self.title = KINDS[kind]
 
     def response(self) -> Response:
-        """The answer."""
+        """Return the HTTP response."""
         body = {
             "type": f"urn:radscribe:problem:{self.kind}",
             "title": self.title,
@@ -82,14 +82,14 @@ class Problem(Exception):
 
 
 def storage_full() -> Problem:
-    """The answer to an upload when the disk is full."""
+    """Return the answer to an upload when the disk is full."""
     return Problem(
         "storage-full", "Delete studies that are not needed, or ask the administrator for a larger disk."
     )
 
 
 def failure() -> Problem:
-    """The answer to an error that nobody foresaw."""
+    """Return the answer to an unexpected error."""
     return Problem("internal", "The service failed; its log says more. Try again, or report it.")
 
 

@@ -1,4 +1,4 @@
-"""The queue before the engine: bounded, first come first served, but alike options go together."""
+"""The bounded queue in front of the engine: first come, first served, grouped by options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACE = 0.1  # share of the newest study in the moving average of the pace
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A draft, written to the store at a time; None where the study had been deleted."""
+    """A draft, and the time when it was written; None if the study had been deleted."""
 
     draft: Draft
     at: str | None
@@ -34,11 +34,11 @@ class Job:
     images : dict of str to Path
         Client's name → stored file, in the client's order.
     errors : dict of str to str
-        Client's name → why that file was no image.
+        Client's name → why that file could not be read as an image.
     alone : bool
-        Captioned apart from others, since the engine died or failed over a batch with it.
+        Whether to caption it on its own, because the engine failed or died on a batch with it.
     client : str
-        Who sent it, and holds a place of the queue.
+        Client that sent it and holds a place in the queue.
     """
 
     id: str
@@ -58,8 +58,8 @@ class StudyQueue:
     Parameters
     ----------
     capacity : int
-        Studies under way at a time: uploading, waiting and with the engine. One client takes at most three
-        quarters of them.
+        Number of studies that may be in progress (uploading, waiting or in the engine). One client gets at
+        most three quarters of them.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -77,7 +77,7 @@ class StudyQueue:
 
     @property
     def held(self) -> int:
-        """Places that are taken."""
+        """Number of places that are taken."""
         return self._held
 
     def reserve(self, client: str = "", *, beyond: bool = False) -> None:
@@ -86,14 +86,14 @@ class StudyQueue:
         Parameters
         ----------
         client : str
-            Who sends the study.
+            Client that sends the study.
         beyond : bool
-            Take it beyond the capacity, for a study that was accepted before.
+            Ignore the capacity, for a study that was accepted before a restart.
 
         Raises
         ------
         Problem
-            429, with the seconds after which a place is likely to be free.
+            429, with the number of seconds until a place is likely to be free.
         """
         with self._changed:
             mine = self._held_by[client]
@@ -110,7 +110,7 @@ class StudyQueue:
             self._held_by[client] += 1
 
     def release(self, client: str = "") -> None:
-        """Give a place back."""
+        """Release a place."""
         with self._changed:
             self._held -= 1
             self._held_by[client] -= 1
@@ -125,13 +125,28 @@ class StudyQueue:
             self._changed.notify_all()
 
     def wait(self) -> Job | None:
-        """The next study, when there is one; None when the queue was closed."""
+        """Wait for the next study and return it, or None if the queue was closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closed)
             return None if self._closed else self._jobs.popleft()
 
     def take(self, options: CaptionOptions, most: int, passed: int) -> list[Job]:
-        """Those that wait now with the same options; none where another has been passed over too often."""
+        """Take waiting studies with the same options.
+
+        Parameters
+        ----------
+        options : CaptionOptions
+            Options of the current batch.
+        most : int
+            Largest number of studies to take.
+        passed : int
+            Number of studies that the batch has had so far.
+
+        Returns
+        -------
+        list of Job
+            Empty if none is waiting, or if a study with other options was passed over `PASSED` times.
+        """
         with self._changed:
             if not self._jobs or self._closed:
                 return []
@@ -146,16 +161,16 @@ class StudyQueue:
             return taken
 
     def finished(self, seconds: float) -> None:
-        """A study took so long; tells those who are refused how long to wait."""
+        """Record the seconds that a study took, to estimate the waiting time of refused clients."""
         self._seconds += PACE * (seconds - self._seconds)
 
     def close(self) -> None:
-        """Hand out nothing more."""
+        """Stop handing out studies."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def wait_empty(self, timeout: float) -> bool:
-        """Wait until nothing is under way; False where the time was too short."""
+        """Wait until no study is in progress; return False if that took longer than `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: self._held == 0, timeout)

@@ -94,7 +94,7 @@ class Gate:
             )
 
     def _check_origin(self, method: str, headers: Headers) -> None:
-        """A page of another site must not act here with the credentials of whoever looks at it."""
+        """Refuse requests that a page of another site makes with its visitor's credentials."""
         if method in READING:
             return
         origin = headers.get("origin")
@@ -152,7 +152,7 @@ def client_network(scope: Scope) -> str:
 
 
 def _check_size(path: str, headers: Headers) -> None:
-    """What is not an upload is small; FastAPI would read it whole into memory."""
+    """Limit bodies other than uploads, because FastAPI reads them whole into memory."""
     announced = headers.get("content-length", "0")
     small = announced.isdigit() and len(announced) < 10 and int(announced) <= BODY_BYTES
     if path not in UPLOADS and (not small or "transfer-encoding" in headers):

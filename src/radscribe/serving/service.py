@@ -28,7 +28,7 @@ SWEEP_SECONDS = 3600.0
 
 
 class Service:
-    """What the routes work with.
+    """The parts of the service that the routes use.
 
     Parameters
     ----------
@@ -86,27 +86,27 @@ class Service:
 
     @property
     def ready(self) -> bool:
-        """Whether studies are taken and captioned."""
+        """Whether the service accepts and captions studies."""
         return not self.draining and self.worker.alive
 
     @property
     def has_room(self) -> bool:
-        """Whether the disks that a study is written to have as much left as the settings ask for."""
+        """Whether the disks for studies and uploads have the free space that the settings require."""
         folders = (self.settings.store, Path(tempfile.gettempdir()))
         return all(shutil.disk_usage(folder).free >= self.settings.free_bytes for folder in folders)
 
     async def audit_read(self, study_id: str, actor: str, what: str) -> None:
-        """Note in the audit trail that somebody saw a study, where the settings ask for it."""
+        """Record in the audit trail that somebody read a study, if the settings require it."""
         if self.settings.audit_reads:
             await asyncio.wrap_future(self.store.write(writes.record_read, study_id, actor, what))
 
     def drain(self) -> bool:
-        """Take nothing more, and wait for what was accepted; False where the time was too short."""
+        """Refuse new studies and wait for accepted ones; return False if they take too long."""
         self.draining = True
         return self.queue.wait_empty(self.settings.drain_seconds)
 
     def close(self) -> None:
-        """Stop; what has no draft yet is taken up at the next start."""
+        """Stop; the next start captions accepted studies that have no draft yet."""
         self.draining = True
         self._closing.set()
         self._sweeper.join()

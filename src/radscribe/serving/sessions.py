@@ -1,4 +1,4 @@
-"""Sessions of the page: kept by the service, so that signing out ends them for whoever has the cookie."""
+"""Sessions of the page. The service keeps them, so signing out invalidates every copy of the cookie."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Sessions:
     Parameters
     ----------
     store : Store
-        Where they outlive a restart. Of a cookie's value only a hash is kept.
+        Keeps sessions across restarts. It holds a hash of the cookie's value, never the value.
     credentials : Credentials
         Says whether the user of a session still exists.
     """
@@ -29,7 +29,7 @@ class Sessions:
         self._known = store.read(_all)
 
     def open(self, identity: Identity) -> str:
-        """Open a session; returns the cookie's value. It ends after `SESSION_SECONDS`, used or not."""
+        """Open a session and return the cookie's value; it expires after `SESSION_SECONDS`."""
         key = secrets.token_urlsafe(32)
         hashed = digest(key).hex()
         ends = (datetime.now(UTC) + timedelta(seconds=SESSION_SECONDS)).isoformat(timespec="milliseconds")
@@ -39,7 +39,7 @@ class Sessions:
         return key
 
     def find(self, key: str) -> Identity | None:
-        """Whose session it is; None where it ended or never was."""
+        """Return the identity of a session, or None if it has ended or is unknown."""
         hashed = digest(key).hex()
         found = self._known.get(hashed)
         if found is None:
@@ -51,7 +51,7 @@ class Sessions:
         return self._credentials.still(identity)
 
     def close(self, key: str) -> None:
-        """End a session for good."""
+        """End a session."""
         hashed = digest(key).hex()
         if (found := self._known.pop(hashed, None)) is not None:
             self._store.write(_remove, hashed, found[0].name).result()

@@ -32,7 +32,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What a connection may cost before a request is understood.
+    """Limits of a connection until its request is parsed.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Settings:
     bundle, threads : str, int, optional
         As for `radscribe.load`.
     credentials : Credentials
-        Who may use the service (default: anyone on this machine).
+        Tokens and users that may use the service (default: anyone on this machine).
     queue : int
         Maximum studies under way, uploads included. Further ones are answered 429.
     retain_days : float, optional

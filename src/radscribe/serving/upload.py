@@ -30,7 +30,7 @@ DRAIN_SECONDS = 2.0  # for the rest of a refused upload; then the connection is 
 
 @dataclass(slots=True)
 class UploadedFile:
-    """A file of the form, and what the client calls it: only ever shown."""
+    """A file of the form. The client's name for it is only shown, never opened."""
 
     name: str
     content: IO[bytes]
@@ -40,7 +40,7 @@ class UploadedFile:
 
 @dataclass(slots=True)
 class Form:
-    """What the body held."""
+    """Fields and files of a body."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: list[UploadedFile] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Form:
 
 
 def shown_name(name: str) -> str:
-    """The client's name of a file, without folders and control characters."""
+    """Return the client's name of a file without folders and control characters."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     clean = "".join(c for c in last if c.isprintable()).strip()
     return clean[:NAME_LENGTH] or "unnamed"
@@ -64,7 +64,7 @@ async def read_form(request: Request, limits: Limits) -> Form:
     Raises
     ------
     Problem
-        Another media type (415), too much of anything (413), too slow (408), or malformed (400, 422).
+        The body has another media type (415), is too large (413), too slow (408) or malformed (400, 422).
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):

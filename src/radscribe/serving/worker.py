@@ -1,4 +1,4 @@
-"""The thread that captions: what waits goes through `Captioner.stream` together."""
+"""The thread that captions: it passes waiting studies through `Captioner.stream` in batches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FAILED = "the engine failed over this study; report it, with the study if you ma
 
 
 class Engine(Protocol):
-    """What the service needs of a `Captioner`."""
+    """The part of `Captioner` that the service uses."""
 
     @property
     def bundle(self) -> str: ...
@@ -41,9 +41,9 @@ class Engine(Protocol):
 
 
 class CaptionWorker:
-    """Takes studies from the queue and writes their drafts, each once.
+    """Takes studies from the queue and writes one draft per study.
 
-    After a failure of the engine its studies are tried one by one, so that only the one at fault fails.
+    If the engine fails on a batch, its studies are retried one by one, so that only the faulty one fails.
     """
 
     def __init__(self, engine: Engine, queue: StudyQueue, store: Store, metrics: Metrics) -> None:
@@ -56,16 +56,16 @@ class CaptionWorker:
 
     @property
     def alive(self) -> bool:
-        """Whether studies are still captioned."""
+        """Whether the worker is still running."""
         return self._thread.is_alive()
 
     @property
     def silent_seconds(self) -> float:
-        """Since the engine last gave a sign of life; 0 where it has nothing to do."""
+        """Seconds since the engine last took a batch or returned a caption; 0 if it is idle."""
         return time.monotonic() - self._heard if self._running or self._taken else 0.0
 
     def close(self) -> None:
-        """Stop after the studies that the engine has."""
+        """Finish the studies in the engine, then stop."""
         self._queue.close()
         self._thread.join()
 
@@ -91,7 +91,7 @@ class CaptionWorker:
                 self._queue.finished((time.perf_counter() - started) / count)
 
     def _sources(self, first: Job) -> Iterator[list[Path]]:
-        """Images of the first study, and then of those that wait with the same options until none does."""
+        """Yield the images of the first study, then of waiting studies with the same options."""
         passed = 0
         while self._taken:
             self._mark([job.id for job in self._taken])
@@ -103,14 +103,14 @@ class CaptionWorker:
                 self._taken.extend(self._queue.take(first.options, MARKED, passed))
 
     def _mark(self, study_ids: list[str]) -> None:
-        """Mark studies as running, so that a death over them is counted; they are captioned all the same."""
+        """Mark studies as running, so that a crash counts as an attempt; ignore a failure to do so."""
         try:
             self._store.write(writes.mark_running, study_ids).result()
         except SQLAlchemyError as error:
             log.warning("studies could not be marked as running: %s", error)
 
     def _apart(self, why: str) -> None:
-        """After a failure: the study at fault fails, or each of the batch is tried alone."""
+        """After a failure of the engine, fail a single study or retry each study of a batch alone."""
         if not (self._running or self._taken):
             return  # it failed after its last caption
         running = list(self._running) or [self._taken.popleft()]  # none: it failed before it took any
@@ -131,7 +131,7 @@ class CaptionWorker:
         written.add_done_callback(partial(self._settle, job, draft))
 
     def _settle(self, job: Job, draft: Draft, written: Future[str | None]) -> None:
-        """The draft is on disk: whoever waits for it gets it. While the database is silent it waits."""
+        """Hand a written draft to waiting requests; retry while the database does not answer."""
         error = written.exception()
         if isinstance(error, SILENT):
             log.warning("a draft waits for the database: %s", error)
@@ -143,6 +143,6 @@ class CaptionWorker:
         if error is None:
             self._metrics.captioned(draft.status)
             job.done.set_result(Finished(draft, written.result()))
-        else:  # it stays in the queue of the store, and is captioned after the next start
+        else:  # the store still lists it as queued, so the next start captions it
             log.error("a draft could not be written: %s", error)
             job.done.set_exception(error)

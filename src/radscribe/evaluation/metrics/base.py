@@ -1,4 +1,4 @@
-"""What a metric is: numbers of each study that add up over studies, and a score from their sums.
+"""The definition of a metric: additive numbers per study, and a score computed from their sums.
 
 The sums of all bootstrap resamples are one matrix product, so a thousand resamples are cheap.
 """
@@ -74,7 +74,7 @@ class Metric:
     value : callable
         Takes sums `[..., K]` and returns scores `[..., len(names)]`.
     parameters : str
-        What the signature of these scores adds, such as "sigma:6".
+        Part of the signature of these scores, such as "sigma:6".
     """
 
     names: tuple[str, ...]

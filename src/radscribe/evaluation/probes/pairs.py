@@ -63,7 +63,7 @@ class ProbeImage:
 
     @property
     def name(self) -> str:
-        """What the image shows, as a name for files and tables."""
+        """Content of the image, as a name for files and tables."""
         shown = "+".join(
             "-".join(
                 [

@@ -148,7 +148,7 @@ def _row(score: TestScore) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a caption says: asserted findings, their sides, and how large they are said to be."""
+    """Content of a caption: asserted findings, their sides and their stated sizes."""
 
     text: str
     asserted: frozenset[str]

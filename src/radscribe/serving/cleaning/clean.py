@@ -21,7 +21,7 @@ ORIGINAL = ".image"  # suffix of a picture that is kept as it came
 
 @dataclass(frozen=True, slots=True)
 class CleanImage:
-    """What the store keeps of an upload.
+    """A cleaned upload, as the store keeps it.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def clean(
     data : bytes
         The file as it came.
     name : str
-        What the client calls it; errors name it so.
+        The client's name for it, used in errors.
     max_pixels : int
         Larger pictures are refused before their pixels are decoded.
     keep_identifiers : bool

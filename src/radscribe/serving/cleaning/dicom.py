@@ -101,7 +101,7 @@ def clean_dicom(data: bytes, name: str, check: Callable[[int, int], None]) -> Cl
     data : bytes
         The object as it came.
     name : str
-        What the client calls it.
+        The client's name for it.
     check : callable
         Called with width and height before pixels are decoded; raises `ImageError` where they are too many.
 

@@ -36,7 +36,7 @@ PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "TMPDIR", "L
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What a child wrote to the output file; see `CleanImage`."""
+    """The content of the output file of a child; see `CleanImage`."""
 
     sha256: str
     suffix: str
@@ -78,7 +78,7 @@ class Sandbox:
         source, target : file
             The upload, and where the cleaned file goes; both have a descriptor.
         name : str
-            What the client calls the file.
+            The client's name for the file.
         max_pixels : int
             Larger pictures are refused.
         keep_identifiers : bool
@@ -87,7 +87,7 @@ class Sandbox:
         Returns
         -------
         Cleaned
-            What the child process returned.
+            The result of the child process.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Sandbox:
         return Cleaned(**answer)
 
     def close(self) -> None:
-        """End the children; who waits for one gets an error."""
+        """End the children; callers that wait for one get an error."""
         with self._changed:
             self._closed = True
             for child in self._idle:
@@ -228,7 +228,7 @@ class _Child:
         return json.loads(line)
 
     def kill(self) -> None:
-        """End it and whatever it started."""
+        """End the child and every process that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

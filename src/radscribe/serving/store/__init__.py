@@ -1,1 +1,1 @@
-"""What the service keeps: studies, drafts, reviews and an audit trail in a database, images on disk."""
+"""The store: studies, drafts, reviews and the audit trail in a database, images on disk."""

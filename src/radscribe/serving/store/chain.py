@@ -14,7 +14,7 @@ START = "0" * 64
 
 
 def link(before: str, study_id: str, at: str, actor: str, action: str, details: str) -> str:
-    """The hash of a row.
+    """Return the hash of a row.
 
     Parameters
     ----------
@@ -26,25 +26,25 @@ def link(before: str, study_id: str, at: str, actor: str, action: str, details: 
 
 
 def last(connection: Connection) -> str:
-    """The hash of the last row."""
+    """Return the hash of the last row."""
     found: str | None = connection.scalar(select(audit.c.chain).order_by(audit.c.id.desc()).limit(1))
     return found or START
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `verify` found.
+    """The result of `verify`.
 
     Parameters
     ----------
     rows : int
-        Rows that were checked.
+        Number of rows that were checked.
     head : str
-        Hash of the last one. Kept elsewhere, it shows later that no row was taken from the end.
+        Hash of the last row. A copy kept elsewhere proves later that no row was removed from the end.
     broken : int or None
-        Id of the first row that does not follow from the one before; None where all do.
+        Id of the first row that does not match the one before it; None if all rows match.
     anchored : bool
-        Whether the hash that was looked for is in the chain.
+        Whether the given earlier hash is in the chain.
     """
 
     rows: int

@@ -1,4 +1,4 @@
-"""SQLite or PostgreSQL, opened and brought to the present tables."""
+"""Open a SQLite or PostgreSQL database and migrate it."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ SILENT = (OperationalError, InterfaceError, NoConnectionError)  # it does not an
 
 @contextmanager
 def open_database(folder: Path, url: str | None) -> Iterator[tuple[Engine, Engine]]:
-    """Engines on a database that has been migrated and that no other process serves from.
+    """Open, lock and migrate a database.
 
-    The first is for readers, the second for the writer, who never waits until they give a connection back.
+    Yields two engines: one for readers, and one for the writer, which never waits for a reader's connection.
 
     Raises
     ------
     UsageError
-        A URL of another database.
+        The URL is of an unsupported database.
     RadscribeError
-        It cannot be reached, is in use, or is newer than this radscribe.
+        The database cannot be reached, is in use, or is newer than this radscribe.
     """
     engine, writing = _engine(folder, url), _engine(folder, url)
     shown = engine.url.render_as_string(hide_password=True)
@@ -100,10 +100,7 @@ def _engine(folder: Path, url: str | None) -> Engine:
 
 
 def _set_up(connection: Any, record: object) -> None:
-    """Readers do not wait for the writer; a commit is on disk when it returns; references hold.
-
-    What is erased is overwritten.
-    """
+    """Set up a connection: concurrent readers, durable commits, foreign keys, overwriting of erased rows."""
     connection.isolation_level = None  # else sqlite3 commits before and after it makes a table
     for pragma in (
         "journal_mode = WAL",
@@ -120,7 +117,7 @@ def _begin(connection: Connection) -> None:
 
 
 def truncate_log(engine: Engine) -> None:
-    """Empty SQLite's log, which holds the pages as they were before something was erased."""
+    """Empty SQLite's log, which still holds erased data."""
     if engine.dialect.name != "sqlite":
         return
     with closing(engine.raw_connection()) as connection:  # not in a transaction
@@ -129,7 +126,7 @@ def truncate_log(engine: Engine) -> None:
 
 @contextmanager
 def open_for_reading(folder: Path, url: str | None) -> Iterator[Engine]:
-    """An engine on a database that a service may be writing to; nothing is locked or migrated."""
+    """Open a database that a service may be writing to, without locking or migrating it."""
     engine = _engine(folder, url)
     try:
         with engine.connect():
@@ -156,7 +153,7 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 
 @contextmanager
 def locked_file(path: Path, subject: str | Path) -> Iterator[None]:
-    """Hold the lock of a file, which is made; raises `RadscribeError` where another process does."""
+    """Create and lock a file; raises `RadscribeError` if another process holds the lock."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
@@ -170,7 +167,7 @@ def locked_file(path: Path, subject: str | Path) -> Iterator[None]:
 
 @contextmanager
 def locked_database(engine: Engine) -> Iterator[None]:
-    """Hold a database, wherever its images are; raises `RadscribeError` where another process does."""
+    """Lock a database, wherever its images are; raises `RadscribeError` if another process holds the lock."""
     if engine.dialect.name == "sqlite":
         file = Path(engine.url.database or "").resolve()
         with locked_file(file.with_name(f"{file.name}.lock"), file):

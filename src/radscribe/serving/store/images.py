@@ -1,4 +1,4 @@
-"""Image files by what they hold: `ab/abcdef….png`, named by the SHA-256 of their bytes."""
+"""Image files named by the SHA-256 of their bytes: `ab/abcdef….png`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEMPORARY = ".partial"
 
 
 class ImageFolder:
-    """Files that are written once, whole, and shared by all studies with the same picture."""
+    """A folder of image files. Each is written once and shared by all studies with the same picture."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -24,22 +24,22 @@ class ImageFolder:
         self._held: Counter[str] = Counter()
         for byte in range(256):
             (folder / f"{byte:02x}").mkdir(parents=True, exist_ok=True)
-        for pattern in (f"*{TEMPORARY}", f"*/*{TEMPORARY}"):  # what a crash left half-written
+        for pattern in (f"*{TEMPORARY}", f"*/*{TEMPORARY}"):  # files that a crash left incomplete
             for partial in folder.glob(pattern):
                 partial.unlink()
         _sync_folder(folder)
 
     def path(self, file: str) -> Path:
-        """Where a file lies."""
+        """Return the path of a file."""
         return self.folder / file[:2] / file
 
     def name(self, data: bytes, suffix: str) -> str:
-        """The name of what is to be kept."""
+        """Return the name of the file for these bytes."""
         return hashlib.sha256(data).hexdigest() + suffix
 
     @contextmanager
     def holding(self, files: Iterable[str]) -> Iterator[None]:
-        """While in the block, `remove` leaves these files: a row with them is about to be written."""
+        """Protect files from `remove` within the block, until a row that refers to them is written."""
         files = list(files)
         with self._lock:
             self._held.update(files)
@@ -52,7 +52,7 @@ class ImageFolder:
 
     @contextmanager
     def writing(self) -> Iterator[IO[bytes]]:
-        """A file to write to, which `keep` gives its name; without a name it is removed at the end."""
+        """Open a temporary file, which `keep` names; otherwise it is removed at the end of the block."""
         with tempfile.NamedTemporaryFile(dir=self.folder, suffix=TEMPORARY, delete=False) as partial:
             try:
                 yield partial
@@ -60,7 +60,7 @@ class ImageFolder:
                 Path(partial.name).unlink(missing_ok=True)
 
     def keep(self, partial: IO[bytes], file: str) -> None:
-        """Name a file that was written; it is on disk when this returns. One that is there is left."""
+        """Give a written file its name and sync it to disk; an existing file of this name stays."""
         path = self.path(file)
         if not path.exists():
             partial.flush()
@@ -75,7 +75,7 @@ class ImageFolder:
             self.keep(partial, file)
 
     def remove(self, files: Iterable[str]) -> list[str]:
-        """Remove files that nobody holds; returns those that were removed."""
+        """Remove files that are not held; return those that were removed."""
         removed: list[str] = []
         with self._lock:
             for file in files:
@@ -85,7 +85,7 @@ class ImageFolder:
         return removed
 
     def files(self) -> Iterator[str]:
-        """All whole files."""
+        """Return the names of all complete files."""
         return (path.name for path in self.folder.glob("*/*") if path.suffix != TEMPORARY)
 
 

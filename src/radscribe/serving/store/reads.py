@@ -1,4 +1,4 @@
-"""Queries of the store: one study, a page of studies, an audit trail, what waits, what was reviewed."""
+"""Queries of the store: studies, pages of studies, audit trails, waiting and reviewed studies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REVIEW_KEYS = ("id", "created", "reviewer", "decision", "text", "comment", "acto
 
 @dataclass(slots=True)
 class StoredStudy:
-    """A study with what belongs to it."""
+    """A study with its images, draft and reviews."""
 
     id: str
     created: str
@@ -37,7 +37,7 @@ class StoredStudy:
     evidence: bytes | None = None  # JSON, deflated
 
     def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
-        """The object of the API; the draft stands in it as it was encoded."""
+        """Return the study as an object of the API, which contains the draft as stored JSON."""
         return {
             "id": self.id,
             "status": self.status,
@@ -61,7 +61,7 @@ class StoredStudy:
 
 
 def find(connection: Connection, study_id: str, *, evidence: bool = False) -> StoredStudy | None:
-    """A study by its id, a deleted one too."""
+    """Find a study by its id, including deleted ones."""
     found = _complete(connection, _select(studies.c.id == study_id, 1, connection), evidence)
     return found[0] if found else None
 
@@ -74,14 +74,14 @@ def page(
     before: str | None = None,
     limit: int = 20,
 ) -> list[StoredStudy]:
-    """Studies from the newest on, deleted ones aside.
+    """List studies, newest first, without deleted ones.
 
     Parameters
     ----------
     query : str
-        Words that all stand in the study's name, a file's, the draft or a review, in any case.
+        Words to look for in study names, file names, drafts and reviews, ignoring case. All must occur.
     before : str, optional
-        Id of a study: those that came before it.
+        Id of a study; only older studies are listed.
     """
     conditions = [studies.c.deleted.is_(None), *(_says(word) for word in query.split())]
     if status is not None:
@@ -144,7 +144,7 @@ def _complete(connection: Connection, found: list[StoredStudy], evidence: bool) 
 
 
 def audit_of(connection: Connection, study_id: str) -> list[dict[str, Any]]:
-    """The audit trail of a study, from its first row on."""
+    """Return the audit trail of a study, oldest row first."""
     rows = connection.execute(select(audit).where(audit.c.study_id == study_id).order_by(audit.c.id))
     return [
         {
@@ -158,14 +158,14 @@ def audit_of(connection: Connection, study_id: str) -> list[dict[str, Any]]:
 
 
 def waiting(connection: Connection) -> list[StoredStudy]:
-    """Studies without a draft, the oldest first."""
+    """Return the studies without a draft, oldest first."""
     condition = (studies.c.status == "queued") & studies.c.deleted.is_(None)
     rows = connection.execute(select(studies).where(condition).order_by(studies.c.id))
     return _complete(connection, [StoredStudy(**row._mapping) for row in rows], evidence=False)
 
 
 def reviewed(connection: Connection, after: str) -> list[StoredStudy]:
-    """The next studies with a review after an id, deleted ones aside; the oldest first."""
+    """Return the next page of reviewed studies after an id, oldest first, without deleted ones."""
     some = exists().where(reviews.c.study_id == studies.c.id)
     rows = connection.execute(
         select(studies)
@@ -177,7 +177,7 @@ def reviewed(connection: Connection, after: str) -> list[StoredStudy]:
 
 
 def created_before(connection: Connection, time: str, limit: int) -> list[str]:
-    """Ids of studies from before a time, deleted ones too."""
+    """Return ids of studies created before a time, including deleted ones."""
     rows = connection.execute(
         select(studies.c.id).where(studies.c.created < time).order_by(studies.c.id).limit(limit)
     )

@@ -1,4 +1,4 @@
-"""Records of the store: ids of studies, an image as it was taken in, the draft of a study."""
+"""Records of the store: study ids, images and drafts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PATTERN = f"^[{ALPHABET}]{{{LENGTH}}}$"
 
 
 def new_id() -> str:
-    """48 bits of milliseconds, then 80 random ones."""
+    """Make a study id from 48 bits of time in milliseconds and 80 random bits."""
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     return "".join(ALPHABET[value >> shift & 31] for shift in range(5 * (LENGTH - 1), -1, -5))
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """An image of a study as it was taken in; `file` is None where `error` says why it is none."""
+    """An uploaded image of a study; `file` is None if it could not be read, and `error` says why."""
 
     n: int
     name: str
@@ -34,7 +34,7 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the engine said of a study."""
+    """The result of captioning a study."""
 
     status: str
     bundle: str

@@ -1,4 +1,4 @@
-"""`Store`: database, images and the one writer; a store and its database serve one process."""
+"""`Store`: the database, the image folder and the single writer. One process owns a store."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ AT_ONCE = 200  # studies that one sweep's transaction erases
 
 
 class Store:
-    """Everything that outlives the process.
+    """The persistent state of the service.
 
     Parameters
     ----------
     folder : Path
-        Folder of the store; it is made if it is missing, readable by its owner only.
+        Folder of the store. It is created if it is missing; only its owner can read it.
     url : str, optional
-        URL of the database; None is SQLite in the folder.
+        URL of the database (default: SQLite in the folder).
 
     Raises
     ------
     RadscribeError
-        Another process serves from the folder or the database, or this one does not open.
+        Another process uses the folder or the database, or the database does not open.
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
@@ -60,32 +60,32 @@ class Store:
             self._held = held.pop_all()
 
     def close(self) -> None:
-        """Write what waits and let go of everything."""
+        """Finish waiting writes and release all resources."""
         self.writer.close()
         self._held.close()
 
     def read(self, query: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Ask one of `reads`."""
+        """Run a query of `reads`."""
         with self.engine.connect() as connection:
             return query(connection, *args, **kwargs)
 
     def write(
         self, operation: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
-        """Have one of `writes` done; the future is done when it is committed."""
+        """Submit an operation of `writes`; the future completes when it is committed."""
         return self.writer.submit(lambda connection: operation(connection, *args, **kwargs))
 
     def delete(self, study_id: str, actor: str) -> bool:
-        """Mark a study and remove its images; False where it was deleted before."""
+        """Mark a study as deleted and remove its images; return False if it was deleted before."""
         files = self.write(writes.mark_deleted, study_id, actor).result()
         self._remove(files or ())
         return files is not None
 
     def _remove(self, files: Sequence[str]) -> None:
-        """Remove those of the files that nothing refers to.
+        """Remove the files that no study refers to.
 
-        The one writer looks and removes, so that no study with such a file is written in between: one that is
-        about to be still holds its files (`ImageFolder.holding`).
+        The writer both checks and removes, so no study that refers to such a file is written in between. A
+        study that is about to be written holds its files (`ImageFolder.holding`).
         """
 
         def remove(connection: Connection) -> None:
@@ -95,7 +95,7 @@ class Store:
             self.writer.submit(remove).result()
 
     def sweep(self, retain_days: float | None) -> int:
-        """Erase studies older than that, and images that nothing refers to; returns the studies erased."""
+        """Erase studies older than `retain_days`, and unused images; return the number of erased studies."""
         erased = 0
         if retain_days is not None:
             limit = (datetime.now(UTC) - timedelta(days=retain_days)).isoformat(timespec="milliseconds")
@@ -114,9 +114,9 @@ def _erase_all(connection: Connection, study_ids: Sequence[str]) -> list[str]:
 
 
 class Writer:
-    """Runs operations in the order they come, each in a transaction that others may share.
+    """Runs operations in order of submission, several per transaction.
 
-    The future of an operation is done when it is committed.
+    The future of an operation completes when it is committed.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -126,13 +126,13 @@ class Writer:
         self._thread.start()
 
     def submit(self, operation: Callable[[Connection], T]) -> Future[T]:
-        """Have an operation run; its future gives what it returned, or its error."""
+        """Submit an operation; its future gives the result or the error."""
         future: Future[T] = Future()
         self._waiting.put((operation, future))
         return future
 
     def close(self) -> None:
-        """Write what waits, and end."""
+        """Finish waiting operations, then stop."""
         self._waiting.put(None)
         self._thread.join()
 

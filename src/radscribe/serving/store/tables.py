@@ -88,7 +88,7 @@ reviews = Table(
     Column("actor", Text, nullable=False, server_default=""),  # who was signed in
 )
 
-# Of a cookie's value the hash alone.
+# Only the hash of a cookie's value is stored.
 sessions = Table(
     "sessions",
     metadata,
@@ -99,7 +99,7 @@ sessions = Table(
     Column("ends", String(32), nullable=False),
 )
 
-# Outlives what it tells of, so it holds no text of a study and no foreign key.
+# It outlives the studies, so it holds none of their text and no foreign key.
 audit = Table(
     "audit",
     metadata,
@@ -115,5 +115,5 @@ audit = Table(
 
 
 def now() -> str:
-    """The present time as the tables hold it."""
+    """Return the current time in the format of the tables."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

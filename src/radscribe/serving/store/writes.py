@@ -28,7 +28,7 @@ def record(connection: Connection, study_id: str, actor: str, action: str, **det
     Parameters
     ----------
     study_id : str
-        Empty for what concerns no study.
+        Id of the study; empty if the event concerns none.
     details : JSON values
         No text of the study: the trail outlives it.
     """
@@ -39,7 +39,7 @@ def record(connection: Connection, study_id: str, actor: str, action: str, **det
 
 
 def record_read(connection: Connection, study_id: str, actor: str, what: str) -> None:
-    """Note that somebody saw a part of a study."""
+    """Record that somebody read part of a study."""
     record(connection, study_id, actor, "read", what=what)
 
 
@@ -52,7 +52,7 @@ def add_study(
     rows: Sequence[ImageRow],
     actor: str,
 ) -> None:
-    """A study that was accepted, to be captioned."""
+    """Add an accepted study to be captioned."""
     connection.execute(
         insert(studies).values(
             id=study_id, created=created, status="queued", study=study, options=options, attempts=0
@@ -63,13 +63,13 @@ def add_study(
 
 
 def mark_running(connection: Connection, study_ids: Sequence[str]) -> None:
-    """The engine is about to see these studies."""
+    """Mark studies as running, before the engine gets them."""
     condition = studies.c.id.in_(study_ids) & (studies.c.status == "queued")
     connection.execute(update(studies).where(condition).values(status="running"))
 
 
 def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
-    """Write the draft of a study that has none; returns when, or None where it was deleted or is finished."""
+    """Write the draft of a study; return the time, or None if the study was deleted or has a draft."""
     finished = now()
     changed = connection.execute(
         update(studies)
@@ -95,7 +95,7 @@ def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
 
 
 def requeue_interrupted(connection: Connection) -> None:
-    """At the start: what was running when the service died is counted, and queued again."""
+    """Requeue the studies that were running when the service died, and count the attempt."""
     connection.execute(
         update(studies)
         .where(studies.c.status == "running")
@@ -165,7 +165,7 @@ def add_review(
 
 
 def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str] | None:
-    """Mark a study; returns its files, or None where it is marked already."""
+    """Mark a study as deleted; return its files, or None if it was marked before."""
     changed = connection.execute(
         update(studies).where(studies.c.id == study_id, studies.c.deleted.is_(None)).values(deleted=now())
     )
@@ -179,7 +179,7 @@ def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str]
 
 
 def erase(connection: Connection, study_id: str) -> list[str]:
-    """Remove all that is known of a study but its audit trail; returns its files."""
+    """Erase a study except for its audit trail; return its files."""
     files = files_of(connection, study_id)
     for table in (findings, captions, reviews, images):
         connection.execute(delete(table).where(table.c.study_id == study_id))
@@ -189,7 +189,7 @@ def erase(connection: Connection, study_id: str) -> list[str]:
 
 
 def files_of(connection: Connection, study_id: str) -> list[str]:
-    """The files of a study's images."""
+    """Return the image files of a study."""
     rows = connection.execute(
         select(images.c.file).where(images.c.study_id == study_id, images.c.file.is_not(None))
     )
@@ -197,7 +197,7 @@ def files_of(connection: Connection, study_id: str) -> list[str]:
 
 
 def unreferred(connection: Connection, files: Sequence[str]) -> list[str]:
-    """Those of the files that no study refers to, deleted ones aside."""
+    """Return the files that no study refers to; deleted studies do not count."""
     used = connection.execute(
         select(images.c.file, func.count())
         .join(studies, studies.c.id == images.c.study_id)
