@@ -69,7 +69,7 @@ BAR = 24  # characters of a full bar
 @click.option(
     "--grad-cam",
     is_flag=True,
-    help="Compute evidence by gradients where the bundle has none. Needs torch and the bundle's weights.",
+    help="Compute evidence by gradients if the bundle has none. Needs torch and the bundle's weights.",
 )
 @click.option(
     "--min-confidence",
@@ -195,7 +195,7 @@ def shared_warnings(caption: Caption, spec: BundleSpec) -> list[str]:
 
 
 def named(caption: Caption) -> str:
-    """The study's name, with its files where the name is a DICOM UID."""
+    """The study's name, with its files if the name is a DICOM UID."""
     files = [Path(file).name for file in caption.files]
     if caption.study in caption.files or caption.study == "array":
         return caption.study

@@ -31,7 +31,7 @@ class Progress:
     terminal : bool, optional
         Whether to draw a bar (default: if standard error is a terminal).
     every : float
-        Seconds between two lines where there is no terminal.
+        Seconds between two lines if there is no terminal.
     clock : callable
         Returns the time in seconds.
     """

@@ -191,7 +191,7 @@ def _column(path: Path, header: list[str], name: str) -> int:
     Raises
     ------
     DataError
-        It is missing or there twice; where another sign separates the columns, that is said.
+        The column is missing or occurs twice. The error says so if another separator is used.
     """
     if header.count(name) == 1:
         return header.index(name)

@@ -72,7 +72,7 @@ class Frame(NamedTuple):
     bits : int
         Precision of a sample, by the stream.
     colour : str or None
-        "RGB" where the decoder converted YBR samples, None where they are as the header says.
+        "RGB" if the decoder converted YBR samples, None if they are as the header says.
     reduction : int
         Pixels of the full frame along each side of the block that a sample stands for.
     shift : float
@@ -217,7 +217,7 @@ def _jpeg2000(stream: bytes, header: StreamHeader, level: int) -> Frame:
 
 
 def _reduced(stream: bytes, header: StreamHeader, reduce: int) -> Frame | None:
-    """The frame without the finest `reduce` levels; None where Pillow, unlike OpenJPEG, cannot read it."""
+    """The frame without the finest `reduce` levels; None if Pillow, unlike OpenJPEG, cannot read it."""
     try:
         with Image.open(io.BytesIO(stream), formats=("JPEG2000",)) as image:
             image.reduce = reduce  # type: ignore[assignment, method-assign]
@@ -317,7 +317,7 @@ class Child:
     def decode(
         self, stream: bytes, pixels: int, codec: str, arguments: tuple[str | int, ...]
     ) -> bytearray | None:
-        """Samples, or None where the decoder refuses the stream; raises `Damaged` where the process ended."""
+        """Samples, or None if the decoder refuses the stream; raises `Damaged` if the process ended."""
         request = {
             "codec": codec,
             "arguments": arguments,

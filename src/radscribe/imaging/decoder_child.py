@@ -54,7 +54,7 @@ def charls_samples(stream: bytes) -> bytes:
 
 
 def limit_memory(size: int) -> None:
-    """Allow `size` bytes of address space, where the system has such a limit (Windows has none)."""
+    """Allow `size` bytes of address space, if the system has such a limit (Windows has none)."""
     if sys.platform != "win32":
         import resource
 

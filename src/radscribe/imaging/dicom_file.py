@@ -115,7 +115,7 @@ class PixelElement(NamedTuple):
     compressed : bool
         Whether the element has undefined length and so holds fragments.
     vr : str
-        Value representation; "OW" where the encoding is implicit.
+        Value representation; "OW" if the encoding is implicit.
     """
 
     keyword: str

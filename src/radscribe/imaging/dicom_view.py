@@ -1,4 +1,4 @@
-"""How the beam went and how the image lies, from a DICOM header, in the order of trust."""
+"""View and orientation from a DICOM header; more reliable elements come first."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _view_code(dataset: Dataset) -> str:
 
 
 def from_words(text: str) -> View | None:
-    """Tell the view from free text; None where it names none, or several."""
+    """Tell the view from free text; None if it names none or several."""
     words = " ".join(re.sub(r"[^0-9a-z]+", " ", text.lower()).split())
     if OPEN.search(words):
         return None

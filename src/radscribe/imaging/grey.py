@@ -69,7 +69,7 @@ class Grey:
     Attributes
     ----------
     table : ndarray of float32
-        Grey value in 0..1 by raw cell, black where the cell is padding.
+        Grey value in 0..1 by raw cell; padding is black.
     steps : list of str
         Steps that were applied, in order.
     notes : list of str
@@ -148,7 +148,7 @@ def over_range(values: Array, low: float, high: float) -> Floats:
 
 
 class _Ignored(Exception):
-    """Why a display element is not applied."""
+    """Reason why a display element is not applied."""
 
 
 def _padding(
@@ -359,7 +359,7 @@ def _entries(data: bytes, stated: int, bits: int, little: bool, vr: str) -> npt.
 
 
 def items(dataset: Dataset, keyword: str, notes: list[str]) -> list[Dataset]:
-    """Items of a sequence; none where it cannot be read."""
+    """Items of a sequence; none if it cannot be read."""
     try:
         sequence = dataset.get(keyword)
     except Exception:  # noqa: BLE001  pydicom raises many kinds on a damaged sequence

@@ -1,4 +1,4 @@
-"""The head of a file, read once: what kind of file it is, and for DICOM whose image it is and which view."""
+"""The head of a file, read once: its format and, for DICOM, patient, study and view."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Header:
         Whether the file is a picture or a DICOM object with pixels. A DICOM file that is too damaged to tell
         counts as an image, so that reading it says what is wrong.
     width, height : int or None
-        Size in pixels, where the head says it.
+        Size in pixels, if the head states it.
     study_uid, series_uid, instance_uid, sop_class : str or None
         DICOM UIDs.
     patient_id, patient_name, birth_date : str or None
@@ -93,7 +93,7 @@ def read_header(source: Readable) -> Header:
     Parameters
     ----------
     source : path, bytes or binary file object
-        A file object is left where it was.
+        A file object keeps its position.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def kind_of_bytes(head: bytes) -> Kind:
     Parameters
     ----------
     head : bytes
-        Fewer than 132 where the file is shorter.
+        Fewer than 132 if the file is shorter.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def _starts_like_a_data_set(head: bytes) -> bool:
 
 @contextmanager
 def opened(source: Readable) -> Iterator[BinaryIO]:
-    """Open a path or bytes; a file object is rewound, and put back to where it was."""
+    """Open a path or bytes; a file object is rewound, and its position restored at the end."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield io.BytesIO(source)
     elif isinstance(source, (str, PathLike)):

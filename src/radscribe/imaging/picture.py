@@ -144,7 +144,7 @@ def _grey(image: Image.Image, subject: str | PathLike[str]) -> tuple[npt.NDArray
 
 
 def _has_several_frames(image: Image.Image) -> bool:
-    """Whether there is a second frame; to count those of a TIFF takes time that grows with their square."""
+    """Whether there is a second frame; counting the frames of a TIFF takes quadratic time."""
     if image.format != "TIFF":
         return int(getattr(image, "n_frames", 1)) > 1
     try:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 View = Literal["PA", "AP", "frontal", "lateral", "unknown"]
-"""How the beam went. `frontal` is PA or AP where the file does not say which."""
+"""How the beam went. `frontal` is PA or AP if the file does not say which."""
 
 FRONTAL: frozenset[View] = frozenset({"PA", "AP", "frontal"})
 

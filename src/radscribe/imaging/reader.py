@@ -85,7 +85,7 @@ def read(
 
 
 def subject_of(source: Any) -> str | PathLike[str]:
-    """What errors call a source: its path, or else its kind."""
+    """Name of a source in errors: its path, or else its kind."""
     if isinstance(source, (str, PathLike)):
         return Path(source)
     return str(getattr(source, "name", "image"))
@@ -130,7 +130,7 @@ def decode(
 
 
 def _is_a(module: str, name: str, value: object) -> bool:
-    """Whether a value is of a class, which is not imported for this: then there is no value of it."""
+    """Whether a value is of a class, without importing that class."""
     import sys
 
     loaded = sys.modules.get(module)

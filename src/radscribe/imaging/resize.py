@@ -31,7 +31,7 @@ def resize(pixels: Floats, height: int, width: int) -> Floats:
     Returns
     -------
     ndarray of float32, shape (height, width)
-        `pixels` itself where it has that size.
+        `pixels` itself if it has that size.
     """
     if pixels.shape == (height, width):
         return pixels

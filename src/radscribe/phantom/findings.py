@@ -67,7 +67,7 @@ class Finding:
     strength : float
         0 (just visible) to 1 (gross).
     zone : Zone, optional
-        Third of the lung; None where the finding is not bound to one.
+        Third of the lung; None if the finding has no such place.
     diameter_mm : int, optional
         Diameter in mm of a Nodule or Mass, else None.
     box : Box

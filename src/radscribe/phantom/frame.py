@@ -105,7 +105,7 @@ class Frame:
         return blur(image, sigma * self.magnification * self.size)
 
     def box(self, mask: Floats, least: float = 0.15) -> Box:
-        """The smallest box around what exceeds `least`; the image's middle pixels where nothing does."""
+        """The smallest box around pixels above `least`; the middle pixels of the image if there are none."""
         rows, columns = np.nonzero(mask.max(axis=1) > least)[0], np.nonzero(mask.max(axis=0) > least)[0]
         if not rows.size:
             middle = self.size // 2

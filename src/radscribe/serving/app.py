@@ -33,7 +33,7 @@ def create_app(
     load: Callable[[], Engine] | None = None,
     sandbox: Sandbox | None = None,
 ) -> FastAPI:
-    """The application of a service that starts at once, so that what is wrong is raised here.
+    """Create the application and start its service, so that errors of the settings are raised here.
 
     Parameters
     ----------

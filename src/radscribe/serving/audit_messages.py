@@ -123,14 +123,14 @@ def _syslog_line(row: Row[tuple[object, ...]]) -> bytes:
 
 @contextmanager
 def syslog(address: str, *, tls: bool) -> Iterator[Callable[[bytes], object]]:
-    """A connection to a syslog server; yields what sends one message (RFC 6587 octet counting).
+    """Connect to a syslog server; yields a function that sends one message (RFC 6587 octet counting).
 
     Raises
     ------
     UsageError
         The address is not HOST:PORT.
     RadscribeError
-        The server does not take the messages.
+        The server does not accept the messages.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():

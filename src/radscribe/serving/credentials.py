@@ -25,7 +25,7 @@ SHORTEST_TOKEN = 16  # characters
 SHORTEST_PASSWORD = 10
 SESSION_SECONDS = 12 * 3600  # absolute: use does not prolong a session
 ROLES = ("read", "review", "delete", "administer")  # each includes those before it
-ANYONE = "local"  # actor where no credentials are required
+ANYONE = "local"  # actor if no credentials are required
 TOKEN = "token"
 SHARED = frozenset({ANYONE, TOKEN})  # actors that may be several people
 # Names that mean something in the audit trail, and so are no user's.
@@ -372,7 +372,7 @@ def read_secret(path: Path) -> str:
 
 
 def read_token(path: Path) -> str:
-    """Read a token from a file; raises `UsageError` where it could be guessed."""
+    """Read a token from a file; raises `UsageError` if it is easily guessed."""
     token = read_secret(path)
     if len(token) < SHORTEST_TOKEN or len(set(token)) < 6:
         raise UsageError(

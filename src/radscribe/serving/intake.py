@@ -261,7 +261,7 @@ def _with_descriptor(content: IO[bytes], held: ExitStack) -> IO[bytes]:
 
 
 def _refuse_several_patients(images: Sequence[_Image]) -> None:
-    """Raises `Problem` where the files name more than one patient: they must never share a draft."""
+    """Raise `Problem` if the files name more than one patient, who must never share a draft."""
     named: dict[str, list[str]] = {}
     for image in images:
         if image.patient:

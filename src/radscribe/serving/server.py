@@ -42,12 +42,12 @@ class Connections:
         return len(self._open)
 
     def add(self, protocol: LimitedProtocol, client: str) -> bool:
-        """Take a connection, in place of the oldest idle one where there are too many.
+        """Accept a connection; if there are too many, close the oldest idle one.
 
         Returns
         -------
         bool
-            False: there are too many, and none is idle.
+            False if there are too many and none is idle.
         """
         crowded: str | None = None
         if client not in PROXIES and self._of_client[client] >= self.limits.per_client:

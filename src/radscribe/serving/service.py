@@ -47,15 +47,15 @@ class Service:
         load: Callable[[], Engine] | None = None,
         sandbox: Sandbox | None = None,
     ) -> None:
-        # It quotes values of files that bend the standard: nothing of a patient goes to a log.
+        # pydicom's log quotes values of files that bend the standard; no patient data may go to a log.
         logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
         self.settings = settings
         self.metrics = Metrics()
         self.bundle_folder: Path = bundle_format.locate(settings.bundle)
         self.spec = bundle_format.describe(self.bundle_folder)
         engine = load() if load else radscribe.load(self.bundle_folder, threads=settings.threads)
-        # Warnings quote them too. `catch_warnings` is no help among threads: leaving it in one of them brings
-        # back the filters that another had set aside. So this stands before the first thread.
+        # Warnings quote them too. `catch_warnings` is not thread-safe: leaving it in one thread restores
+        # filters that another thread had replaced. So set the filter before the first thread starts.
         warnings.simplefilter("ignore")
         self.store = Store(settings.store, settings.database)
         self.sessions = Sessions(self.store, settings.credentials)

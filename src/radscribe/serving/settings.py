@@ -138,7 +138,7 @@ class Settings:
 
     @property
     def oidc_is_secure(self) -> bool:
-        """Whether people reach the page by TLS, as its public address says."""
+        """Whether the public address of the page uses TLS."""
         return self.oidc is not None and self.oidc.public_url.startswith("https:")
 
     @property
@@ -151,10 +151,10 @@ class Settings:
 
     @property
     def hosts(self) -> frozenset[str] | None:
-        """Names that the Host header may have, without the port; None where any is answered.
+        """Names that the Host header may have, without the port; None if any name is accepted.
 
-        On loopback a page of another site could otherwise reach the service by a name of its own that it
-        lets resolve to 127.0.0.1 (DNS rebinding). Elsewhere it lacks the credentials.
+        On loopback, another site could otherwise reach the service through a name of its own that resolves to
+        127.0.0.1 (DNS rebinding). On other addresses such a site lacks the credentials.
         """
         if not self.on_loopback and not self.allowed_hosts:
             return None

@@ -78,7 +78,7 @@ class CaptionWorker:
                 for caption in self._engine.stream(self._sources(first), **first.options.arguments()):
                     self._heard = time.monotonic()
                     job = self._running[0]
-                    draft = draft_of(caption, job)  # it stays in hand where this fails
+                    draft = draft_of(caption, job)  # if this fails, the job stays in `_running`
                     self._running.popleft()
                     self._finish(job, draft)
                     count += 1

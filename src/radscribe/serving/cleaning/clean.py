@@ -34,7 +34,7 @@ class CleanImage:
     view : View
         As the file states it.
     patient : str
-        Hash that tells patients apart; empty where the file names none. It is never stored.
+        Hash that tells patients apart; empty if the file names no patient. It is never stored.
     """
 
     data: bytes
@@ -119,7 +119,7 @@ def _as_png(data: bytes, name: str, check: Callable[[int, int], None]) -> CleanI
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    """Width and height by the header; 0, 0 where there is none: `read_picture` then says what is wrong."""
+    """Width and height in the header, or 0, 0 without one; `read_picture` then reports the error."""
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             return image.size

@@ -60,7 +60,7 @@ NUMBERS = (
     "VerticesOfThePolygonalShutter",
     "ShutterPresentationValue",
 )
-# A coded attribute keeps its value only where it is a defined term: a code string holds any 16 letters.
+# A coded attribute keeps its value only if it is a defined term: a code string holds any 16 letters.
 TERMS: dict[str, frozenset[str]] = {
     "PhotometricInterpretation": frozenset(
         {"MONOCHROME1", "MONOCHROME2", "RGB", "PALETTE COLOR"}
@@ -103,7 +103,7 @@ def clean_dicom(data: bytes, name: str, check: Callable[[int, int], None]) -> Cl
     name : str
         The client's name for it.
     check : callable
-        Called with width and height before pixels are decoded; raises `ImageError` where they are too many.
+        Called with width and height before pixels are decoded; raises `ImageError` if they are too many.
 
     Returns
     -------

@@ -202,7 +202,7 @@ class _Child:
     def run(
         self, task: dict[str, Any], descriptors: tuple[int, int], grant: Callable[[int], None], seconds: float
     ) -> Any:
-        """Have a task done; raises TimeoutError, or EOFError and OSError where the child died."""
+        """Run a task; raises TimeoutError, or EOFError or OSError if the child died."""
         self.files += 1
         if not self._ready:  # starting imports numpy and pydicom, which is not the file's fault
             self._receive(60)

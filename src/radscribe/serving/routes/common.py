@@ -1,4 +1,4 @@
-"""What all routes share: the service, who asks, a study by its id, answers in JSON."""
+"""Parts that all routes share: the service, the client, lookup of studies, JSON answers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _requires(role: str) -> Callable[[Request], Awaitable[str]]:
 
 
 async def _client(request: Request) -> str:
-    """Whose share of the queue a request takes: the user's, else the address's."""
+    """Client whose share of the queue a request takes: the user, else the address."""
     identity: Identity | None = request.scope["identity"]
     if identity is not None and identity.name not in SHARED:
         return f"user {identity.name}"
@@ -58,7 +58,7 @@ Client = Annotated[str, Depends(_client)]
 
 
 class Json(Response):
-    """JSON by msgspec; large bodies go through no model."""
+    """JSON encoded by msgspec, because large bodies need no validation."""
 
     media_type = "application/json"
 
@@ -67,7 +67,7 @@ class Json(Response):
 
 
 async def find(service: Service, study_id: str, *, evidence: bool = False) -> StoredStudy:
-    """A study that was accepted; of a deleted one, that it was. Raises `Problem` 404."""
+    """Find a study; a deleted one comes without its content. Raises `Problem` 404."""
     study = await run_in_threadpool(service.store.read, reads.find, study_id, evidence=evidence)
     if study is None:
         raise Problem("not-found", "There is no study of this id; GET /v1/captions lists them.")
@@ -77,7 +77,7 @@ async def find(service: Service, study_id: str, *, evidence: bool = False) -> St
 
 
 async def find_present(service: Service, study_id: str) -> StoredStudy:
-    """A study that was not deleted; raises `Problem` 404 or 410."""
+    """Find a study that was not deleted; raises `Problem` 404 or 410."""
     study = await find(service, study_id)
     if study.deleted:
         raise Problem("gone", f"It was deleted at {study.deleted}; only its audit trail is left to see.")

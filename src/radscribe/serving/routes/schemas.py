@@ -1,4 +1,4 @@
-"""The shape of what goes in and out, for OpenAPI; only reviews and queries are checked by it."""
+"""Schemas of requests and responses for OpenAPI. They validate only reviews and queries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Line = Annotated[str, AfterValidator(_printable), AfterValidator(_one_line)]
 
 
 class Review(BaseModel):
-    """What a reader makes of a draft."""
+    """A reader's decision on a draft."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -48,7 +48,7 @@ class Store:
         with ExitStack() as held:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self.folder.chmod(0o700)  # whatever the umask, and where the folder was there before
+                self.folder.chmod(0o700)  # whatever the umask, even if the folder existed before
                 held.enter_context(locked_file(self.folder / LOCK, self.folder))
                 self.images = ImageFolder(self.folder / IMAGES)
             except OSError as error:
