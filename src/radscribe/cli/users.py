@@ -42,7 +42,7 @@ def _users(store: Path, users_file: Path | None) -> Users:
 
 @command.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="What the user may do.")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="Role of the user.")
 @click.option("--password-file", type=FILE, help="Read the password from a file instead of asking.")
 @click.option("--no-password", is_flag=True, help="Make a user who signs in by token alone.")
 @store_option
@@ -72,7 +72,7 @@ def add(
 
 @command.command()
 @click.argument("name")
-@click.option("--label", default="", help="What the token is for.")
+@click.option("--label", default="", help="Purpose of the token, for the list of users.")
 @store_option
 @users_option
 def token(name: str, label: str, store: Path, users_file: Path | None) -> int:

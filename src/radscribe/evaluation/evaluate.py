@@ -69,7 +69,7 @@ def _shuffled(task: Task, scorer: Scorer) -> SystemScores | None:
 def _with_meteor(
     task: Task, scorer: Scorer, system: SystemScores, compared: list[SystemScores], made: list[SystemScores]
 ) -> tuple[SystemScores, list[SystemScores], list[SystemScores]]:
-    """The same with METEOR, for as many as were asked for; of several seeds, the first's."""
+    """Add METEOR to the requested results; of several seeds, only the first gets it."""
     asked = {"none": 0, "system": 1 + len(compared), "all": 1 + len(compared) + len(made)}[task.meteor]
     everyone = [system, *compared, *made]
     found = meteor.meteor([scorer.corpus(one.captions) for one in everyone[:asked]]) if asked else []

@@ -53,7 +53,7 @@ class SystemScores:
     constant : str, optional
         The caption, if it is the same for every study.
     meteor : Meteor
-        METEOR, or why there is none.
+        METEOR, or the reason why there is none.
     per_study : dict
         Scores of each study alone, `[N]`, to find examples.
     """

@@ -101,7 +101,7 @@ def choose(seed: int) -> tuple[FindingSpec, ...]:
 
 
 def complete(seed: int, findings: Sequence[str | FindingSpec] | None) -> tuple[Finding, ...]:
-    """The findings with every choice made, in the order they were asked for; boxes are still empty.
+    """Make every choice of the findings, in the requested order; boxes are still empty.
 
     Raises
     ------

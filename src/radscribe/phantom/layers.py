@@ -16,7 +16,7 @@ BONE = np.float32(0.48)
 
 @dataclass(slots=True)
 class Layers:
-    """Depths in cm, each float32 `[H, W]`; what is none of them is air.
+    """Depths in cm, each float32 `[H, W]`; the rest is air.
 
     Parameters
     ----------

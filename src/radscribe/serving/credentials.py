@@ -162,7 +162,7 @@ class Users:
         return None
 
     def by_password(self, name: str, password: str) -> Identity | None:
-        """The user whose password it is. An unknown name takes as long as a wrong password."""
+        """Return the user with this password, or None. An unknown name takes as long as a wrong password."""
         entry = self.all().get(name)
         mark = hmac.digest(self._key, f"{name}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
         with self._lock:

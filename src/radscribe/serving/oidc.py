@@ -198,7 +198,7 @@ class Provider:
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *arguments: Any, **options: Any) -> None:
-        """A provider's endpoints do not move; a redirect could lead anywhere."""
+        """Refuse redirects: a provider's endpoints do not move, and a redirect could lead anywhere."""
 
 
 _opener = urllib.request.build_opener(_NoRedirects)

@@ -43,7 +43,7 @@ HEADERS: dict[str, str] = {
 
 
 class Gate:
-    """ASGI middleware; the `Identity` of who passed stands in `scope["identity"]`, None for nobody.
+    """ASGI middleware. It puts the `Identity` of the client in `scope["identity"]`, or None.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class Gate:
 
 
 def client_network(scope: Scope) -> str:
-    """The address of a client; of IPv6 the network, as a client has many addresses of it."""
+    """Return the address of a client, or its IPv6 network, because a client has many addresses in it."""
     host = scope["client"][0] if scope.get("client") else ""
     try:
         address = ipaddress.ip_address(host)

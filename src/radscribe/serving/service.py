@@ -75,7 +75,7 @@ class Service:
         self.metrics.gauge("queue_capacity", "Studies under way at most", lambda: self.queue.capacity)
         self.metrics.gauge(
             "engine_silent_seconds",
-            "Since the engine last gave a caption; 0 where it has nothing to do",
+            "Seconds since the engine last took a batch or gave a caption; 0 if it is idle",
             lambda: self.worker.silent_seconds,
         )
 

@@ -65,9 +65,9 @@ class ReportErrors:
     negated : float
         Findings per report that one text asserts and the other denies in words.
     sides_compared : int
-        Pairs of study and finding that both texts assert with a side.
+        Number of pairs of study and finding that both texts assert with a side.
     sides_wrong : int
-        Those of them whose sides have nothing in common.
+        Number of these pairs whose sides have nothing in common.
     """
 
     hallucinated: float
@@ -141,7 +141,7 @@ def statistics(said: Codes, written: Codes, left: Sides, right: Sides, uncertain
     left, right : ndarray
         Sides of captions and references, `[N, F]`.
     uncertain : {"absent", "present", "skip"}
-        What an uncertain finding counts as.
+        How to count an uncertain finding.
     """
     a, b = abnormal(said, uncertain), abnormal(written, uncertain)
     hit = (asserted(said, uncertain) & asserted(written, uncertain))[:, ABNORMAL].any(1)

@@ -157,7 +157,7 @@ class Sandbox:
 
     @contextmanager
     def _pixels_of_budget(self) -> Iterator[Callable[[int], None]]:
-        """A function that waits until so many pixels may be decoded; at the end they are free again."""
+        """Yield a function that waits until so many pixels may be decoded; release them at the end."""
         held = 0
 
         def grant(pixels: int) -> None:
