@@ -63,7 +63,7 @@ class _InitGraph(nn.Module):
 
 
 class _StepGraph(nn.Module):
-    """Token and state → log-probabilities, the next state but for what is fixed, and attention if any."""
+    """Token and state → log-probabilities, the next state without its fixed parts, and attention if any."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()

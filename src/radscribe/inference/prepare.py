@@ -77,7 +77,7 @@ class Preparer:
         if prepared.images and len(study.images) > 1:
             count = f"{len(prepared.files)} of {len(study.images)} images"
             prepared.warnings.append(f"written from {count}: {', '.join(_short(prepared.files))}")
-        if prepared.images:  # what is left out of a study that gets a caption is told beside it
+        if prepared.images:  # the caption also reports the images that were left out
             prepared.warnings += [f"left out: {error}" for error in prepared.errors.values()]
             prepared.warnings += [f"left out: {file}: {why}" for file, why in prepared.refusals.items()]
         return prepared

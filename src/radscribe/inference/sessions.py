@@ -67,7 +67,7 @@ class EncoderSession:
 
     def __init__(self, folder: Path, spec: BundleSpec, device: str = "cpu") -> None:
         self._session = open_session(folder / spec.encoder.file, 1, device)
-        # Fetch only what the decoder reads: the grid is large. Views are told by the image's file.
+        # Fetch only what the decoder reads: the grid is large. The image's file gives the view.
         self.outputs = tuple(sorted({"probabilities", *spec.decoder.inputs} - {"views"}))
         given = {output.name for output in self._session.get_outputs()}  # older graphs have no maps
         self._with_maps = tuple(sorted({*self.outputs, *({"maps"} & given)}))

@@ -193,5 +193,5 @@ def _skipped_by_content(file: Path, header: Header) -> tuple[str, str] | None:
         return None
     if head == _APPLE_DOUBLE:
         return SYSTEM
-    # A damaged or empty image is read, so that the user is told; its name is all that is left of it.
+    # Keep a damaged or empty image, so that the user gets an error; only its name is known.
     return None if file.suffix.lower() in IMAGE_SUFFIXES else OTHER

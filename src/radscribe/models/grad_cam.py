@@ -2,7 +2,7 @@
 
 Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017,
 equations 1 and 2, without the ReLU. It serves decoders that do not attend, and encoders whose graph gives no
-class activation maps; where the head is linear on the pooled grid both are the same map, but for a constant.
+class activation maps; where the head is linear on the pooled grid both maps are the same up to a constant.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class MergeCaptioner(Decoder):
 
 
 class PaddedMergeCaptioner(MergeCaptioner):
-    """The LSTM reads the blanks too: a window of `window` tokens, padded on the left, anew for each word.
+    """The LSTM reads the blanks too: a window of `window` tokens, padded on the left, rerun for each word.
 
     The more words, the fewer blanks come before them, so that no state can be carried on: each step costs a
     run over the whole window.

@@ -144,7 +144,7 @@ class CaptionData(Dataset[CaptionItem]):
         The section of a study's own report that its caption is scored against; where there is no report, the
         drawn text is the reference.
     fresh : bool
-        For training: what is drawn is a function of seed, epoch and study; else it stays that of epoch 0.
+        True for training: the draw depends on seed, epoch and study. Otherwise it stays that of epoch 0.
     findings : sequence of str
         Names of the encoder's outputs, for what the texts assert of them.
     plan : bool

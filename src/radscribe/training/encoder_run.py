@@ -105,7 +105,7 @@ def load_encoder(run: Path) -> Encoder:
         ) from None
     except RuntimeError as error:
         raise DataError(
-            f"weights do not fit config.json: {error}", subject=run, remedy="train anew"
+            f"weights do not fit config.json: {error}", subject=run, remedy="train the encoder again"
         ) from error
     return encoder.eval()
 

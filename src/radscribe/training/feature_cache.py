@@ -40,7 +40,7 @@ from radscribe.training.encoder_module import as_input
 INDEX = "index.json"
 BATCH = 32
 THREADS = 4  # Pillow decodes, and hashes are made, outside the interpreter's lock
-LARGE = 1 << 30  # bytes on disk from which on the size is told first
+LARGE = 1 << 30  # bytes on disk; a larger cache is announced before it is written
 TYPES: dict[str, type[np.floating[Any]]] = {
     "probabilities": np.float32,
     "pooled": np.float32,
@@ -103,7 +103,7 @@ class FeatureCache:
             raise DataError(
                 f"is a damaged cache of features ({error})",
                 subject=self.folder,
-                remedy="delete the folder: it is computed anew",
+                remedy="delete the folder; it will be computed again",
             ) from error
 
     def _fill(self, missing: dict[str, Path]) -> None:

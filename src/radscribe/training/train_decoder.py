@@ -221,7 +221,7 @@ def _features(
     encoder: Encoder | None,
     table: FeatureTable | None,
 ) -> FeatureSource:
-    """What the decoder is told: from the dataset's own table, else of the encoder, as far as it is needed."""
+    """The decoder's inputs: the dataset's own table, or else the encoder's output, as far as needed."""
     from_labels = config.finding_input == "labels"
     if from_labels:
         require_made_from_labels(decoder.inputs)

@@ -13,7 +13,7 @@ __all__ = ["Claims", "Constraint", "Forbid", "NoRepeatedNgram", "NotEmpty", "Sta
 def of_a_caption(tokenizer: ReportTokenizer) -> tuple[Constraint, ...]:
     """What holds for every caption: words, no de-identification mark, and no five words twice.
 
-    What a study lacks (`Claims`) is told for each batch.
+    The caller passes what each study lacks (`Claims`) with every batch.
     """
     marks = [i for i, token in enumerate(tokenizer.tokens()) if "xxx" in token]
     special = [tokenizer.pad, tokenizer.bos, tokenizer.unk]

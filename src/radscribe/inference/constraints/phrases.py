@@ -36,7 +36,7 @@ class Phrases:
     forbidden : dict of int to Iterable[str]
         Kind → phrases that must not be said.
     unless : dict of int to Iterable[str]
-        Kind → words that must not be said, but for those that one of `exceptions` follows.
+        Kind → words that must not be said, unless one of `exceptions` follows them.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Search for captions over a batch of studies at once, in numpy.
 
-A strategy is a small frozen description (`Greedy`, `Beam`, `DiverseBeam`, `Sample`); `search` drives it. What
-must not be said is told by `inference.constraints`.
+A strategy is a small frozen description (`Greedy`, `Beam`, `DiverseBeam`, `Sample`); `search` drives it.
+`inference.constraints` decides what must not be said.
 """
 
 from radscribe.inference.search.beam import Beam, DiverseBeam, Greedy

@@ -107,7 +107,7 @@ class Beam:
 
 
 class Beams:
-    """The beams of N studies, B rows each, but for the first step, where a study has one row."""
+    """The beams of N studies, B rows each, except at the first step, where a study has one row."""
 
     def __init__(self, studies: int, width: int, rank: Ranker) -> None:
         self._width, self._rank = width, rank

@@ -113,7 +113,7 @@ def _named(path: Path, root: Any) -> Named:
             scope, _, last = key[len(name) + 1 :].removesuffix(":0").rpartition("/")
             layer = scope.removeprefix(f"{name}/") if len(found) > SEVERAL else name
             yield f"{layer.replace('/', '_')}/{last}", key, tensors.pop(key)
-    for key, tensor in tensors.items():  # of no layer: no importer wants them, and each is told
+    for key, tensor in tensors.items():  # of no layer: no importer wants them, and each is reported
         yield key, key, tensor
 
 

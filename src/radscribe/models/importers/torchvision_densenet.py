@@ -48,7 +48,7 @@ def canonical(file: WeightsFile) -> dict[str, Tensor] | None:
     tensors: dict[str, Tensor] = {}
     for name, tensor in file.tensors.items():
         short = _OLD.sub(r"\1\2.", name.removeprefix(prefix)).replace("classifier.0.", "classifier.")
-        # Two names that become one are a damaged file: the second stays as it is, and is told as unknown.
+        # Two names that become one are a damaged file: the second keeps its name, and is reported as unknown.
         tensors[name if short in tensors else short] = tensor
     return tensors
 
