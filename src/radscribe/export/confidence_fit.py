@@ -54,7 +54,7 @@ def right(said: Booleans, true: Floats) -> Floats:
 
 
 def outcomes(part: CaptionedPart, normality: bool) -> Floats:
-    """What is to be predicted of each caption: that it is right (NaN if it asserts nothing), or normality."""
+    """Target for each caption: whether it is right (NaN if it asserts nothing), or normality."""
     if normality:
         return right(np.zeros_like(part.said), part.true)
     return np.where(part.said.any(1), right(part.said, part.true), np.nan)

@@ -1,4 +1,4 @@
-"""What `radscribe export --data` does to a bundle before it is put in its place."""
+"""The steps of `radscribe export --data` before a bundle is put in place."""
 
 from __future__ import annotations
 

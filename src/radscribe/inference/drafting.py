@@ -146,7 +146,7 @@ class Drafter:
             yield Token(token, said, start, end, finding, status)
 
     def nothing(self, prepared: Prepared) -> Caption:
-        """What is said of a study that gets no caption, and why it gets none."""
+        """The result for a study without a caption, with the reason."""
         refused = "; ".join(dict.fromkeys(prepared.refusals.values())) or None
         return Caption(
             study=prepared.study.name,

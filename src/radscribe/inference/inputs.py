@@ -1,4 +1,4 @@
-"""What a caller may hand over as one study."""
+"""Inputs that a caller may pass as one study."""
 
 from __future__ import annotations
 

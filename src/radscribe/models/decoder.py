@@ -1,4 +1,4 @@
-"""What every decoder is: it takes what the encoder saw and gives one word after the other."""
+"""The interface of decoders: they read the encoder's output and give one word after the other."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Step(NamedTuple):
 
 
 class Taught(NamedTuple):
-    """What a decoder makes of whole captions."""
+    """A decoder's output for whole captions."""
 
     log_probabilities: Tensor  # [N, T, V] of the next tokens
     attention: Tensor | None = None  # [N, T, L]

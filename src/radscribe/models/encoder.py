@@ -32,7 +32,7 @@ VIEWS = VIEW_KINDS[1:3]  # frontal, lateral: what the view head tells apart
 
 
 class EncoderOutput(NamedTuple):
-    """What the encoder says of N images."""
+    """The encoder's output for N images."""
 
     grid: Tensor  # [N, C, h, w]
     pooled: Tensor  # [N, C]
@@ -120,13 +120,13 @@ class Encoder(nn.Module):
         return self.head(self.grid(images))
 
     def grid(self, images: Tensor) -> Tensor:
-        """What the backbone sees of images: `[N, C, h, w]`."""
+        """The backbone's grid for images: `[N, C, h, w]`."""
         # Grey is repeated on the channels by broadcasting: [N, 3, S, S].
         grid: Tensor = self.backbone((images - self.mean) / self.std)
         return grid
 
     def head(self, grid: Tensor) -> EncoderOutput:
-        """What is said of images by their grid `[N, C, h, w]`."""
+        """The output for images, from their grid `[N, C, h, w]`."""
         pooled = grid.mean(dim=(2, 3))  # [N, C]
         if self.pooling == "odds":
             grid = F.dropout2d(grid, self.dropout.p, self.training)

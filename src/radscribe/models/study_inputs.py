@@ -1,4 +1,4 @@
-"""What decoders read from a study: one vector for all of it, and the cells of its images."""
+"""The inputs of decoders for a study: one vector for all of it, and the cells of its images."""
 
 from __future__ import annotations
 

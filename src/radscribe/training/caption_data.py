@@ -185,7 +185,7 @@ class CaptionData(Dataset[CaptionItem]):
         self._epoch = epoch if self._fresh else 0
 
     def references(self) -> list[str]:
-        """What captions of each study are scored against."""
+        """The reference that captions of each study are scored against."""
         return [
             study.text(self._target) or without_section_tokens(self._text(study, self._generator(study)))
             for study in self.studies

@@ -173,7 +173,7 @@ class SelfCritical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a caption is worth; validation's `val_score` mixes with the same weights."""
+    """Weights of a caption's reward; validation's `val_score` mixes with the same weights."""
 
     cider_weight: NotNegative = 1.0  # of CIDEr-D, 0 to 10
     finding_weight: NotNegative = 1.0  # of the F1 of its findings, 0 to 1

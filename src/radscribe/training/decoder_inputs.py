@@ -1,4 +1,4 @@
-"""What a decoder reads of a study in training: the encoder's features, or features made from the labels."""
+"""The inputs of a decoder in training: the encoder's features, or features made from the labels."""
 
 from __future__ import annotations
 

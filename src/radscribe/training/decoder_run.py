@@ -1,4 +1,4 @@
-"""What a captioner's run leaves, and how it is taken up again.
+"""The files of a captioner's run, and how to resume it.
 
 `config.json`, `shapes.json`, `tokenizer.json`, `best.ckpt` and `last.ckpt`, `decoder.pt` (the best weights),
 and, where the run has an encoder, `encoder/`, a copy of the encoder's run: all that `radscribe export` needs.

@@ -23,7 +23,7 @@ from radscribe.training.encoder_run import load_encoder
 
 
 class EncoderOptions(msgspec.Struct, frozen=True):
-    """What a user may say of an encoder's file; None and empty leave it to the file."""
+    """Options for an encoder's file; None and empty leave the choice to the file."""
 
     findings: tuple[str, ...] = ()
     new_head: bool = False
@@ -32,7 +32,7 @@ class EncoderOptions(msgspec.Struct, frozen=True):
 
 
 class CaptionerOptions(msgspec.Struct, frozen=True):
-    """What a user may say of a captioner's file."""
+    """Options for a captioner's file."""
 
     words: Path | None = None  # its vocabulary
     encoder: Path | None = None  # the run of the encoder whose probabilities it reads

@@ -1,4 +1,4 @@
-"""What a caption must not say: each constraint forbids next tokens of the hypotheses so far."""
+"""Constraints on captions: each forbids next tokens of the hypotheses so far."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def spell(text: str) -> str:
 
 
 def spell_token(token: str) -> str:
-    """What a token adds to a text."""
+    """The text that a token adds."""
     return token[len(CONTINUES) :] if token.startswith(CONTINUES) else spell(token)
 
 

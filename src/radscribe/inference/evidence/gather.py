@@ -1,4 +1,4 @@
-"""What the encoder and the decoder gave for a study → an `ImageEvidence` for each of its images."""
+"""Turn the outputs of encoder and decoder for a study into an `ImageEvidence` for each of its images."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class ImageEvidence:
         return sigmoid(values) if self.findings_from == "cam" else values
 
     def to_dict(self) -> dict[str, Any]:
-        """What `--json` says of an image: maps as rows of cells."""
+        """An image's evidence for `--json`: maps as rows of cells."""
         return {
             "file": self.file,
             "view": self.view,

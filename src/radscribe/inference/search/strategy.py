@@ -1,4 +1,4 @@
-"""What a search is made of: the decoder's step, hypotheses, rankers, and what every strategy provides."""
+"""The parts of a search: the decoder's step, hypotheses, rankers, and what every strategy provides."""
 
 from __future__ import annotations
 
@@ -134,4 +134,4 @@ class Strategy(Protocol):
         """Start on a batch; a caption has at most `longest` tokens, the end included."""
 
     def select(self, finished: Sequence[Hypothesis]) -> list[Hypothesis]:
-        """What a study gets of the captions that were finished, the best first."""
+        """A study's finished captions, best first."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class KerasFacts(NamedTuple):
-    """What a Keras file says beside its tensors."""
+    """The contents of a Keras file besides its tensors."""
 
     version: str = ""
     layers: tuple[tuple[str, dict[str, Any]], ...] = ()  # class and configuration; none where weights alone

@@ -115,7 +115,7 @@ class Quiet:
 
 
 class Fitted(NamedTuple):
-    """What a run came to."""
+    """The result of a run."""
 
     rows: list[Row]  # figures of every epoch
     best_epoch: int  # from 1

@@ -1,4 +1,4 @@
-"""What a decoder is trained towards. One file each; `OBJECTIVES` lists them."""
+"""Training objectives of decoders, one file each; `OBJECTIVES` lists them."""
 
 from __future__ import annotations
 

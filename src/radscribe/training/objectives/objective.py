@@ -1,4 +1,4 @@
-"""What an objective is: from a decoder and a batch to a loss."""
+"""The interface of objectives: from a decoder and a batch to a loss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from radscribe.training.config import DecoderConfig
 
 
 class Loss(NamedTuple):
-    """What is minimised, of no dimension, and figures for the log."""
+    """The scalar loss, and figures for the log."""
 
     total: Tensor
     figures: dict[str, float]

@@ -1,4 +1,4 @@
-"""What a caption is worth: CIDEr-D against its reference, and F1 of the findings that it asserts."""
+"""The reward of a caption: CIDEr-D against its reference, and F1 of the findings that it asserts."""
 
 from __future__ import annotations
 
