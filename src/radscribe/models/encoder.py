@@ -43,7 +43,7 @@ class EncoderOutput(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """Backbone, global average pooling and one logit a finding (CheXNet's head).
+    """Backbone, global average pooling and one logit per finding (CheXNet's head).
 
     Input normalisation, label order and calibration are part of the module, so that they travel with the
     weights.

@@ -95,7 +95,7 @@ def _captioner_run(
         raise UsageError(
             f"is a captioner of {imported.words} words and does not hold them",
             subject=path,
-            remedy="give --words FILE: JSON of word and number, or one word a line",
+            remedy="give --words FILE: JSON of word and number, or one word per line",
         )
     words = read_words(options.words)
     if len(words) != imported.words:
@@ -148,7 +148,7 @@ def read_words(path: Path) -> list[str]:
     Parameters
     ----------
     path : Path
-        JSON of `{word: number}`, `{number: word}` or a list; else text, one word a line.
+        JSON of `{word: number}`, `{number: word}` or a list; else text, one word per line.
 
     Raises
     ------

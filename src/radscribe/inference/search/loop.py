@@ -11,7 +11,7 @@ from radscribe.inference.search.strategy import Floats, Hypothesis, Integers, St
 
 
 class Paths:
-    """R rows of t tokens; at first one empty row a study."""
+    """R rows of t tokens; at first one empty row per study."""
 
     def __init__(self, studies: int, max_length: int) -> None:
         self.study = np.arange(studies)  # [R] whose hypothesis a row is

@@ -120,7 +120,7 @@ class Chooser(Protocol):
 
     def choose(self, scores: Doubles, eos: int) -> Choice:
         """`scores` `[R, V]`: log-probabilities of the next token, minus infinity where it is forbidden;
-        the chooser's own to change. At first there is one row a study; then the rows of the last choice."""
+        the chooser's own to change. At first there is one row per study; then the rows of the last choice."""
 
 
 class Strategy(Protocol):
