@@ -80,7 +80,7 @@ def label(text: str) -> ReportLabels:
     Parameters
     ----------
     text : str
-        An English report, with or without section headings. What stands under INDICATION, HISTORY,
+        An English report, with or without section headings. Text under INDICATION, HISTORY,
         COMPARISON or TECHNIQUE is not labelled.
 
     Returns

@@ -1,4 +1,4 @@
-"""Counterfactual tests: pairs differ in one thing, and good and bad captioners are told apart."""
+"""Counterfactual tests: pairs differ in one thing, and scores separate good captioners from bad."""
 
 from __future__ import annotations
 

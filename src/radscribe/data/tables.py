@@ -157,7 +157,7 @@ def _is_object(line: str) -> bool:
 
 
 def _is_by_column(document: dict[str, Any]) -> bool:
-    """Whether a document is what pandas writes unless it is told otherwise: a column at a time."""
+    """Whether a document has the default layout of pandas, one column after the other."""
     columns = list(document.values())
     same = all(isinstance(column, dict) and column.keys() == columns[0].keys() for column in columns)
     return len(columns) > 1 and same
