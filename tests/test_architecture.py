@@ -29,7 +29,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": LEAVES,
     "training": {"bundle", "models", "data", "text", "imaging", "evaluation", "runtime", *LEAVES},
     "export": {"bundle", "models", "training", "inference", "evaluation", "data", "text", "runtime", *LEAVES},
-    "serving": {"inference", "imaging", "phantom", "text", "data", "bundle", "runtime", *LEAVES},
+    "interop": {"inference", "imaging", "text", "runtime", *LEAVES},
+    "serving": {
+        *("interop", "inference", "imaging", "phantom", "text", "data", "bundle", "runtime"),
+        *LEAVES,
+    },
     "bench": {"inference", "imaging", "phantom", "text", "bundle", "runtime", *LEAVES},
 }
 NEEDS_TORCH = {"models", "training", "export"}
