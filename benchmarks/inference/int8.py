@@ -1,11 +1,11 @@
-"""The encoder in int8 against float32 on this processor: throughput, size, and what it costs.
+"""The encoder in int8 against float32 on this processor: throughput, size, and loss of quality.
 
     python -m benchmarks.inference.int8 DATA [--bundle B] [--part val] [--rounds 20]
 
-DATA is a prepared dataset; ranges come from its training part. Each round times both encoders in turn on the
-same images; printed are medians of the rounds' ratios with their quartiles, first of the encoder alone on
-decoded tensors, then of captioning files end to end. Drops are those that `radscribe export --int8` measures,
-with intervals of a paired bootstrap over patients.
+DATA is a prepared dataset; its training part gives the ranges. Each round times both encoders in turn on the
+same images. The table shows medians and quartiles of the ratios of all rounds, first for the encoder alone on
+decoded images, then for captions from files. The loss is measured as `radscribe export --int8` does, with
+intervals from a paired bootstrap over patients.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.bench.pairs import in_turn
+from radscribe.bench.measuring import in_turn
 from radscribe.bundle.format import locate, read
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.bootstrap import Rows, interval
@@ -37,7 +37,7 @@ FILES = 64  # captioned end to end in a round
 
 
 def ratios(before: Callable[[], Any], after: Callable[[], Any], rounds: int) -> tuple[float, float, float]:
-    """Quartiles of how many times faster the second is; both in turn, the first round not counted."""
+    """Quartiles of the speed-up of the second over the first, measured in turn."""
     seconds = in_turn({"before": before, "after": after}, rounds)
     low, median, high = np.quantile(np.divide(seconds["before"], seconds["after"]), (0.25, 0.5, 0.75))
     return low, median, high
@@ -91,7 +91,7 @@ def print_cost(before: CaptionedPart, after: CaptionedPart) -> None:
     print("| | fp32 | int8 | change | 95% interval |\n|---|---:|---:|---:|---|")
     for name, title in TITLES.items():
         if name not in was:
-            print(f"| {title} | not told by this data | | | |")
+            print(f"| {title} | not measurable on this data | | | |")
             continue
 
         def change(rows: Rows, name: str = name) -> float:

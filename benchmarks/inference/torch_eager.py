@@ -1,10 +1,10 @@
-"""Eager torch against radscribe's sessions, on the same weights and the same decoded images.
+"""Eager torch against radscribe's sessions, with the same weights and the same decoded images.
 
     python -m benchmarks.inference.torch_eager RUN [--rounds 7]
 
-RUN is a captioner's run. In torch: the encoder, then `models.captioner.greedy`. Here: the graphs that
-`radscribe export` makes of it, in onnxruntime, an image a core, and the search that serves with a beam of 1
-and no constraint, since `greedy` has none. Both have every core and run in turn; captions must be equal.
+RUN is a captioner's run. Torch runs the encoder, then `models.captioner.greedy`. radscribe runs the graphs
+that `radscribe export` makes from the run, one image per core, and the search that serves with a beam of 1
+and no constraint, since `greedy` has none. Both use every core and run in turn; captions must be equal.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from radscribe.bench import decoding
-from radscribe.bench.images import decoded, drawn, repeated
-from radscribe.bench.pairs import in_turn, ratio
-from radscribe.bench.result import Spread, figure
+from benchmarks.inference import decoding
+from radscribe.bench.measuring import Spread, figure, in_turn, ratio
+from radscribe.bench.setting import draw_phantoms, encoder_inputs, repeated
 from radscribe.bundle import format as bundle_format
 from radscribe.export.bundle import export
 from radscribe.inference.sessions import DecoderSession, EncoderSession, join_views
@@ -87,11 +86,11 @@ def main() -> None:
         folder = Path(name)
         export(arguments.run, folder / "bundle", weights=False)
         ours = Ours(folder / "bundle", eager.tokenizer, threads)
-        images = decoded(repeated(drawn(folder, BATCHES[-1]), BATCHES[-1]), eager.encoder.image_size)
-        print(f"torch {torch.__version__}, {threads} threads, {arguments.rounds} rounds\n")
-        print(
-            "| images at once | torch, ms an image | radscribe, ms an image | times faster | captions equal |"
+        images = encoder_inputs(
+            repeated(draw_phantoms(folder, BATCHES[-1]), BATCHES[-1]), eager.encoder.image_size
         )
+        print(f"torch {torch.__version__}, {threads} threads, {arguments.rounds} rounds\n")
+        print("| images at once | torch, ms per image | radscribe, ms per image | times faster | equal |")
         print("|---|---|---|---|---|")
         for batch in BATCHES:
             given = images[:batch]

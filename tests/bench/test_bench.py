@@ -14,26 +14,22 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.inference import scaling
+from benchmarks.inference.decoding import captions
 from radscribe import phantom
-from radscribe.bench import MEASUREMENTS, images
+from radscribe.bench import setting as settings
 from radscribe.bench.cold_start import cost
-from radscribe.bench.decoding import captions
-from radscribe.bench.machine import machine, peak_mb, resident_mb
-from radscribe.bench.pairs import exponent, in_turn, ratio
-from radscribe.bench.result import Goal, Result, Spread
-from radscribe.bench.run import bench, chosen
-from radscribe.bench.scale import Scale
-from radscribe.bench.setting import Setting, prepare
-from radscribe.bench.table import row
+from radscribe.bench.measuring import Goal, Result, Spread, exponent, in_turn, ratio
+from radscribe.bench.run import MEASUREMENTS, bench, chosen
+from radscribe.bench.setting import Scale, Setting, machine, prepare
 from radscribe.cli.bench import command
 from radscribe.cli.main import main
 from radscribe.errors import RadscribeError, UsageError
 from radscribe.inference.sessions import DecoderSession
 from radscribe.text.tokenizer import ReportTokenizer
 
-TINY = Scale(
-    images=1, studies=2, rounds=1, widths=(3,), batches=(1, 2), growth=(1, 2, 4), lengths=(2, 4), starts=1
-)
+TINY = Scale(images=1, studies=2, rounds=1, starts=1)
+TINY_SIZES = scaling.Sizes(widths=(3,), batches=(1, 2), lengths=(2, 4), growth=(1, 2, 4))
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +47,13 @@ def setting(folder: Path) -> Iterator[Setting]:
         yield setting
 
 
-@pytest.mark.parametrize("name", MEASUREMENTS)
+@pytest.mark.parametrize("name", [*MEASUREMENTS, *scaling.MEASUREMENTS])
 def test_every_measurement_gives_finite_figures_of_its_name(name: str, setting: Setting) -> None:
-    results = list(MEASUREMENTS[name](setting))
+    results = list(
+        MEASUREMENTS[name](setting)
+        if name in MEASUREMENTS
+        else scaling.MEASUREMENTS[name](setting, TINY_SIZES)
+    )
     assert results
     for result in results:
         assert result.name.partition(".")[0] == name
@@ -69,11 +69,11 @@ def test_every_measurement_gives_finite_figures_of_its_name(name: str, setting: 
 def test_only_files_that_get_a_caption_are_measured(setting: Setting, tmp_path: Path) -> None:
     assert [file.name for file in setting.files] == ["chest.png"]
     with pytest.raises(UsageError, match="holds no image that gets a caption"):
-        images.found(tmp_path, 1, setting.bundle.captioner)
+        settings.captioned_files(tmp_path, 1, setting.bundle.captioner)
 
 
 def test_decoded_images_are_what_the_encoder_takes(setting: Setting) -> None:
-    tensors = images.decoded(images.repeated(setting.files, 3), 64)
+    tensors = settings.encoder_inputs(settings.repeated(setting.files, 3), 64)
     assert tensors.shape == (3, 1, 64, 64)
     assert tensors.dtype.name == "float32"
     assert (tensors[0] == tensors[2]).all()
@@ -105,13 +105,13 @@ def test_ratios_and_exponents_are_of_each_round_by_itself() -> None:
 def test_a_goal_is_met_or_missed_and_said() -> None:
     result = Result("x", "what", Spread(0.9, 0.8, 1.0), goal=Goal(0.9, at_least=True))
     assert result.met is True
-    assert "goal ≥ 0.9: met" in row(result)
+    assert "goal ≥ 0.9: met" in result.row()
     missed = replace(result, goal=Goal(0.5, at_least=False))
     assert missed.met is False
-    assert "goal ≤ 0.5: MISSED" in row(missed)
+    assert "goal ≤ 0.5: MISSED" in missed.row()
     unknown = replace(result, spread=None)
     assert unknown.met is None
-    assert "unknown" in row(unknown)
+    assert "unknown" in unknown.row()
     assert unknown.to_dict()["value"] is None
 
 
@@ -121,9 +121,9 @@ def test_a_process_costs_its_own_memory_and_not_its_parents() -> None:
     figures = cost([sys.executable, "-c", "pass"])
     assert figures["seconds"] > 0
     assert figures["peak_mb"] is None or figures["peak_mb"] < 100
-    if (resident := resident_mb()) is not None:
-        assert 200 < resident <= (peak_mb() or 0)
-    with pytest.raises(RadscribeError, match="ended with 3: sorry"):
+    if (resident := scaling.resident_mb()) is not None:
+        assert 200 < resident <= (scaling.peak_mb() or 0)
+    with pytest.raises(RadscribeError, match="failed with exit code 3: sorry"):
         cost([sys.executable, "-c", "import sys; print('sorry', file=sys.stderr); sys.exit(3)"])
 
 
@@ -144,10 +144,10 @@ def test_the_machine_is_told() -> None:
 
 
 def test_only_what_is_named_runs() -> None:
-    assert chosen(["beam", "end-to-end"], against=False) == ["end-to-end", "beam"]
+    assert chosen(["cold-start", "end-to-end"], against=False) == ["end-to-end", "cold-start"]
     assert chosen([], against=False) == [name for name in MEASUREMENTS if name != "against"]
     assert chosen([], against=True) == list(MEASUREMENTS)
-    with pytest.raises(UsageError, match="no measurement 'speed'; choose of end-to-end, beam"):
+    with pytest.raises(UsageError, match="no measurement 'speed'; choose from end-to-end, against"):
         chosen(["speed"], against=False)
     with pytest.raises(UsageError, match="--against BUNDLE"):
         chosen(["against"], against=False)
@@ -155,24 +155,24 @@ def test_only_what_is_named_runs() -> None:
 
 def test_json_is_one_object_and_the_table_has_a_line_a_result(folder: Path) -> None:
     said: list[str] = []
-    bench(None, None, folder, ["batch"], True, said.append, TINY)
+    bench(None, None, folder, ["end-to-end"], True, said.append, TINY)
     (text,) = said
     told = json.loads(text)
     assert {"machine", "versions", "images", "results"} <= set(told)
     assert told["versions"]["bundle"].startswith("nih-iu-1@")
     assert told["images"].startswith("1 file of 512 x 512 (PNG)")
-    names = ["batch.1", "batch.2", "batch.one-a-core"]
+    names = ["end-to-end", "end-to-end.batched", "end-to-end.rate"]
     assert [result["name"] for result in told["results"]] == names
     assert set(told["results"][0]) == {"name", "meaning", "value", "low", "high", "unit", "goal", "met"}
     said.clear()
-    bench(None, None, folder, ["batch"], False, said.append, TINY)
-    assert [line.split()[0] for line in said if line.startswith("batch.")] == names
+    bench(None, None, folder, ["end-to-end"], False, said.append, TINY)
+    assert [line.split()[0] for line in said if line.startswith("end-to-end")] == names
 
 
 @pytest.mark.parametrize("option", ["--bundle", "--against"])
 def test_a_wrong_bundle_is_one_line(folder: Path, option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["bench", option, "nowhere", "--images", str(folder), "--only", "batch"])
+        main(["bench", option, "nowhere", "--images", str(folder), "--only", "cold-start"])
     told = capsys.readouterr()
     assert ended.value.code == 1
     assert told.out == ""
@@ -186,5 +186,5 @@ def test_help_names_every_measurement() -> None:
 
 
 def test_phantoms_are_drawn_where_no_folder_is_named(tmp_path: Path) -> None:
-    (file,) = images.drawn(tmp_path, 1)
-    assert images.decoded([file], images.SIDE).shape == (1, 1, images.SIDE, images.SIDE)
+    (file,) = settings.draw_phantoms(tmp_path, 1)
+    assert settings.encoder_inputs([file], settings.SIDE).shape == (1, 1, settings.SIDE, settings.SIDE)

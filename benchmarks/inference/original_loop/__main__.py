@@ -1,12 +1,12 @@
-"""Decoding against the original system's way: one Keras `predict` over the padded window for every word.
+"""Decoding against the original system, which calls Keras' `predict` on the padded window for every word.
 
     python -m benchmarks.inference.original_loop [--venv DIR] [--captions 5]
 
-The original's captioner (541 words, embedding 200, 256 units, window 124; weights at random) decodes captions
-of 30 words greedily: in Keras on TensorFlow, as the original did and in ways that leave out one cost after
-the other; and here, from the same weights, imported and exported. All ways take turns; each decodes the same
-studies, and must say the same words. TensorFlow (an environment of its own, made on the first call) may use
-every core; the decoder here has one thread.
+The original's captioner (541 words, embedding 200, 256 units, window 124; random weights) decodes captions of
+30 words greedily. It runs in Keras on TensorFlow, first as in the original, then in variants that remove one
+cost after the other; and in radscribe, from the same weights, imported and exported. All variants run in
+turn, decode the same studies and must produce the same words. TensorFlow runs in its own environment, created
+on the first call, and may use every core; the decoder of radscribe uses one thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.imports import published
 from benchmarks.inference.original_loop.keras_process import CACHE, Keras, environment, started
 from benchmarks.inference.original_loop.original import talkative
 from benchmarks.inference.original_loop.ours import Array, Ours, agreeing, bundle_of
-from radscribe.bench.result import Goal, Spread, figure
+from radscribe.bench.measuring import Goal, Spread, figure
 from radscribe.bundle import format as bundle_format
 
 LENGTH, VOCABULARY, SCORES, BATCH = 30, 541, 14, 32
@@ -43,14 +43,14 @@ ALONE, BATCHED = "radscribe, alone", f"radscribe, a batch of {BATCH}"
 CHAIN = (
     ("predict's overhead", ORIGINAL, "compiled, padded"),
     ("the padding", "compiled, padded", "compiled, not padded"),
-    ("running anew for every word", "compiled, not padded", "compiled, state kept"),
-    ("TensorFlow's step, for ONNX and numpy", "compiled, state kept", ALONE),
+    ("running the whole window again for every word", "compiled, not padded", "compiled, state kept"),
+    ("TensorFlow's step against ONNX and numpy", "compiled, state kept", ALONE),
     ("one caption at a time", ALONE, BATCHED),
 )
 
 
 def measure(keras: Keras, same: Ours, embedded: Ours, scores: Array) -> dict[str, list[float]]:
-    """Seconds a caption of each way, a round for each row of `scores`."""
+    """Measure seconds per caption of each variant, one round per row of `scores`."""
 
     def in_keras(way: str, row: Array) -> float:
         return keras.caption(way, row.tolist(), LENGTH)[1]
@@ -76,8 +76,8 @@ def told(spread: Spread) -> str:
 
 
 def table(taken: dict[str, list[float]]) -> None:
-    """Seconds a caption, and how many times less than the original's, of each round by itself."""
-    print(f"| {LENGTH} words | ms a caption, median (range) | times faster | |\n|---|---|---|---|")
+    """Print milliseconds per caption, and the ratio to the original within each round."""
+    print(f"| {LENGTH} words | ms per caption, median (range) | times faster | |\n|---|---|---|---|")
     for way, seconds in taken.items():
         of = Spread.of(s * 1e3 for s in seconds)
         faster = Spread.of(a / b for a, b in zip(taken[ORIGINAL], seconds, strict=True))
@@ -85,7 +85,7 @@ def table(taken: dict[str, list[float]]) -> None:
         goal = f"goal {GOAL}: {verdict}" if verdict else ""
         name = f"Keras: {way}" if way in KERAS else way
         print(f"| {name} | {told(of)} | {told(faster)} | {goal} |")
-    print("\nWhat the ratio is made of, medians of the rounds:")
+    print("\nFactors of the ratio, medians of the rounds:\n")
     for what, before, after in CHAIN:
         factor = Spread.of(a / b for a, b in zip(taken[before], taken[after], strict=True)).median
         print(f"- {what}: {figure(factor)} times")

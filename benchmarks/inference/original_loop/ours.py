@@ -1,4 +1,4 @@
-"""The same weights in radscribe: imported, exported to ONNX, decoded by the search that serves."""
+"""The same weights in radscribe: imported, exported to ONNX and decoded by the search that serves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from radscribe.bench import decoding
+from benchmarks.inference import decoding
 from radscribe.bundle import format as bundle_format
 from radscribe.export.bundle import export
 from radscribe.inference.constraints import of_a_caption
@@ -27,7 +27,7 @@ LEAST = 0.5  # seconds of one timing
 
 
 def bundle_of(model: Path, words: Path, folder: Path) -> Path:
-    """A Keras captioner's file as a bundle; its encoder is untrained and never runs here."""
+    """Convert a Keras captioner's file to a bundle, with an untrained encoder that never runs."""
     config = EncoderConfig(backbone="efficientnet-lite0", pretrained=False, image_size=64)
     encoder = Encoder(config.backbone, config.image_size, tuple(config.findings))
     (folder / "encoder").mkdir()
@@ -43,7 +43,8 @@ class Ours:
 
     Parameters
     ----------
-    constrained : with what holds for every caption in serving; the original has nothing of the kind.
+    constrained : bool
+        Whether to apply the constraints of serving, which the original did not have.
     """
 
     def __init__(self, bundle: Path, constrained: bool) -> None:
@@ -55,12 +56,12 @@ class Ours:
         )
 
     def captions(self, scores: Array, words: int, beam: int = 1) -> list[list[str]]:
-        """The best captions of N studies with probabilities `[N, F]`."""
+        """Decode the best captions of N studies with probabilities `[N, F]`."""
         found = self._search({"probabilities": scores}, shortest=words, longest=words, beam=beam)
         return [[self._tokenizer.token(token) for token in best.tokens] for best in found]
 
     def seconds(self, scores: Array, words: int, beam: int = 1) -> float:
-        """Seconds a caption; captions are so quick that they are repeated for a while, after one untimed."""
+        """Measure seconds per caption, repeated for at least `LEAST` seconds after one untimed call."""
         self.captions(scores, words, beam)
         start, repeats = perf_counter(), 0
         while perf_counter() - start < LEAST:
@@ -70,5 +71,5 @@ class Ours:
 
 
 def agreeing(ours: Sequence[Sequence[str]], theirs: Sequence[Sequence[str]]) -> int:
-    """How many captions are the same, word for word."""
+    """Count the captions that are equal word for word."""
     return sum(list(a) == list(b) for a, b in zip(ours, theirs, strict=True))

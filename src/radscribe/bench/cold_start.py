@@ -1,4 +1,4 @@
-"""A cold `radscribe caption` of one image, the whole process, beside bare imports."""
+"""A cold `radscribe caption` of one image, the whole process, against bare imports."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from radscribe.bench import process_cost
-from radscribe.bench.result import Goal, Result, Spread
+from radscribe.bench.measuring import Goal, Result, Spread
 from radscribe.bench.setting import Setting
 from radscribe.errors import RadscribeError
 
 
 def cost(command: list[str]) -> dict[str, Any]:
-    """Wall seconds and peak resident megabytes of a process.
+    """Measure the wall seconds and the peak resident megabytes of a process.
 
     Raises
     ------
     RadscribeError
-        It did not end well.
+        The process failed.
     """
     launcher = str(Path(process_cost.__file__))
     ended = subprocess.run([sys.executable, launcher, *command], capture_output=True, text=True, check=False)
     if ended.returncode:
-        said = ended.stderr.strip().rpartition("\n")[2]
-        raise RadscribeError(f"ended with {ended.returncode}: {said}", subject=" ".join(command))
+        last = ended.stderr.strip().rpartition("\n")[2]
+        raise RadscribeError(f"failed with exit code {ended.returncode}: {last}", subject=" ".join(command))
     figures: dict[str, Any] = json.loads(ended.stdout)
     return figures
 
 
-def measure(setting: Setting) -> Iterator[Result]:
-    """Process against process, in turn; the first of each warms the disk's cache."""
+def cold_start(setting: Setting) -> Iterator[Result]:
+    """Compare the two processes in turn. The first round warms the disk cache and does not count."""
     image, bundle = str(setting.files[0]), str(setting.bundle.folder)
     commands = {
         "caption": [sys.executable, "-m", "radscribe.cli.main", "caption", image, "--bundle", bundle],
@@ -57,7 +57,7 @@ def measure(setting: Setting) -> Iterator[Result]:
     peaks = [costs["caption"]["peak_mb"] for costs in rounds]
     yield Result(
         "cold-start.memory",
-        "its most resident memory",
+        "peak resident memory of that process",
         None if None in peaks else Spread.of(peaks),
         "MB",
         Goal(350, at_least=False),

@@ -1,7 +1,7 @@
 """Seconds and peak memory of one process: `python process_cost.py COMMAND...` prints them as JSON.
 
-Run as a file of its own, which imports next to nothing: Linux counts into a child's peak what its parent had
-resident when it was started.
+This file runs as a process of its own and imports next to nothing: on Linux the peak of a child includes the
+memory that its parent had resident at the start.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import click
     "--bundle",
     help="Bundle to measure: a folder, an embedded name or hf:owner/name.  [default: the embedded one]",
 )
-@click.option("--against", metavar="BUNDLE", help="Bundle to compare with, such as float32 beside int8.")
+@click.option("--against", metavar="BUNDLE", help="Bundle to compare with, for example float32 with int8.")
 @click.option(
     "--images",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -34,20 +34,16 @@ def command(
     quick: bool,
     only: tuple[str, ...],
 ) -> None:
-    """Measure this machine: ratios of speed and memory, each with its range.
+    """Measure speed and memory on this machine, as ratios with their ranges.
 
     \b
-    end-to-end   captions over files against the bare encoder on decoded tensors
-    beam         wider beams against greedy, end to end
-    batch        the encoder 1, 8 and 32 images at a time
+    end-to-end   captions from files against the bare encoder on decoded images
     against      another bundle: its encoder alone, and end to end (--against)
-    length       decoding time with the length of captions
-    growth       time and memory with the number of studies, to 4,096
     cold-start   a whole `radscribe caption` of one image against bare imports
 
-    The sides of a comparison run in turn. Let nothing else run meanwhile.
+    The sides of a comparison run in turn. Let nothing else run at the same time.
     """
     from radscribe.bench.run import bench
-    from radscribe.bench.scale import FULL, QUICK
+    from radscribe.bench.setting import FULL, QUICK
 
     bench(bundle, against, images, only, as_json, click.echo, QUICK if quick else FULL)

@@ -1,4 +1,4 @@
-"""Captions from features, by the search that serves: for timing decoders."""
+"""Decode captions from features with the search that serves, to time decoders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Features = dict[str, npt.NDArray[Any]]
 
 
 class NoEnd:
-    """A caption does not end before `length` tokens."""
+    """Keeps a caption from ending before `length` tokens."""
 
     def __init__(self, eos: int, length: int) -> None:
         self._eos, self._length = eos, length
@@ -37,7 +37,7 @@ def captions(
     beam: int = 1,
     constraints: Sequence[Constraint] = (),
 ) -> list[Hypothesis]:
-    """The best caption of each of N studies, of `shortest` to `longest` tokens."""
+    """Decode the best caption of each of N studies, with `shortest` to `longest` tokens."""
     found = search(
         decoder.step,
         *decoder.init_state(features),
