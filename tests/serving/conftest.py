@@ -171,10 +171,16 @@ def database(request: pytest.FixtureRequest) -> str | None:
     """The URL of an empty database, of both kinds one after the other; None is SQLite in the store."""
     if request.param == "sqlite":
         return None
-    server: str = request.getfixturevalue("postgresql")
+    server: str = request.getfixturevalue("empty_postgresql")
+    return server
+
+
+@pytest.fixture
+def empty_postgresql(postgresql: str) -> str:
+    """The URL of an empty PostgreSQL database."""
     import psycopg
 
-    with psycopg.connect(server, autocommit=True) as connection:
+    with psycopg.connect(postgresql, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
-    return server
+    return postgresql

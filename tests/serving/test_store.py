@@ -25,7 +25,7 @@ from sqlalchemy.pool import QueuePool
 from radscribe.errors import RadscribeError, UsageError
 from radscribe.serving import audit_messages, export
 from radscribe.serving.problems import Problem
-from radscribe.serving.store import chain, reads, writes
+from radscribe.serving.store import chain, leases, reads, writes
 from radscribe.serving.store.images import ImageFolder
 from radscribe.serving.store.records import Draft, ImageRow, new_id
 from radscribe.serving.store.store import Store
@@ -284,10 +284,13 @@ def test_search_finds_words_in_names_drafts_and_reviews_in_any_case(store: Store
 
 def test_what_ran_when_the_service_died_is_counted_and_queued_again(store: Store) -> None:
     ran, waited, done = add(store), add(store), add(store)
-    store.write(writes.mark_running, [ran]).result()
+    store.write(writes.add_study, lost := new_id(), now(), "", "{}", [ImageRow(0, "a", "f")], "me", "dead")
+    claimed = store.lease(leases.claim, "dead", 1)
+    store.write(writes.mark_running, [ran], "dead").result()
     finish(store, done)
-    store.write(writes.requeue_interrupted).result()
-    assert {s.id: s.attempts for s in store.read(reads.waiting)} == {ran: 1, waited: 0}
+    assert [study.id for study in claimed] == [ran]
+    found = {study.id: study.attempts for study in store.lease(leases.claim, store.replica, 9)}
+    assert found == {ran: 1, waited: 0, lost: 0}
 
 
 def test_retention_erases_old_studies_and_keeps_their_trail(store: Store) -> None:
@@ -387,8 +390,8 @@ def test_a_store_serves_one_process(tmp_path: Path) -> None:
     Store(tmp_path / "store").close()
 
 
-def test_a_database_serves_one_process_whatever_its_folder(tmp_path: Path, database: str | None) -> None:
-    url = database or f"sqlite:///{tmp_path / 'shared.sqlite3'}"
+def test_a_sqlite_database_serves_one_process_whatever_its_folder(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.sqlite3'}"
     store = Store(tmp_path / "store", url)
     for _ in range(2):  # who is turned away takes no lock along
         with pytest.raises(RadscribeError, match="in use by another radscribe"):

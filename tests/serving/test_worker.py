@@ -23,7 +23,7 @@ from radscribe.serving.options import CaptionOptions
 from radscribe.serving.queue import PASSED, Job, StudyQueue
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.records import Draft, ImageRow
+from radscribe.serving.store.records import Draft, ImageRow, new_id
 from radscribe.serving.store.store import Store
 from tests.serving.conftest import QuickEngine, Serve, picture, posted, service_of
 
@@ -111,7 +111,7 @@ def test_an_engine_that_fails_after_its_last_caption_fails_nothing(
 def test_a_database_that_does_not_take_the_mark_fails_no_study(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def silent(connection: object, study_ids: object) -> None:
+    def silent(connection: object, study_ids: object, replica: str) -> None:
         raise OperationalError("UPDATE studies", {}, Exception("locked"))
 
     monkeypatch.setattr(writes, "mark_running", silent)
@@ -207,9 +207,9 @@ def accepted(folder: Path, *, running: bool) -> tuple[Store, str]:
     store.images.put(file, picture())
     rows = [ImageRow(0, "a.png", file, None, "PA", 64, 64)]
     arguments = ("0" * 26, "2026-01-01T00:00:00.000Z", "", CaptionOptions().encode(), rows, "me")
-    store.write(writes.add_study, *arguments).result()
+    store.write(writes.add_study, *arguments, store.replica).result()
     if running:
-        store.write(writes.mark_running, ["0" * 26]).result()
+        store.write(writes.mark_running, ["0" * 26], store.replica).result()
     return store, "0" * 26
 
 
@@ -231,14 +231,17 @@ def test_a_study_that_kills_the_service_again_and_again_is_given_up(tmp_path: Pa
     store, study_id = accepted(tmp_path / "store", running=True)
     for death in range(1, writes.ATTEMPTS + 1):
         queue = StudyQueue(1)
-        Intake(Settings(tmp_path), store, queue, "b@1", Sandbox()).requeue_interrupted()
+        store.replica = new_id()  # as a new process has
+        dispatcher = Intake(Settings(tmp_path), store, queue, "b@1", Sandbox()).dispatcher
+        dispatcher.start()
         if death < writes.ATTEMPTS:
             waiting = queue.wait()
             assert waiting is not None
             assert waiting.alone
-            store.write(writes.mark_running, [study_id]).result()
+            store.write(writes.mark_running, [study_id], store.replica).result()
         else:
             assert len(queue) == 0
+        dispatcher._closing.set()  # it dies without a word
     study = store.read(reads.find, study_id)
     store.close()
     assert study is not None

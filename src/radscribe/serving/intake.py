@@ -19,12 +19,13 @@ from PIL import Image
 from radscribe.errors import ImageError
 from radscribe.imaging.reader import read
 from radscribe.serving.cleaning import Sandbox
+from radscribe.serving.dispatcher import Dispatcher
 from radscribe.serving.draft import failed
 from radscribe.serving.options import CaptionRequest, decode
 from radscribe.serving.problems import Problem
 from radscribe.serving.queue import Finished, Job, StudyQueue
 from radscribe.serving.settings import Settings
-from radscribe.serving.store import reads, writes
+from radscribe.serving.store import writes
 from radscribe.serving.store.reads import StoredStudy
 from radscribe.serving.store.records import ImageRow, new_id
 from radscribe.serving.store.store import Store
@@ -106,6 +107,7 @@ class Intake:
     def __init__(
         self, settings: Settings, store: Store, queue: StudyQueue, bundle: str, sandbox: Sandbox
     ) -> None:
+        self.dispatcher = Dispatcher(store, queue, self._take_over)
         self._settings, self._store, self._queue, self._bundle = settings, store, queue, bundle
         self._sandbox = sandbox
         threads = settings.intake_processes
@@ -145,7 +147,7 @@ class Intake:
             images = [self._clean(n, file, held) for n, file in enumerate(files)]
             _refuse_several_patients(images)
             rows = _told_apart([image.row for image in images])
-            held.enter_context(folder.holding(row.file for row in rows if row.file))
+            held.enter_context(self._store.holding(row.file for row in rows if row.file))
             for row, image in zip(rows, images, strict=True):
                 if row.file and image.partial:
                     folder.keep(image.partial, row.file)
@@ -157,7 +159,7 @@ class Intake:
         """Queue the stored images of a study as a new study, with other options."""
         folder, rows = self._store.images, [replace(row) for row in study.images]
         with ExitStack() as held:
-            held.enter_context(folder.holding(row.file for row in rows if row.file))
+            held.enter_context(self._store.holding(row.file for row in rows if row.file))
             if any(row.file and not folder.path(row.file).is_file() for row in rows):
                 raise Problem("gone", "The study was deleted meanwhile.")
             if invert:
@@ -175,16 +177,25 @@ class Intake:
         levels = np.rint((1 - pixels) * np.float32(65535)).astype(np.uint16)
         Image.fromarray(levels).save(buffer, format="PNG", compress_level=1)
         name = folder.name(buffer.getvalue(), ".png")
-        held.enter_context(folder.holding([name]))
+        held.enter_context(self._store.holding([name]))
         folder.put(name, buffer.getvalue())
         return replace(row, file=name, name=f"{row.name} (inverted)")
 
     def _add(self, rows: list[ImageRow], requested: CaptionRequest, actor: str, client: str) -> Accepted:
         study_id, created, options = new_id(), now(), requested.options.encode()
-        self._store.write(writes.add_study, study_id, created, requested.study, options, rows, actor).result()
+        lease = self.dispatcher.lease(study_id)
+        columns = (study_id, created, requested.study, options, rows, actor, lease)
+        try:
+            self._store.write(writes.add_study, *columns).result()
+        except BaseException:
+            self.dispatcher.forget(study_id)
+            raise
         study = StoredStudy(study_id, created, None, "queued", requested.study, options, 0, None, images=rows)
         job = self._job(study, client)
-        self._enqueue(job)
+        if lease is None:
+            self.dispatcher.watch(job)
+        else:
+            self._enqueue(job)
         return Accepted(study, job)
 
     def _clean(self, n: int, file: UploadedFile, held: ExitStack) -> _Image:
@@ -203,31 +214,19 @@ class Intake:
         row = ImageRow(n, file.name, name, None, image.view, image.height or None, image.width or None)
         return _Image(row, partial, image.patient)
 
-    def requeue_interrupted(self) -> int:
-        """Queue again what had been accepted before the last start.
-
-        Returns
-        -------
-        int
-            The number of studies.
-        """
-        self._store.write(writes.requeue_interrupted).result()
-        studies = self._store.read(reads.waiting)
-        # What ran when the service died comes first and alone: one of them may have been the reason.
-        for study in sorted(studies, key=lambda study: -study.attempts):
-            job = self._job(study)
-            job.alone = study.attempts > 0
-            if study.attempts >= writes.ATTEMPTS:
-                died = f"the service died {study.attempts} times over this study; report it"
-                self._store.write(writes.finish, study.id, failed(job, self._bundle, died)).result()
-            else:
-                self._queue.reserve(beyond=True)
-                self._enqueue(job)
-        return len(studies)
+    def _take_over(self, study: StoredStudy) -> None:
+        """Queue a study that was accepted before the last start, or by another replica."""
+        job = self._job(study)
+        job.alone = study.attempts > 0
+        self._queue.reserve(beyond=True)
+        if study.attempts >= writes.ATTEMPTS:
+            self._fail(job, f"the service died {study.attempts} times over this study; report it")
+        else:
+            self._enqueue(job)
 
     def _job(self, study: StoredStudy, client: str = "") -> Job:
         images = {row.name: self._store.images.path(row.file) for row in study.images if row.file}
-        return Job(
+        job = Job(
             study.id,
             study.study,
             tuple(row.name for row in study.images),
@@ -236,12 +235,17 @@ class Intake:
             decode(study.options),
             client=client,
         )
+        self.dispatcher.track(job)
+        return job
 
     def _enqueue(self, job: Job) -> None:
         if job.images:
             self._queue.put(job)
-            return
-        draft = failed(job, self._bundle, "; ".join(job.errors.values()))
+        else:
+            self._fail(job, "; ".join(job.errors.values()))
+
+    def _fail(self, job: Job, why: str) -> None:
+        draft = failed(job, self._bundle, why)
         finished = self._store.write(writes.finish, job.id, draft).result()
         self._queue.release(job.client)
         job.done.set_result(Finished(draft, finished))

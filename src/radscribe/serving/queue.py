@@ -19,9 +19,13 @@ PACE = 0.1  # share of the newest study in the moving average of the pace
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A draft, and the time when it was written; None if the study had been deleted."""
+    """A draft, and the time when it was written.
 
-    draft: Draft
+    The time is None if the study had been deleted or another replica had written its draft: the store has
+    what became of it.
+    """
+
+    draft: Draft | None
     at: str | None
 
 
@@ -128,7 +132,10 @@ class StudyQueue:
         """Wait for the next study and return it, or None if the queue was closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closed)
-            return None if self._closed else self._jobs.popleft()
+            if self._closed:
+                return None
+            self._changed.notify_all()
+            return self._jobs.popleft()
 
     def take(self, options: CaptionOptions, most: int, passed: int) -> list[Job]:
         """Take waiting studies with the same options.
@@ -158,7 +165,13 @@ class StudyQueue:
                 job = self._jobs.popleft()
                 (taken if job.options == options and not job.alone else kept).append(job)
             self._jobs = kept + self._jobs
+            self._changed.notify_all()
             return taken
+
+    def wait_until_short(self, length: int, timeout: float) -> None:
+        """Wait until at most `length` studies wait, or `timeout` seconds have passed."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._jobs) <= length or self._closed, timeout)
 
     def finished(self, seconds: float) -> None:
         """Record the seconds that a study took, to estimate the waiting time of refused clients."""

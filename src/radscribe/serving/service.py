@@ -63,9 +63,10 @@ class Service:
         self.sandbox = sandbox or Sandbox(settings.intake_processes, settings.intake_seconds)
         self._closes_sandbox = sandbox is None
         self.intake = Intake(settings, self.store, self.queue, engine.bundle, self.sandbox)
-        if taken := self.intake.requeue_interrupted():
+        self.dispatcher = self.intake.dispatcher
+        if taken := self.dispatcher.start():
             log.warning("took up %d studies that were accepted before", taken)
-        self.worker = CaptionWorker(engine, self.queue, self.store, self.metrics)
+        self.worker = CaptionWorker(engine, self.queue, self.store, self.metrics, self.dispatcher.watch)
         self.draining = False
         self._closing = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
@@ -102,7 +103,7 @@ class Service:
 
     def drain(self) -> bool:
         """Refuse new studies and wait for accepted ones; return False if they take too long."""
-        self.draining = True
+        self.draining = self.dispatcher.draining = True
         return self.queue.wait_empty(self.settings.drain_seconds)
 
     def close(self) -> None:
@@ -112,6 +113,7 @@ class Service:
         self._sweeper.join()
         self.worker.close()
         self.intake.close()
+        self.dispatcher.close()
         if self._closes_sandbox:
             self.sandbox.close()
         self.store.close()

@@ -44,9 +44,22 @@ class CaptionWorker:
     """Takes studies from the queue and writes one draft per study.
 
     If the engine fails on a batch, its studies are retried one by one, so that only the faulty one fails.
+
+    Parameters
+    ----------
+    lost : callable
+        Called with a job that was deleted or taken by another replica.
     """
 
-    def __init__(self, engine: Engine, queue: StudyQueue, store: Store, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        queue: StudyQueue,
+        store: Store,
+        metrics: Metrics,
+        lost: Callable[[Job], None],
+    ) -> None:
+        self._lost = lost
         self._engine, self._queue, self._store, self._metrics = engine, queue, store, metrics
         self._taken: deque[Job] = deque()  # off the queue, still to be handed to the engine
         self._running: deque[Job] = deque()  # handed to the engine, in order
@@ -94,7 +107,7 @@ class CaptionWorker:
         """Yield the images of the first study, then of waiting studies with the same options."""
         passed = 0
         while self._taken:
-            self._mark([job.id for job in self._taken])
+            self._mark()
             while self._taken:
                 passed += 1
                 self._running.append(self._taken.popleft())
@@ -102,12 +115,20 @@ class CaptionWorker:
             if not first.alone:
                 self._taken.extend(self._queue.take(first.options, MARKED, passed))
 
-    def _mark(self, study_ids: list[str]) -> None:
-        """Mark studies as running, so that a crash counts as an attempt; ignore a failure to do so."""
+    def _mark(self) -> None:
+        """Mark what was taken as running, so that a crash counts as an attempt; put aside what others have.
+
+        A database that does not answer holds nothing up: a draft is written once, whoever makes it.
+        """
+        ids = [job.id for job in self._taken]
         try:
-            self._store.write(writes.mark_running, study_ids).result()
+            mine = self._store.write(writes.mark_running, ids, self._store.replica).result()
         except SQLAlchemyError as error:
             log.warning("studies could not be marked as running: %s", error)
+            return
+        for job in [job for job in self._taken if job.id not in mine]:
+            self._taken.remove(job)
+            self._lost(job)
 
     def _apart(self, why: str) -> None:
         """After a failure of the engine, fail a single study or retry each study of a batch alone."""
@@ -141,7 +162,8 @@ class CaptionWorker:
             return
         self._queue.release(job.client)
         if error is None:
-            self._metrics.captioned(draft.status)
+            if written.result() is not None:
+                self._metrics.captioned(draft.status)
             job.done.set_result(Finished(draft, written.result()))
         else:  # the store still lists it as queued, so the next start captions it
             log.error("a draft could not be written: %s", error)

@@ -156,9 +156,10 @@ async def answer(service: Service, accepted: Accepted, requested: CaptionRequest
         except TimeoutError:
             done.add_done_callback(lambda future: future.exception())  # nobody waits for it any more
         else:
-            if finished.at is None:  # it was deleted meanwhile, and its draft is not kept
-                return Json((await find(service, study.id)).to_dict(), headers=location)
             draft = finished.draft
+            if finished.at is None or draft is None:  # it was deleted, or another replica wrote its draft
+                found = await find(service, study.id, evidence=True)
+                return Json(found.to_dict(evidence=True), headers=location)
             study = replace(
                 study,
                 status=draft.status,

@@ -1,10 +1,13 @@
-"""Open a SQLite or PostgreSQL database and migrate it."""
+"""Open a SQLite or PostgreSQL database and migrate it.
+
+SQLite serves one process, which holds a lock beside the file. PostgreSQL serves any number.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,9 @@ from radscribe.errors import RadscribeError, UsageError
 
 FILE = "radscribe.sqlite3"
 BUSY_SECONDS = 30
-KEY = 0x7261647363726962  # "radscrib": among the advisory locks of a database
+# Advisory locks of a PostgreSQL database: "radscrib", and one more.
+MIGRATING = 0x7261647363726962
+WRITING = MIGRATING + 1
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 SILENT = (OperationalError, InterfaceError, NoConnectionError)  # it does not answer now; it may again
@@ -29,7 +34,7 @@ SILENT = (OperationalError, InterfaceError, NoConnectionError)  # it does not an
 
 @contextmanager
 def open_database(folder: Path, url: str | None) -> Iterator[tuple[Engine, Engine]]:
-    """Open, lock and migrate a database.
+    """Open and migrate a database, and lock it if it is SQLite.
 
     Yields two engines: one for readers, and one for the writer, which never waits for a reader's connection.
 
@@ -44,7 +49,7 @@ def open_database(folder: Path, url: str | None) -> Iterator[tuple[Engine, Engin
     shown = engine.url.render_as_string(hide_password=True)
     with ExitStack() as held:
         try:
-            held.enter_context(locked_database(engine))
+            held.enter_context(locked_file_of(engine))
             held.callback(engine.dispose)
             held.callback(writing.dispose)
             migrate(writing)
@@ -147,6 +152,8 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # several replicas may start together
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
@@ -166,19 +173,56 @@ def locked_file(path: Path, subject: str | Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked_database(engine: Engine) -> Iterator[None]:
-    """Lock a database, wherever its images are; raises `RadscribeError` if another process holds the lock."""
-    if engine.dialect.name == "sqlite":
-        file = Path(engine.url.database or "").resolve()
-        with locked_file(file.with_name(f"{file.name}.lock"), file):
-            yield
-        return
-    # A connection of its own: the lock ends with it.
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.detach()
-        if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": KEY}):
-            raise _in_use(engine.url.render_as_string(hide_password=True))
+def locked_file_of(engine: Engine) -> Iterator[None]:
+    """Lock a SQLite database, wherever its images are; raises `RadscribeError` if another process has it."""
+    if engine.dialect.name != "sqlite":
         yield
+        return
+    file = Path(engine.url.database or "").resolve()
+    with locked_file(file.with_name(f"{file.name}.lock"), file):
+        yield
+
+
+def serialise(connection: Connection) -> None:
+    """Let one writing transaction of all replicas run at a time.
+
+    So each sees the last row of the audit trail, which the next one's hash covers, and none waits for a row
+    that another one holds. SQLite does so by itself.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITING})
+
+
+@contextmanager
+def protected_files(engine: Engine, files: Iterable[str]) -> Iterator[None]:
+    """Keep other replicas from removing image files within the block (`try_to_own`)."""
+    keys = [{"key": _key(file)} for file in files]
+    if engine.dialect.name != "postgresql" or not keys:
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        try:
+            for key in keys:
+                connection.execute(text("SELECT pg_advisory_lock_shared(:key)"), key)
+            yield
+        finally:
+            try:
+                connection.execute(text("SELECT pg_advisory_unlock_all()"))
+            except SQLAlchemyError:
+                connection.invalidate()  # a lock ends with its connection
+
+
+def try_to_own(connection: Connection, file: str) -> bool:
+    """Whether no replica protects a file; if so, none can protect it until this transaction ends."""
+    if connection.dialect.name != "postgresql":
+        return True
+    taken = connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _key(file)})
+    return bool(taken)
+
+
+def _key(file: str) -> int:
+    """The advisory lock of an image file, whose name begins with its SHA-256."""
+    return int(file[:15], 16)
 
 
 def _in_use(subject: str | Path) -> RadscribeError:

@@ -6,31 +6,56 @@ import hashlib
 import os
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 TEMPORARY = ".partial"
+IDENTITY = "store-id"
+ABANDONED_SECONDS = 3600.0  # age of a temporary file in a shared folder that nobody writes any more
 
 
 class ImageFolder:
-    """A folder of image files. Each is written once and shared by all studies with the same picture."""
+    """A folder of image files. Each is written once and shared by all studies with the same picture.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    shared : bool
+        Whether other processes may be writing to it.
+    """
+
+    def __init__(self, folder: Path, *, shared: bool = False) -> None:
         self.folder = folder
         self._lock = threading.Lock()
         self._held: Counter[str] = Counter()
         for byte in range(256):
             (folder / f"{byte:02x}").mkdir(parents=True, exist_ok=True)
+        abandoned = time.time() - ABANDONED_SECONDS if shared else float("inf")
         for pattern in (f"*{TEMPORARY}", f"*/*{TEMPORARY}"):  # files that a crash left incomplete
             for partial in folder.glob(pattern):
-                partial.unlink()
+                with suppress(FileNotFoundError):  # another process removes it too
+                    if partial.stat().st_mtime < abandoned:
+                        partial.unlink()
         _sync_folder(folder)
 
+    def mark(self, store: str) -> str:
+        """Write the identity of a store beside the images, unless there is one; return the one there."""
+        file = self.folder / IDENTITY
+        try:
+            with file.open("x", encoding="ascii") as new:
+                new.write(f"{store}\n")
+        except FileExistsError:
+            for _ in range(50):  # another replica may be about to write it
+                if written := file.read_text(encoding="ascii").strip():
+                    return written
+                time.sleep(0.1)
+        return store
+
     def path(self, file: str) -> Path:
-        """Return the path of a file."""
+        """Return the path of a file, where the engine and the page read it."""
         return self.folder / file[:2] / file
 
     def name(self, data: bytes, suffix: str) -> str:
@@ -79,10 +104,16 @@ class ImageFolder:
         removed: list[str] = []
         with self._lock:
             for file in files:
-                if not self._held[file] and self.path(file).is_file():
-                    self.path(file).unlink()
+                if not self._held[file] and self._remove(file):
                     removed.append(file)
         return removed
+
+    def _remove(self, file: str) -> bool:
+        try:
+            self.path(file).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def files(self) -> Iterator[str]:
         """Return the names of all complete files."""

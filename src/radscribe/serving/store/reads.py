@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from radscribe.serving.store.records import ImageRow
-from radscribe.serving.store.tables import audit, captions, images, reviews, studies
+from radscribe.serving.store.tables import UNFINISHED, audit, captions, images, reviews, studies
 
 PAGE = 100  # studies read at once where all are read
 IMAGE_KEYS = ("n", "name", "view", "height", "width", "error")
@@ -30,6 +30,7 @@ class StoredStudy:
     options: str  # JSON
     attempts: int
     deleted: str | None
+    lease: str | None = None
     images: list[ImageRow] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
     text: str | None = None
@@ -157,11 +158,15 @@ def audit_of(connection: Connection, study_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def waiting(connection: Connection) -> list[StoredStudy]:
-    """Return the studies without a draft, oldest first."""
-    condition = (studies.c.status == "queued") & studies.c.deleted.is_(None)
-    rows = connection.execute(select(studies).where(condition).order_by(studies.c.id))
+def of_ids(connection: Connection, ids: Sequence[str]) -> list[StoredStudy]:
+    """Return studies with their images and drafts, oldest first."""
+    rows = connection.execute(select(studies).where(studies.c.id.in_(ids)).order_by(studies.c.id))
     return _complete(connection, [StoredStudy(**row._mapping) for row in rows], evidence=False)
+
+
+def unfinished(connection: Connection) -> int:
+    """Count the studies of all replicas that have no draft yet."""
+    return connection.scalar(select(func.count()).where(studies.c.status.in_(UNFINISHED))) or 0
 
 
 def reviewed(connection: Connection, after: str) -> list[StoredStudy]:

@@ -1,22 +1,34 @@
-"""`Store`: the database, the image folder and the single writer. One process owns a store."""
+"""`Store`: the database, the image folder and the writer.
+
+With SQLite, one process owns a store. With PostgreSQL, any number of replicas share it.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from radscribe.errors import RadscribeError
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.database import locked_file, open_database, truncate_log
+from radscribe.serving.store.database import (
+    locked_file,
+    open_database,
+    protected_files,
+    serialise,
+    truncate_log,
+    try_to_own,
+)
 from radscribe.serving.store.images import ImageFolder
+from radscribe.serving.store.records import new_id
+from radscribe.serving.store.tables import identity
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,25 +49,37 @@ class Store:
     url : str, optional
         URL of the database (default: SQLite in the folder).
 
+    Attributes
+    ----------
+    shared : bool
+        Whether other replicas may use it at the same time.
+    replica : str
+        Id of this process among the replicas.
+
     Raises
     ------
     RadscribeError
-        Another process uses the folder or the database, or the database does not open.
+        Another process uses the SQLite file or its folder, the database does not open, or the images are
+        another store's.
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder.resolve()
+        self.replica = new_id()
+        self.shared = url is not None and not url.startswith("sqlite")
         with ExitStack() as held:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self.folder.chmod(0o700)  # whatever the umask, even if the folder existed before
-                held.enter_context(locked_file(self.folder / LOCK, self.folder))
-                self.images = ImageFolder(self.folder / IMAGES)
+                if not self.shared:
+                    held.enter_context(locked_file(self.folder / LOCK, self.folder))
+                self.images = ImageFolder(self.folder / IMAGES, shared=self.shared)
             except OSError as error:
                 raise RadscribeError(
                     f"cannot be the store: {error.strerror}", subject=folder, remedy="name another --store"
                 ) from error
             self.engine, writing = held.enter_context(open_database(self.folder, url))
+            self._check_identity()
             self.writer = Writer(writing)
             self._held = held.pop_all()
 
@@ -63,6 +87,17 @@ class Store:
         """Finish waiting writes and release all resources."""
         self.writer.close()
         self._held.close()
+
+    def _check_identity(self) -> None:
+        """Refuse the images of another store: its files would be removed, as no study here refers to them."""
+        own = str(self.read(_identity))
+        found = self.images.mark(own)
+        if found != own:
+            raise RadscribeError(
+                "holds the images of another database",
+                subject=self.images.folder,
+                remedy="name the --database that belongs to it, or another --store",
+            )
 
     def read(self, query: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query of `reads`."""
@@ -75,6 +110,22 @@ class Store:
         """Submit an operation of `writes`; the future completes when it is committed."""
         return self.writer.submit(lambda connection: operation(connection, *args, **kwargs))
 
+    def lease(
+        self, operation: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run an operation of `leases`, which waits for no other writer of PostgreSQL."""
+        if not self.shared:
+            return self.write(operation, *args, **kwargs).result()
+        with self.engine.begin() as connection:
+            return operation(connection, *args, **kwargs)
+
+    @contextmanager
+    def holding(self, files: Iterable[str]) -> Iterator[None]:
+        """Protect image files from removal within the block, until a row that refers to them is written."""
+        files = sorted(set(files))
+        with self.images.holding(files), protected_files(self.engine, files):
+            yield
+
     def delete(self, study_id: str, actor: str) -> bool:
         """Mark a study as deleted and remove its images; return False if it was deleted before."""
         files = self.write(writes.mark_deleted, study_id, actor).result()
@@ -84,12 +135,13 @@ class Store:
     def _remove(self, files: Sequence[str]) -> None:
         """Remove the files that no study refers to.
 
-        The writer both checks and removes, so no study that refers to such a file is written in between. A
-        study that is about to be written holds its files (`ImageFolder.holding`).
+        A study that is about to be written holds its files (`holding`). Otherwise the writer both checks and
+        removes, so no study that refers to such a file is written in between.
         """
 
         def remove(connection: Connection) -> None:
-            self.images.remove(writes.unreferred(connection, files))
+            owned = [file for file in files if try_to_own(connection, file)]
+            self.images.remove(writes.unreferred(connection, owned))
 
         if files:
             self.writer.submit(remove).result()
@@ -107,6 +159,10 @@ class Store:
         for start in range(0, len(names), AT_ONCE):
             self._remove(names[start : start + AT_ONCE])
         return erased
+
+
+def _identity(connection: Connection) -> str | None:
+    return connection.scalar(select(identity.c.id))
 
 
 def _erase_all(connection: Connection, study_ids: Sequence[str]) -> list[str]:
@@ -150,6 +206,7 @@ class Writer:
             return
         try:
             with self._engine.begin() as connection:
+                serialise(connection)
                 results = [operation(connection) for operation, _ in batch]
         except Exception as error:  # noqa: BLE001  the caller gets it through its future
             if len(batch) == 1:

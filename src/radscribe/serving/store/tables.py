@@ -29,6 +29,7 @@ metadata = MetaData(
     }
 )
 STATUSES = ("queued", "running", "done", "refused", "failed")
+UNFINISHED = ("queued", "running")
 
 studies = Table(
     "studies",
@@ -41,6 +42,7 @@ studies = Table(
     Column("options", Text, nullable=False),  # JSON
     Column("attempts", Integer, nullable=False),  # times that the service died over it
     Column("deleted", String(32), index=True),
+    Column("lease", String(26)),  # the replica that captions it; null if any may take it
 )
 
 images = Table(
@@ -98,6 +100,26 @@ sessions = Table(
     Column("created", String(32), nullable=False),
     Column("ends", String(32), nullable=False),
 )
+
+# Processes that serve this store, and when each counts as dead by the database's clock (`store.clock`).
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("ends", Float, nullable=False),
+)
+
+# Failed attempts to sign in and uploads, under a hash of the client. `until` is by the database's clock.
+counters = Table(
+    "counters",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("until", Float, nullable=False),
+)
+
+# One row: the identity of the store, by which its folder or bucket of images is recognised.
+identity = Table("store", metadata, Column("id", String(36), primary_key=True))
 
 # It outlives the studies, so it holds none of their text and no foreign key.
 audit = Table(

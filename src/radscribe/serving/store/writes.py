@@ -15,10 +15,18 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from radscribe.serving.problems import Problem
 from radscribe.serving.store import chain
 from radscribe.serving.store.records import Draft, ImageRow
-from radscribe.serving.store.tables import audit, captions, findings, images, now, reviews, studies
+from radscribe.serving.store.tables import (
+    UNFINISHED,
+    audit,
+    captions,
+    findings,
+    images,
+    now,
+    reviews,
+    studies,
+)
 
 ATTEMPTS = 3  # deaths of the service over one study, after which it is given up
-UNFINISHED = ("queued", "running")
 SYSTEM = "service"
 
 
@@ -51,21 +59,29 @@ def add_study(
     options: str,
     rows: Sequence[ImageRow],
     actor: str,
+    lease: str | None = None,
 ) -> None:
-    """Add an accepted study to be captioned."""
+    """Add an accepted study to be captioned by the replica `lease`, or by any replica."""
     connection.execute(
         insert(studies).values(
-            id=study_id, created=created, status="queued", study=study, options=options, attempts=0
+            id=study_id,
+            created=created,
+            status="queued",
+            study=study,
+            options=options,
+            attempts=0,
+            lease=lease,
         )
     )
     connection.execute(insert(images), [{"study_id": study_id, **asdict(row)} for row in rows])
     record(connection, study_id, actor, "accepted", images=len(rows))
 
 
-def mark_running(connection: Connection, study_ids: Sequence[str]) -> None:
-    """Mark studies as running, before the engine gets them."""
-    condition = studies.c.id.in_(study_ids) & (studies.c.status == "queued")
-    connection.execute(update(studies).where(condition).values(status="running"))
+def mark_running(connection: Connection, study_ids: Sequence[str], replica: str) -> set[str]:
+    """Mark studies as running, before the engine gets them; return those that are still the replica's."""
+    mine = studies.c.id.in_(study_ids) & studies.c.status.in_(UNFINISHED) & (studies.c.lease == replica)
+    marked = update(studies).where(mine).values(status="running").returning(studies.c.id)
+    return set(connection.execute(marked).scalars())
 
 
 def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
@@ -92,15 +108,6 @@ def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
         connection.execute(insert(findings), rows)
     record(connection, study_id, SYSTEM, draft.status, bundle=draft.bundle)
     return finished
-
-
-def requeue_interrupted(connection: Connection) -> None:
-    """Requeue the studies that were running when the service died, and count the attempt."""
-    connection.execute(
-        update(studies)
-        .where(studies.c.status == "running")
-        .values(status="queued", attempts=studies.c.attempts + 1)
-    )
 
 
 def add_review(
@@ -183,8 +190,8 @@ def erase(connection: Connection, study_id: str) -> list[str]:
     files = files_of(connection, study_id)
     for table in (findings, captions, reviews, images):
         connection.execute(delete(table).where(table.c.study_id == study_id))
-    connection.execute(delete(studies).where(studies.c.id == study_id))
-    record(connection, study_id, SYSTEM, "erased")
+    if connection.execute(delete(studies).where(studies.c.id == study_id)).rowcount:
+        record(connection, study_id, SYSTEM, "erased")  # else another replica's sweep came first
     return files
 
 

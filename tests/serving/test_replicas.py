@@ -1,0 +1,191 @@
+"""Several replicas on one PostgreSQL: leases, the audit trail, images, and who hears of a draft."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, update
+from sqlalchemy.exc import OperationalError
+
+from radscribe.errors import RadscribeError
+from radscribe.serving import dispatcher
+from radscribe.serving.store import chain, leases, reads, writes
+from radscribe.serving.store.records import Draft, ImageRow, new_id
+from radscribe.serving.store.store import Store
+from radscribe.serving.store.tables import now, replicas
+from tests.serving.conftest import QuickEngine, Serve, post, posted, service_of
+
+
+@pytest.fixture
+def url(empty_postgresql: str) -> str:
+    return empty_postgresql
+
+
+@pytest.fixture
+def stores(tmp_path: Path, url: str) -> Iterator[tuple[Store, Store]]:
+    """Two replicas' stores, opened at the same time, so that their migrations meet."""
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: Store(tmp_path / "store", url), range(2))
+    yield first, second
+    first.close()
+    second.close()
+
+
+def add(store: Store, lease: str | None = None) -> str:
+    study_id = new_id()
+    rows = [ImageRow(0, "a.png", f"{0:064x}.png", None, "PA", 10, 20)]
+    store.write(writes.add_study, study_id, now(), "", "{}", rows, "me", lease).result()
+    return study_id
+
+
+def finish(store: Store, study_id: str, said: str) -> str | None:
+    return store.write(writes.finish, study_id, Draft("done", "b@1", b"{}", said)).result()
+
+
+def die(connection: Connection, replica: str) -> None:
+    connection.execute(update(replicas).where(replicas.c.id == replica).values(ends=0.0))
+
+
+def test_a_study_is_leased_to_one_replica(stores: tuple[Store, Store]) -> None:
+    for store in stores:
+        store.lease(leases.renew, store.replica)
+    queued = {add(stores[0]) for _ in range(40)}
+    with ThreadPoolExecutor(8) as pool:
+        each = [store for store in stores for _ in range(8)]
+        taken = list(pool.map(lambda store: store.lease(leases.claim, store.replica, 7), each))
+    claimed = [study.id for some in taken for study in some]
+    while more := stores[0].lease(leases.claim, stores[0].replica, 7):
+        claimed += [study.id for study in more]
+    assert sorted(claimed) == sorted(queued)
+
+
+def test_a_claim_does_not_wait_for_another_claim(stores: tuple[Store, Store]) -> None:
+    first, second = stores
+    one, other = add(first), add(first)
+    with first.engine.begin() as connection:
+        assert [study.id for study in leases.claim(connection, first.replica, 1)] == [one]
+        assert [study.id for study in second.lease(leases.claim, second.replica, 9)] == [other]
+
+
+def test_a_dead_replica_loses_its_studies_and_a_living_one_does_not(stores: tuple[Store, Store]) -> None:
+    first, second = stores
+    first.lease(leases.renew, first.replica)
+    ran, waited = add(first, first.replica), add(first, first.replica)
+    first.write(writes.mark_running, [ran], first.replica).result()
+    assert second.lease(leases.claim, second.replica, 9) == []
+    first.lease(die, first.replica)
+    taken = {study.id: study.attempts for study in second.lease(leases.claim, second.replica, 9)}
+    assert taken == {ran: 1, waited: 0}
+    assert first.write(writes.mark_running, [ran, waited], first.replica).result() == set()
+
+
+def test_a_replica_that_stops_leaves_its_studies_at_once(stores: tuple[Store, Store]) -> None:
+    first, second = stores
+    first.lease(leases.renew, first.replica)
+    study_id = add(first, first.replica)
+    first.write(writes.mark_running, [study_id], first.replica).result()
+    first.lease(leases.release, first.replica)
+    taken = second.lease(leases.claim, second.replica, 9)
+    assert [(study.id, study.attempts) for study in taken] == [(study_id, 0)]
+
+
+def test_two_replicas_write_one_draft(stores: tuple[Store, Store]) -> None:
+    study_id = add(stores[0])
+    with ThreadPoolExecutor(2) as pool:
+        written = list(pool.map(lambda store: finish(store, study_id, store.replica), stores))
+    assert sum(at is not None for at in written) == 1
+    trail = stores[0].read(reads.audit_of, study_id)
+    assert [row["action"] for row in trail] == ["accepted", "done"]
+
+
+def test_the_audit_trail_of_several_writers_is_one_chain(stores: tuple[Store, Store]) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: add(stores[n % 2]), range(80)))
+    verdict = stores[0].read(chain.verify)
+    assert (verdict.rows, verdict.broken) == (80, None)
+
+
+def test_an_image_that_another_replica_is_accepting_is_not_removed(stores: tuple[Store, Store]) -> None:
+    first, second = stores
+    file = first.images.name(b"new", ".png")
+    with first.holding([file]):
+        first.images.put(file, b"new")
+        second.sweep(None)
+        assert first.images.path(file).is_file()
+    second.sweep(None)
+    assert not first.images.path(file).exists()
+
+
+def test_two_sweeps_erase_a_study_once(stores: tuple[Store, Store]) -> None:
+    study_id = add(stores[0])
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda store: store.sweep(1e-9), stores))
+    trail = stores[0].read(reads.audit_of, study_id)
+    assert [row["action"] for row in trail] == ["accepted", "erased"]
+
+
+def test_images_of_another_database_are_refused(tmp_path: Path, url: str) -> None:
+    Store(tmp_path / "store").close()
+    with pytest.raises(RadscribeError, match="the images of another database"):
+        Store(tmp_path / "store", url)
+
+
+def test_a_waiting_client_hears_of_a_draft_that_another_replica_wrote(
+    serve: Serve, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "AHEAD", 1)
+    first = serve(database=url)
+    first_service = service_of(first)
+    monkeypatch.setattr(first_service.dispatcher, "_claim", lambda: 0)
+    monkeypatch.setattr(first_service.dispatcher, "lease", lambda study_id: None)
+    second = serve(database=url)
+    assert posted(first, 77)["caption"]["text"] == "The mean is 77."
+    assert 'radscribe_studies_total{status="done"} 1.0' in second.get("/metrics").text
+    assert first_service.queue.held == 0
+
+
+def test_what_one_replica_cannot_take_is_captioned_by_another_once(
+    serve: Serve, url: str, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "AHEAD", 4)
+    clients = [serve(database=url) for _ in range(2)]
+    engine.opened.clear()
+    ids = [posted(clients[0], 40 + n, wait=False)["id"] for n in range(24)]
+    engine.opened.set()
+    for client in clients:
+        assert service_of(client).queue.wait_empty(10)
+    for study_id in ids:
+        trail = clients[1].get(f"/v1/captions/{study_id}/audit").json()["audit"]
+        assert [row["action"] for row in trail] == ["accepted", "done"]
+
+
+def test_a_study_whose_acceptance_the_database_did_not_confirm_is_captioned(
+    serve: Serve, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit may have succeeded although its answer was lost."""
+    client = serve(database=url)
+    service = service_of(client)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.1)
+    lost = threading.Event()
+    add_study = writes.add_study
+
+    def loses_its_answer(connection: Connection, *columns: object) -> None:
+        add_study(connection, *columns)  # type: ignore[arg-type]
+        if not lost.is_set():
+            lost.set()
+            connection.exec_driver_sql("COMMIT")
+            raise OperationalError("COMMIT", {}, Exception("the server closed the connection"))
+
+    monkeypatch.setattr(writes, "add_study", loses_its_answer)
+    response = post(client, ("a.png", b""), wait=False)
+    assert response.status_code == 503
+    for _ in range(100):
+        if found := client.get("/v1/captions?status=failed").json()["captions"]:
+            break
+        threading.Event().wait(0.05)
+    assert len(found) == 1
+    assert service.queue.held == 0
