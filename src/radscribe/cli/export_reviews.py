@@ -20,17 +20,20 @@ def command(store: Path, database: str | None, out: Path, overwrite: bool) -> in
 
     \b
     radscribe export-reviews --store radscribe-store --out reviewed
-    radscribe train --data reviewed --out run
+    radscribe train --data reviewed --out runs/reviewed --set encoder=BUNDLE
+    radscribe export runs/reviewed --out bundles/reviewed
+    radscribe compare BUNDLE bundles/reviewed --data reviewed
 
-    Stop the service first; a running one gives the same lines at /v1/reviewed.jsonl. Only the owner can read
-    the folder.
+    A hash of its id puts each study into the training (70%), validation (10%) or test part (20%) for good.
+    BUNDLE is the bundle that wrote the drafts. Stop the service first; a running one gives the same lines at
+    /v1/reviewed.jsonl. Only the owner can read the folder.
     """
     require_extra("serve")
     import os
 
     from radscribe.errors import UsageError
     from radscribe.files import refuse_existing
-    from radscribe.serving.export import export
+    from radscribe.serving.export import bundles, export
     from radscribe.serving.store.store import Store
 
     if not store.is_dir():
@@ -39,8 +42,10 @@ def command(store: Path, database: str | None, out: Path, overwrite: bool) -> in
     os.umask(0o077)
     opened = Store(store, database)
     try:
-        count = export(opened, out)
+        count, wrote = export(opened, out), bundles(opened)
     finally:
         opened.close()
     click.echo(f"{count} reviewed {'study' if count == 1 else 'studies'} in {out}", err=True)
+    if wrote:
+        click.echo(f"the drafts are by {', '.join(wrote)}", err=True)
     return 0

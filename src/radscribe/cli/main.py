@@ -44,6 +44,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Measure": {
         "evaluate": ("radscribe.cli.evaluate", "Score captions and compare them with baselines."),
+        "compare": ("radscribe.cli.compare", "Compare a new bundle with the one in use."),
         "probe": ("radscribe.cli.probe", "Test whether captions follow a change of the image."),
         "label": ("radscribe.cli.label", "Label the findings in reports."),
         "bench": ("radscribe.cli.bench", "Measure speed and memory on this machine."),

@@ -21,6 +21,7 @@ from radscribe.errors import BundleError, UsageError
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import Encoder
+from radscribe.training.bundle_encoder import BundleEncoder
 from radscribe.training.config import CONFIG
 from radscribe.training.decoder_run import ENCODER, IMPORT, load_captioner
 from radscribe.training.decoder_run import WEIGHTS as DECODER_WEIGHTS
@@ -34,6 +35,7 @@ NAMES_FILES = (
     "teacher",
     "cache",
     "init_from",
+    "reviews",
     "word_vectors",
 )  # keys of configurations
 
@@ -108,7 +110,7 @@ def export(
     cautions : sequence of str
         What every caption of this bundle must be read with.
     weights : bool
-        Add `weights.safetensors`, from which training can continue.
+        Add `weights.safetensors`, from which training can continue, unless the encoder is a bundle's graph.
 
     Raises
     ------
@@ -132,6 +134,7 @@ def export(
         image_size=encoder.image_size,
         findings=tuple(encoder.findings),
         views=encoder.views,
+        precision=encoder.spec.precision if isinstance(encoder, BundleEncoder) else "fp32",
     )
     spec_decoder = DecoderSpec(
         kind=config.decoder,
@@ -141,7 +144,10 @@ def export(
         fixed=decoder.fixed,
         operating_point=float(config.options.get("operating_point", 0.5)),
     )
-    _export_encoder(encoder, out / spec_encoder.file)
+    if isinstance(encoder, BundleEncoder):
+        shutil.copyfile(encoder.graph, out / spec_encoder.file)
+    else:
+        _export_encoder(encoder, out / spec_encoder.file)
     _export_decoder(decoder, encoder, out, spec_decoder)
     tokenizer.save(out / "tokenizer.json")
     if card is None:
@@ -149,16 +155,11 @@ def export(
     elif card.resolve() != (out / CARD).resolve():
         shutil.copyfile(card, out / CARD)
     files = [spec_encoder.file, spec_decoder.init_file, spec_decoder.step_file, "tokenizer.json", CARD]
-    if weights:
+    if weights and not isinstance(encoder, BundleEncoder):
         from safetensors.torch import save_model
 
         both = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
         save_model(both, str(out / WEIGHTS))
-        # safetensors writes files that only their owner can read.
-        (out / WEIGHTS).chmod((out / spec_encoder.file).stat().st_mode)
-        (out / WEIGHTS).chmod(
-            (out / spec_encoder.file).stat().st_mode
-        )  # safetensors lets only the owner read
         files.append(WEIGHTS)
     spec = BundleSpec(
         format=1,

@@ -41,6 +41,7 @@ def staged(out: Path, overwrite: bool = False) -> Iterator[Path]:
     """
     # The description moves last: an unfinished bundle is never taken for a complete one.
     with staged_folder(out, overwrite, last=(DESCRIPTION,), stale=sorted(_listed(out))) as stage:
+        stage.chmod(0o700)
         yield stage
 
 

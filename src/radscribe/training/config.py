@@ -183,11 +183,12 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     """Settings of `radscribe train`."""
 
-    encoder: Annotated[
-        str, Meta(description="Encoder run, or bundle with its weights, whose features are read.")
-    ] = ""
+    encoder: Annotated[str, Meta(description="Encoder run, or bundle, whose features are read.")] = ""
     cache: Annotated[
         str, Meta(description="Folder of cached features, shared between runs (default: inside the run).")
+    ] = ""
+    reviews: Annotated[
+        str, Meta(description="Folder of export-reviews, whose parts are added to those of the dataset.")
     ] = ""
     weak_reports: Annotated[
         str | None, Meta(description="R2Gen annotation.json: pair labels with its training reports.")
@@ -249,8 +250,12 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     tokenizer: Annotated[str, Meta(description="Tokenizer: word or bpe.")] = "word"
     vocabulary_size: Annotated[Count, Meta(description="Largest number of tokens.")] = 4000
     min_frequency: Annotated[
-        Count, Meta(description="Smallest number of times that a word occurs in the training texts.")
-    ] = 3
+        Natural,
+        Meta(
+            description="Smallest number of times that a word occurs in the training texts; 0 takes 3, or 1 "
+            "if there are fewer than 500 texts."
+        ),
+    ] = 0
     max_length: Annotated[Count, Meta(description="Largest number of tokens per caption.")] = 80
     learning_rate: Annotated[Positive, Meta(description="Largest learning rate of the schedule.")] = 2e-3
     weight_decay: Annotated[NotNegative, Meta(description="Weight decay of the optimiser.")] = 1e-4

@@ -10,10 +10,12 @@ import msgspec
 import torch
 from torch import Tensor
 
-from radscribe.bundle.format import DESCRIPTION, read
+from radscribe.bundle.format import DESCRIPTION, describe, locate, read
 from radscribe.bundle.format import WEIGHTS as BUNDLE_WEIGHTS
 from radscribe.errors import DataError, RadscribeWarning
 from radscribe.models.encoder import Encoder
+from radscribe.training import bundle_encoder
+from radscribe.training.bundle_encoder import BundleEncoder
 from radscribe.training.config import CONFIG, EncoderConfig, load, renamed, save
 
 WEIGHTS = "encoder.pt"
@@ -23,7 +25,11 @@ def with_backbone_of_source(config: EncoderConfig) -> EncoderConfig:
     """The configuration with the backbone of the encoder that it starts from, where it starts from one."""
     if not config.init_from:
         return config
-    source = load(EncoderConfig, Path(config.init_from) / CONFIG)
+    folder = Path(config.init_from)
+    if (folder / DESCRIPTION).is_file():
+        source = msgspec.convert(renamed(describe(folder).training["encoder"]), EncoderConfig, strict=False)
+    else:
+        source = load(EncoderConfig, folder / CONFIG)
     return msgspec.structs.replace(config, backbone=source.backbone, backbone_options=source.backbone_options)
 
 
@@ -73,6 +79,12 @@ def initial_encoder(config: EncoderConfig, prevalence: Tensor) -> Encoder:
 def _take_over(encoder: Encoder, folder: Path) -> None:
     """Start from another encoder: its backbone, and its classifier's rows of the findings that both know."""
     source = load_encoder(folder)
+    if isinstance(source, BundleEncoder):
+        raise DataError(
+            f"has no {BUNDLE_WEIGHTS}, which training needs",
+            subject=folder,
+            remedy="name the encoder's run, or a copy of the bundle with its weights",
+        )
     encoder.backbone.load_state_dict(source.backbone.state_dict())
     encoder.mean, encoder.std = source.mean, source.std
     with torch.no_grad():
@@ -85,14 +97,24 @@ def _take_over(encoder: Encoder, folder: Path) -> None:
         encoder.view_classifier.load_state_dict(source.view_classifier.state_dict())
 
 
+def folder_of(encoder: str) -> Path:
+    """Return the folder of an encoder: a run, an import, or a bundle, also by its name or on the Hub."""
+    return Path(encoder) if Path(encoder).is_dir() else locate(encoder)
+
+
 def load_encoder(run: Path) -> Encoder:
-    """The encoder that a run left.
+    """The encoder that a run left, or that of a bundle.
+
+    A bundle's encoder is its graph, which gives features but cannot be trained, if the bundle has no weights
+    or is int8.
 
     Raises
     ------
     DataError
         The run is not finished, or its weights do not fit its configuration.
     """
+    if _is_graph(run):
+        return bundle_encoder.load(run)
     if (run / DESCRIPTION).is_file():
         return _encoder_of_bundle(run)[0]
     config = load(EncoderConfig, run / CONFIG)
@@ -111,7 +133,10 @@ def load_encoder(run: Path) -> Encoder:
 
 
 def copy_encoder(source: Path, target: Path) -> None:
-    """Write an encoder's configuration and weights into a folder, from its run or from a bundle."""
+    """Write an encoder's configuration and weights, or graph, into a folder, from its run or a bundle."""
+    if _is_graph(source):
+        bundle_encoder.copy(source, target)
+        return
     if (source / DESCRIPTION).is_file():
         encoder, config = _encoder_of_bundle(source)
         save(config, target / CONFIG)
@@ -122,17 +147,20 @@ def copy_encoder(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
 
 
+def _is_graph(folder: Path) -> bool:
+    """Whether only the graph of an encoder is there, or differs from the weights, as int8 does."""
+    if (folder / bundle_encoder.SPEC).is_file():
+        return True
+    if not (folder / DESCRIPTION).is_file():
+        return False
+    return not (folder / BUNDLE_WEIGHTS).is_file() or describe(folder).encoder.precision != "fp32"
+
+
 def _encoder_of_bundle(folder: Path) -> tuple[Encoder, EncoderConfig]:
     from safetensors import safe_open
 
     spec = read(folder)
     path = folder / BUNDLE_WEIGHTS
-    if not path.is_file():
-        raise DataError(
-            f"has no {BUNDLE_WEIGHTS}, which training needs",
-            subject=folder,
-            remedy="name the encoder's run, or a copy of the bundle with its weights",
-        )
     config = msgspec.convert(renamed(spec.training["encoder"]), EncoderConfig, strict=False)
     encoder = build_encoder(config)
     prefix = "encoder."

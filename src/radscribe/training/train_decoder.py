@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +14,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from radscribe.data import features as feature_file
+from radscribe.data import reviews
 from radscribe.data.features import FeatureTable
 from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split, Study
 from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
-from radscribe.errors import DataError, UsageError
+from radscribe.errors import DataError, RadscribeWarning, UsageError
 from radscribe.labels import CHESTXRAY14
 from radscribe.models import Decoder, Encoder
 from radscribe.models.content_plan import ContentPlan, plan_of
@@ -58,13 +60,16 @@ from radscribe.training.decoder_run import (
     load_decoder,
     require_decoder,
 )
-from radscribe.training.encoder_run import load_encoder
+from radscribe.training.encoder_run import folder_of, load_encoder
 from radscribe.training.engine import Fitted, Reporter, begin, finish, fit, is_main, joined, loader
+from radscribe.training.engine.processes import LEAST
 from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.objectives import build_objective
 from radscribe.training.word_embedding import set_word_vectors
 
 CACHE = "features"
+USUAL_FREQUENCY = 3  # of a word of the vocabulary, if min_frequency is 0
+MANY_TEXTS = 500  # fewer have too few repetitions to leave out rare words
 PARTS: tuple[Split, ...] = ("train", "val")
 
 
@@ -89,12 +94,14 @@ def train_decoder(
         return out / WEIGHTS
     with joined(config):
         torch.manual_seed(config.seed)
-        encoder = load_encoder(Path(config.encoder)) if config.encoder else None
-        if encoder is not None and is_main():
-            keep_encoder(Path(config.encoder), out)
+        folder = folder_of(config.encoder) if config.encoder else None
+        encoder = None if folder is None else load_encoder(folder)
+        if folder is not None and is_main():
+            keep_encoder(folder, out)
         manifest = Manifest(data)
         check_leaks(manifest).require_none()
-        texts, sources = _texts(manifest, config)
+        reviewed = _reviewed(config, manifest)
+        texts, sources = _texts(manifest, reviewed, config)
         tokenizer = _tokenizer(texts, config)
         path = data / feature_file.FILE
         table = FeatureTable.load(path) if config.finding_input == "encoder" and path.is_file() else None
@@ -107,9 +114,11 @@ def train_decoder(
             set_word_vectors(decoder, tokenizer, Path(config.word_vectors), config.freeze_word_vectors)
         if config.init_from:
             _start_from(Path(config.init_from), decoder)
-        studies = {split: list(manifest.split(split, with_images=True)) for split in PARTS}
+        studies = {split: _part(manifest, split) + reviewed[split] for split in PARTS}
         if encoder is not None and table is None:
             studies = {split: with_views(part, encoder.views) for split, part in studies.items()}
+        if len(studies["train"]) == 1:
+            studies["train"] *= LEAST  # normalisation needs as many
         features = _features(manifest, studies, out, config, decoder, encoder, table)
         findings = encoder.findings if encoder is not None else table_findings(shapes)
         plan = plan_of(decoder)
@@ -149,6 +158,51 @@ def train_decoder(
             _fit_plan(plan, findings, parts, validation, config)
         fitted = fit(task, training, validation, config, out, resume=resume, reporter=reporter)
     return _keep(decoder, out, config, manifest, fitted)
+
+
+def _part(manifest: Manifest, split: Split) -> list[Study]:
+    """The studies of a part; with a single review, the training part stands in for the validation part."""
+    if split == "val" and reviews.is_of_reviews(manifest) and not reviews.studies_of(manifest, split):
+        warnings.warn(
+            "no reviewed study is left for validation: the training part stands in for it, so the "
+            "validation figures say nothing about other studies",
+            RadscribeWarning,
+            stacklevel=2,
+        )
+        split = "train"
+    return list(manifest.split(split, with_images=True))
+
+
+def _reviewed(config: DecoderConfig, manifest: Manifest) -> dict[Split, list[Study]]:
+    """The studies of `reviews` by part.
+
+    Raises
+    ------
+    UsageError
+        The folder is not of `radscribe export-reviews`, or there is no encoder for its images.
+    DataError
+        A reviewed study has an id of the dataset.
+    """
+    if not config.reviews:
+        return {split: [] for split in PARTS}
+    if not config.encoder or (manifest.path.parent / feature_file.FILE).is_file():
+        raise UsageError(
+            f"reviews need an encoder, and a dataset without {feature_file.FILE}",
+            remedy="give --set encoder=BUNDLE",
+        )
+    more = Manifest(Path(config.reviews))
+    if not reviews.is_of_reviews(more):
+        raise UsageError(
+            "holds no reviews", subject=more.path, remedy="write it with radscribe export-reviews"
+        )
+    check_leaks(more).require_none()
+    known = {study.id for study in manifest}
+    found = {split: reviews.studies_of(more, split) for split in PARTS}
+    if shared := [study.id for part in found.values() for study in part if study.id in known]:
+        raise DataError(
+            f"study {shared[0]} is in the dataset, too", subject=more.path, remedy="leave out one of both"
+        )
+    return found
 
 
 def _keep(decoder: Decoder, out: Path, config: DecoderConfig, manifest: Manifest, fitted: Fitted) -> Path:
@@ -277,18 +331,28 @@ def _tokenizer(texts: list[str], config: DecoderConfig) -> ReportTokenizer:
     return ReportTokenizer.train(
         map(without_section_tokens, texts),
         config.vocabulary_size,
-        config.min_frequency,
+        config.min_frequency or (USUAL_FREQUENCY if len(texts) >= MANY_TEXTS else 1),
         kind=config.tokenizer,
         sections=config.target == "sections",
     )
 
 
-def _texts(manifest: Manifest, config: DecoderConfig) -> tuple[list[str], dict[Split, TextSource]]:
+def _texts(
+    manifest: Manifest, reviewed: dict[Split, list[Study]], config: DecoderConfig
+) -> tuple[list[str], dict[Split, TextSource]]:
     """The texts of the vocabulary (of the training part alone), and where each part's texts come from."""
+    written = reports_as_written(config.target)
+    own = [written(study, random.Random()) for study in reviewed["train"]]
     if config.weak_reports:
         parts = reports_to_pair(Path(config.weak_reports))
         sources = {split: weak_reports(WeakPairs(texts)) for split, texts in parts.items()}
-        return [" ".join(sayable(collapse_spaces(text))) for text in parts["train"]], sources
-    source = reports_as_written(config.target)
-    texts = [source(study, random.Random()) for study in manifest.split("train")]
-    return texts, dict.fromkeys(PARTS, source)
+        if config.reviews:
+            sources = {split: _written_or(written, source) for split, source in sources.items()}
+        return [" ".join(sayable(collapse_spaces(text))) for text in parts["train"]] + own, sources
+    texts = [written(study, random.Random()) for study in manifest.split("train")]
+    return texts + own, dict.fromkeys(PARTS, written)
+
+
+def _written_or(written: TextSource, other: TextSource) -> TextSource:
+    """A study's own report, or else another source's."""
+    return lambda study, generator: written(study, generator) if study.report else other(study, generator)
