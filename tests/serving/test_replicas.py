@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from radscribe.errors import RadscribeError
 from radscribe.serving import dispatcher
+from radscribe.serving.credentials import Credentials
 from radscribe.serving.store import chain, leases, reads, writes
 from radscribe.serving.store.records import Draft, ImageRow, new_id
 from radscribe.serving.store.store import Store
@@ -146,6 +147,20 @@ def test_a_waiting_client_hears_of_a_draft_that_another_replica_wrote(
     assert posted(first, 77)["caption"]["text"] == "The mean is 77."
     assert 'radscribe_studies_total{status="done"} 1.0' in second.get("/metrics").text
     assert first_service.queue.held == 0
+
+
+def test_sessions_and_failed_attempts_hold_for_all_replicas(serve: Serve, url: str) -> None:
+    bearer = {"Authorization": "Bearer a-token-of-many-characters"}
+    first, second = (serve(database=url, credentials=Credentials(bearer["Authorization"][7:])) for _ in "12")
+    first.post("/v1/session", headers=bearer)
+    second.cookies = first.cookies
+    cookies = dict(first.cookies)
+    assert second.get("/v1/captions").status_code == 200
+    assert second.delete("/v1/session").status_code == 204
+    assert first.get("/v1/captions", cookies=cookies).status_code == 401
+    for _ in range(11):
+        first.get("/v1/captions", headers={"Authorization": "Bearer wrong"})
+    assert second.get("/v1/captions", headers={"Authorization": "Bearer wrong"}).status_code == 429
 
 
 def test_what_one_replica_cannot_take_is_captioned_by_another_once(

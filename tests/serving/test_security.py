@@ -14,10 +14,12 @@ from starlette.testclient import TestClient
 
 from radscribe.errors import UsageError
 from radscribe.serving import sessions as sessions_module
-from radscribe.serving.credentials import Credentials, Throttle, Users, digest, read_secret, read_token
+from radscribe.serving.counters import Attempts
+from radscribe.serving.credentials import Credentials, Users, digest, read_secret, read_token
 from radscribe.serving.security import COOKIE
 from radscribe.serving.sessions import Sessions
 from radscribe.serving.settings import Settings
+from radscribe.serving.store.store import Store
 from tests.serving.conftest import HOST, Serve, picture, post, posted, service_of
 
 TOKEN = "a-token-of-many-characters"
@@ -218,16 +220,26 @@ def test_guessing_is_slowed_down(serve: Serve, tmp_path: Path) -> None:
     assert (blocked.status_code, int(blocked.headers["retry-after"]) >= 1) == (429, True)
 
 
-def test_waits_double_and_end_with_a_success() -> None:
-    throttle = Throttle(free=3, longest=60)
+def test_waits_double_and_end_with_a_success(tmp_path: Path, database: str | None) -> None:
+    store = Store(tmp_path, database)
+    attempts = Attempts(store, free=3, longest=60)
     for _ in range(3):
-        throttle.failed("a")
-    first = throttle.wait("a")
-    throttle.failed("a")
-    assert 0 < first < throttle.wait("a") <= 60
-    assert throttle.wait("b") == 0
-    throttle.succeeded("a")
-    assert throttle.wait("a") == 0
+        attempts.failed("a")
+    first = attempts.wait("a")
+    attempts.failed("a")
+    assert 0 < first < attempts.wait("a") <= 60
+    assert attempts.wait("b") == 0
+    assert Attempts(store).wait("a") > 0  # another replica, and after a restart
+    attempts.succeeded("a")
+    assert attempts.wait("a") == Attempts(store).wait("a") == 0
+    store.close()
+
+
+def test_a_client_may_send_so_many_studies_a_minute(serve: Serve) -> None:
+    client = serve(client_rate=2)
+    statuses = [post(client, ("a.png", picture()), wait=False).status_code for _ in range(3)]
+    assert statuses == [202, 202, 429]
+    assert service_of(client).counters.count("upload another", 60)[0] == 1
 
 
 @pytest.mark.parametrize("password", ["x", "password12", "aaaaaaaaaaaa", "rev-rev", "radscribe1"])

@@ -65,6 +65,12 @@ database_option = click.option(
     "--queue", type=POSITIVE, default=128, show_default=True, help="Maximum number of studies in progress."
 )
 @click.option(
+    "--client-rate",
+    type=POSITIVE,
+    metavar="N",
+    help="Maximum studies per minute from one user or address.  [default: no limit]",
+)
+@click.option(
     "--retain",
     type=click.FloatRange(min=0, min_open=True),
     metavar="DAYS",
@@ -155,6 +161,7 @@ def command(
     audit_reads: bool,
     allow_host: tuple[str, ...],
     queue: int,
+    client_rate: int | None,
     retain: float | None,
     keep_free: int,
     keep_identifiers: bool,
@@ -209,6 +216,7 @@ def command(
         audit_reads=audit_reads,
         allowed_hosts=allow_host,
         queue=queue,
+        client_rate=client_rate,
         retain_days=retain,
         free_bytes=keep_free * MEGABYTE,
         keep_identifiers=keep_identifiers,

@@ -68,7 +68,7 @@ def create_app(
     app.add_api_route("/", _index, include_in_schema=False)
     if PAGE.is_dir():
         app.mount("/static", StaticFiles(directory=PAGE))
-    app.add_middleware(Gate, settings=settings, sessions=service.sessions)
+    app.add_middleware(Gate, settings=settings, sessions=service.sessions, attempts=service.attempts)
     app.add_middleware(DrainRefusedUploads)
     app.add_middleware(Measured, metrics=service.metrics)  # outermost: counts what the gate turns away
     return app

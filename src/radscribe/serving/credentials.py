@@ -267,42 +267,6 @@ class Credentials:
         return identity if self.oidc else None
 
 
-class Throttle:
-    """Slows down guessing: after some failures in a row, each further one doubles the wait.
-
-    Parameters
-    ----------
-    free : int
-        Failures without a wait.
-    longest : float
-        Seconds of a wait at most.
-    """
-
-    KEPT = 10_000  # addresses and names; the oldest is forgotten
-
-    def __init__(self, free: int = 10, longest: float = 300.0) -> None:
-        self._free, self._longest = free, longest
-        self._failed: OrderedDict[str, tuple[int, float]] = OrderedDict()
-
-    def wait(self, who: str) -> float:
-        """Return the seconds until the next attempt is allowed; 0 if it is allowed now."""
-        return max(0.0, self._failed.get(who, (0, 0.0))[1] - time.monotonic())
-
-    def failed(self, who: str) -> int:
-        """Record a failure and return the number of consecutive failures."""
-        count = self._failed.pop(who, (0, 0.0))[0] + 1
-        extra = count - self._free
-        wait = min(self._longest, 2.0 ** min(extra, 20)) if extra >= 0 else 0.0
-        self._failed[who] = (count, time.monotonic() + wait)
-        while len(self._failed) > self.KEPT:
-            self._failed.popitem(last=False)
-        return count
-
-    def succeeded(self, who: str) -> None:
-        """Forget the failures."""
-        self._failed.pop(who, None)
-
-
 def hash_password(password: str) -> str:
     """A salted scrypt hash (RFC 7914)."""
     salt = secrets.token_bytes(16)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import secrets
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -28,17 +26,9 @@ from radscribe.serving.problems import Problem
 
 SECONDS = 10.0  # for an answer of the provider
 ANSWER_BYTES = 1 << 20
-UNDER_WAY = 1000  # sign-ins that were begun and not finished
 STATE_SECONDS = 600.0
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"]  # none is not one
 LEEWAY = 60  # seconds that clocks may differ
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    nonce: str
-    verifier: str
-    until: float
 
 
 class Provider:
@@ -66,8 +56,6 @@ class Provider:
             _check_address(address)
         self._client = (client_id, client_secret)
         self._role_claim = role_claim
-        self._begun: OrderedDict[str, _Begun] = OrderedDict()
-        self._lock = threading.Lock()
         self._configuration: dict[str, Any] | None = None
 
     @property
@@ -85,19 +73,16 @@ class Provider:
         state : str
             To be kept in a cookie of that browser.
         """
-        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        with self._lock:
-            self._begun[state] = _Begun(nonce, verifier, time.monotonic() + STATE_SECONDS)
-            while len(self._begun) > UNDER_WAY:
-                self._begun.popitem(last=False)
+        random = f"{int(time.time())}.{secrets.token_urlsafe(32)}"
+        state = f"{random}.{self._derived('state', random)}"
         parameters = {
             "response_type": "code",
             "client_id": self._client[0],
             "redirect_uri": self.redirect_uri,
             "scope": "openid profile email",
             "state": state,
-            "nonce": nonce,
-            "code_challenge": create_s256_code_challenge(verifier),
+            "nonce": self._derived("nonce", state),
+            "code_challenge": create_s256_code_challenge(self._derived("verifier", state)),
             "code_challenge_method": "S256",
         }
         return add_params_to_uri(self._endpoint("authorization_endpoint"), parameters), state
@@ -110,25 +95,32 @@ class Provider:
         address : str
             The address that the provider sent the browser to.
         state : str
-            From the browser's cookie.
+            From the browser's cookie. The caller sees to it that each is used once.
 
         Raises
         ------
         Problem
             401 or 403: the answer is not to a sign-in of this browser, or the person has no role here.
         """
-        with self._lock:
-            begun = self._begun.pop(state, None)
-        if begun is None or begun.until < time.monotonic():
+        random, _, mac = state.rpartition(".")
+        begun = hmac.compare_digest(mac.encode(), self._derived("state", random).encode())
+        if not begun or time.time() - int(random.partition(".")[0]) > STATE_SECONDS:
             raise Problem("unauthorised", "This sign-in was not begun here, or took too long; sign in again.")
         try:
             code = parse_authorization_code_response(address, state)["code"]
-            claims = self._claims(self._exchange(code, begun.verifier), begun.nonce)
+            claims = self._claims(
+                self._exchange(code, self._derived("verifier", state)), self._derived("nonce", state)
+            )
         except (OAuth2Error, JoseError, KeyError, ValueError, TypeError) as error:
             raise Problem(
                 "unauthorised", "The identity provider's answer is not valid; sign in again."
             ) from error
         return self._identity(claims)
+
+    def _derived(self, purpose: str, value: str) -> str:
+        """A secret of a sign-in, which every replica can compute and nobody else."""
+        key = f"radscribe {purpose} {self._client[1]}".encode()
+        return hmac.digest(key, value.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def _exchange(self, code: str, verifier: str) -> str:
         body = {

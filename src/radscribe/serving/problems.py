@@ -33,6 +33,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "wrong-host": (421, "Unknown host name"),
     "invalid": (422, "Invalid value"),
     "head-too-large": (431, "The head of the request is too large"),
+    "too-many-uploads": (429, "Too many studies in a minute"),
     "too-many-attempts": (429, "Too many attempts to sign in"),
     "queue-full": (429, "Too many studies are under way"),
     "internal": (500, "The service failed"),
@@ -88,6 +89,12 @@ def storage_full() -> Problem:
     )
 
 
+def silent() -> Problem:
+    """Return the answer while the database does not answer."""
+    detail = "The database does not answer; try again in a moment."
+    return Problem("not-ready", detail, headers={"Retry-After": "5"})
+
+
 def failure() -> Problem:
     """Return the answer to an unexpected error."""
     return Problem("internal", "The service failed; its log says more. Try again, or report it.")
@@ -123,8 +130,7 @@ def install(app: FastAPI) -> None:
         return Problem("cut-short", "The body is incomplete; send it again.").response()
 
     async def store_silent(request: Request, error: Exception) -> Response:
-        detail = "The database does not answer; try again in a moment."
-        return Problem("not-ready", detail, headers={"Retry-After": "5"}).response()
+        return silent().response()
 
     async def system(request: Request, error: Exception) -> Response:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -13,10 +13,12 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from radscribe.serving.credentials import ANYONE, Identity, Throttle
-from radscribe.serving.problems import Problem, failure
+from radscribe.serving.counters import Attempts
+from radscribe.serving.credentials import ANYONE, Identity
+from radscribe.serving.problems import Problem, failure, silent
 from radscribe.serving.sessions import Sessions
 from radscribe.serving.settings import Settings
+from radscribe.serving.store.database import SILENT
 
 log = logging.getLogger(__name__)
 COOKIE = "radscribe_session"
@@ -47,16 +49,18 @@ class Gate:
 
     Parameters
     ----------
-    sessions : Sessions, optional
+    sessions : Sessions
         Sessions of the page.
+    attempts : Attempts
+        Failed attempts to sign in.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions | None = None) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions, attempts: Attempts) -> None:
         self._app = app
         self._credentials = settings.credentials
         self._hosts = settings.hosts
         self._sessions = sessions
-        self._throttle = Throttle()
+        self._attempts = attempts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,6 +83,10 @@ class Gate:
             await self._app(scope, receive, sending)
         except Problem as problem:
             await problem.response()(scope, receive, send)
+        except SILENT:
+            if started:
+                raise
+            await silent().response()(scope, receive, send)
         except Exception:
             route = getattr(scope.get("route"), "path", "?")
             log.exception("a request failed: %s %s", scope["method"], route)
@@ -110,7 +118,7 @@ class Gate:
         if authorization is not None:
             identity = await self._signing_in(scope, authorization)
         else:
-            identity = self._sessions.find(key) if self._sessions is not None and key else None
+            identity = await run_in_threadpool(self._sessions.find, key) if key else None
         if identity is not None:
             return identity
         path = scope["path"]
@@ -125,7 +133,7 @@ class Gate:
 
     async def _signing_in(self, scope: Scope, authorization: str) -> Identity | None:
         address = client_network(scope)
-        if wait := self._throttle.wait(address):
+        if wait := await run_in_threadpool(self._attempts.wait, address):
             seconds = math.ceil(wait)
             raise Problem(
                 "too-many-attempts",
@@ -134,10 +142,10 @@ class Gate:
             )
         identity = await run_in_threadpool(self._credentials.check, authorization)
         if identity is None:
-            count = self._throttle.failed(address)
+            count = await run_in_threadpool(self._attempts.failed, address)
             log.warning("sign-in failed from %s, %d in a row", address, count)
         else:
-            self._throttle.succeeded(address)
+            await run_in_threadpool(self._attempts.succeeded, address)
         return identity
 
 

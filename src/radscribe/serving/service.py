@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import shutil
 import tempfile
 import threading
@@ -11,15 +12,19 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 import radscribe
 from radscribe.bundle import format as bundle_format
 from radscribe.serving.cleaning import Sandbox
+from radscribe.serving.counters import Attempts, Counters
 from radscribe.serving.intake import Intake
 from radscribe.serving.metrics import Metrics
+from radscribe.serving.problems import Problem
 from radscribe.serving.queue import StudyQueue
 from radscribe.serving.sessions import Sessions
 from radscribe.serving.settings import Settings
-from radscribe.serving.store import writes
+from radscribe.serving.store import reads, writes
 from radscribe.serving.store.store import Store
 from radscribe.serving.worker import CaptionWorker, Engine
 
@@ -59,6 +64,7 @@ class Service:
         warnings.simplefilter("ignore")
         self.store = Store(settings.store, settings.database)
         self.sessions = Sessions(self.store, settings.credentials)
+        self.counters, self.attempts = Counters(self.store), Attempts(self.store)
         self.queue = StudyQueue(settings.queue)
         self.sandbox = sandbox or Sandbox(settings.intake_processes, settings.intake_seconds)
         self._closes_sandbox = sandbox is None
@@ -72,6 +78,7 @@ class Service:
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         self._sweeper.start()
         self.metrics.gauge("queue_waiting", "Studies that wait for the engine", lambda: len(self.queue))
+        self.metrics.gauge("studies_unfinished", "Studies of all replicas without a draft", self._unfinished)
         self.metrics.gauge("queue_held", "Studies under way, uploads included", lambda: self.queue.held)
         self.metrics.gauge("queue_capacity", "Studies under way at most", lambda: self.queue.capacity)
         self.metrics.gauge(
@@ -100,6 +107,26 @@ class Service:
         """Record in the audit trail that somebody read a study, if the settings require it."""
         if self.settings.audit_reads:
             await asyncio.wrap_future(self.store.write(writes.record_read, study_id, actor, what))
+
+    def count_upload(self, client: str) -> None:
+        """Count a study of a client; raises `Problem` 429 if there are too many in a minute."""
+        most = self.settings.client_rate
+        if most is None:
+            return
+        count, left = self.counters.count(f"upload {client}", 60.0)
+        if count > most:
+            seconds = max(1, math.ceil(left))
+            raise Problem(
+                "too-many-uploads",
+                f"You may send {most} studies per minute; try again in {seconds} s.",
+                headers={"Retry-After": str(seconds)},
+            )
+
+    def _unfinished(self) -> float:
+        try:
+            return self.store.read(reads.unfinished)
+        except SQLAlchemyError:
+            return math.nan
 
     def drain(self) -> bool:
         """Refuse new studies and wait for accepted ones; return False if they take too long."""

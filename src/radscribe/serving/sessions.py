@@ -14,7 +14,7 @@ from radscribe.serving.store.tables import now, sessions
 
 
 class Sessions:
-    """Sessions in the database, with a copy in memory: one process serves a store.
+    """Sessions in the database, so that a sign-in and a sign-out hold for all replicas at once.
 
     Parameters
     ----------
@@ -26,40 +26,32 @@ class Sessions:
 
     def __init__(self, store: Store, credentials: Credentials) -> None:
         self._store, self._credentials = store, credentials
-        self._known = store.read(_all)
 
     def open(self, identity: Identity) -> str:
         """Open a session and return the cookie's value; it expires after `SESSION_SECONDS`."""
         key = secrets.token_urlsafe(32)
-        hashed = digest(key).hex()
         ends = (datetime.now(UTC) + timedelta(seconds=SESSION_SECONDS)).isoformat(timespec="milliseconds")
         ends = ends.replace("+00:00", "Z")
-        self._store.write(_add, hashed, identity, ends).result()
-        self._known[hashed] = (identity, ends)
+        self._store.write(_add, digest(key).hex(), identity, ends).result()
         return key
 
     def find(self, key: str) -> Identity | None:
         """Return the identity of a session, or None if it has ended or is unknown."""
-        hashed = digest(key).hex()
-        found = self._known.get(hashed)
-        if found is None:
-            return None
-        identity, ends = found
-        if ends <= now():
-            self._known.pop(hashed, None)
-            return None
-        return self._credentials.still(identity)
+        identity = self._store.read(_find, digest(key).hex())
+        return None if identity is None else self._credentials.still(identity)
 
     def close(self, key: str) -> None:
         """End a session."""
         hashed = digest(key).hex()
-        if (found := self._known.pop(hashed, None)) is not None:
-            self._store.write(_remove, hashed, found[0].name).result()
+        identity = self._store.read(_find, hashed)
+        if identity is not None:
+            self._store.write(_remove, hashed, identity.name).result()
 
 
-def _all(connection: Connection) -> dict[str, tuple[Identity, str]]:
-    rows = connection.execute(select(sessions).where(sessions.c.ends > now()))
-    return {row.digest: (Identity(row.actor, row.role), row.ends) for row in rows}
+def _find(connection: Connection, hashed: str) -> Identity | None:
+    mine = (sessions.c.digest == hashed) & (sessions.c.ends > now())
+    row = connection.execute(select(sessions.c.actor, sessions.c.role).where(mine)).one_or_none()
+    return None if row is None else Identity(row.actor, row.role)
 
 
 def _add(connection: Connection, hashed: str, identity: Identity, ends: str) -> None:

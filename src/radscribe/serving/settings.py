@@ -80,6 +80,8 @@ class Settings:
         Tokens and users that may use the service (default: anyone on this machine).
     queue : int
         Maximum studies under way, uploads included. Further ones are answered 429.
+    client_rate : int, optional
+        Maximum studies per minute from one client, over all replicas (default: no limit).
     retain_days : float, optional
         Age at which a study is erased (default: never).
     free_bytes : int
@@ -114,6 +116,7 @@ class Settings:
     credentials: Credentials = field(default_factory=Credentials)
     allowed_hosts: tuple[str, ...] = ()
     queue: int = 128
+    client_rate: int | None = None
     retain_days: float | None = None
     free_bytes: int = 1024 * MEGABYTE
     keep_identifiers: bool = False

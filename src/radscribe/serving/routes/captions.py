@@ -100,7 +100,7 @@ TAKING: dict[int | str, dict[str, Any]] = {
 async def post(request: Request, service: Serving, actor: Actor, client: Client) -> Response:
     """Captions the files as one study. Files of different patients are answered 422. A study that is refused
     or cannot be read is stored with the reason, and answered with status 200."""
-    check_open(service)
+    await check_open(service, client)
     service.queue.reserve(client)
     handed_over = False
     try:
@@ -119,14 +119,17 @@ async def post(request: Request, service: Serving, actor: Actor, client: Client)
     return await answer(service, accepted, requested)
 
 
-def check_open(service: Service) -> None:
-    """Raises `Problem` 503 while the service stops, 507 while its disk is nearly full."""
+async def check_open(service: Service, client: str) -> None:
+    """Raises `Problem`: 503 while the service stops, 507 while its disk is nearly full, 429 for a client that
+    sends too many studies."""
     if not service.ready:
         raise Problem(
             "not-ready", "The service is stopping; try again in a moment.", headers={"Retry-After": "5"}
         )
     if not service.has_room:
         raise storage_full()
+    if service.settings.client_rate is not None:
+        await run_in_threadpool(service.count_upload, client)
 
 
 async def accept(
@@ -196,7 +199,7 @@ async def recaption(
     requested = parse({"study": study.study, **fields})
     if not any(row.file for row in study.images):
         raise Problem("conflict", "The study has no image that could be captioned.")
-    check_open(service)
+    await check_open(service, client)
     service.queue.reserve(client)
     task = asyncio.ensure_future(
         run_in_threadpool(service.intake.recaption, study, requested, actor, client, invert=invert)

@@ -99,7 +99,7 @@ async def post(name: Name, request: Request, service: Serving, actor: Actor, cli
     """Captions an example as if its images had been uploaded. Options go in the query."""
     example = _find(name)
     requested = parse({"study": f"Example: {example.title}", **request.query_params})
-    check_open(service)
+    await check_open(service, client)
     service.queue.reserve(client)
     try:
         files = await run_in_threadpool(uploaded, example)

@@ -19,10 +19,11 @@ from radscribe.serving.service import Service
 if TYPE_CHECKING:
     from radscribe.serving.oidc import Provider
 
+STATE_SECONDS = 600  # from the beginning of a sign-in at the provider to its end
+
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/session", tags=["session"])
 STATE_COOKIE = "radscribe_sign_in"
-STATE_SECONDS = 600
 
 
 @router.get("", summary="Who am I, and how can I sign in?", responses=problems())
@@ -90,6 +91,8 @@ async def callback(request: Request, service: Serving) -> Response:
     provider = _provider(service)
     state = cookie(request.headers.get("cookie"), STATE_COOKIE) or ""
     try:
+        if not await run_in_threadpool(service.counters.first, f"sign-in state {state}", STATE_SECONDS):
+            raise Problem("unauthorised", "This sign-in was finished before; sign in again.")
         async with asyncio.timeout(30):
             identity = await run_in_threadpool(provider.finish, str(request.url), state)
     except Problem as problem:
