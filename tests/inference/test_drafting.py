@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from radscribe.cli.caption import marked
+from radscribe.inference.caption import Caption, Token
 from radscribe.inference.drafting import token_spans
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -57,3 +59,30 @@ def test_of_overlapping_mentions_the_shortest_counts() -> None:
     words = said("The lungs show no effusion and are otherwise clear.")
     assert words["effusion"] == ("Effusion", "absent")
     assert words["lungs"] == ("Atelectasis", "absent")
+
+
+def test_sections_are_parts_of_the_text_and_stand_apart() -> None:
+    words = ["there", "is", "a", "mass", "no", "effusion", "."]
+    tokenizer = ReportTokenizer.train(
+        [" ".join(words)] * 2, vocabulary_size=50, min_frequency=1, sections=True
+    )
+    ids = tokenizer.encode("<findings> no effusion . there is a mass <impression> mass .")
+    text, sections = tokenizer.decode(ids), tokenizer.decode_sections(ids)
+    assert sections == {"findings": "No effusion. There is a mass", "impression": "Mass."}
+    assert text == "No effusion. There is a mass Mass."
+    spans = token_spans(text, [tokenizer.token(i) for i in ids])
+    tokens = tuple(Token(text[s.start : s.end], 0.0, s.start, s.end) for s in spans)
+    assert [token.text.lower() for token in tokens if token.text] == [
+        *("no", "effusion", ".", "there", "is", "a", "mass", "mass", ".")
+    ]
+    caption = Caption("a", ("a.png",), "b", text=text, tokens=tokens, sections=sections)
+    assert caption.section_starts() == {"findings": 0, "impression": 29}
+    assert marked(caption) == "FINDINGS: No effusion. There is a mass IMPRESSION: Mass."
+    doubtful = Token("Mass", 0.0, 29, 33, "Mass", "present", doubtful=True)
+    caption = Caption("a", ("a.png",), "b", text=text, tokens=(doubtful,), sections=sections)
+    assert marked(caption, "\n") == "FINDINGS: No effusion. There is a mass\nIMPRESSION: Mass?."
+
+
+def test_a_vocabulary_without_sections_gives_none() -> None:
+    tokenizer = ReportTokenizer.train(TEXTS, min_frequency=1)
+    assert tokenizer.decode_sections(tokenizer.encode(TEXTS[0])) == {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from radscribe.inference.constraints import Statements
+import numpy as np
+
+from radscribe.inference.constraints import SectionOrder, Statements, of_a_caption
 from radscribe.inference.constraints.statements import DENIAL
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -33,3 +35,37 @@ def test_a_likely_finding_is_not_denied_and_nothing_is_said_twice() -> None:
     free = Statements(WORDS)
     assert free.judge((), NO_EFFUSION, ["Effusion"]) is None
     assert free.judge(NO_EFFUSION, NO_EFFUSION) is None
+
+
+SECTIONED = ReportTokenizer.train(TEXTS * 3, vocabulary_size=100, kind="word", sections=True)
+
+
+def test_an_impression_may_repeat_the_findings_and_its_own_sentences_may_not() -> None:
+    free = Statements(SECTIONED)
+    clear = tuple(SECTIONED.encode(TEXTS[1]))
+    findings, impression = (
+        tuple(SECTIONED.encode(f"<{name}> {TEXTS[1]}")) for name in ("findings", "impression")
+    )
+    assert free.judge(findings, clear) is None
+    assert free.judge(findings, impression) == DENIAL
+    assert free.judge((*findings, *impression), clear) is None
+    pneumonia = tuple(SECTIONED.encode(f"<impression> {TEXTS[0]}"))
+    assert free.judge(findings, pneumonia) is None  # a contradiction, in whatever section
+
+
+def test_sections_open_at_the_end_of_a_sentence_once_and_are_not_empty() -> None:
+    findings, impression = sorted(SECTIONED.section_ids)
+    assert any(isinstance(one, SectionOrder) for one in of_a_caption(SECTIONED))
+    assert not any(isinstance(one, SectionOrder) for one in of_a_caption(WORDS))
+    (order,) = [one for one in of_a_caption(SECTIONED) if isinstance(one, SectionOrder)]
+
+    def allowed(text: str) -> set[int]:
+        tokens = np.array([SECTIONED.encode(text)], dtype=np.int64)
+        scores = np.zeros((1, len(SECTIONED)), np.float32)
+        order.apply(scores, tokens, np.zeros(1, np.int64))
+        return {i for i in (SECTIONED.eos, findings, impression) if scores[0, i] == 0}
+
+    assert allowed("") == {SECTIONED.eos, findings, impression}
+    assert allowed("<findings>") == set()
+    assert allowed("<findings> the lungs") == {SECTIONED.eos}
+    assert allowed("<findings> the lungs are clear .") == {SECTIONED.eos, impression}

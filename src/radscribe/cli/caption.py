@@ -260,11 +260,8 @@ def render(caption: Caption) -> str:
     if caption.text is None:
         lines.append(f"refused: {caption.refused}")
     else:
-        if caption.sections:
-            for section, text in caption.sections.items():
-                lines += textwrap.wrap(f"{section.upper()}: {text}", 100)
-        else:
-            lines += textwrap.wrap(marked(caption), 100)
+        for paragraph in marked(caption, "\n").splitlines():
+            lines += textwrap.wrap(paragraph, 100)
         lines += doubts(caption)
         lines += [f"or: {alternative.text}" for alternative in caption.alternatives]
         for finding, probability in sorted(caption.findings.items(), key=lambda item: -item[1]):
@@ -276,8 +273,11 @@ def render(caption: Caption) -> str:
     return "\n".join(lines) + "\n"
 
 
-def marked(caption: Caption) -> str:
-    """The text with a question mark after the words of each doubtful finding."""
+def marked(caption: Caption, between: str = " ") -> str:
+    """The text with headings of sections, and a question mark after the words of each doubtful finding.
+
+    `between` separates the sections.
+    """
     text, tokens = caption.text or "", caption.tokens
     following = [*tokens[1:], None][: len(tokens)]
     ends = [
@@ -285,8 +285,11 @@ def marked(caption: Caption) -> str:
         for token, after in zip(tokens, following, strict=True)
         if token.doubtful and not (after and after.doubtful and after.finding == token.finding)
     ]
-    for end in reversed(ends):
-        text = f"{text[:end]}?{text[end:]}"
+    inserts = [(end, "?") for end in ends]
+    inserts += [(start, f"{name.upper()}: ") for name, start in caption.section_starts().items()]
+    for at, insert in sorted(inserts, reverse=True):
+        before = text[:at].rstrip() + between if at and insert != "?" else text[:at]
+        text = f"{before}{insert}{text[at:]}"
     return text
 
 

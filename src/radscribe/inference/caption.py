@@ -119,7 +119,7 @@ class Caption:
     not_assessed : tuple of str
         Findings that the model cannot judge. The caption neither asserts nor denies them.
     sections : dict of str to str
-        Section ("findings", "impression") to its text, if the model writes sections.
+        Section ("findings", "impression") to its part of `text`. Empty if the model writes no sections.
     """
 
     study: str
@@ -143,6 +143,17 @@ class Caption:
     unsaid_findings: tuple[str, ...] = ()
     not_assessed: tuple[str, ...] = ()
     sections: dict[str, str] = field(default_factory=dict)
+
+    def section_starts(self) -> dict[str, int]:
+        """Return where each section starts in `text`, in order of the text."""
+        starts: dict[str, int] = {}
+        at = 0
+        for name, part in self.sections.items():
+            start = (self.text or "").find(part, at)
+            if start >= 0:
+                starts[name] = start
+                at = start + len(part)
+        return starts
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``radscribe caption --format json`` prints."""

@@ -123,6 +123,7 @@ class Drafter:
             warnings=(DISCLAIMER, *self._spec.cautions, *self._not_assessed(), *prepared.warnings, *told),
             used=tuple(prepared.files),
             not_assessed=self._spec.not_assessed,
+            sections=self._tokenizer.decode_sections(best.tokens),
             left_out={**prepared.errors, **prepared.refusals},
             failed=bool(prepared.errors),
             evidence=evidence,

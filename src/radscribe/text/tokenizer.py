@@ -178,20 +178,28 @@ class ReportTokenizer:
         return ids[:max_length]
 
     def decode_sections(self, ids: Sequence[int]) -> dict[str, str]:
-        """Return the text of each section that the ids open, by its name; empty if they open none."""
-        sections: dict[str, list[int]] = {}
-        current: list[int] = []
-        for i in ids:
-            if i in self.section_ids:
-                current = sections.setdefault(self.section_ids[i], [])
-            else:
-                current.append(i)
-        return {name: text for name, part in sections.items() if (text := self.decode(part))}
+        """Return the text of each section that the ids open, by its name; empty if they open none.
+
+        Each text is a part of what `decode` returns for the same ids.
+        """
+        return {name: text for name, part in self._parts(ids) if name and (text := self._text(part))}
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, with capitals and spacing restored and without special tokens."""
-        shown = (i for i in ids if i >= len(SPECIALS) and i not in self.section_ids)
-        words = " ".join(map(self.token, shown)).replace(f" {CONTINUES}", "")
+        return " ".join(text for _, part in self._parts(ids) if (text := self._text(part)))
+
+    def _parts(self, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
+        """The ids behind each section token, by the section's name; those before the first by ''."""
+        parts: list[tuple[str, list[int]]] = [("", [])]
+        for i in ids:
+            if i in self.section_ids:
+                parts.append((self.section_ids[i], []))
+            elif i >= len(SPECIALS):
+                parts[-1][1].append(i)
+        return parts
+
+    def _text(self, ids: Sequence[int]) -> str:
+        words = " ".join(map(self.token, ids)).replace(f" {CONTINUES}", "")
         text = _TIGHT.sub(r"\1", _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", words)))
         text = _CAPITALS.sub(lambda match: match[0].upper(), text)
         return _SENTENCE_START.sub(lambda match: match[1] + match[2].upper(), text)

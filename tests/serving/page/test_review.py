@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -107,12 +108,37 @@ def test_an_export_carries_the_draft_the_edit_and_what_the_confidence_refers_to(
     assert study["caption"]["text"] in text
     asserts = any(token["status"] == "present" for token in study["caption"]["tokens"])
     assert ("does not refer to the edited text" in text) == asserts
-    assert (reader.page.locator(".confidence .gauge").count() == 1) == asserts
+    meaning = "Confidence in what it asserts" if asserts else "Probability that no finding is there"
+    expect(reader.page.locator(".confidence")).to_contain_text(meaning)
+    assert "Probability that no finding is there, by the model: " in text
     reader.page.emulate_media(media="print")
     expect(reader.page.locator("#draft")).to_be_visible()
     expect(reader.page.locator(".reviews")).to_contain_text("edited")
     pdf = reader.page.pdf()
     assert pdf.startswith(b"%PDF")
+
+
+def test_sections_stand_apart_on_the_page_and_in_the_export(
+    reader: Reader, files: Path, tmp_path: Path
+) -> None:
+    def sectioned(route: Route) -> None:
+        answer = route.fetch()
+        study = json.loads(answer.text())
+        if study.get("caption"):
+            sections = {"findings": "Large heart. Clear lungs.", "impression": "Cardiomegaly."}
+            text = " ".join(sections.values())
+            study["caption"] |= {"text": text, "sections": sections, "tokens": [], "confidence": None}
+            study["caption"]["normality"] = 0.25
+        route.fulfill(response=answer, json=study)
+
+    reader.page.route(re.compile(r"/v1/captions/\w+(\?[^/]*)?$"), sectioned)
+    reader.send(files / "a.png")
+    expect(reader.page.locator("#draft .section-name")).to_have_text(["Findings", "Impression"])
+    expect(reader.page.locator(".confidence")).to_have_text(re.compile("no finding is there.*25"))
+    with reader.page.expect_download() as download:
+        reader.page.locator(".exports").get_by_role("button", name="Text").click()
+    download.value.save_as(tmp_path / "text")
+    assert "Findings: Large heart. Clear lungs.\nImpression: Cardiomegaly." in (tmp_path / "text").read_text()
 
 
 def test_a_copy_says_who_accepted_it(reader: Reader, files: Path) -> None:

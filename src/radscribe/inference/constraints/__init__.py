@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from radscribe.inference.constraints.claims import Claims
-from radscribe.inference.constraints.rules import Constraint, Forbid, NoRepeatedNgram, NotEmpty
-from radscribe.inference.constraints.statements import Statements
+from radscribe.inference.constraints.rules import Constraint, Forbid, NoRepeatedNgram, NotEmpty, SectionOrder
+from radscribe.inference.constraints.statements import SENTENCE_ENDS, Statements
 from radscribe.text.tokenizer import ReportTokenizer
 
-__all__ = ["Claims", "Constraint", "Forbid", "NoRepeatedNgram", "NotEmpty", "Statements", "of_a_caption"]
+__all__ = [
+    "Claims",
+    "Constraint",
+    "Forbid",
+    "NoRepeatedNgram",
+    "NotEmpty",
+    "SectionOrder",
+    "Statements",
+    "of_a_caption",
+]
 
 
 def of_a_caption(tokenizer: ReportTokenizer) -> tuple[Constraint, ...]:
-    """What holds for every caption: words, no de-identification mark, and no five words twice.
+    """Constraints for every caption: real words, no five of them twice, sections in order.
 
-    The caller passes what each study lacks (`Claims`) with every batch.
+    The caller adds the `Claims` of the studies with every batch.
     """
-    marks = [i for i, token in enumerate(tokenizer.tokens()) if "xxx" in token]
+    words = tokenizer.tokens()
+    marks = [i for i, token in enumerate(words) if "xxx" in token]
     special = [tokenizer.pad, tokenizer.bos, tokenizer.unk]
-    return Forbid([*special, *marks]), NoRepeatedNgram(), NotEmpty(tokenizer.eos)
+    constraints: tuple[Constraint, ...] = (
+        Forbid([*special, *marks]),
+        NoRepeatedNgram(),
+        NotEmpty(tokenizer.eos),
+    )
+    if not tokenizer.section_ids:
+        return constraints
+    ends = [i for i, token in enumerate(words) if token in SENTENCE_ENDS]
+    return (*constraints, SectionOrder(tokenizer.section_ids, ends, tokenizer.eos))

@@ -41,6 +41,35 @@ class NotEmpty:
             scores[:, self._eos] = -np.inf
 
 
+class SectionOrder:
+    """A section token opens a caption or follows the end of a sentence, occurs once, and has text behind it.
+
+    Parameters
+    ----------
+    sections : iterable of int
+        The section tokens.
+    ends : iterable of int
+        Tokens that end a sentence.
+    eos : int
+        Token that ends a caption.
+    """
+
+    def __init__(self, sections: Iterable[int], ends: Iterable[int], eos: int) -> None:
+        self._sections = np.array(sorted(sections), dtype=np.int64)
+        self._ends = np.array(sorted(ends), dtype=np.int64)
+        self._eos = eos
+
+    def apply(self, scores: Scores, tokens: Tokens, studies: Tokens) -> None:
+        if not tokens.shape[1]:
+            return
+        last = tokens[:, -1]
+        opened = np.isin(last, self._sections)
+        scores[opened, self._eos] = -np.inf
+        scores[np.ix_(~np.isin(last, self._ends), self._sections)] = -np.inf
+        for section in self._sections.tolist():
+            scores[(tokens == section).any(axis=1), section] = -np.inf
+
+
 class NoRepeatedNgram:
     """No hypothesis says `length` tokens twice (Paulus et al., ICLR 2018).
 

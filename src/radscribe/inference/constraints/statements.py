@@ -31,7 +31,9 @@ class Statements:
     def judge(
         self, said: tuple[int, ...], sentence: tuple[int, ...], likely: Collection[str] = ()
     ) -> float | None:
-        """Whether a sentence may follow what was said, and how readily.
+        """Judge whether a sentence may follow what was said, and how readily.
+
+        A sentence must not repeat what its own section said; an impression may repeat a finding.
 
         Parameters
         ----------
@@ -50,17 +52,28 @@ class Statements:
         """
         before, text = self._tokenizer.decode(said), self._tokenizer.decode(sentence)
         here, earlier = statements(text), statements(before)
+        mine = self._section(said, sentence)
+        section = before if len(mine) == len(said) else self._tokenizer.decode(mine)
+        known = earlier if section is before else statements(section)
         wrong = (
             self._speaks_of_unassessed(text, here)
             or any(statement.denies & set(likely) for statement in here if not statement.restricted)
             or any(contradict(*pair) for pair in (*combinations(here, 2), *product(earlier, here)))
         )
-        repeated = text.lower() in before.lower() or (
-            here and all(any(_repeats(new, old) for old in earlier) for new in here)
+        repeated = text.lower() in section.lower() or (
+            here and all(any(_repeats(new, old) for old in known) for new in here)
         )
         if wrong or repeated:
             return None
         return DENIAL if here and not any(statement.asserts for statement in here) else 0.0
+
+    def _section(self, said: tuple[int, ...], sentence: tuple[int, ...]) -> tuple[int, ...]:
+        """The tokens of the complete sentences in the section that a sentence belongs to."""
+        opening = self._tokenizer.section_ids
+        if sentence and sentence[0] in opening:
+            return ()
+        last = max((place for place, token in enumerate(said) if token in opening), default=-1)
+        return said[last + 1 :]
 
     def allows_text(self, text: str, likely: Collection[str] = ()) -> bool:
         """Whether a whole caption may be given."""

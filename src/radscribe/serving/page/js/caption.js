@@ -28,15 +28,14 @@ export function captionWords(caption, evidence, selection) {
   return h("div", { class: "draft" }, text, key(kinds));
 }
 
-/** Where each section starts in the text and its name; none where the draft is one paragraph. */
+/** Where each section starts in the text, and its name. Empty if the draft has no sections. */
 export function sections({ text, sections: parts }) {
   const found = Object.entries(parts ?? {}).filter(([, part]) => part?.trim());
-  if (found.length < 2) return [];
   let at = 0;
   return found.map(([name, part]) => {
     const start = text.indexOf(part.trim(), at);
     at = Math.max(at, start);
-    return [start, name];
+    return [start, name[0].toUpperCase() + name.slice(1)];
   }).filter(([start]) => start >= 0);
 }
 
@@ -90,11 +89,22 @@ export function alternatives(caption, use) {
 /** Whether the draft asserts a finding: one that only denies has nothing that the confidence could be about. */
 export const asserts = ({ tokens }) => (tokens ?? []).some(({ finding, status }) => finding && status === "present");
 
-/** How sure the bundle is that what the draft asserts is right. */
+/** The probability that belongs to a draft and its meaning: confidence if it asserts a finding, otherwise normality. */
+export function trust(caption) {
+  const { confidence, normality } = caption;
+  if (asserts(caption) && Number.isFinite(confidence)) return ["Confidence in what it asserts", confidence];
+  return Number.isFinite(normality) ? ["Probability that no finding is there", normality] : null;
+}
+
+/** A gauge of how far the draft may be trusted. */
 export function confidence(caption) {
-  const { confidence: value, text } = caption;
-  if (!text || value === undefined || !asserts(caption)) return null;
-  if (value === null) return h("p", { class: "confidence small" }, "This model gives no confidence in a whole draft.");
-  return h("div", { class: "confidence" }, h("span", {}, "Confidence in what it asserts"),
-    h("span", { class: "gauge", "aria-hidden": "true", vars: { "--p": value } }), h("b", {}, percent(value)));
+  if (!caption.text) return null;
+  const known = trust(caption);
+  if (known) {
+    const [meaning, value] = known;
+    return h("div", { class: "confidence" }, h("span", {}, meaning),
+      h("span", { class: "gauge", "aria-hidden": "true", vars: { "--p": value } }), h("b", {}, percent(value)));
+  }
+  return caption.confidence === null && asserts(caption)
+    ? h("p", { class: "confidence small" }, "This model gives no confidence in a whole draft.") : null;
 }

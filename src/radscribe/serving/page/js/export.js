@@ -27,8 +27,8 @@ export function exports(now, views) {
   } }, text);
   return h("div", { class: "row exports" },
     action("Copy", async () => {
-      const { text, by } = final(now());
-      await copy(`${text}\n\n${by}`);
+      const { text, by } = final(now()), { caption } = now();
+      await copy(`${text === caption.text ? withSections(caption) : text}\n\n${by}`);
       return "Copied, with the line that says what it is.";
     }),
     action("Text", () => save(new Blob([asText(now())], { type: "text/plain;charset=utf-8" }), `${name()}.txt`)),
@@ -71,11 +71,18 @@ function lines(study) {
     ...(edited ? [["head", last.decision === "accept" ? `Text accepted by ${last.reviewer}` : `Text of ${last.reviewer}, draft rejected`], ["text", last.text.trim()]] : []),
     ["head", edited ? "Draft by the model, before the edit" : text === caption.text ? "Draft" : "Text"], ["text", withSections(caption)],
     ...(last?.comment ? [["row", `Comment: ${last.comment}`]] : []),
-    ...(caption.confidence !== null && caption.confidence !== undefined && asserts(caption)
-      ? [["small", `Confidence that everything the model's draft asserts is right: ${percent(caption.confidence)}. It does not refer to ${edited ? "the edited text" : "what the draft denies or leaves out"}.`]] : []),
+    ...confidenceLines(caption, edited),
     ["head", "Findings, calibrated probability"], ...ordered.map(([finding, p]) => ["row", `${plain(finding)}: ${percent(p)}`]),
     ...(caption.warnings?.length ? [["head", "Warnings"], ...caption.warnings.filter((warning) => warning !== DISCLAIMER).map((warning) => ["row", warning])] : []),
     ["small", `Model ${caption.bundle}. Captioned ${stamp(study.finished ?? study.created)}. Images: ${study.images.map((image) => image.name).join(", ")}`]];
+}
+
+function confidenceLines(caption, edited) {
+  const { confidence, normality } = caption;
+  const lines = [];
+  if (asserts(caption) && Number.isFinite(confidence)) lines.push(`Confidence that everything the model's draft asserts is right: ${percent(confidence)}. It does not refer to ${edited ? "the edited text" : "what the draft denies or leaves out"}.`);
+  if (Number.isFinite(normality)) lines.push(`Probability that no finding is there, by the model: ${percent(normality)}.`);
+  return lines.map((line) => ["small", line]);
 }
 
 /** Readable: a row of numbers stays in one line. */
