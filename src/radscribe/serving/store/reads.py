@@ -31,6 +31,7 @@ class StoredStudy:
     attempts: int
     deleted: str | None
     lease: str | None = None
+    supersedes: str | None = None
     images: list[ImageRow] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
     text: str | None = None

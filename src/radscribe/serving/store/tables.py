@@ -43,6 +43,7 @@ studies = Table(
     Column("attempts", Integer, nullable=False),  # times that the service died over it
     Column("deleted", String(32), index=True),
     Column("lease", String(26)),  # the replica that captions it; null if any may take it
+    Column("supersedes", String(26)),  # id of the study whose draft this one replaces
 )
 
 images = Table(
@@ -88,6 +89,17 @@ reviews = Table(
     Column("text", Text, nullable=False),
     Column("comment", Text, nullable=False),
     Column("actor", Text, nullable=False, server_default=""),  # who was signed in
+)
+
+# Studies that came in by DICOM. Keys are keyed digests, so that nobody reads a UID or a number out of them.
+identities = Table(
+    "identities",
+    metadata,
+    Column("study_id", String(26), ForeignKey("studies.id"), primary_key=True),
+    Column("study_key", String(64), nullable=False, index=True),  # of study and patient
+    Column("accession_key", String(64), index=True),  # null without a destination
+    Column("instances", Text, nullable=False),  # JSON: key of the SOP instance UID → key of its content
+    Column("sealed", LargeBinary),  # `interop.identity`, encrypted; null without a destination
 )
 
 # Only the hash of a cookie's value is stored.

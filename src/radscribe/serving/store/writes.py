@@ -20,6 +20,7 @@ from radscribe.serving.store.tables import (
     audit,
     captions,
     findings,
+    identities,
     images,
     now,
     reviews,
@@ -178,6 +179,7 @@ def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str]
     )
     if not changed.rowcount:
         return None
+    connection.execute(delete(identities).where(identities.c.study_id == study_id))
     # It gets no draft any more, and is not to look as if it did.
     unfinished = (studies.c.id == study_id) & studies.c.status.in_(UNFINISHED)
     connection.execute(update(studies).where(unfinished).values(status="failed"))
@@ -188,7 +190,7 @@ def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str]
 def erase(connection: Connection, study_id: str) -> list[str]:
     """Erase a study except for its audit trail; return its files."""
     files = files_of(connection, study_id)
-    for table in (findings, captions, reviews, images):
+    for table in (identities, findings, captions, reviews, images):
         connection.execute(delete(table).where(table.c.study_id == study_id))
     if connection.execute(delete(studies).where(studies.c.id == study_id)).rowcount:
         record(connection, study_id, SYSTEM, "erased")  # else another replica's sweep came first
