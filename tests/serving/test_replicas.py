@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, update
 from sqlalchemy.exc import OperationalError
 
+from benchmarks.serving.running import RunningService, free_port, multipart
+from radscribe import phantom
 from radscribe.errors import RadscribeError
 from radscribe.serving import dispatcher
 from radscribe.serving.credentials import Credentials
@@ -204,3 +216,66 @@ def test_a_study_whose_acceptance_the_database_did_not_confirm_is_captioned(
         threading.Event().wait(0.05)
     assert len(found) == 1
     assert service.queue.held == 0
+
+
+def test_workers_share_a_port_and_one_that_dies_is_replaced(tmp_path: Path, url: str) -> None:
+    options = ("--workers", "2", "--store", url, "--keep-free", "0")
+    chest = tmp_path / "chest.png"
+    phantom.save(phantom.draw(1, (), size=256), chest)
+    kind, body = multipart(chest)
+    with chdir(tmp_path), RunningService(tmp_path / "store", *options) as service:
+        before = workers(service.process.pid)
+        assert len(before) == 2
+        assert "secret" not in service.log.read_text()
+        os.kill(before[0], signal.SIGKILL)
+        for _ in range(8):
+            request = urllib.request.Request(f"{service.address}/v1/captions", body, {"Content-Type": kind})
+            with urllib.request.urlopen(request, timeout=30) as response:
+                assert json.load(response)["status"] == "done"
+        for _ in range(300):
+            if len(after := workers(service.process.pid)) == 2 and before[0] not in after:
+                break
+            time.sleep(0.1)
+        assert len(after) == 2
+        for _ in range(300):
+            with urllib.request.urlopen(f"{service.address}/metrics") as response:
+                metrics = response.read().decode()
+            counts = re.findall(r'^radscribe_studies_total\{.*worker="\d".*\} (\d+)', metrics, re.MULTILINE)
+            if sum(map(int, counts)) == 8:
+                break
+            time.sleep(0.1)
+        assert sum(map(int, counts)) == 8
+        assert service.stop() == 0
+    assert workers(service.process.pid) == []
+
+
+def workers(supervisor: int) -> list[int]:
+    """The processes that a supervisor has forked."""
+    try:
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text()
+    except FileNotFoundError:
+        return []
+    return [int(child) for child in children.split()]
+
+
+def test_workers_that_cannot_start_say_why_once(tmp_path: Path, url: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for options, says in (
+            (("--port", port, "--database", url), "already in use"),
+            (("--port", str(free_port())), "SQLite serves one process"),
+            (("--database", url, "--bundle", "missing"), "no such bundle"),
+        ):
+            result = subprocess.run(
+                [sys.executable, "-m", "radscribe.cli.main", "serve", "--workers", "2", *options],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=tmp_path,
+                timeout=60,
+            )
+            assert result.returncode in (1, 2)
+            assert says in result.stderr
+            assert len(result.stderr.splitlines()) == 1

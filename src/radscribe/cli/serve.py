@@ -16,18 +16,39 @@ if TYPE_CHECKING:
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
 POSITIVE = click.IntRange(min=1)
+DEFAULT_STORE = "radscribe-store"
+
+
+def _store(context: click.Context, parameter: click.Parameter, value: str) -> Path:
+    if value.startswith(("postgresql:", "postgres:")):
+        context.meta[__name__] = value
+        return Path(DEFAULT_STORE)
+    found: Path = FOLDER.convert(value, parameter, context)
+    return found
+
+
+def _database(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    named: str | None = context.meta.get(__name__)
+    return named or value
+
+
 store_option = click.option(
     "--store",
-    type=FOLDER,
-    default=Path("radscribe-store"),
+    metavar="FOLDER",
+    default=DEFAULT_STORE,
     show_default=True,
-    help="Folder for images, users and, without --database, the database.",
+    is_eager=True,  # before --database, which it may name
+    callback=_store,
+    help="Folder for images, users and, without --database, the database. A postgresql:// URL is taken as "
+    "--database.",
 )
 database_option = click.option(
     "--database",
     metavar="URL",
     envvar="RADSCRIBE_DATABASE",
-    help="postgresql://user:password@host/name; also read from RADSCRIBE_DATABASE.  [default: SQLite]",
+    callback=_database,
+    help="postgresql://user:password@host/name; also read from RADSCRIBE_DATABASE, which keeps the password "
+    "out of the list of processes.  [default: SQLite]",
 )
 
 
@@ -37,7 +58,16 @@ database_option = click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on."
 )
 @click.option("--bundle", help="Folder of a bundle, or the name of an embedded one.  [default: embedded]")
-@click.option("--threads", type=POSITIVE, help="Number of encoder threads.  [default: all cores]")
+@click.option(
+    "--threads", type=POSITIVE, help="Number of encoder threads per process.  [default: all cores, shared]"
+)
+@click.option(
+    "--workers",
+    type=POSITIVE,
+    default=1,
+    show_default=True,
+    help="Number of processes; more than one needs PostgreSQL.",
+)
 @store_option
 @database_option
 @click.option("--users-file", type=FILE, help="Users with roles.  [default: users.json in --store]")
@@ -148,6 +178,7 @@ def command(
     port: int,
     bundle: str | None,
     threads: int | None,
+    workers: int,
     store: Path,
     database: str | None,
     users_file: Path | None,
@@ -192,10 +223,9 @@ def command(
     import os
 
     from radscribe.imaging.limits import MAX_PIXELS
-    from radscribe.serving.app import create_app
     from radscribe.serving.credentials import USERS_FILE, Credentials, Users, read_token
-    from radscribe.serving.server import run
     from radscribe.serving.settings import MEGABYTE, ConnectionLimits, Limits, Settings
+    from radscribe.serving.workers import fork, threads_per_worker
 
     os.umask(0o077)  # whatever the service writes is its own
     oidc = _provider(oidc_issuer, oidc_client, oidc_secret_file, public_url, oidc_role_claim)
@@ -203,7 +233,7 @@ def command(
         store=store,
         database=database,
         bundle=bundle,
-        threads=threads,
+        threads=threads or (threads_per_worker(workers) if workers > 1 else None),
         host=host,
         port=port,
         credentials=Credentials(
@@ -234,7 +264,23 @@ def command(
             connections=max_connections, per_client=client_connections, rate=min_rate << 10
         ),
     )
-    run(create_app(settings), settings)
+    worker = None
+    if workers > 1:
+        if database is None or database.startswith("sqlite"):
+            raise UsageError(
+                "SQLite serves one process",
+                subject=f"--workers {workers}",
+                remedy="name a PostgreSQL database with --database",
+            )
+        forked = fork(workers, host, port)
+        if isinstance(forked, int):
+            return forked
+        worker = forked
+    # Imported here: a process may fork only while it has no threads.
+    from radscribe.serving.app import create_app
+    from radscribe.serving.server import run
+
+    run(create_app(settings, worker=worker), settings, worker)
     return 0
 
 

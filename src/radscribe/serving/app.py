@@ -23,6 +23,7 @@ from radscribe.serving.service import Service
 from radscribe.serving.settings import Settings
 from radscribe.serving.upload import DrainRefusedUploads
 from radscribe.serving.worker import Engine
+from radscribe.serving.workers import Worker
 
 PAGE = Path(__file__).parent / "page"
 INDEX = PAGE / "index.html"
@@ -32,6 +33,7 @@ def create_app(
     settings: Settings,
     load: Callable[[], Engine] | None = None,
     sandbox: Sandbox | None = None,
+    worker: Worker | None = None,
 ) -> FastAPI:
     """Create the application and start its service, so that errors of the settings are raised here.
 
@@ -39,13 +41,15 @@ def create_app(
     ----------
     load : callable, optional
         Makes the engine; None loads the bundle of the settings.
+    worker : Worker, optional
+        This process among several on one machine.
 
     Raises
     ------
     RadscribeError
         See `Service`.
     """
-    service = Service(settings, load, sandbox)
+    service = Service(settings, load, sandbox, worker)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

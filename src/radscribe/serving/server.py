@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
 import threading
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ from radscribe.serving.problems import Problem
 from radscribe.serving.security import HEADERS
 from radscribe.serving.service import Service
 from radscribe.serving.settings import ConnectionLimits, Settings
+from radscribe.serving.workers import Worker
 
 log = logging.getLogger("uvicorn.error")
 CLOSING_SECONDS = 5  # for answers that are being sent when all studies are done
@@ -237,9 +239,14 @@ def _raw(problem: Problem) -> bytes:
 class Server(uvicorn.Server):
     """While it drains, it still answers: /readyz says 503, and clients that wait for a caption get it."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, worker: Worker | None) -> None:
         super().__init__(config)
-        self._service = service
+        self._service, self._worker = service, worker
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._worker is not None and self.started:
+            self._worker.is_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._service.draining:  # a second signal stops at once
@@ -255,8 +262,8 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run(app: FastAPI, settings: Settings) -> None:
-    """Serve until a signal."""
+def run(app: FastAPI, settings: Settings, worker: Worker | None = None) -> None:
+    """Serve until a signal, alone or as one of several workers."""
     registry = Connections(_below_the_file_limit(settings.connection_limits))
     app.state.service.metrics.gauge("connections", "Open connections", lambda: len(registry))
     config = uvicorn.Config(
@@ -271,7 +278,7 @@ def run(app: FastAPI, settings: Settings) -> None:
         timeout_graceful_shutdown=CLOSING_SECONDS,
         ws="none",
     )
-    Server(config, app.state.service).run()
+    Server(config, app.state.service, worker).run(None if worker is None else [worker.listening])
 
 
 def _below_the_file_limit(limits: ConnectionLimits) -> ConnectionLimits:

@@ -19,7 +19,7 @@ from radscribe.bundle import format as bundle_format
 from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.counters import Attempts, Counters
 from radscribe.serving.intake import Intake
-from radscribe.serving.metrics import Metrics
+from radscribe.serving.metrics import Metrics, SharedMetrics
 from radscribe.serving.problems import Problem
 from radscribe.serving.queue import StudyQueue
 from radscribe.serving.sessions import Sessions
@@ -27,6 +27,7 @@ from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
 from radscribe.serving.store.store import Store
 from radscribe.serving.worker import CaptionWorker, Engine
+from radscribe.serving.workers import Worker
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 3600.0
@@ -51,11 +52,12 @@ class Service:
         settings: Settings,
         load: Callable[[], Engine] | None = None,
         sandbox: Sandbox | None = None,
+        worker: Worker | None = None,
     ) -> None:
         # pydicom's log quotes values of files that bend the standard; no patient data may go to a log.
         logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = Metrics() if worker is None else SharedMetrics(worker.folder, worker.number)
         self.bundle_folder: Path = bundle_format.locate(settings.bundle)
         self.spec = bundle_format.describe(self.bundle_folder)
         engine = load() if load else radscribe.load(self.bundle_folder, threads=settings.threads)
@@ -139,6 +141,7 @@ class Service:
         self._closing.set()
         self._sweeper.join()
         self.worker.close()
+        self.metrics.close()
         self.intake.close()
         self.dispatcher.close()
         if self._closes_sandbox:
