@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from radscribe.imaging.radiograph import Radiograph
     from radscribe.inference.caption import Caption
     from radscribe.inference.captioner import Captioner
+    from radscribe.inference.guard import Guard
     from radscribe.text.findings import ReportLabels
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Study",
     "__version__",
     "evaluate",
+    "guard",
     "label",
     "load",
     "read",
@@ -72,6 +74,42 @@ def load(bundle: str | Path | None = None, *, threads: int | None = None, device
     from radscribe.inference.captioner import Captioner
 
     return Captioner(bundle, threads=threads, device=device)
+
+
+def guard(captioner: Callable[..., str] | str, bundle: str | Path | None = None, **options: Any) -> Guard:
+    """Guard a captioner that is not ours: check the images before it, and its text after it.
+
+    Parameters
+    ----------
+    captioner : callable or str
+        A function of images (uint8 arrays ``[H, W]``, bright is dense) and views that returns text; an
+        address of an HTTP endpoint; or ``module:function``.
+    bundle : str or Path, optional
+        Bundle whose encoder checks the text (default: the embedded bundle).
+    **options
+        Keywords of `radscribe.inference.guard.Guard`, such as `mark`, `timeout`, `api` and `token`.
+
+    Returns
+    -------
+    Guard
+        It captions as `Captioner` does, with `caption` and `stream`.
+
+    Raises
+    ------
+    UsageError
+        The captioner cannot be used, or an option makes no sense.
+
+    Examples
+    --------
+    >>> import radscribe
+    >>> from radscribe import phantom
+    >>> guard = radscribe.guard(lambda images, views: "No effusion. There is a large effusion.")
+    >>> guard.caption(phantom.draw(7, ()).radiograph).text
+    'No effusion.'
+    """
+    from radscribe.inference.guard import Guard
+
+    return Guard(captioner, bundle, **options)
 
 
 def label(text: str) -> ReportLabels:

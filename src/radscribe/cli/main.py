@@ -30,6 +30,7 @@ from radscribe.files import output_error
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Caption and serve": {
         "caption": ("radscribe.cli.caption", "Write a draft caption for each study."),
+        "guard": ("radscribe.cli.guard", "Check the captions of a captioner that is not ours."),
         "serve": ("radscribe.cli.serve", "Serve captions over HTTP, with a page for review."),
         "users": ("radscribe.cli.users", "Manage the users of the service."),
         "audit": ("radscribe.cli.audit", "Verify and export the service's audit trail."),

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from radscribe.bundle import format as bundle_format
-from radscribe.errors import RadscribeWarning, UsageError
+from radscribe.errors import UsageError
 from radscribe.imaging.radiograph import View
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import refuse_below, require_confidence
 from radscribe.inference.constraints import Claims, Statements, of_a_caption
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
-from radscribe.inference.inputs import Image, Source, StudyInput, as_study, is_one_image
+from radscribe.inference.inputs import Image, Source, StudyInput, is_one_image
 from radscribe.inference.options import DEFAULTS, CaptionOptions, suggest_keywords
 from radscribe.inference.pipeline import two_stages
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.search import Hypothesis, Strategy, search, search_sentences
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession, join_views
-from radscribe.inference.studies import group
+from radscribe.inference.studies import studies_of
 from radscribe.runtime.onnx_session import available_cores
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -37,20 +35,6 @@ class Encoded:
 
     prepared: Prepared
     outputs: dict[str, Array]  # of M images: [M, K], planes [M, K, h, w]
-
-
-def _studies(sources: Iterable[Source | StudyInput]) -> Iterator[StudyInput]:
-    """Yield the studies of sources; a folder may hold many."""
-    for source in sources:
-        if isinstance(source, StudyInput):
-            yield source
-        elif isinstance(source, (str, PathLike)) and Path(source).is_dir():
-            grouping = group([source])
-            if skipped := grouping.describe_skipped():
-                warnings.warn(f"{source}: {skipped}", RadscribeWarning, stacklevel=2)
-            yield from grouping.studies
-        else:
-            yield as_study(source)
 
 
 class Captioner:
@@ -166,7 +150,7 @@ class Captioner:
         True
         """
         options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence)
-        studies = list(_studies([source]))
+        studies = list(studies_of([source]))
         if len(studies) > 1:
             raise UsageError(
                 f"holds {len(studies)} studies",
@@ -247,7 +231,7 @@ class Captioner:
         # Iterating over a path would give its letters.
         studies = cast(Iterable[Any], [sources] if is_one_image(sources) else sources)
         return two_stages(
-            _studies(studies),
+            studies_of(studies),
             lambda study: self._encode(study, options),
             lambda batch: self._caption(batch, options),
             workers=self._threads,

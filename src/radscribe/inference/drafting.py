@@ -120,7 +120,13 @@ class Drafter:
                 Alternative(self._tokenizer.decode(h.tokens), h.log_probability) for h in others if h.tokens
             ),
             findings=dict(zip(self._spec.encoder.findings, (float(p) for p in probabilities), strict=True)),
-            warnings=(DISCLAIMER, *self._spec.cautions, *self._not_assessed(), *prepared.warnings, *told),
+            warnings=(
+                DISCLAIMER,
+                *self._spec.cautions,
+                *not_assessed_warning(self._spec),
+                *prepared.warnings,
+                *told,
+            ),
             used=tuple(prepared.files),
             not_assessed=self._spec.not_assessed,
             sections=self._tokenizer.decode_sections(best.tokens),
@@ -131,11 +137,6 @@ class Drafter:
         if prepared.forced:
             return assess(draft, None)
         return assess(draft, self._spec.confidence, self._spec.normality)
-
-    def _not_assessed(self) -> tuple[str, ...]:
-        if names := [name.replace("_", " ") for name in self._spec.not_assessed]:
-            return (f"not assessed: {', '.join(names)}",)
-        return ()
 
     def _tokens(self, hypothesis: Hypothesis, text: str) -> Iterator[Token]:
         tokens = [self._tokenizer.token(token) for token in hypothesis.tokens]
@@ -148,14 +149,26 @@ class Drafter:
 
     def nothing(self, prepared: Prepared) -> Caption:
         """The result for a study without a caption, with the reason."""
-        refused = "; ".join(dict.fromkeys(prepared.refusals.values())) or None
-        return Caption(
-            study=prepared.study.name,
-            files=prepared.study.files,
-            bundle=self._spec.id,
-            refused=refused,
-            error=None if refused else "; ".join(prepared.errors.values()),
-            warnings=(DISCLAIMER, *(f"left out: {e}" for e in prepared.errors.values() if refused)),
-            left_out={**prepared.errors, **prepared.refusals},
-            failed=True,
-        )
+        return nothing(prepared, self._spec.id)
+
+
+def not_assessed_warning(spec: BundleSpec) -> tuple[str, ...]:
+    """Return the warning that names the findings that a bundle does not assess, if there are any."""
+    if names := [name.replace("_", " ") for name in spec.not_assessed]:
+        return (f"not assessed: {', '.join(names)}",)
+    return ()
+
+
+def nothing(prepared: Prepared, bundle: str) -> Caption:
+    """Return the result for a study without a caption, with the reason."""
+    refused = "; ".join(dict.fromkeys(prepared.refusals.values())) or None
+    return Caption(
+        study=prepared.study.name,
+        files=prepared.study.files,
+        bundle=bundle,
+        refused=refused,
+        error=None if refused else "; ".join(prepared.errors.values()),
+        warnings=(DISCLAIMER, *(f"left out: {e}" for e in prepared.errors.values() if refused)),
+        left_out={**prepared.errors, **prepared.refusals},
+        failed=True,
+    )

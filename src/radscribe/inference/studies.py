@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from radscribe.data.image_names import image_key
+from radscribe.errors import RadscribeWarning
 from radscribe.imaging.header import IMAGE_SUFFIXES, Header, read_header
-from radscribe.inference.inputs import StudyInput
+from radscribe.inference.inputs import Source, StudyInput, as_study
 from radscribe.inference.patients import Patient, by_patient, listed
 
 # Why a file in a folder is skipped: one of them, several of them.
@@ -195,3 +197,17 @@ def _skipped_by_content(file: Path, header: Header) -> tuple[str, str] | None:
         return SYSTEM
     # Keep a damaged or empty image, so that the user gets an error; only its name is known.
     return None if file.suffix.lower() in IMAGE_SUFFIXES else OTHER
+
+
+def studies_of(sources: Iterable[Source | StudyInput]) -> Iterator[StudyInput]:
+    """Yield the studies of sources; a folder may hold many."""
+    for source in sources:
+        if isinstance(source, StudyInput):
+            yield source
+        elif isinstance(source, (str, os.PathLike)) and Path(source).is_dir():
+            grouping = group([source])
+            if skipped := grouping.describe_skipped():
+                warnings.warn(f"{source}: {skipped}", RadscribeWarning, stacklevel=2)
+            yield from grouping.studies
+        else:
+            yield as_study(source)
