@@ -190,7 +190,7 @@ def staged_folder(
     Parameters
     ----------
     out : Path
-        The folder that the user named. Its parents are made.
+        The folder that the user named. Its parents are made, and removed again after an error.
     overwrite : bool
         Whether files may be put into a folder that already has some.
     last : sequence of str
@@ -216,12 +216,13 @@ def staged_folder(
     if out.exists() and not out.is_dir():
         raise output_error(FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)), out)
     refuse_existing(out, overwrite)
-    make_folder(out.parent)
-    if out.is_dir():
-        make_folder(out)
+    made = [folder for folder in out.parents if not folder.exists()]  # innermost first
     workshop = out.parent / f".{out.name}.{os.getpid()}{_PARTIAL}"
     stage = workshop / out.name
     try:
+        make_folder(out.parent)
+        if out.is_dir():
+            make_folder(out)
         with writing(out):
             stage.mkdir(parents=True)
             yield stage
@@ -232,6 +233,10 @@ def staged_folder(
                     (out / name).unlink()
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+        if not out.exists():
+            with suppress(OSError):  # one that is not empty stays, and so do its parents
+                for folder in made:
+                    folder.rmdir()
 
 
 def _move(stage: Path, out: Path, last: Sequence[str]) -> None:

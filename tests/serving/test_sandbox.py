@@ -185,3 +185,18 @@ def test_two_patients_without_ids_are_told_apart_by_name_and_birth_date(serve: S
         for born in ("19500101", "19600101")
     ]
     assert post(client, ("a.dcm", files[0]), ("b.dcm", files[1])).status_code == 422
+
+
+def test_patients_are_compared_as_grouping_does(serve: Serve) -> None:
+    client = serve()
+    by_id, by_name, other_spelling = (
+        written(radiograph(**patient))
+        for patient in (
+            {"PatientID": "1", "PatientName": "Doe^Jane"},
+            {"PatientName": "DOE^JANE", "PatientBirthDate": "19500101"},
+            {"PatientID": "1", "PatientName": "Doe, Jane", "PatientBirthDate": "19500101"},
+        )
+    )
+    assert post(client, ("a.dcm", by_id), ("b.dcm", by_name), ("c.dcm", other_spelling)).status_code < 300
+    somebody_else = written(radiograph(PatientName="Roe^Jane"))
+    assert post(client, ("a.dcm", by_id), ("b.dcm", somebody_else)).status_code == 422

@@ -1,10 +1,11 @@
-"""Whose image a file is: images of different patients are never one study."""
+"""The patient of a file: images of different patients are never one study."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from radscribe.imaging.header import Header
 
@@ -13,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What a file says of its patient. For grouping only: it is never stored, logged or printed.
+    """The patient in a file's header. For grouping only: it is never stored, logged or printed.
 
     Parameters
     ----------
@@ -34,16 +35,24 @@ class Patient:
 
     @classmethod
     def of(cls, header: Header, file: str) -> Patient:
-        """The patient of a file's header."""
+        """Read the patient from a file's header."""
         return cls(file, header.patient_id, header.patient_name, header.birth_date)
 
     @property
     def unknown(self) -> bool:
-        """Whether the file says nothing of its patient."""
+        """Whether the file does not name its patient."""
         return not (self.id or self.name or self.birth_date)
 
+    def hashed(self) -> tuple[str, str, str]:
+        """Return SHA-256 hashes of id, name and birth date ("" if missing), for comparisons."""
+        parts = (self.id, _plain(self.name), self.birth_date)
+        return cast(
+            tuple[str, str, str],
+            tuple(hashlib.sha256(part.encode()).hexdigest() if part else "" for part in parts),
+        )
+
     def differs(self, other: Patient) -> bool:
-        """Whether two files are of different patients: by their ids, or else by name or date of birth."""
+        """Whether two files belong to different patients: by id, otherwise by name or date of birth."""
         if self.id and other.id:
             return self.id != other.id
         name, birth = (
@@ -54,12 +63,12 @@ class Patient:
 
 
 def _plain(text: str | None) -> str:
-    """A name without the signs and spaces that systems write differently."""
+    """A name without the punctuation and spaces that systems write differently."""
     return " ".join((text or "").replace("^", " ").replace(",", " ").split()).casefold()
 
 
 def by_patient(items: Sequence[T], patients: Sequence[Patient]) -> list[list[T]]:
-    """Part the files of one study by their patients.
+    """Split the files of one study by patient.
 
     A file that fits more than one patient, because its header says too little, stays alone.
 
@@ -68,15 +77,15 @@ def by_patient(items: Sequence[T], patients: Sequence[Patient]) -> list[list[T]]
     items : sequence
         The files.
     patients : sequence of Patient
-        What each of them says of its patient.
+        The patient in the header of each file.
 
     Returns
     -------
     list of list
-        The files of each patient, in the order of their first file. One list if all are of one patient.
+        The files of each patient, in the order of their first file. One list if there is one patient.
     """
     groups: list[list[int]] = []
-    # Files that say most come first, so that one that says little can be compared with all of them.
+    # Files with most information come first, so that the others can be compared with all of them.
     order = sorted(range(len(items)), key=lambda i: (patients[i].id is None, patients[i].unknown, i))
     for i in order:
         fitting = [g for g in groups if not any(patients[i].differs(patients[j]) for j in g)]
@@ -88,16 +97,16 @@ def by_patient(items: Sequence[T], patients: Sequence[Patient]) -> list[list[T]]
 
 
 def several_patients(patients: Sequence[Patient]) -> str | None:
-    """Say which files are of different patients; None if all are of one."""
+    """Say which files belong to different patients. None if there is one patient."""
     groups = by_patient([patient.file for patient in patients], patients)
     if len(groups) < 2:
         return None
     return (
         f"the images are of {len(groups)} different patients by their DICOM headers: {listed(groups)}; "
-        "caption the images of each patient on their own"
+        "caption the images of each patient separately"
     )
 
 
 def listed(groups: Sequence[Sequence[str]]) -> str:
-    """Files of several patients, in words."""
+    """List the files of several patients in words."""
     return "; ".join(", ".join(files) for files in groups)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from radscribe.errors import ImageError
 from radscribe.imaging.reader import read
+from radscribe.inference.patients import Patient, by_patient
 from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.dispatcher import Dispatcher
 from radscribe.serving.draft import failed
@@ -43,11 +44,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """An uploaded file: its row, the written file and the patient that it names."""
+    """An uploaded file: its row, the written file and the hashed patient that it names."""
 
     row: ImageRow
     partial: IO[bytes] | None = None
-    patient: str = ""
+    patient: tuple[str, str, str] = ("", "", "")
 
 
 class FairSlots:
@@ -265,16 +266,14 @@ def _with_descriptor(content: IO[bytes], held: ExitStack) -> IO[bytes]:
 
 
 def _refuse_several_patients(images: Sequence[_Image]) -> None:
-    """Raise `Problem` if the files name more than one patient, who must never share a draft."""
-    named: dict[str, list[str]] = {}
-    for image in images:
-        if image.patient:
-            named.setdefault(image.patient, []).append(image.row.name)
-    if len(named) > 1:
-        groups = " | ".join(", ".join(names) for names in named.values())
+    """Raise `Problem` if the files name more than one patient. Patients must never share a draft."""
+    names = [image.row.name for image in images]
+    groups = by_patient(names, [Patient(image.row.name, *image.patient) for image in images])
+    if len(groups) > 1:
+        listed = " | ".join(", ".join(files) for files in groups)
         raise Problem(
             "invalid",
-            f"The files are of {len(named)} patients: {groups}. Send each patient's files as a study.",
+            f"The files are of {len(groups)} patients: {listed}. Send each patient's files as a study.",
         )
 
 

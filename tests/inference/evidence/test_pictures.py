@@ -100,8 +100,11 @@ def test_a_flat_picture_has_a_bar_all_the_same(height: int) -> None:
 
 
 def test_the_scale_is_the_same_in_every_picture() -> None:
-    values = np.array([-1, 0, 0.5, 1, 2], dtype=np.float32)
+    values = np.array([0, 0.05, 0.501, 0.95, 1], dtype=np.float32)
     assert PROBABILITY.levels(values).tolist() == [0, 0, 128, 255, 255]
+    # Even steps in log-odds: from odds of 1:9 to 1:1 as far as from 1:1 to 9:1.
+    low, middle, high = PROBABILITY.levels(np.array([0.1, 0.5, 0.9], dtype=np.float32)).astype(int)
+    assert abs((high - middle) - (middle - low)) <= 1
     times = np.array([0, 1, 32**0.5, 32, 100], dtype=np.float32)
     assert SHARE.levels(times).tolist() == [0, 0, 128, 255, 255]
     for scale in (PROBABILITY, SHARE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -101,6 +102,16 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file, not a folder"):
         write(caption_of("x"), tmp_path / "file", 0.5)
+
+
+def test_a_full_disk_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        write(caption_of("x"), tmp_path / "new" / "out", 0.5)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_json_has_the_arrays_of_each_image(attending_bundle: Path) -> None:

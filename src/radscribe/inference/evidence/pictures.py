@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from radscribe.labels import DISCLAIMER
 
+Floats = npt.NDArray[np.float32]
 _EVERY_15TH = (
     "0d0887 2f0596 4903a0 6100a7 7801a8 8e0ca4 a21d9a b42e8d c43e7f "
     "d24f71 de6164 e97257 f3854b f99a3e fdaf31 fdc627 f8df25 f0f921"
@@ -24,48 +25,51 @@ OPACITY = (0.6 * np.linspace(0, 1, 256) ** 1.3).astype(np.float32)  # [256]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From values to the 256 levels of the colours.
+    """Maps values to the 256 levels of the colours. Level 0 is transparent.
 
     Parameters
     ----------
     low, high : float
-        Values of the first and the last level; what lies outside gets these.
-    logarithmic : bool
-        Levels are even in the logarithm.
-    ticks : tuple[tuple[float, str], ...]
-        Value and what is written beside it.
+        Values of the first and the last level. Values outside are clipped.
+    ticks : tuple of (float, str)
+        Values on the colour bar, with their labels.
     meaning : str
         Meaning of the values.
+    even_in : callable
+        Levels are evenly spaced in this function of the value.
     """
 
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...]
     meaning: str
-    logarithmic: bool = False
+    even_in: Callable[[Floats], Floats]
 
-    def levels(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        """Levels 0..255 of values, of their shape."""
-        clipped = np.clip(values, self.low, self.high)
-        if self.logarithmic:
-            share = np.log(clipped / self.low) / math.log(self.high / self.low)
-        else:
-            share = (clipped - self.low) / (self.high - self.low)
+    def levels(self, values: Floats) -> npt.NDArray[np.uint8]:
+        """Levels 0..255 of values, in the shape of the values."""
+        low, high = self.even_in(np.array([self.low, self.high], dtype=np.float32))
+        share = (self.even_in(np.clip(values, self.low, self.high)) - low) / (high - low)
         return np.asarray(np.rint(share * 255), dtype=np.uint8)
 
 
+def _logit(probabilities: Floats) -> Floats:
+    return np.log(probabilities) - np.log1p(-probabilities)
+
+
+# Calibrated probabilities are mostly small: an even scale would leave them all in one colour.
 PROBABILITY = Scale(
-    0.0,
-    1.0,
-    ((0.0, "0"), (0.25, "0.25"), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1")),
-    "probability by each cell on its own",
+    0.05,
+    0.95,
+    ((0.05, "0-5%"), (0.1, "10%"), (0.25, "25%"), (0.5, "50%"), (0.75, "75%"), (0.9, "90%"), (0.95, "95%+")),
+    "probability by each cell on its own, on a logit scale",
+    _logit,
 )
 SHARE = Scale(
     1.0,
     32.0,
     ((1.0, "0-1"), (2.0, "2"), (4.0, "4"), (8.0, "8"), (16.0, "16"), (32.0, "32+")),
     "share of each cell, times an even share",
-    logarithmic=True,
+    np.log,
 )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from radscribe.errors import UsageError
-from radscribe.files import atomic_write, writing
+from radscribe.files import staged_folder
 from radscribe.imaging.resize import resize
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import asserted
@@ -104,7 +104,23 @@ def safe_name(study: str) -> str:
 def write(caption: Caption, out: Path, point: float, which: Which = "stated") -> Path:
     """Write a study's pictures and `evidence.json` into a folder of its own within `out`.
 
-    Pictures that an earlier call left in that folder go: the folder is of this caption alone.
+    The folder is written completely or not at all. It replaces the pictures of an earlier call.
+
+    Parameters
+    ----------
+    caption : Caption
+        A caption with evidence.
+    out : Path
+        Folder for the folders of all studies.
+    point : float
+        Probability from which a finding gets a picture.
+    which : {"stated", "all"}
+        The findings that get a picture; see `shown`.
+
+    Returns
+    -------
+    Path
+        The study's folder.
 
     Raises
     ------
@@ -116,18 +132,14 @@ def write(caption: Caption, out: Path, point: float, which: Which = "stated") ->
     folder = out / safe_name(caption.study)
     if folder.is_symlink():
         raise UsageError("is a link, and evidence stays where it was asked for", subject=folder)
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("*.png"):
-            old.unlink()
+    stale = [old.name for old in folder.glob("*.png")]
+    with staged_folder(folder, overwrite=True, last=(ARRAYS,), stale=stale) as stage:
         pictures = []
         for name, about, picture in _pictures(caption, shown(caption, point, which)):
-            with atomic_write(folder / name) as file:
-                picture.save(file, "PNG", compress_level=COMPRESSION)
+            picture.save(stage / name, "PNG", compress_level=COMPRESSION)
             pictures.append({"picture": name, **about})
-        with atomic_write(folder / ARRAYS) as file:
-            content = {"disclaimer": DISCLAIMER, **caption.to_dict(), "pictures": pictures}
-            file.write(json.dumps(content).encode("ascii") + b"\n")
+        content = {"disclaimer": DISCLAIMER, **caption.to_dict(), "pictures": pictures}
+        (stage / ARRAYS).write_bytes(json.dumps(content).encode("ascii") + b"\n")
     return folder
 
 

@@ -33,8 +33,8 @@ class CleanImage:
         Pixels of the picture as it is read.
     view : View
         As the file states it.
-    patient : str
-        Hash that tells patients apart; empty if the file names no patient. It is never stored.
+    patient : tuple of str
+        Hashes of Patient ID, name and birth date (`Patient.hashed`). They are never stored.
     """
 
     data: bytes
@@ -42,7 +42,7 @@ class CleanImage:
     height: int
     width: int
     view: View = "unknown"
-    patient: str = ""
+    patient: tuple[str, str, str] = ("", "", "")
 
 
 def clean(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,6 +20,7 @@ from radscribe.imaging.dicom import samples
 from radscribe.imaging.dicom_file import DicomFile, parse
 from radscribe.imaging.dicom_view import view_of
 from radscribe.imaging.radiograph import View
+from radscribe.inference.patients import Patient
 
 # Image Pixel, Modality LUT, VOI LUT and Palette modules (PS3.3 C.7.6.3, C.11.1, C.11.2, C.7.9): numbers and
 # tables, in which no text fits.
@@ -90,7 +90,7 @@ class CleanObject:
     height: int
     width: int
     view: View
-    patient: str
+    patient: tuple[str, str, str]
 
 
 def clean_dicom(data: bytes, name: str, check: Callable[[int, int], None]) -> CleanObject:
@@ -188,13 +188,10 @@ def _keep_defined_terms(dataset: Dataset) -> None:
             delattr(dataset, keyword)
 
 
-def _patient(dataset: Dataset) -> str:
-    """A hash of Patient ID, or of name and birth date; empty without them."""
-    identity = str(dataset.get("PatientID") or "").strip()
-    if not identity:
-        name, born = (str(dataset.get(keyword) or "").strip() for keyword in PATIENT[1:])
-        identity = f"{name}\0{born}" if name else ""
-    return hashlib.sha256(identity.encode()).hexdigest() if identity else ""
+def _patient(dataset: Dataset) -> tuple[str, str, str]:
+    """Hashes of Patient ID, name and birth date, empty for what is missing."""
+    values = [str(dataset.get(keyword) or "").strip() or None for keyword in PATIENT]
+    return Patient("", *values).hashed()
 
 
 def _decompress(parsed: DicomFile) -> None:

@@ -43,7 +43,7 @@ class Cleaned:
     height: int
     width: int
     view: View
-    patient: str
+    patient: tuple[str, str, str]
 
 
 class Sandbox:
