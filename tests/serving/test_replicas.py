@@ -16,8 +16,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from pathlib import Path
+from typing import Any, ClassVar
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from sqlalchemy import Connection, update
 from sqlalchemy.exc import OperationalError
 
@@ -27,10 +30,11 @@ from radscribe.errors import RadscribeError
 from radscribe.serving import dispatcher
 from radscribe.serving.credentials import Credentials
 from radscribe.serving.store import chain, leases, reads, writes
+from radscribe.serving.store.bucket import ImageBucket
 from radscribe.serving.store.records import Draft, ImageRow, new_id
 from radscribe.serving.store.store import Store
 from radscribe.serving.store.tables import now, replicas
-from tests.serving.conftest import QuickEngine, Serve, post, posted, service_of
+from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
 
 
 @pytest.fixture
@@ -279,3 +283,68 @@ def test_workers_that_cannot_start_say_why_once(tmp_path: Path, url: str) -> Non
             assert result.returncode in (1, 2)
             assert says in result.stderr
             assert len(result.stderr.splitlines()) == 1
+
+
+class SlowBucket(MemoryFileSystem):  # type: ignore[misc]
+    """A bucket in memory that may stop answering."""
+
+    protocol = "slowbucket"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    away: ClassVar[bool] = False
+
+    def exists(self, path: str, **options: Any) -> bool:
+        if self.away:
+            raise ConnectionError("https://user:secret@bucket.example does not answer")
+        return bool(super().exists(path, **options))
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> str:
+    fsspec.register_implementation("slowbucket", SlowBucket, clobber=True)
+    SlowBucket.store.clear()
+    return "slowbucket://images"
+
+
+def test_images_in_a_bucket_reach_every_replica(serve: Serve, url: str, bucket: str, tmp_path: Path) -> None:
+    first, second = (serve(store=tmp_path / n, database=url, images=bucket) for n in "12")
+    record = posted(first, 91)
+    path = f"/v1/captions/{record['id']}"
+    shown = second.get(f"{path}/images/0")
+    assert shown.content == first.get(f"{path}/images/0").content
+    again = second.post(f"{path}/recaption")
+    assert again.json()["caption"]["text"] == "The mean is 91."
+    for one in (record, again.json()):
+        assert second.delete(f"/v1/captions/{one['id']}").status_code == 204
+    assert [name for name in SlowBucket.store if name.endswith(".png")] == []
+    service_of(first).store.sweep(None)
+    assert list((tmp_path / "1" / "cache").glob("*/*")) == []
+
+
+def test_a_bucket_that_does_not_answer_is_a_503(
+    serve: Serve, bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    client = serve(images=bucket)
+    monkeypatch.setattr(SlowBucket, "away", True)
+    response = post(client, ("a.png", picture()))
+    assert (response.status_code, "secret" in response.text) == (503, False)
+    with pytest.raises(RadscribeError) as error:
+        Store(tmp_path / "other", None, bucket)
+    assert "secret" not in str(error.value)
+    monkeypatch.setattr(SlowBucket, "away", False)
+    assert posted(client)["status"] == "done"
+    assert service_of(client).queue.held == 0
+
+
+def test_copies_of_a_bucket_s_images_are_bounded(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radscribe.serving.store.bucket.CACHE_BYTES", 1000)
+    monkeypatch.setattr("radscribe.serving.store.bucket.CACHE_SECONDS", 0.0)
+    monkeypatch.setattr("radscribe.serving.store.bucket.PRUNED_AFTER", 1)
+    images = ImageBucket(bucket, tmp_path)
+    names = [images.name(bytes([n]) * 400, ".png") for n in range(5)]
+    for n, name in enumerate(names):
+        images.put(name, bytes([n]) * 400)
+    assert len(list(tmp_path.glob("*/*.png"))) <= 2
+    assert [images.path(name).read_bytes() for name in names] == [bytes([n]) * 400 for n in range(5)]

@@ -7,15 +7,16 @@ from pathlib import Path
 import click
 
 from radscribe.cli.options import require_extra
-from radscribe.cli.serve import FOLDER, database_option, store_option
+from radscribe.cli.serve import FOLDER, database_option, images_option, store_option
 
 
 @click.command()
 @store_option
 @database_option
+@images_option
 @click.option("--out", required=True, type=FOLDER, help="Folder for the manifest and its images.")
 @click.option("--overwrite", is_flag=True, help="Replace what is in --out.")
-def command(store: Path, database: str | None, out: Path, overwrite: bool) -> int:
+def command(store: Path, database: str | None, images: str | None, out: Path, overwrite: bool) -> int:
     """Write accepted reviews as a manifest to train on.
 
     \b
@@ -25,8 +26,8 @@ def command(store: Path, database: str | None, out: Path, overwrite: bool) -> in
     radscribe compare BUNDLE bundles/reviewed --data reviewed
 
     A hash of its id puts each study into the training (70%), validation (10%) or test part (20%) for good.
-    BUNDLE is the bundle that wrote the drafts. Stop the service first; a running one gives the same lines at
-    /v1/reviewed.jsonl. Only the owner can read the folder.
+    BUNDLE is the bundle that wrote the drafts. Stop a service that uses SQLite first; a running one gives
+    the same lines at /v1/reviewed.jsonl. Only the owner can read the folder.
     """
     require_extra("serve")
     import os
@@ -36,11 +37,11 @@ def command(store: Path, database: str | None, out: Path, overwrite: bool) -> in
     from radscribe.serving.export import bundles, export
     from radscribe.serving.store.store import Store
 
-    if not store.is_dir():
+    if database is None and not store.is_dir():
         raise UsageError("there is no store", subject=store, remedy="name the --store of radscribe serve")
     refuse_existing(out, overwrite)
     os.umask(0o077)
-    opened = Store(store, database)
+    opened = Store(store, database, images)
     try:
         count, wrote = export(opened, out), bundles(opened)
     finally:

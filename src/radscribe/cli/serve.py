@@ -52,6 +52,13 @@ database_option = click.option(
 )
 
 
+images_option = click.option(
+    "--images",
+    metavar="FOLDER|URL",
+    help="Folder or bucket for images, such as s3://bucket/prefix.  [default: images in --store]",
+)
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -70,6 +77,7 @@ database_option = click.option(
 )
 @store_option
 @database_option
+@images_option
 @click.option("--users-file", type=FILE, help="Users with roles.  [default: users.json in --store]")
 @click.option("--token-file", type=FILE, help="File with a token that may do anything.")
 @click.option(
@@ -181,6 +189,7 @@ def command(
     workers: int,
     store: Path,
     database: str | None,
+    images: str | None,
     users_file: Path | None,
     token_file: Path | None,
     basic: tuple[str, ...],
@@ -232,6 +241,7 @@ def command(
     settings = Settings(
         store=store,
         database=database,
+        images=images,
         bundle=bundle,
         threads=threads or (threads_per_worker(workers) if workers > 1 else None),
         host=host,

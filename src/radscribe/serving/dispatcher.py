@@ -152,4 +152,8 @@ class Dispatcher:
         if mine is not None:
             self._queue.put(mine)
         elif fresh:
-            self._take_over(study)
+            try:
+                self._take_over(study)
+            except Exception:
+                self.forget(study.id)  # it is ours, and the next renewal takes it up again
+                raise

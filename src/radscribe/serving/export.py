@@ -109,7 +109,7 @@ def export(store: Store, out: Path) -> int:
                 target = out / image.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if not target.exists():
-                    shutil.copyfile(store.folder / image.path, target)
+                    shutil.copyfile(store.images.path(target.name), target)
             yield study
 
     out.mkdir(parents=True, exist_ok=True, mode=0o700)

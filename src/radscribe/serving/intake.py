@@ -217,7 +217,7 @@ class Intake:
 
     def _take_over(self, study: StoredStudy) -> None:
         """Queue a study that was accepted before the last start, or by another replica."""
-        job = self._job(study)
+        job = self._job(study)  # fetches the images from a bucket, which may fail
         job.alone = study.attempts > 0
         self._queue.reserve(beyond=True)
         if study.attempts >= writes.ATTEMPTS:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from radscribe.serving.store.bucket import BucketError
 from radscribe.serving.store.database import SILENT
 
 MEDIA_TYPE = "application/problem+json"
@@ -91,7 +92,7 @@ def storage_full() -> Problem:
 
 def silent() -> Problem:
     """Return the answer while the database does not answer."""
-    detail = "The database does not answer; try again in a moment."
+    detail = "The database or the store of images does not answer; try again in a moment."
     return Problem("not-ready", detail, headers={"Retry-After": "5"})
 
 
@@ -144,7 +145,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, status)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientDisconnect, gone_away)
-    for error in SILENT:
+    for error in (*SILENT, BucketError):
         app.add_exception_handler(error, store_silent)
     app.add_exception_handler(OSError, system)
     app.add_exception_handler(Exception, failed)

@@ -64,7 +64,7 @@ class Service:
         # Warnings quote them too. `catch_warnings` is not thread-safe: leaving it in one thread restores
         # filters that another thread had replaced. So set the filter before the first thread starts.
         warnings.simplefilter("ignore")
-        self.store = Store(settings.store, settings.database)
+        self.store = Store(settings.store, settings.database, settings.images)
         self.sessions = Sessions(self.store, settings.credentials)
         self.counters, self.attempts = Counters(self.store), Attempts(self.store)
         self.queue = StudyQueue(settings.queue)

@@ -72,6 +72,8 @@ class Settings:
     ----------
     store : Path
         Folder for images and, without `database`, the SQLite file.
+    images : str, optional
+        Folder or bucket of images (default: `images` in `store`).
     database : str, optional
         SQLAlchemy URL (default: SQLite in `store`).
     bundle, threads : str, int, optional
@@ -108,6 +110,7 @@ class Settings:
     """
 
     store: Path
+    images: str | None = None
     database: str | None = None
     bundle: str | None = None
     threads: int | None = None

@@ -76,6 +76,8 @@ async def _file(service: Service, study_id: str, n: int, reader: str) -> str:
 
 async def _pixels(service: Service, file: str) -> display.Floats:
     try:
-        return await to_thread.run_sync(display.load, service.store.images.path(file), limiter=DECODING)
+        return await to_thread.run_sync(
+            lambda: display.load(service.store.images.path(file)), limiter=DECODING
+        )
     except ImageError as error:
         raise Problem("not-found", f"The image cannot be shown: {error.problem}.") from error

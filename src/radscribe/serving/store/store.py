@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, select
 
 from radscribe.errors import RadscribeError
 from radscribe.serving.store import reads, writes
+from radscribe.serving.store.bucket import ImageBucket
 from radscribe.serving.store.database import (
     locked_file,
     open_database,
@@ -36,6 +37,7 @@ Operation = Callable[[Connection], Any]
 TOGETHER = 256  # operations of a transaction at most
 LOCK = "lock"
 IMAGES = "images"
+CACHE = "cache"  # copies of images in a bucket
 AT_ONCE = 200  # studies that one sweep's transaction erases
 
 
@@ -48,6 +50,8 @@ class Store:
         Folder of the store. It is created if it is missing; only its owner can read it.
     url : str, optional
         URL of the database (default: SQLite in the folder).
+    images : str, optional
+        Folder or bucket (`s3://bucket/prefix`) of the images (default: `images` in the folder).
 
     Attributes
     ----------
@@ -63,7 +67,7 @@ class Store:
         another store's.
     """
 
-    def __init__(self, folder: Path, url: str | None = None) -> None:
+    def __init__(self, folder: Path, url: str | None = None, images: str | None = None) -> None:
         self.folder = folder.resolve()
         self.replica = new_id()
         self.shared = url is not None and not url.startswith("sqlite")
@@ -73,7 +77,7 @@ class Store:
                 self.folder.chmod(0o700)  # whatever the umask, even if the folder existed before
                 if not self.shared:
                     held.enter_context(locked_file(self.folder / LOCK, self.folder))
-                self.images = ImageFolder(self.folder / IMAGES, shared=self.shared)
+                self.images = self._open_images(images)
             except OSError as error:
                 raise RadscribeError(
                     f"cannot be the store: {error.strerror}", subject=folder, remedy="name another --store"
@@ -87,6 +91,11 @@ class Store:
         """Finish waiting writes and release all resources."""
         self.writer.close()
         self._held.close()
+
+    def _open_images(self, images: str | None) -> ImageFolder:
+        if images is not None and "://" in images:
+            return ImageBucket(images, self.folder / CACHE)
+        return ImageFolder(Path(images) if images else self.folder / IMAGES, shared=self.shared)
 
     def _check_identity(self) -> None:
         """Refuse the images of another store: its files would be removed, as no study here refers to them."""
