@@ -27,7 +27,8 @@ def make(kind: str, **options: object) -> Decoder:
     decoder = DECODERS[kind](V, findings=F, channels=C, **options).eval()
     if isinstance(decoder, ReportBank):  # an empty one has nothing to say
         tokens = torch.cat([torch.ones(6, 1, dtype=torch.long), torch.randint(3, V, (6, 5))], 1)
-        decoder.fill(tokens, torch.eye(6, F), torch.eye(4, F), torch.zeros(4), 0.1 * torch.rand(6, 4))
+        sides = torch.eye(6, F)
+        decoder.fill(tokens, sides, sides, torch.eye(4, F), torch.zeros(4), 0.1 * torch.rand(6, 4))
     return decoder
 
 
@@ -57,6 +58,7 @@ CASES: list[tuple[str, dict[str, object]]] = [(kind, {}) for kind in DECODERS] +
     ("show-attend-tell", {"attend": "both", "image_input": "both", "tie_weights": False}),
     ("transformer", {"attend": "maps", "image_input": "probabilities", "embedding": 64, "layers": 2}),
     ("show-and-tell", {"image_input": "plan", "places": 4}),
+    ("report-bank", {"places": 4}),
     ("show-and-tell", {"image_input": "plan+both", "image_at": "start"}),
     ("show-attend-tell", {"image_input": "plan+pooled", "places": 4}),
     ("show-attend-tell-hard", {"image_input": "plan", "places": 4}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from radscribe.models.decoder import StudyFeatures
 from radscribe.models.report_bank import ReportBank
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import Reward
-from radscribe.training.report_bank import choose_weights, expected_cider_d, fill
+from radscribe.training.report_bank import Teacher, choose_weights, expected_cider_d, fill
 
 FINDINGS = ("Cardiomegaly", "Effusion")
 TEXTS = (
@@ -81,6 +83,33 @@ def test_what_a_finding_is_worth_is_chosen_on_validation_data(tokenizer: ReportT
     made = ReportBank(len(tokenizer), len(FINDINGS), finding_weight=0.0)
     fill(made, tokenizer, FINDINGS, TEXTS, TEXTS, max_length=40)
     probabilities = torch.tensor([[0.05, 0.05], [0.7, 0.05], [0.05, 0.7]])
-    figures = choose_weights(made, tokenizer, probabilities, [TEXTS[0], TEXTS[6], TEXTS[9]], Reward())
+    figures = choose_weights(
+        made, tokenizer, StudyFeatures(probabilities), [TEXTS[0], TEXTS[6], TEXTS[9]], Reward()
+    )
     assert figures["val_finding_f1"] == 1.0
     assert float(made.finding_weight) == pytest.approx(figures["finding_weight"])
+
+
+def test_it_names_the_side_on_which_the_map_is_stronger(tokenizer: ReportTokenizer) -> None:
+    made = ReportBank(len(tokenizer), len(FINDINGS), places=4, side_weight=5.0)
+    fill(made, tokenizer, FINDINGS, TEXTS, TEXTS, max_length=40)
+    assert sorted(made.sides[:, 1].tolist()) == [-1, 0, 0, 1]
+    right_half = torch.tensor([4.0, -4.0, 4.0, -4.0])  # the patient's right is on the left of a film
+    for half, said in ((right_half, TEXTS[9]), (-right_half, TEXTS[12])):
+        maps = torch.stack([torch.zeros(4), half], 1)[None]
+        seen = StudyFeatures(torch.tensor([[0.02, 0.9]]), maps=maps, views=torch.ones(1, 4, dtype=torch.long))
+        assert int(made.worth(seen).argmax()) == list(dict.fromkeys(TEXTS)).index(said)
+
+
+def test_a_teacher_gives_the_caption_of_the_probabilities_that_the_pupil_sees(
+    bank: ReportBank, tokenizer: ReportTokenizer
+) -> None:
+    given = {"probabilities": torch.tensor([0.5, 0.02])}
+    said = set()
+    for seed in range(30):
+        features, text = Teacher(bank, tokenizer, noise=2.0)(given, random.Random(seed))
+        assert text == say(bank, tokenizer, *features["probabilities"].tolist())
+        said.add(text)
+    assert len(said) > 1
+    features, text = Teacher(bank, tokenizer, noise=0.0)(given, random.Random(0))
+    assert torch.allclose(features["probabilities"], given["probabilities"])

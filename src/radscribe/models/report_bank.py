@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from radscribe.models.content_plan import ContentPlan
 from radscribe.models.decoder import BOS, Decoder, State, Step, StudyFeatures
 
 LOWEST = -1e4  # log-probability of a report that does not begin with the tokens so far
@@ -35,22 +36,27 @@ class ReportBank(Decoder):
     findings : int
         F, the finding probabilities of a study.
     channels : int
-        Unused: the bank reads probabilities alone.
+        Unused: the bank reads probabilities and finding maps.
+    places : int
+        Cells of one image, for the sides of findings; 0 leaves sides out of account.
     finding_weight : float
         What one rightly asserted finding is worth, in units of CIDEr-D.
     finding_threshold : float
         Probability from which an asserted finding is worth more than nothing, from 0 to 1.
+    side_weight : float
+        Worth of naming the side of a finding on which its map is stronger, in units of CIDEr-D; the wrong
+        side costs as much.
     temperature : float
         Sharpness of the choice among reports, in units of CIDEr-D.
     """
 
-    inputs = ("probabilities",)
     states = ("weights", "position")
 
     finding_weight: Tensor
     finding_threshold: Tensor
     tokens: Tensor  # [K, T] from <bos> to <eos>, padded
     asserted: Tensor  # [K, F] findings that each report of the bank asserts
+    sides: Tensor  # [K, F] 1 if it names the right side alone, -1 the left, otherwise 0
     patterns: Tensor  # [U, F] the distinct sets of findings of the training reports
     frequency: Tensor  # [U] log of how many training reports have each
     agreement: Tensor  # [K, U] mean CIDEr-D of each report of the bank with the training reports of each set
@@ -62,11 +68,15 @@ class ReportBank(Decoder):
         channels: int = 0,
         finding_weight: float = 1.5,
         finding_threshold: float = 0.2,
+        side_weight: float = 0.5,
         temperature: float = 0.02,
+        places: int = 0,
     ) -> None:
         super().__init__()
         self.vocabulary_size, self.findings = vocabulary_size, findings
-        self.temperature = temperature
+        self.temperature, self.side_weight = temperature, side_weight
+        self.plan = ContentPlan(findings, places)
+        self.inputs = self.plan.inputs
         # Decoders hand their tokens through an embedding; a bank needs only the ids.
         self.word_embedding = nn.Embedding(vocabulary_size, 1)
         self.register_buffer("finding_weight", torch.tensor(finding_weight))
@@ -75,36 +85,48 @@ class ReportBank(Decoder):
             torch.tensor([[BOS, BOS + 1]]),
             torch.zeros(1, findings),
             torch.zeros(1, findings),
+            torch.zeros(1, findings),
             torch.zeros(1),
             torch.zeros(1, 1),
         )
 
     def fill(
-        self, tokens: Tensor, asserted: Tensor, patterns: Tensor, frequency: Tensor, agreement: Tensor
+        self,
+        tokens: Tensor,
+        asserted: Tensor,
+        sides: Tensor,
+        patterns: Tensor,
+        frequency: Tensor,
+        agreement: Tensor,
     ) -> None:
         """Put reports into the bank; the shapes are those of the class's attributes."""
         self.register_buffer("tokens", tokens)
         self.register_buffer("asserted", asserted)
+        self.register_buffer("sides", sides)
         self.register_buffer("patterns", patterns)
         self.register_buffer("frequency", frequency)
         self.register_buffer("agreement", agreement)
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
-        for name in ("tokens", "asserted", "patterns", "frequency", "agreement"):
+        for name in ("tokens", "asserted", "sides", "patterns", "frequency", "agreement"):
             if (saved := state_dict.get(prefix + name)) is not None:
                 self.register_buffer(name, torch.empty_like(saved))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
-    def worth(self, probabilities: Tensor) -> Tensor:
-        """Return what each report of the bank is worth for each study `[N, K]`, in units of CIDEr-D."""
-        p = probabilities.clamp(EPS, 1 - EPS)  # [N, F]
+    def worth(self, features: StudyFeatures) -> Tensor:
+        """Return the worth of each report of the bank for each study `[N, K]`, in units of CIDEr-D."""
+        p = features.probabilities.clamp(EPS, 1 - EPS)  # [N, F]
         likelihood = torch.log(p) @ self.patterns.T + torch.log(1 - p) @ (1 - self.patterns).T  # [N, U]
         posterior = torch.softmax(likelihood + self.frequency, dim=1)
-        gain = (p - self.finding_threshold) @ self.asserted.T  # [N, K]
-        return posterior @ self.agreement.T + self.finding_weight * gain
+        gain = self.finding_weight * ((p - self.finding_threshold) @ self.asserted.T)  # [N, K]
+        if self.plan.columns:
+            stronger = self.plan.side_difference(features.get("maps"), features.get("views"))  # [N, F]
+            side = torch.where(stronger.abs() > self.plan.side_margin, torch.sign(stronger), 0.0)
+            gain = gain + self.side_weight * ((p * side) @ self.sides.T)
+        return posterior @ self.agreement.T + gain
 
     def init_state(self, features: StudyFeatures) -> State:
-        weights = torch.log_softmax(self.worth(features.probabilities) / self.temperature, dim=1)  # [N, K]
+        weights = torch.log_softmax(self.worth(features) / self.temperature, dim=1)  # [N, K]
         return weights.clamp(min=LOWEST), torch.zeros_like(weights[:, 0], dtype=torch.long)
 
     def step(self, token: Tensor, state: State) -> Step:

@@ -28,6 +28,8 @@ NOTHING = "no finding"
 RARE_SENTENCE = 0.002  # share of the texts up to which a sentence has full weight
 SENTENCE_ENDS = (".", "!", "?")
 TextSource = Callable[[Study, random.Random], str]
+# Features and text that are learned, from the encoder's features.
+TeacherText = Callable[[dict[str, Tensor], random.Random], tuple[dict[str, Tensor], str]]
 _SECTION: dict[str, Target] = {"findings": "findings", "impression": "impression"}
 
 
@@ -153,6 +155,8 @@ class CaptionData(Dataset[CaptionItem]):
         Probability that an image of a study is left out; one image always stays.
     sentence_balance : float
         Exponent by which frequent sentences weigh less in the loss (0: all weigh 1).
+    teacher : TeacherText, optional
+        Source of the text that is learned, in place of `text`; the decoder reads its own content plan.
     """
 
     def __init__(
@@ -169,7 +173,9 @@ class CaptionData(Dataset[CaptionItem]):
         plan: bool = False,
         view_dropout: float = 0.0,
         sentence_balance: float = 0.0,
+        teacher: TeacherText | None = None,
     ) -> None:
+        self._teacher = teacher
         self._features, self._text, self._target = features, text, scored_target(target)
         self._tokenizer, self._max_length = tokenizer, max_length
         self._seed, self._fresh, self._epoch = seed, fresh, 0
@@ -206,12 +212,14 @@ class CaptionData(Dataset[CaptionItem]):
         study = self.studies[index]
         generator = self._generator(study)
         text = self._text(study, generator)
-        ids = self._ids(text)
         features = self._features(self._some_views(study, generator), generator)
+        if self._teacher is not None:
+            features, text = self._teacher(features, generator)
+        ids = self._ids(text)
         plan = self._plan_of(text)
         return CaptionItem(
             study.id,
-            {**features, "plan": plan} if self._plan else features,
+            {**features, "plan": plan} if self._plan and self._teacher is None else features,
             torch.tensor([self._tokenizer.bos, *ids, self._tokenizer.eos]),
             torch.tensor([*self._weigh(ids), 1.0]),
             plan[: len(self._findings)],

@@ -201,7 +201,7 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     ] = "encoder"
     decoder: Annotated[
         str,
-        Meta(description="Decoder: show-and-tell, show-attend-tell, show-attend-tell-hard, transformer."),
+        Meta(description="Decoder: a name from docs/guides/decoders.md, such as transformer."),
     ] = "show-and-tell"
     options: Annotated[
         dict[str, int | float | bool | str], Meta(description="Options of the decoder's class.")
@@ -225,6 +225,14 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
         NotNegative,
         Meta(description="Weight of predicting the report's findings from the decoder's first state."),
     ] = 0.0
+    teacher: Annotated[
+        str,
+        Meta(description="Run of a report bank whose captions are learned instead of the reports."),
+    ] = ""
+    teacher_noise: Annotated[
+        NotNegative,
+        Meta(description="Standard deviation of the noise on finding logits if there is a teacher."),
+    ] = 0.7
     word_vectors: Annotated[
         str, Meta(description="File in GloVe's text format to initialise the word embedding from.")
     ] = ""

@@ -1,7 +1,14 @@
-"""Fills a report bank from the training reports, and chooses its weights on the validation part."""
+"""Report banks: filled from the training reports, weighed on the validation part, and taught to others.
+
+Reports of one set of findings differ in everything else, so that a decoder that learns from them learns
+mostly to ignore the findings. A bank says the same for the same findings. A decoder that learns the bank's
+captions instead of the reports (sequence-level knowledge distillation, Kim & Rush, EMNLP 2016) learns to say
+what the encoder sees, and writes without a bank of reports.
+"""
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from itertools import product
@@ -12,12 +19,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from radscribe.evaluation.metrics.cider import SIGMA
 from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.models.decoder import StudyFeatures
 from radscribe.models.report_bank import ReportBank
-from radscribe.text.details import label_details
-from radscribe.text.findings import label
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import without_section_tokens
 from radscribe.training.config import Reward
+from radscribe.training.content_plan import plan_of_text
 from radscribe.training.validation import Captioned, caption_scores
 
 ORDERS = 4
@@ -52,19 +59,13 @@ def fill(
     kept = {text: row for text, row in ids.items() if tokenizer.unk not in row and len(row) <= max_length}
     rows = [torch.tensor([tokenizer.bos, *row, tokenizer.eos]) for row in kept.values()]
     tokens = pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad)
-    spoken = [without_section_tokens(text) for text in kept]
-    asserted = assertions(spoken, findings)
-    written = assertions(references, findings)
+    plans = [plan_of_text(without_section_tokens(text), findings).view(3, -1) for text in kept]
+    asserted, right, left = torch.stack(plans, dim=1)  # [K, F] each
+    written = torch.stack([plan_of_text(text, findings)[: len(findings)] for text in references])
     patterns, group, count = torch.unique(written, dim=0, return_inverse=True, return_counts=True)
     agreement = torch.zeros(len(kept), len(patterns))
-    agreement.index_add_(1, group, expected_cider_d(spoken, references))
-    bank.fill(tokens, asserted, patterns, torch.log(count.float()), agreement / count)
-
-
-def assertions(texts: Sequence[str], findings: Sequence[str]) -> Tensor:
-    """Findings that each text asserts `[N, F]`, zeros and ones."""
-    statuses = [label(text) | label_details(text) for text in texts]
-    return torch.tensor([[float(one.get(name) == "present") for name in findings] for one in statuses])
+    agreement.index_add_(1, group, expected_cider_d([without_section_tokens(t) for t in kept], references))
+    bank.fill(tokens, asserted, right - left, patterns, torch.log(count.float()), agreement / count)
 
 
 def expected_cider_d(texts: Sequence[str], references: Sequence[str]) -> Tensor:
@@ -106,7 +107,7 @@ def _unit_rows(
 def choose_weights(
     bank: ReportBank,
     tokenizer: ReportTokenizer,
-    probabilities: Tensor,
+    features: StudyFeatures,
     references: Sequence[str],
     reward: Reward,
 ) -> dict[str, float]:
@@ -114,21 +115,17 @@ def choose_weights(
 
     Parameters
     ----------
-    probabilities : Tensor
-        Probabilities of the validation studies `[N, F]`.
+    features : StudyFeatures
+        Features of the validation studies.
     references : sequence of str
         Their reports.
     """
-    marks = {tokenizer.pad, tokenizer.bos, tokenizer.eos}
-    spoken = [
-        without_section_tokens(tokenizer.decode([i for i in row.tolist() if i not in marks]))
-        for row in bank.tokens
-    ]
+    spoken = [without_section_tokens(text) for text in texts_of(bank, tokenizer)]
     best: tuple[float, float, float, dict[str, float]] = (-1.0, 0.0, 0.0, {})
     for weight, threshold in product(WEIGHTS, THRESHOLDS):
         bank.finding_weight.fill_(weight)
         bank.finding_threshold.fill_(threshold)
-        chosen = bank.worth(probabilities).argmax(1).tolist()
+        chosen = bank.worth(features).argmax(1).tolist()
         said = [
             Captioned(str(i), spoken[k], text)
             for i, (k, text) in enumerate(zip(chosen, references, strict=True))
@@ -139,3 +136,41 @@ def choose_weights(
     bank.finding_weight.fill_(weight)
     bank.finding_threshold.fill_(threshold)
     return figures | {"finding_weight": weight, "finding_threshold": threshold}
+
+
+def texts_of(bank: ReportBank, tokenizer: ReportTokenizer) -> list[str]:
+    """Return the reports of a bank, with section tokens if it has them."""
+    marks = {tokenizer.pad, tokenizer.bos, tokenizer.eos}
+    return [tokenizer.decode([i for i in row.tolist() if i not in marks]) for row in bank.tokens]
+
+
+class Teacher:
+    """Gives a decoder the bank's caption of an image to learn, under noise.
+
+    Decoder and bank see the same noisy probabilities, so that the decoder learns the bank's answer to many
+    more sets of findings than the training images have.
+
+    Parameters
+    ----------
+    bank : ReportBank
+        A filled bank.
+    tokenizer : ReportTokenizer
+        Its vocabulary.
+    noise : float
+        Standard deviation of the noise on the logits of the findings.
+    """
+
+    def __init__(self, bank: ReportBank, tokenizer: ReportTokenizer, noise: float) -> None:
+        self._bank, self._texts, self._noise = bank.eval(), texts_of(bank, tokenizer), noise
+        self.inputs = bank.inputs
+
+    @torch.no_grad()
+    def __call__(
+        self, features: dict[str, Tensor], generator: random.Random
+    ) -> tuple[dict[str, Tensor], str]:
+        """Return the features with noisy probabilities, and the caption to learn."""
+        logits = torch.logit(features["probabilities"], eps=1e-4)
+        noise = torch.tensor([generator.gauss(0.0, self._noise) for _ in logits])
+        features = {**features, "probabilities": torch.sigmoid(logits + noise)}
+        seen = {name: features[name].unsqueeze(0) for name in self.inputs}
+        return features, self._texts[int(self._bank.worth(StudyFeatures(**seen)).argmax())]

@@ -37,6 +37,7 @@ from radscribe.training.caption_data import (
     collate,
     findings_present,
     reports_as_written,
+    side_by_side,
     weak_reports,
     with_views,
     without_section_tokens,
@@ -119,7 +120,9 @@ def train_decoder(
             studies = {split: with_views(part, encoder.views) for split, part in studies.items()}
         if len(studies["train"]) == 1:
             studies["train"] *= LEAST  # normalisation needs as many
-        features = _features(manifest, studies, out, config, decoder, encoder, table)
+        teacher = _teacher(config, tokenizer)
+        inputs = tuple(dict.fromkeys((*decoder.inputs, *(teacher.inputs if teacher else ()))))
+        features = _features(manifest, studies, out, config, inputs, encoder, table)
         findings = encoder.findings if encoder is not None else table_findings(shapes)
         plan = plan_of(decoder)
         if plan is not None and not findings:
@@ -138,6 +141,7 @@ def train_decoder(
                 plan=plan is not None,
                 view_dropout=config.view_dropout,
                 sentence_balance=config.sentence_balance,
+                teacher=teacher,
             ),
             "val": CaptionData(studies["val"], features, sources["val"], *common, findings=findings),
         }
@@ -148,14 +152,14 @@ def train_decoder(
                     subject=manifest.path,
                     remedy="set target to a section that it has, or set weak_reports",
                 )
+        training, validation = (_loader(parts[split], config, split) for split in PARTS)
+        if plan is not None:
+            _fit_plan(plan, findings, parts, validation, config)
         if isinstance(decoder, ReportBank):
             fitted = _fill_report_bank(decoder, tokenizer, findings, parts, config)
             return _keep(decoder, out, config, manifest, fitted)
         objective = build_objective(config, tokenizer, parts["train"].references())
         task = DecoderTask(config, decoder, tokenizer, objective, findings)
-        training, validation = (_loader(parts[split], config, split) for split in PARTS)
-        if plan is not None:
-            _fit_plan(plan, findings, parts, validation, config)
         fitted = fit(task, training, validation, config, out, resume=resume, reporter=reporter)
     return _keep(decoder, out, config, manifest, fitted)
 
@@ -220,16 +224,34 @@ def _fill_report_bank(
     config: DecoderConfig,
 ) -> Fitted:
     """Fill the bank instead of training: nothing of it is learned by gradients."""
-    training, validation = parts["train"], parts["val"]
+    training = parts["train"]
     began = time.monotonic()
     report_bank.fill(bank, tokenizer, findings, training.texts(), training.references(), config.max_length)
-    batches = [batch.features for batch in _loader(validation, config, "val")]
-    probabilities = torch.cat([batch.probabilities for batch in batches])
-    figures = report_bank.choose_weights(
-        bank, tokenizer, probabilities, validation.references(), config.reward
-    )
+    every = [parts["val"][i].features for i in range(len(parts["val"]))]
+    references = parts["val"].references()
+    figures = report_bank.choose_weights(bank, tokenizer, side_by_side(every), references, config.reward)
     row = {"epoch": 1, "seconds": time.monotonic() - began, **figures}
     return Fitted([row], best_epoch=1, warnings=[])
+
+
+def _teacher(config: DecoderConfig, tokenizer: ReportTokenizer) -> report_bank.Teacher | None:
+    """The bank whose captions are learned.
+
+    Raises
+    ------
+    DataError
+        If the teacher is no report bank.
+    """
+    if not config.teacher:
+        return None
+    bank, words, _ = load_decoder(Path(config.teacher))
+    if not isinstance(bank, ReportBank):
+        raise DataError(
+            "is not the run of a report bank",
+            subject=config.teacher,
+            remedy="train one with decoder=report-bank",
+        )
+    return report_bank.Teacher(bank, words, config.teacher_noise)
 
 
 def _loader(part: CaptionData, config: DecoderConfig, split: Split) -> DataLoader[CaptionBatch]:
@@ -271,15 +293,15 @@ def _features(
     studies: dict[Split, list[Study]],
     out: Path,
     config: DecoderConfig,
-    decoder: Decoder,
+    inputs: Sequence[str],
     encoder: Encoder | None,
     table: FeatureTable | None,
 ) -> FeatureSource:
     """The decoder's inputs: the dataset's own table, or else the encoder's output, as far as needed."""
     from_labels = config.finding_input == "labels"
     if from_labels:
-        require_made_from_labels(decoder.inputs)
-    seen = [kind for kind in decoder.inputs if not (from_labels and kind == "probabilities")]
+        require_made_from_labels(inputs)
+    seen = [kind for kind in inputs if not (from_labels and kind == "probabilities")]
     if table is None and seen:
         assert encoder is not None
         names = [image.path for part in studies.values() for study in part for image in study.images]
