@@ -1,31 +1,60 @@
-"""The lines of the table: one YAML file each in `configs/`, by name.
+"""The lines of a captioning benchmark: one YAML file each in a folder of configurations, by name.
 
-Where a line has `init_from`, it names another line: it starts from that line's run of the same seed.
+If a line has `init_from`, it names another line: it starts from that line's run of the same seed.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from radscribe.training.config import DecoderConfig, load, read_table
 
-CONFIGS = Path(__file__).with_name("configs")
-NAMES: tuple[str, ...] = tuple(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
 
+@dataclass(frozen=True)
+class Benchmark:
+    """A folder of configurations, the data that they train on, and where their runs go.
 
-def starts_from(name: str) -> str:
-    """The line whose run a line starts from; empty where it starts anew."""
-    return str(read_table(CONFIGS / f"{name}.yaml").get("init_from", ""))
+    Parameters
+    ----------
+    data : Path
+        Folder of the manifest.
+    out : Path
+        Folder of the runs: one per line and seed.
+    configs : Path
+        Folder of the lines' YAML files.
+    encoder : Path, optional
+        Encoder run whose features the decoders read (default: the features beside the manifest).
+    """
 
+    data: Path
+    out: Path
+    configs: Path
+    encoder: Path | None = None
 
-def run_of(out: Path, name: str, seed: int) -> Path:
-    """The folder of a line's run of a seed."""
-    return out / name / str(seed)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the lines."""
+        return tuple(sorted(path.stem for path in self.configs.glob("*.yaml")))
 
+    @property
+    def cache(self) -> Path:
+        """Folder of the encoder's features, which all runs share."""
+        return self.out / "features"
 
-def configuration(out: Path, name: str, seed: int) -> DecoderConfig:
-    """What the run is made with."""
-    settings = [f"seed={seed}"]
-    if first := starts_from(name):
-        settings.append(f"init_from={run_of(out, first, seed)}")
-    return load(DecoderConfig, CONFIGS / f"{name}.yaml", settings)
+    def starts_from(self, name: str) -> str:
+        """Return the line whose run a line starts from, or an empty string."""
+        return str(read_table(self.configs / f"{name}.yaml").get("init_from", ""))
+
+    def run_of(self, name: str, seed: int) -> Path:
+        """Return the folder of a line's run of a seed."""
+        return self.out / name / str(seed)
+
+    def configuration(self, name: str, seed: int) -> DecoderConfig:
+        """Return the settings of a run."""
+        settings = [f"seed={seed}"]
+        if first := self.starts_from(name):
+            settings.append(f"init_from={self.run_of(first, seed)}")
+        if self.encoder is not None:
+            settings += [f"encoder={self.encoder}", f"cache={self.cache}"]
+        return load(DecoderConfig, self.configs / f"{name}.yaml", settings)

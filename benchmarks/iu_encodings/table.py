@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.iu_encodings.job import BEAMS, captions_of
-from benchmarks.iu_encodings.lines import run_of
+from benchmarks.iu_encodings.lines import Benchmark
 from radscribe.data.study import Split
 from radscribe.evaluation import dataset, run
 from radscribe.evaluation.dataset import Dataset
@@ -22,33 +22,34 @@ from radscribe.evaluation.records import Captions, Evaluation, seed_spread
 from radscribe.evaluation.results import Results
 from radscribe.evaluation.system_scores import SystemScores
 
-COLUMNS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
+COLUMNS = (
+    *("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1"),
+    *("normal_agreement", "abnormal_hit_rate", "laterality_error_rate"),
+)
 EVALUATED = ("plain", "r2gen")
 Choice = tuple[str, str]  # a line and a search
 
 
 class Lines:
-    """The captions of all lines of one part.
+    """The captions of all lines of one part."""
 
-    Parameters
-    ----------
-    out : the folder of the runs.
-    """
-
-    def __init__(self, data: Path, out: Path, part: Split, seeds: Sequence[int]) -> None:
-        self.data: Dataset = dataset.read(data, part, "findings")
-        self._out, self._part, self._seeds = out, part, seeds
+    def __init__(
+        self, benchmark: Benchmark, part: Split, seeds: Sequence[int], peers: Sequence[Path] = ()
+    ) -> None:
+        self.data: Dataset = dataset.read(benchmark.data, part, "findings")
+        self._benchmark, self._part, self._seeds = benchmark, part, seeds
         self._options = run.options()
+        self.peers = [run.read_captions(path, self.data, self._options) for path in peers]
 
     def captions(self, line: str, search: str) -> list[Captions]:
-        """What the runs of a line say, by seed."""
-        part = self._part
-        paths = [captions_of(run_of(self._out, line, seed), part, search) for seed in self._seeds]
+        """Return the captions of a line's runs, by seed."""
+        runs = [self._benchmark.run_of(line, seed) for seed in self._seeds]
+        paths = [captions_of(path, self._part, search) for path in runs]
         return [run.read_captions(path, self.data, self._options) for path in paths]
 
     def evaluation(self, choice: Choice, tokenization: str, labelled: Labelled) -> Evaluation:
-        """A line beside the baselines, as `radscribe evaluate` has it."""
-        return run.run(self.data, self.captions(*choice), [], run.options(tokenization), labelled)
+        """Compare a line with the baselines and the peers, as `radscribe evaluate` does."""
+        return run.run(self.data, self.captions(*choice), self.peers, run.options(tokenization), labelled)
 
 
 def choose(lines: Lines, choices: Sequence[Choice], labelled: Labelled) -> Choice:
@@ -62,12 +63,14 @@ def choose(lines: Lines, choices: Sequence[Choice], labelled: Labelled) -> Choic
     return max(choices, key=figure)
 
 
-def show(data: Path, out: Path, names: Sequence[str], seeds: Sequence[int]) -> None:
+def show(
+    benchmark: Benchmark, names: Sequence[str], seeds: Sequence[int], peers: Sequence[Path] = ()
+) -> None:
     """Print a table for each tokenization; the best line's page goes to `out/best`."""
     labelled = Labelled()
     choices = [(line, search) for line in names for search in BEAMS]
-    best = choose(Lines(data, out, "val", seeds), choices, labelled)
-    lines = Lines(data, out, "test", seeds)
+    best = choose(Lines(benchmark, "val", seeds), choices, labelled)
+    lines = Lines(benchmark, "test", seeds, peers)
     print(
         f"Best of validation by CIDEr-D + micro-F1: {best[0]}, {best[1]}. "
         f"Mean ± deviation of {len(seeds)} seeds."
@@ -79,20 +82,24 @@ def show(data: Path, out: Path, names: Sequence[str], seeds: Sequence[int]) -> N
         print(f"| captions | search | {titles} | distinct |\n|---|---|{'---:|' * (len(COLUMNS) + 1)}")
         for baseline in result.baselines:
             print(row(baseline.name.replace("_", " "), "", [baseline]))
+        for peer in result.compared:
+            print(row(peer.name, "", [peer]))
         for line, search in choices:
             scored = [result.scorer.score(line, "", one.texts) for one in lines.captions(line, search)]
             print(row(line, search, scored))
-        print(f"\n{best[0]}, {best[1]}, less a constant; 95% intervals, paired bootstrap\n")
+        print(f"\n{best[0]}, {best[1]}, less a constant or a peer; 95% intervals, paired bootstrap\n")
         print(f"| less | {titles} |\n|---|{'---:|' * len(COLUMNS)}")
         for name, found in result.differences.items():
-            if name.startswith("best_constant"):
+            if name.startswith("best_constant") or any(name == peer.name for peer in result.compared):
                 cells = [
                     f"{found[column].difference:+.3f} ({low:+.3f} to {high:+.3f})"
                     for column in COLUMNS
                     for low, high in [found[column].interval or (0.0, 0.0)]
                 ]
                 print(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-        Results(result, None, lines.data.manifest.root).save(out / "best" / tokenization, overwrite=True)
+        Results(result, None, lines.data.manifest.root).save(
+            benchmark.out / "best" / tokenization, overwrite=True
+        )
 
 
 def row(name: str, search: str, seeds: list[SystemScores]) -> str:
