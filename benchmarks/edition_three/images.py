@@ -26,6 +26,7 @@ from benchmarks.edition_one.nih import FRACTIONS
 from radscribe.data.manifest import Manifest
 from radscribe.data.sources.iu_labels import said
 from radscribe.data.splits import assign
+from radscribe.data.study import Split
 from radscribe.errors import RadscribeError
 from radscribe.imaging.exposure import normalise
 from radscribe.imaging.reader import read
@@ -84,21 +85,27 @@ def number(label: float | None) -> float:
     return NAN if label is None else label
 
 
+def r2gen_parts(annotation: Path) -> dict[str, Split]:
+    """Return the part of each Indiana University study of R2Gen's split, by its number."""
+    parts: dict[str, Split] = {}
+    for split, studies in json.loads(annotation.read_text()).items():
+        parts |= {study["id"].removeprefix("CXR").partition("_")[0]: split for study in studies}
+    return parts
+
+
 def iu(data: Path, prepared: Path) -> list[Row]:
     """Indiana University: R2Gen's test and validation studies stay what they are; all others train.
 
     Test studies are labelled by their report alone, since the figures compare with whole reports.
     """
     root = data / "iu"
-    part: dict[str, str] = {}
-    for split, studies in json.loads((root / "annotation.json").read_text()).items():
-        part |= {study["id"].removeprefix("CXR").partition("_")[0]: split for study in studies}
+    parts = r2gen_parts(root / "annotation.json")
     rows = []
     for study in Manifest(prepared):
         text = study.text()
         by_report = {finding: number(said(text).get(finding, 0.0)) for finding in FINDINGS}
         agreed = {finding: number(study.labels.get(finding, 0.0)) for finding in FINDINGS}
-        split = part.get(study.id, "train")
+        split = parts.get(study.id, "train")
         for image, path in zip(study.images, study.files, strict=True):
             lateral = image.view == "lateral"
             row = Row(path.resolve(), f"iu{study.id}", study.id, split, int(lateral), "iu")

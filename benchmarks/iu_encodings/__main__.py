@@ -40,15 +40,15 @@ def work(benchmark: Benchmark, job: Job) -> float:
 
 
 def run_all(benchmark: Benchmark, jobs: list[Job], at_once: int) -> None:
-    """Every job after the one that it starts from."""
+    """Run every job after those that it needs."""
     waiting, done = list(jobs), set[Job]()
     running: dict[Future[float], Job] = {}
     start = time.perf_counter()
     with ThreadPoolExecutor(at_once) as pool:
         while waiting or running:
             for job in list(waiting):
-                first = benchmark.starts_from(job[0])
-                if len(running) < at_once and (not first or (first, job[1]) in done):
+                ready = all((line, job[1]) in done for line in benchmark.needs(job[0]).values())
+                if len(running) < at_once and ready:
                     waiting.remove(job)
                     running[pool.submit(work, benchmark, job)] = job
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -70,9 +70,11 @@ def run_lines(
     at_once: int,
     peers: Sequence[Path] = (),
 ) -> None:
-    """Run lines, each after the line that it starts from, and print the table."""
+    """Run lines, each after the lines that it needs, and print the table."""
     names = list(names or benchmark.names)
-    needed = dict.fromkeys([*filter(None, map(benchmark.starts_from, names)), *names])
+    needed = list(names)
+    for name in needed:  # grows: what a line needs may need others
+        needed += [line for line in benchmark.needs(name).values() if line not in needed]
     run_all(benchmark, [(name, seed) for name in needed for seed in seeds], at_once)
     show(benchmark, names, seeds, peers)
 

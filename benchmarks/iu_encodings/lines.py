@@ -1,6 +1,6 @@
 """The lines of a captioning benchmark: one YAML file each in a folder of configurations, by name.
 
-If a line has `init_from`, it names another line: it starts from that line's run of the same seed.
+The keys `init_from` and `teacher` name other lines: a line uses their runs of the same seed.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ class Benchmark:
         """Folder of the encoder's features, which all runs share."""
         return self.out / "features"
 
-    def starts_from(self, name: str) -> str:
-        """Return the line whose run a line starts from, or an empty string."""
-        return str(read_table(self.configs / f"{name}.yaml").get("init_from", ""))
+    def needs(self, name: str) -> dict[str, str]:
+        """Return the lines whose runs a line uses, by the key that names them."""
+        table = read_table(self.configs / f"{name}.yaml")
+        return {key: str(table[key]) for key in ("init_from", "teacher") if table.get(key)}
 
     def run_of(self, name: str, seed: int) -> Path:
         """Return the folder of a line's run of a seed."""
@@ -53,8 +54,7 @@ class Benchmark:
     def configuration(self, name: str, seed: int) -> DecoderConfig:
         """Return the settings of a run."""
         settings = [f"seed={seed}"]
-        if first := self.starts_from(name):
-            settings.append(f"init_from={self.run_of(first, seed)}")
+        settings += [f"{key}={self.run_of(line, seed)}" for key, line in self.needs(name).items()]
         if self.encoder is not None:
             settings += [f"encoder={self.encoder}", f"cache={self.cache}"]
         return load(DecoderConfig, self.configs / f"{name}.yaml", settings)

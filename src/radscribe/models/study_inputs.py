@@ -18,6 +18,7 @@ VECTORS: dict[str, tuple[str, ...]] = {
     "pooled": ("pooled",),
     "both": ("probabilities", "pooled"),
     "plan": ("plan",),
+    "plan+probabilities": ("plan", "probabilities"),
     "plan+pooled": ("plan", "pooled"),
     "plan+both": ("plan", "probabilities", "pooled"),
 }

@@ -157,6 +157,7 @@ class CaptionData(Dataset[CaptionItem]):
         Exponent by which frequent sentences weigh less in the loss (0: all weigh 1).
     teacher : TeacherText, optional
         Source of the text that is learned, in place of `text`; the decoder reads its own content plan.
+        Studies without a report take part too.
     """
 
     def __init__(
@@ -181,7 +182,7 @@ class CaptionData(Dataset[CaptionItem]):
         self._seed, self._fresh, self._epoch = seed, fresh, 0
         self._findings, self._plan, self._view_dropout = tuple(findings), plan, view_dropout
         self._plans: dict[str, Tensor] = {}  # of each text, in half precision
-        self.studies = [study for study in studies if text(study, self._generator(study))]
+        self.studies = [study for study in studies if teacher or text(study, self._generator(study))]
         ends = {i for i, token in enumerate(tokenizer.tokens()) if token in SENTENCE_ENDS}
         texts = (self._ids(text(study, self._generator(study))) for study in self.studies)
         self._weigh = SentenceWeights(texts if sentence_balance else (), ends, sentence_balance)

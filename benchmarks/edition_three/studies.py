@@ -1,0 +1,52 @@
+"""Write the manifest that edition three's captioner learns from.
+
+    python -m benchmarks.edition_three.studies ../shared/data RUN/iu RUN/studies
+
+Indiana University studies with their reports: R2Gen's validation and test parts stay what they are, all
+others train. The NIH training images have no reports; they take part if a decoder learns from a report bank.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.edition_three.images import nih, r2gen_parts
+from radscribe.data.manifest import VERSION, Header, Manifest, write
+from radscribe.data.study import ImageRef, Study
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("iu", type=Path, help="manifest of all Indiana University studies")
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args()
+    data: Path = options.data.resolve()
+    parts = r2gen_parts(data / "iu/annotation.json")
+    studies: list[Study] = []
+    for study in Manifest(options.iu):
+        files = (str(file.resolve().relative_to(data)) for file in study.files)
+        images = tuple(replace(image, path=path) for image, path in zip(study.images, files, strict=True))
+        studies.append(replace(study, id=f"iu{study.id}", images=images, split=parts.get(study.id, "train")))
+    for row in nih(data):
+        if row.split == "train":
+            image = ImageRef(str(row.path.relative_to(data)), "frontal")
+            labels: dict[str, float | None] = {
+                name: value for name, value in row.labels.items() if value == value
+            }
+            studies.append(Study(f"nih{row.study}", (image,), row.patient, labels=labels, split="train"))
+    options.out.mkdir(parents=True, exist_ok=True)
+    header = Header(
+        radscribe_manifest=VERSION,
+        source="Indiana University chest X-rays, and NIH ChestX-ray14 images without reports",
+        licence="CC BY-NC-ND 4.0; NIH Clinical Center: free use with attribution",
+        citation="Demner-Fushman et al., JAMIA 23(2), 2016; Wang et al., ChestX-ray8, CVPR 2017",
+        root=str(data),
+    )
+    print(f"wrote {write(options.out, header, studies)} studies to {options.out}")
+
+
+if __name__ == "__main__":
+    main()
