@@ -25,14 +25,11 @@ def main() -> None:
     options = parser.parse_args()
     data: Path = options.data.resolve()
     parts = r2gen_parts(data / "iu/annotation.json")
-    studies: list[Study] = []
-    for study in Manifest(options.iu):
-        files = (str(file.resolve().relative_to(data)) for file in study.files)
-        images = tuple(replace(image, path=path) for image, path in zip(study.images, files, strict=True))
-        studies.append(replace(study, id=f"iu{study.id}", images=images, split=parts.get(study.id, "train")))
+    manifest = Manifest(options.iu)
+    studies = [replace(study, id=f"iu{study.id}", split=parts.get(study.id, "train")) for study in manifest]
     for row in nih(data):
         if row.split == "train":
-            image = ImageRef(str(row.path.relative_to(data)), "frontal")
+            image = ImageRef(str(row.path), "frontal")
             labels: dict[str, float | None] = {
                 name: value for name, value in row.labels.items() if value == value
             }
@@ -43,7 +40,7 @@ def main() -> None:
         source="Indiana University chest X-rays, and NIH ChestX-ray14 images without reports",
         licence="CC BY-NC-ND 4.0; NIH Clinical Center: free use with attribution",
         citation="Demner-Fushman et al., JAMIA 23(2), 2016; Wang et al., ChestX-ray8, CVPR 2017",
-        root=str(data),
+        root=str(manifest.root.resolve()),
     )
     print(f"wrote {write(options.out, header, studies)} studies to {options.out}")
 
