@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("interop", "inference", "imaging", "phantom", "text", "data", "bundle", "runtime"),
         *LEAVES,
     },
+    "batch": {"inference", "imaging", "text", "data", "bundle", "runtime", *LEAVES},
     "bench": {"inference", "imaging", "phantom", "text", "bundle", "runtime", *LEAVES},
 }
 NEEDS_TORCH = {"models", "training", "export"}
@@ -92,7 +93,7 @@ def test_no_module_imports_itself_round_a_corner() -> None:
 
 
 def test_inference_reads_a_bundle_but_never_what_trains() -> None:
-    for room in ("inference", "imaging", "text", "data", "bench"):
+    for room in ("inference", "imaging", "text", "data", "batch", "bench"):
         for path in files(room):
             loaded = {module.split(".")[0] for module in imports(path)}
             assert not loaded & NEEDS_TORCH, path

@@ -121,6 +121,7 @@ EXTRA_MODULES = {
     ),
     "serve": ("fastapi", "uvicorn", "python_multipart", "sqlalchemy", "alembic", "prometheus_client"),
     "oidc": ("authlib", "joserfc"),
+    "parquet": ("pyarrow",),
 }
 
 

@@ -238,6 +238,29 @@ class Captioner:
             ordered=ordered,
         )
 
+    def caption_together(
+        self, studies: Sequence[StudyInput], options: CaptionOptions = DEFAULTS
+    ) -> list[Caption]:
+        """Caption some studies in the caller's thread, all in one batch of the search.
+
+        The result depends on the studies alone, to the last bit, while batches of a stream depend on what is
+        ready at a time.
+
+        Parameters
+        ----------
+        studies : sequence of StudyInput
+            Some dozens at most; memory grows with their number.
+        options : CaptionOptions
+            How to caption.
+
+        Returns
+        -------
+        list of Caption
+            One per study, in order.
+        """
+        require_confidence(self.spec, options.min_confidence)
+        return self._caption([self._encode(study, options) for study in studies], options)
+
     def _judge(
         self, likely: Sequence[Collection[str]], study: int, said: tuple[int, ...], sentence: tuple[int, ...]
     ) -> float | None:
