@@ -153,9 +153,9 @@ class Folder:
         """
         if self._system is not None:
             with tempfile.TemporaryFile() as file:
-                yield file  # type: ignore[misc]
+                yield file
                 file.seek(0)
-                self._upload(file, name)  # type: ignore[arg-type]
+                self._upload(file, name)
             return
         folder = make_folder(Path(self._path))
         partial = folder / f".{name}.{uuid.uuid4().hex}{PARTIAL}"  # two workers may write the same file

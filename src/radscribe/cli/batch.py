@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NAMED = 5  # shards that an error names
 
 
-class _Part(click.ParamType):
+class _Part(click.ParamType[tuple[int, int]]):
     """I/N, as `--shard` takes it."""
 
     name = "I/N"

@@ -11,6 +11,7 @@ import click
 from radscribe.inference.options import DEFAULTS
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_RESULTS = click.Path(path_type=Path)
 
 
 @click.command()
@@ -33,13 +34,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--bundle", help="Score this bundle: its folder, or the name of an embedded one.")
 @click.option(
     "--predictions",
-    type=_FILE,
+    type=_RESULTS,
     metavar="FILE...",
-    help="Score captions of a file; several are seeds.",
+    help="Score captions of a file, or of the folder of `radscribe batch`; several are seeds.",
 )
-@click.argument("more", nargs=-1, type=_FILE, metavar="")
+@click.argument("more", nargs=-1, type=_RESULTS, metavar="")
 @click.option(
-    "--compare", nargs=2, type=_FILE, metavar="A B", help="Score A and compare it with B, study by study."
+    "--compare", nargs=2, type=_RESULTS, metavar="A B", help="Score A and compare it with B, study by study."
 )
 @click.option(
     "--probabilities", type=_FILE, help="Score probabilities from a file with an id and a column per finding."

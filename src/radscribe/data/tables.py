@@ -17,6 +17,7 @@ from radscribe.errors import DataError, RadscribeError
 Record = dict[str, Any]
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
+SHARDS = "shard-*.parquet"  # the files of `radscribe batch`
 TEXT = (".csv", ".tsv", ".txt", ".tab")
 
 
@@ -24,6 +25,11 @@ def is_table(path: Path) -> bool:
     """Whether a file's name is that of a table that can be read."""
     name = path.name.lower().removesuffix(".gz")
     return name.endswith(JSON_LINES + PARQUET + TEXT)
+
+
+def is_batch(folder: Path) -> bool:
+    """Whether a folder holds the results of `radscribe batch`."""
+    return folder.is_dir() and any(folder.glob(SHARDS))
 
 
 def records(
@@ -38,7 +44,7 @@ def records(
     Parameters
     ----------
     path : Path
-        The table; its name says the format, and `.gz` that it is compressed.
+        The table; its name says the format, and `.gz` that it is compressed. Or the folder of a batch.
     delimiter : str
         What separates cells of a text file; found out unless given.
     encoding : str
@@ -60,6 +66,11 @@ def records(
     RadscribeError
         The file is a Parquet file and pyarrow is not installed.
     """
+    if is_batch(path):
+        for shard in sorted(path.glob(SHARDS)):
+            for place, record in records(shard):
+                yield f"{shard.name}, {place}", record
+        return
     name = path.name.lower().removesuffix(".gz")
     if not path.is_file():
         raise DataError("there is no such table", subject=path, remedy="check the path")

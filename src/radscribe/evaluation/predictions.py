@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from radscribe.data.tables import records
+from radscribe.data.tables import is_batch, records
 from radscribe.errors import DataError
 
 Missing = Literal["error", "empty"]
 Extra = Literal["error", "ignore"]
 ID, REPORT = "id", "report"
+TEXT = "text"  # the column of the captions of `radscribe batch`
 NAMED = 3  # ids that an error's line names
 LARGEST = 1 << 20  # characters of one field
 RECORDS = (".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".json.gz", ".jsonl.gz", ".csv.gz", ".tsv")
@@ -28,8 +29,8 @@ def read(path: Path, id_column: str = ID, report_column: str = REPORT) -> dict[s
     Parameters
     ----------
     path : Path
-        The name's ending says the format. Any other ending is CSV in UTF-8; a byte order mark and line breaks
-        within quotes are allowed.
+        A file, or the folder of `radscribe batch`. The name's ending says the format. Any other ending is CSV
+        in UTF-8; a byte order mark and line breaks within quotes are allowed.
     id_column, report_column : str
         Columns of the study's id and of the report (default: "id" and "report"). Others are ignored.
 
@@ -43,8 +44,11 @@ def read(path: Path, id_column: str = ID, report_column: str = REPORT) -> dict[s
     DataError
         The file cannot be read, is of another format, lacks a column, or gives an id twice or an empty one.
     """
+    if batch := is_batch(path):
+        report_column = TEXT if report_column == REPORT else report_column
     columns = (id_column, report_column)
-    rows = _records(path, *columns) if path.name.lower().endswith(RECORDS) else _rows(path, *columns)
+    is_record = batch or path.name.lower().endswith(RECORDS)
+    rows = _records(path, *columns) if is_record else _rows(path, *columns)
     found: dict[str, str] = {}
     first: dict[str, str] = {}
     for place, name, report in rows:

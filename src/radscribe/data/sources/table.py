@@ -1,6 +1,7 @@
 """Any table with a column of image paths: CSV, TSV, JSON, JSON Lines or Parquet, of reports, labels or both.
 
-SRC      the table, or its folder; a table per part: --set train=FILE --set val=FILE --set test=FILE
+SRC      the table, its folder, or the folder of `radscribe batch`;
+         a table per part: --set train=FILE --set val=FILE --set test=FILE
 Licence  the dataset's own: give it with `--set licence=...`
 Labels   `labels=A,B`: columns with 1 present, 0 absent, -1 uncertain (null); an empty cell says nothing.
          `findings=COLUMN`: a column that lists what is present, as `A|B`, `A;B`, `A, B` or `['a', 'b']`, in
@@ -35,7 +36,7 @@ from radscribe.data import duplicates
 from radscribe.data.sources.source import Collection, Job, Source
 from radscribe.data.sources.table_reader import Settings, TableReader
 from radscribe.data.study import Split, Study
-from radscribe.data.tables import is_table
+from radscribe.data.tables import is_batch, is_table
 from radscribe.errors import DataError, UsageError
 
 __all__ = ["SOURCE"]
@@ -64,7 +65,7 @@ def _tables(src: Path, folder: Path, settings: Settings) -> Sequence[tuple[Path,
     )  # fmt: skip
     if named := [(folder / name, part) for name, part in parts if name]:
         return named
-    if src.is_file():
+    if src.is_file() or is_batch(src):
         return [(src, None)]
     found = sorted(path for path in src.iterdir() if is_table(path)) if src.is_dir() else []
     if len(found) != 1:
