@@ -190,7 +190,8 @@ class Folder:
         target = f"{self._path}/{name}"
         temporary = target if self._atomic else f"{self._path}/.{name}.{uuid.uuid4().hex}{PARTIAL}"
         with self._remote():
-            self._system.makedirs(self._path, exist_ok=True)
+            if not self._atomic:  # it would make a bucket whose name is a slip
+                self._system.makedirs(self._path, exist_ok=True)
             with self._system.open(temporary, "wb") as remote:
                 shutil.copyfileobj(file, remote, 1 << 22)
             if temporary != target:
