@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
@@ -17,6 +13,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from benchmarks.serving.postgres import Postgres, programs
 from radscribe.inference.caption import DISCLAIMER, Caption, Token
 from radscribe.serving.app import create_app
 from radscribe.serving.cleaning import Sandbox
@@ -143,27 +140,11 @@ def posted(client: TestClient, level: int = 100, **fields: Any) -> dict[str, Any
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server of its own; the test skips where none is installed."""
-    found = [shutil.which("initdb"), *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))]
-    programs = [Path(path).resolve().parent for path in found if path]
-    if not programs:
-        pytest.skip("needs PostgreSQL's server (Debian: apt install postgresql), which is not installed")
-    # The server does not run as root; Debian's package makes this user.
-    user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="radscribe-pg-"))
-    if user:
-        shutil.chown(folder, user)
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(programs[0] / program), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=120)
-
-    data = str(folder / "data")
-    run("initdb", "-D", data, "-U", "radscribe", "-A", "trust", "--no-sync", "-E", "UTF8")
-    options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=50"
-    run("pg_ctl", "-D", data, "-w", "-o", options, "-l", str(folder / "log"), "start")
-    yield f"postgresql://radscribe@/postgres?host={folder}"
-    run("pg_ctl", "-D", data, "-m", "immediate", "stop")
-    shutil.rmtree(folder)
+    if programs() is None:
+        pytest.skip("needs PostgreSQL's server (.ci/packages), which is not installed")
+    server = Postgres()
+    yield server.url
+    server.remove()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
