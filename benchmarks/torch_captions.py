@@ -1,4 +1,4 @@
-"""What a torch decoder says, searched as in serving."""
+"""Captions of a torch decoder, by the search that serves."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ def shared(folder: Path) -> Iterator[Case]:
 
 
 def run(case: Case, here: Path) -> str:
-    """What comes out of a case, in words."""
+    """Describe the outcome of a case in words."""
     for name, content in case.files.items():
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         if content is None:

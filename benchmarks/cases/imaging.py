@@ -45,7 +45,7 @@ CASES = (
 
 
 def outcome(path: Path, like: Path, check: ChestChecker) -> list[str]:
-    """What was found, as the words of `Case.expected`."""
+    """Describe the outcome in the words of `Case.expected`."""
     try:
         film, reference = read(path), read(like)
     except RadscribeError as error:

@@ -72,7 +72,7 @@ def print_orders(orders: dict[str, Floats], y: Floats, groups: Sequence[str]) ->
 
 
 def print_handed_back(confidence: Floats, y: Floats) -> None:
-    print("| `--min-confidence` | coverage | risk of what is kept | risk of what is handed back |")
+    print("| `--min-confidence` | coverage | risk of what is kept | risk of what is refused |")
     print("|---:|---:|---:|---:|")
     for least in LEAST:
         kept = confidence >= least

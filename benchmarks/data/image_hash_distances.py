@@ -1,4 +1,4 @@
-"""How far the perceptual hash tells radiographs apart: where `radscribe.data.image_hash.SAME` comes from.
+"""Distances of the perceptual hash between radiographs: the reason for `radscribe.data.image_hash.SAME`.
 
     python benchmarks/data/image_hash_distances.py ../shared/data
 

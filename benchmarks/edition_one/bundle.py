@@ -29,7 +29,7 @@ CAUTIONS = (
 
 
 def printed(table: Callable[[list[str]], None], *arguments: object) -> str:
-    """What a benchmark prints."""
+    """Output of a benchmark."""
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         table([str(argument) for argument in arguments])

@@ -41,7 +41,7 @@ def head(choice: str) -> None:
 
 
 def row(true: Booleans, choice: str, point: float, beam: str, said: Booleans, distinct: int) -> None:
-    """How far what is said agrees with what is there, `[N, F]` each."""
+    """Agreement of asserted with true findings, `[N, F]` each."""
     one = agreement(said, true)
     print(
         f"| {choice} | {point} | {beam} | {one.precision:.3f} | {one.recall:.3f} | {one.f1:.3f} "

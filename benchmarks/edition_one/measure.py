@@ -37,7 +37,7 @@ Booleans = npt.NDArray[np.bool_]
 
 
 def asserted(texts: Sequence[str], findings: Sequence[str]) -> Booleans:
-    """What each text asserts: `[N, F]`."""
+    """Findings that each text asserts, `[N, F]`."""
     found = {text: label(text) for text in set(texts)}
     return np.array([[found[text].get(f) == "present" for f in findings] for text in texts])
 

@@ -1,8 +1,8 @@
-"""How many of a folder of normal radiographs get a caption that asserts a finding: false alarms.
+"""False alarms: how many normal radiographs of a folder get a caption that asserts a finding.
 
     python -m benchmarks.edition_one.normals ../shared/data/openist/images [BUNDLE [--unseen]]
 
-With `--unseen`, only the half of OpenIST, by a hash, that `benchmarks.edition_two.images` leaves out.
+With `--unseen`, only half of OpenIST is counted, chosen by a hash of the file names.
 """
 
 from __future__ import annotations

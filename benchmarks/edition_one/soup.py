@@ -2,7 +2,7 @@
 
     python -m benchmarks.edition_one.soup DATA OUT RUN RUN...
 
-Wortsman et al., Model soups, ICML 2022. Running means and variances of the normalisations are taken anew,
+Wortsman et al., Model soups, ICML 2022. Running means and variances of the normalisations are computed again,
 over the training images. OUT becomes a run like the others, with the configuration of the first.
 """
 

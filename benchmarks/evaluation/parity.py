@@ -29,7 +29,7 @@ Scores = dict[str, float]
 
 
 def reference_scores(captions: Sequence[Tokens], references: Sequence[Tokens]) -> Scores:
-    """What pycocoevalcap says."""
+    """Scores by pycocoevalcap."""
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge

@@ -1,4 +1,4 @@
-"""What needs no model reaches on the Indiana set: the published split, and a split by image.
+"""Scores that need no model on the Indiana set: with the published split, and with a split by image.
 
     python -m benchmarks.evaluation.table MANIFEST [--captions NAME=CSV ...] [--tokenization plain]
     python -m benchmarks.evaluation.table KAGGLE-MANIFEST --by-image

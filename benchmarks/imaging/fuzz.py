@@ -86,7 +86,7 @@ class Worker:
         )
 
     def read(self, path: Path) -> dict[str, str | int]:
-        """What came of one file."""
+        """Outcome of one file."""
         fresh = self._process is None
         process = self._process = self._process or self._start()
         assert process.stdin is not None
@@ -116,7 +116,7 @@ class Worker:
 
 @dataclass
 class Tally:
-    """What came of all files."""
+    """Outcome of all files."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What decoding at reduced resolution changes: pictures and finding probabilities of large films.
+"""Effect of decoding at reduced resolution on pictures and finding probabilities of large films.
 
     python -m benchmarks.imaging.reduced_decoding FOLDER [--count N] [--bundle B]
 

@@ -443,7 +443,7 @@ def _cut() -> Iterator[Variant]:
 
 
 def problem(variant: Variant, reference: Radiograph) -> str | None:
-    """What is wrong with reading a variant; None if it is as expected."""
+    """Describe the error in reading a variant; None if it is read as expected."""
     try:
         found = read(variant.data)
     except RadscribeError as error:

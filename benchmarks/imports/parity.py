@@ -30,7 +30,7 @@ CAPTION = 124  # words: the whole window
 
 @torch.no_grad()
 def imported(path: Path, grey: torch.Tensor, options: EncoderOptions | None = None) -> EncoderOutput:
-    """What the imported encoder says."""
+    """Output of the imported encoder."""
     import_weights(path, path.with_suffix(".run"), options or EncoderOptions(), CaptionerOptions())
     output: EncoderOutput = load_encoder(path.with_suffix(".run"))(grey)
     return output

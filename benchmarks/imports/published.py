@@ -110,7 +110,7 @@ def save_keras2(chexnet: Any, path: Path, version: str) -> Path:
 
 
 def keras_answer(model: Any, grey: Tensor) -> Array:
-    """What a Keras DenseNet says of grey images, after Keras' own `preprocess_input`."""
+    """Output of a Keras DenseNet for grey images, after Keras' own `preprocess_input`."""
     keras = import_keras()
     colour = np.repeat(grey.numpy().transpose(0, 2, 3, 1) * 255, 3, axis=3)
     given = keras.applications.densenet.preprocess_input(colour, data_format="channels_last")
@@ -158,7 +158,7 @@ def torchxrayvision_state(encoder: Encoder, thresholds: Tensor) -> dict[str, Ten
 def torchxrayvision_answer(
     encoder: Encoder, grey: Tensor, thresholds: Tensor | float = 0.5
 ) -> tuple[Tensor, Tensor]:
-    """What torchxrayvision says of pixels of -1024 to 1024: logits, and probabilities bent about 0.5."""
+    """Output of torchxrayvision for pixels of -1024 to 1024: logits, and probabilities bent about 0.5."""
     thresholds = torch.as_tensor(thresholds)
     logits = encoder.classifier(encoder.backbone(grey * 2048 - 1024).mean((2, 3)))
     p = torch.sigmoid(logits)

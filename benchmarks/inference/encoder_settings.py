@@ -1,4 +1,4 @@
-"""What each way of running the encoder costs, over the way that the engine runs it.
+"""Cost of each way to run the encoder, relative to that of the engine.
 
     python -m benchmarks.inference.encoder_settings [--bundle B] [--rounds N]
 

@@ -1,4 +1,4 @@
-"""What each choice of the quantisation costs: which convolutions stay in float32, and how ranges are taken.
+"""Cost of each choice in quantisation: convolutions that stay in float32, and the method for ranges.
 
     python -m benchmarks.inference.int8_choices DATA [--bundle B]
 

@@ -1,4 +1,4 @@
-"""What each search strategy makes of the embedded bundle's captions, on the validation part, in one run.
+"""Captions of the embedded bundle by each search strategy, on the validation part, in one run.
 
     python -m benchmarks.inference.strategies DATA
 

@@ -33,4 +33,4 @@ def view_code(view: str) -> int:
 
 
 DISCLAIMER = "Draft by a research model: not verified, not for diagnosis."
-"""What every output says, in words and in pictures."""
+"""The line in every output, in words and in pictures."""

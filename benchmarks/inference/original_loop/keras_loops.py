@@ -38,7 +38,7 @@ def row(probabilities: Any) -> Array:
 
 
 def over_prefix(model: Any, call: Callable[..., Any], padded: bool) -> NextWord:
-    """The whole LSTM anew for every word, over the padded window or over the words alone."""
+    """Runs the whole LSTM again for every word, over the padded window or over the words."""
     window = model.inputs[1].shape[1]
 
     def next_word(scores: Array, words: Sequence[int]) -> Array:

@@ -1,4 +1,4 @@
-"""What an attack costs: memory of the service with its children, and how long `/healthz` takes meanwhile."""
+"""Cost of an attack: memory of the service with its children, and response time of `/healthz`."""
 
 from __future__ import annotations
 

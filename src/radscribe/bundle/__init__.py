@@ -1,1 +1,1 @@
-"""What a trained model is on disk: read and verify (numpy only), and write (torch)."""
+"""Bundles: trained models on disk, found, read and verified without torch."""

@@ -48,7 +48,7 @@ class EncoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which features the decoder reads, and how long a caption may become."""
+    """The decoder: the features that it reads, its state, and the longest caption."""
 
     kind: str
     inputs: tuple[str, ...]  # names of features: "probabilities", "pooled", "grid", "maps", "views"
@@ -61,7 +61,7 @@ class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QuantisationSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What int8 cost, by captions of the same studies before and after."""
+    """Loss of quality by int8, from captions of the same studies before and after."""
 
     data: str  # the dataset, as its manifest names it
     part: str
@@ -85,7 +85,7 @@ class ConfidenceSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AssessmentSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far captions can be trusted on one finding, counted on validation studies where it is known."""
+    """Reliability of captions for one finding, counted on validation studies with a known answer."""
 
     assessed: bool  # whether captions may assert and deny it
     studies: int = 0  # where it is known whether the finding is there
@@ -185,17 +185,19 @@ def describe(folder: Path) -> BundleSpec:
             "is not a bundle: bundle.json is missing", subject=folder, remedy="export one"
         ) from None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BundleError(f"cannot be read: {error}", subject=description, remedy="export it anew") from error
+        raise BundleError(
+            f"cannot be read: {error}", subject=description, remedy="export it again"
+        ) from error
     if spec.format != FORMAT:
         raise BundleError(
             f"has format {spec.format}, and this radscribe reads format {FORMAT}",
             subject=description,
-            remedy="update radscribe or export it anew",
+            remedy="update radscribe or export it again",
         )
     needed = {spec.encoder.file, spec.decoder.init_file, spec.decoder.step_file, spec.tokenizer}
     if missing := sorted(needed - spec.files.keys()):
         raise BundleError(
-            f"gives no hash for {', '.join(missing)}", subject=description, remedy="export it anew"
+            f"gives no hash for {', '.join(missing)}", subject=description, remedy="export it again"
         )
     for name in spec.files:
         if Path(name).name != name:

@@ -214,7 +214,7 @@ def line(caption: Caption, shared: list[str]) -> str:
 
 
 def trust(caption: Caption) -> str:
-    """How far the caption may be trusted, in brackets."""
+    """Confidence or normality, in brackets."""
     if caption.confidence is not None:
         return f" [asserted findings right: {caption.confidence:.0%}]"
     return "" if caption.normality is None else f" [no finding at all: {caption.normality:.0%}]"
@@ -294,7 +294,7 @@ def marked(caption: Caption, between: str = " ") -> str:
 
 
 def doubts(caption: Caption) -> list[str]:
-    """How far the caption may be trusted, and which findings speak against it."""
+    """Confidence and normality, and the findings that contradict the caption."""
     lines = []
     if caption.confidence is not None:
         lines.append(f"confidence in what it asserts: {caption.confidence:.0%}")

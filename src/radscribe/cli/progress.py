@@ -21,7 +21,7 @@ FEW = 4  # a step with fewer items gets no bar
 
 
 class Progress:
-    """How far a command is. Use it as a context manager.
+    """Progress of a long command. Use it as a context manager.
 
     Training takes an instance as its callback: `start` once, `advance` after each batch, `say` after each
     epoch.

@@ -30,7 +30,7 @@ PICKLES = (".pkl", ".pickle", ".p", ".joblib", ".pt", ".pth")
 
 @dataclass(slots=True)
 class Attached:
-    """What matched.
+    """Features that were attached.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ _IU_STUDY = re.compile(r"^cxr(?P<uid>\d+)(?:_(?:\d+_)?im-.*)?$", re.I)
 
 
 def image_key(name: str) -> str:
-    """What all names of one image share: its file name without suffixes, prefix and capitals."""
+    """The key that all names of one image share: the file name without suffixes, prefix and capitals."""
     return bare_name(name).lower()
 
 
@@ -30,7 +30,7 @@ def bare_name(name: str) -> str:
 
 
 def study_key(study_id: str) -> str | None:
-    """What the keys of a study's images start with, if it is an Indiana study of R2Gen's annotation.json."""
+    """The start of the keys of a study's images, for Indiana studies in R2Gen's annotation.json."""
     return _PREFIX.sub("", study_id).lower() if _PREFIX.match(study_id) else None
 
 

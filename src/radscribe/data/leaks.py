@@ -69,7 +69,7 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class LeakReport:
-    """What a leak check found, and how far it could look.
+    """Result of a leak check: the leaks, and what could be compared.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ Advance = Callable[[str, int | None], object]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What `radscribe prepare` is to do.
+    """A job for `radscribe prepare`.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Request:
 
 @dataclass(slots=True)
 class Outcome:
-    """What was done.
+    """Result of `radscribe prepare`.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Which of two bundles is better.
+    """The better one of two bundles.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ SCORES, PAGE, TABLE = "scores.json", "report.html", "findings.csv"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
-    """What `radscribe.evaluate` returns.
+    """Results of `radscribe.evaluate`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which findings captions may speak of: measured on validation studies, by finding.
+"""The findings that captions may speak of, measured on validation studies.
 
 A finding is *assessed* if captions see it at all and their denials mean something. The standard, on studies
 where it is known whether the finding is there:

@@ -38,7 +38,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from radscribe.imaging.resize import SPARE
+from radscribe.imaging.resize import reduction
 
 Array = npt.NDArray[Any]
 
@@ -142,7 +142,7 @@ def decode_frame(
     if header.components != samples:
         raise Damaged(f"header says {samples} samples a pixel and its compressed pixels {header.components}")
     actual = header.syntax or syntax  # the stream knows better than the header which process it is
-    level = 1 if needed is None else max(1, int(min(rows, columns) / (needed * SPARE)))
+    level = 1 if needed is None else reduction(min(rows, columns), needed)
     if actual in WAVELET:
         return _jpeg2000(stream, header, level)
     if actual in JPEG_LS:

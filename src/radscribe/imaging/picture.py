@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from radscribe.errors import ImageError
 from radscribe.imaging.limits import MAX_PIXELS, check_size
 from radscribe.imaging.radiograph import Provenance, Radiograph
-from radscribe.imaging.resize import SPARE, look_up
+from radscribe.imaging.resize import look_up, reduction
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "JPEG2000")
 ORIENTATION = 0x0112  # of EXIF; 1 is upright
@@ -105,17 +105,17 @@ def _radiograph(
     kind, original = str(image.format or "image"), (image.height, image.width)
     turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
     if size is not None and not exact and kind == "JPEG":
-        level = max(1, int(min(image.size) / (size * SPARE)))
+        level = reduction(min(image.size), size)
         if level > 1:
             image.draft(image.mode, (image.width // level, image.height // level))
-    reduction = round(original[1] / image.width)
+    reduced_by = round(original[1] / image.width)
     image.load()  # turns a TIFF by itself, once
     upright = ImageOps.exif_transpose(image) if turned else image  # it copies what is upright
     cells, bits = _grey(upright, subject)
     if (original[0] < original[1]) != (cells.shape[0] < cells.shape[1]):
         original = original[::-1]
     return Radiograph(
-        look_up(cells, TABLES[bits], None, size, (original[0] / reduction, original[1] / reduction)),
+        look_up(cells, TABLES[bits], None, size, (original[0] / reduced_by, original[1] / reduced_by)),
         provenance=Provenance(
             path=str(subject),
             format=kind,

@@ -15,6 +15,19 @@ SPARE = 1.25  # an image decoded at reduced resolution keeps this many pixels fo
 BAND = 64  # rows that are looked up at a time, so that they stay in the processor's cache
 
 
+def reduction(side: int, needed: int) -> int:
+    """Return by how much a decoder may reduce an image: 1 for not at all.
+
+    Parameters
+    ----------
+    side : int
+        Shorter side of the image, in pixels.
+    needed : int
+        Pixels that are needed along each side.
+    """
+    return max(1, int(side / (needed * SPARE)))
+
+
 def resize(pixels: Floats, height: int, width: int) -> Floats:
     """Resize an image: bilinear with antialiasing.
 

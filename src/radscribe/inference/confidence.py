@@ -1,4 +1,4 @@
-"""How far a caption may be trusted: two calibrated probabilities, and which of its words are doubtful.
+"""Confidence in a caption: two calibrated probabilities, and its doubtful words.
 
 `Caption.confidence` is the probability that every finding that the caption asserts is there. A caption that
 asserts nothing has none. `Caption.normality` is the probability that no finding at all is there; it is what

@@ -153,7 +153,7 @@ def _origin(image: Path | Unread | Radiograph) -> str:
 
 
 def _patient(image: Path | Unread | Radiograph) -> Patient:
-    """Whose image it is, as far as a DICOM header says."""
+    """The patient in the image's DICOM header."""
     if isinstance(image, Path):
         return Patient.of(read_header(image), image.name)
     if isinstance(image, Unread) and isinstance(image.source, bytes):

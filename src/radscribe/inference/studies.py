@@ -132,7 +132,7 @@ def _one_per_patient(
 
 
 def study_key(file: Path, header: Header) -> str:
-    """What the files of one study share: its StudyInstanceUID, its name in a known scheme, or the path."""
+    """The key that files of one study share: StudyInstanceUID, name in a known scheme, or path."""
     if header.study_uid:
         return header.study_uid
     if header.kind == "DICOM":

@@ -82,7 +82,7 @@ class Decoder(nn.Module, ABC):
         """From the previous token `[N]` to log-probabilities of the next `[N, V]`."""
 
     def read(self, token: Tensor) -> Tensor:
-        """What a step makes of the token alone, `[N, K]`: serving keeps it of every token in a table."""
+        """The part of a step that depends only on the token, `[N, K]`. Serving keeps a table of it."""
         embedded: Tensor = self.word_embedding(token)
         return embedded
 
@@ -119,7 +119,7 @@ class Decoder(nn.Module, ABC):
         )
 
     def extra_loss(self, taught: Taught, log_likelihood: Tensor, mask: Tensor) -> Tensor:
-        """What the decoder adds to the cross-entropy: a mean over studies, of no dimension.
+        """The decoder's own loss, added to the cross-entropy: a scalar mean over studies.
 
         Parameters
         ----------

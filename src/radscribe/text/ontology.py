@@ -1,4 +1,4 @@
-"""Which statements of a report contradict one another.
+"""Contradictions between the statements of a report.
 
 A denial covers findings: "no consolidation" covers consolidation and the pneumonia that would be one, "the
 lungs are clear" covers every finding of the lungs, "normal chest" all findings. It contradicts an assertion
@@ -90,7 +90,7 @@ _OLD = re.compile(r"\b(?:old|healed|healing|remote|chronic|prior|previous)\b")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a report says of some findings in one place.
+    """One statement of a report about some findings.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What templates say of findings: answers behind a colon, boxes, and signs.
+"""Findings in templates: answers behind a colon, boxes, and signs.
 
 "Pneumothorax: no", "Effusion - none", "[x] Cardiomegaly", "Edema (-)", "+ effusion".
 """
@@ -77,7 +77,7 @@ _LONGEST = 60  # characters of a label: "Pleural effusion, left: none"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a template says of the findings that begin at `sentence[start:end]`.
+    """The answer of a template for the findings that begin at `sentence[start:end]`.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _colon(match: re.Match[str]) -> str:
 
 
 def _chosen(sentence: str, boxes: list[re.Match[str]]) -> Answer | None:
-    """What "[x] No [ ] Yes" says of the words before it."""
+    """The status that "[x] No [ ] Yes" gives to the words before it."""
     boxes = [box for box in boxes if not _OPTION.search(box[0])]
     options = [*_OPTION.finditer(sentence)] if boxes else []
     if {option.lastgroup for option in options} != {"present", "absent"}:
@@ -156,7 +156,7 @@ def _colons(sentence: str) -> list[Answer]:
 
 
 def _marked(sentence: str, marks: list[re.Match[str]]) -> list[Answer]:
-    """What each mark says: of what follows it if the first one leads, else of what stands before it."""
+    """The status that each mark gives to the words after it if the first mark leads, otherwise before it."""
     word = _WORD.search(sentence)
     if not marks or word is None:
         return []

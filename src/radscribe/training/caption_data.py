@@ -199,7 +199,7 @@ class CaptionData(Dataset[CaptionItem]):
         ]
 
     def texts(self) -> list[str]:
-        """What is learned of each study, section tokens included."""
+        """The training text of each study, with section tokens."""
         return [self._text(study, self._generator(study)) for study in self.studies]
 
     def plans(self) -> Tensor:

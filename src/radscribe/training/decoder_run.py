@@ -41,13 +41,13 @@ def require_decoder(name: str) -> None:
 
 
 def option_names(decoder: str) -> list[str]:
-    """What a decoder takes beside the size of the vocabulary and its `Shapes`."""
+    """Names of a decoder's options: its parameters without the vocabulary's size and its `Shapes`."""
     given = {"self", "vocabulary_size", *Shapes.__struct_fields__, "options"}
     return [name for name in _parameters(decoder) if name not in given]
 
 
 def _parameters(decoder: str) -> list[str]:
-    """What the class of a decoder takes, and those that it stands on."""
+    """Parameters of a decoder's class and of its base classes."""
     classes = inspect.getmro(cast("type[Decoder]", DECODERS[decoder]))
     own = [kind for kind in classes if issubclass(kind, Decoder) and "__init__" in vars(kind)]
     return [name for kind in own for name in inspect.signature(kind.__init__).parameters]

@@ -132,7 +132,7 @@ class FeatureCache:
         return output
 
     def _rows(self, output: EncoderOutput) -> dict[str, npt.NDArray[Any]]:
-        """What is kept of N images: vectors `[N, K]`, cells `[N, h * w, K]`."""
+        """The arrays to keep for N images: vectors `[N, K]`, cells `[N, h * w, K]`."""
         rows: dict[str, npt.NDArray[Any]] = {}
         for kind in self.kinds:
             values: Tensor = getattr(output, kind)

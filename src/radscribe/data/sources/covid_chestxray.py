@@ -50,7 +50,7 @@ VIEWS: dict[str, View] = {
 
 
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     rater: Annotated[
         Literal["senior", "junior"], msgspec.Meta(description="Radiologist whose Brixia scores count.")

@@ -21,7 +21,7 @@ from radscribe.data.study import Study
 
 
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     resplit: Annotated[bool, Meta(description="yes: split again, by --seed and --fractions.")] = False
 

@@ -35,7 +35,7 @@ _JSRT = re.compile(r"^jpc(?P<kind>l|n)n\d{3}$")
 
 
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     findings: Annotated[str, Meta(description="Findings of every image, such as normal.")] = ""
     unnamed: Annotated[

@@ -28,7 +28,7 @@ from radscribe.errors import DataError
 
 
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     text: Annotated[str | None, Meta(description="Column of the report, if not findings.")] = None
     licence: Annotated[str, Meta(description="The dataset's licence, for the header.")] = ""

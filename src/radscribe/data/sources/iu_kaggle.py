@@ -39,7 +39,7 @@ VIEWS: dict[str, View] = {"Frontal": "frontal", "Lateral": "lateral"}
 
 
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     labels: Annotated[
         Literal["both", "mesh"], Meta(description="both: MeSH tags and report must agree; mesh: tags alone")

@@ -164,7 +164,7 @@ def labels(tags: Iterable[str], report: Report) -> dict[str, float | None]:
 
 
 def said(text: str) -> dict[str, float | None]:
-    """What a report says of each finding: 1.0 present, 0.0 absent, None uncertain."""
+    """Read each finding from a report: 1.0 present, 0.0 absent, None uncertain."""
     value: dict[str, float | None] = {"present": 1.0, "absent": 0.0, "uncertain": None}
     finer = {finding: status for finding, status in label_details(text).items() if finding in FURTHER}
     return {finding: value[status] for finding, status in (label(text) | finer).items()}

@@ -39,7 +39,7 @@ Labels = dict[str, float | None]
 
 
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     reports: Annotated[bool, msgspec.Meta(description="yes: read the reports; no: labels alone")] = True
 

@@ -45,7 +45,7 @@ SIDE = 1024  # pixels: boxes are in coordinates of the 1024 x 1024 images
 
 
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     split: Annotated[
         Literal["official", "patients"], Meta(description="official: by the two lists; patients: by a hash")

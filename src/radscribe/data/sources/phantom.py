@@ -31,7 +31,7 @@ MOST = 1_000_000  # also what keeps the chests of one seed apart from those of t
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     count: Annotated[int, Meta(description="Number of studies to draw.", ge=1, le=MOST)] = 200
     views: Annotated[Literal["PA", "both"], Meta(description="PA alone, or both PA and lateral.")] = "PA"

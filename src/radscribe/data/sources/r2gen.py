@@ -60,7 +60,7 @@ def collect(job: Job, settings: Settings) -> Collection:
 
 
 class _Joined:
-    """What other tables know of R2Gen's Indiana studies: images under their own names, views, labels."""
+    """Facts from other tables about R2Gen's Indiana studies: original image names, views, labels."""
 
     def __init__(self, folder: Path, root: Path, settings: Settings, notes: list[str]) -> None:
         self._files = ImageFiles(root, ("images_normalized", "."), deep=bool(settings.images))

@@ -1,4 +1,4 @@
-"""What a dataset source is: its settings, and a function that reads a download as a `Collection`."""
+"""A dataset source: its settings, and a function that reads a download as a `Collection`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a source reads and how it splits.
+    """Studies of a source, and their split.
 
     Parameters
     ----------

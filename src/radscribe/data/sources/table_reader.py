@@ -47,7 +47,7 @@ _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
 
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     image: Annotated[str, Meta(description="Column of the image path, such as image or Path.")] = ""
     text: Annotated[str, Meta(description=f"Column of the text; else {', '.join(TEXT_NAMES)}.")] = ""
@@ -97,7 +97,7 @@ def view_of(text: str) -> View:
 
 
 def _folders(part: Split | None) -> list[str]:
-    """What a part's folder may be called."""
+    """Names for the folder of a part."""
     return [name for name, meaning in NAMES.items() if meaning == part] or [""]
 
 

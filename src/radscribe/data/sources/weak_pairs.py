@@ -33,7 +33,7 @@ MARK = "weakly paired"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `--set` accepts."""
+    """Settings for `--set`."""
 
     reports: Annotated[str, msgspec.Meta(description="annotation.json in R2Gen's layout (required)")] = ""
 

@@ -1,4 +1,4 @@
-"""What caption and reference say about findings, marked in both texts."""
+"""Marks the findings of caption and reference in both texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No claim about an earlier study, which is never given, or about a view that the study does not have."""
+"""Forbids claims about an earlier study, which is never given, or about views that are missing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ALWAYS, NO_LATERAL, NO_FRONTAL = 1, 2, 4
 
 
 class Claims:
-    """What captions of one vocabulary must not claim; `of` tells it for the views of some studies.
+    """Forbidden claims in one vocabulary; `of` gives the constraint for the views of some studies.
 
-    The phrases are those of `text.claims`, by which sentences are kept out of training too. Where a word
-    ends is known one token too late, so a piece that completes a phrase is forbidden even where its word
-    might have gone on ("again", "st").
+    The phrases are those of `text.claims`, which also keep sentences out of training. The end of a word is
+    known one token too late, so a piece that completes a phrase is forbidden even if its word could go on
+    ("again", "st").
     """
 
     def __init__(self, tokenizer: ReportTokenizer) -> None:
@@ -42,7 +42,7 @@ class Claims:
         return phrases.over(self._tokenizer)
 
     def of(self, views: Sequence[Iterable[str]]) -> ClaimsOfStudies:
-        """The constraint of studies with these views; a view that is unknown is neither."""
+        """Make the constraint for studies with these views. An unknown view counts as neither kind."""
         kinds = np.array([_missing(seen) for seen in views], dtype=np.uint8)
         return ClaimsOfStudies(*self._tables, kinds)
 
@@ -53,7 +53,7 @@ def _missing(views: Iterable[str]) -> int:
 
 
 class ClaimsOfStudies:
-    """Forbids each study the phrases of its kinds `[N]`."""
+    """Forbids the phrases of each study's kinds `[N]`."""
 
     def __init__(
         self, table: Tokens, forbidden: npt.NDArray[np.uint8], memory: int, kinds: npt.NDArray[np.uint8]

@@ -1,7 +1,7 @@
-"""Which tokens would complete a forbidden phrase: an automaton over characters, stepped by tokens.
+"""Finds tokens that would complete a forbidden phrase: an automaton over characters, stepped by tokens.
 
-Aho and Corasick, Efficient String Matching, CACM 1975. Phrases are spelled in characters, so that it does not
-matter into which pieces a tokenizer cuts them; the tables that a search looks into are of whole tokens.
+Aho and Corasick, Efficient String Matching, CACM 1975. Phrases are spelled in characters, so the pieces
+of the tokenizer do not matter; the tables for the search are indexed by whole tokens.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ Kinds = npt.NDArray[np.uint8]  # bit sets
 
 
 def spell(text: str) -> str:
-    """A text as the automaton reads it: a space before each word and sign."""
+    """Spell a text for the automaton: a space before each word and sign."""
     return "".join(f" {word}" for word in re.findall(WORDS, text.lower()))
 
 
 def spell_token(token: str) -> str:
-    """The text that a token adds."""
+    """Spell the text that a token adds."""
     return token[len(CONTINUES) :] if token.startswith(CONTINUES) else spell(token)
 
 
 class Phrases:
-    """Phrases of several kinds, each kind one bit; a `*` at the end of one stands for any ending.
+    """Phrases of several kinds, each kind one bit. A `*` at the end of a phrase matches any ending.
 
     Parameters
     ----------
     forbidden : dict of int to Iterable[str]
-        Kind → phrases that must not be said.
+        Kind → forbidden phrases.
     unless : dict of int to Iterable[str]
-        Kind → words that must not be said, unless one of `exceptions` follows them.
+        Kind → words that are forbidden unless one of `exceptions` follows.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Phrases:
         return table, kinds, self._memory(at.tolist(), pieces)
 
     def _memory(self, nodes: Sequence[int], pieces: bool) -> int:
-        """Tokens that a node's text consists of at most: of whole words as many as there are spaces."""
+        """Largest number of tokens in a node's text; whole words have one per space."""
         text = {0: ""}
         for node, children in enumerate(self._children):  # a child has a higher number than its parent
             text.update({child: text[node] + character for character, child in children.items()})
@@ -167,7 +167,7 @@ class Phrases:
 
 
 def _close_dead_ends(table: Integers, kinds: Kinds, pending: Kinds, speakable: npt.NDArray[np.bool_]) -> None:
-    """Forbid what leads to a state in which everything else is forbidden, in place."""
+    """Forbid tokens that lead to a state in which everything else is forbidden, in place."""
     while True:
         dead = np.bitwise_and.reduce(kinds[:, speakable], axis=1) & pending
         worse = kinds | dead[table]

@@ -1,4 +1,4 @@
-"""What every constraint is, and the rules that look at tokens alone."""
+"""The protocol of a constraint, and the constraints that look only at tokens."""
 
 from __future__ import annotations
 
@@ -16,12 +16,21 @@ class Constraint(Protocol):
     """Sets scores of forbidden next tokens to minus infinity, in place."""
 
     def apply(self, scores: Scores, tokens: Tokens, studies: Tokens) -> None:
-        """`scores` `[R, V]` of the next token; `tokens` `[R, t]` so far (without `<bos>`); `studies` `[R]`,
-        whose caption each row is: its place among the studies that are searched together."""
+        """Forbid next tokens.
+
+        Parameters
+        ----------
+        scores : numpy.ndarray
+            Scores of the next token `[R, V]`, changed in place.
+        tokens : numpy.ndarray
+            Tokens so far `[R, t]`, without `<bos>`.
+        studies : numpy.ndarray
+            Study of each row `[R]`: its index among the studies that are searched together.
+        """
 
 
 class Forbid:
-    """Tokens that never stand in a caption: padding, unknown words, de-identification marks."""
+    """Forbids tokens in every caption: padding, unknown words, de-identification marks."""
 
     def __init__(self, token_ids: Iterable[int]) -> None:
         self._ids = np.array(sorted(set(token_ids)), dtype=np.int64)
@@ -31,7 +40,7 @@ class Forbid:
 
 
 class NotEmpty:
-    """The first token is a word."""
+    """Forbids the empty caption."""
 
     def __init__(self, eos: int) -> None:
         self._eos = eos
@@ -42,7 +51,7 @@ class NotEmpty:
 
 
 class SectionOrder:
-    """A section token opens a caption or follows the end of a sentence, occurs once, and has text behind it.
+    """Allows each section token once, at the start or after a sentence, and requires text after it.
 
     Parameters
     ----------
@@ -71,10 +80,10 @@ class SectionOrder:
 
 
 class NoRepeatedNgram:
-    """No hypothesis says `length` tokens twice (Paulus et al., ICLR 2018).
+    """Forbids repeating `length` tokens (Paulus et al., ICLR 2018).
 
-    Five, not the three of the paper: 14% of Indiana's reports say some trigram twice ("there is a"), which is
-    forbidden only at the price of a broken sentence, and 0.5% five tokens.
+    The paper forbids three, the default here is five: 14% of Indiana's reports repeat a trigram ("there is
+    a"), and forbidding it breaks sentences; only 0.5% repeat five tokens.
     """
 
     def __init__(self, length: int = 5) -> None:

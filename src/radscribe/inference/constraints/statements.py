@@ -1,4 +1,4 @@
-"""What a caption says of findings: no contradiction, and nothing about what the model cannot see."""
+"""Statements about findings: no contradiction, and none about findings that the model cannot judge."""
 
 from __future__ import annotations
 

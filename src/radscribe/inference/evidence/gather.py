@@ -31,7 +31,7 @@ class Explain(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """What a batch gave for the cells of one study.
+    """The maps of one study's cells from a batch.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def gather(
 
 
 def _shares(maps: Floats, axes: tuple[int, ...]) -> Floats:
-    """What speaks for a thing, as shares that sum to 1; zeros where nothing does."""
+    """Positive values as shares that sum to 1, or zeros if there are none."""
     positive = np.maximum(maps, 0)
     total = positive.sum(axes, keepdims=True)
     shares: Floats = np.divide(positive, total, out=np.zeros_like(positive), where=total > 0)

@@ -165,7 +165,7 @@ class Beams:
         return parents[self._study, on], tokens[self._study, on], ended
 
     def _end(self, parents: Integers, values: Doubles, ends: npt.NDArray[np.bool_]) -> Integers:
-        """Which of the rows that end come among the best so far; an end counts only among the beam's best."""
+        """Choose the ended rows that are among the best so far. An end counts only within the beam."""
         ended: list[tuple[int, int]] = []
         for study, place in zip(*ends.nonzero(), strict=True):
             rank, best = self._rank(values[study, place], self._length), self._finished[study]

@@ -32,7 +32,7 @@ class Paths:
             self._looked.append(attention)
 
     def hypothesis(self, row: int, end: float) -> Hypothesis:
-        """What a row said, ended with log-probability `end`."""
+        """The hypothesis of a row, ended with log-probability `end`."""
         t = self._length
         attention = None
         if self._looked:

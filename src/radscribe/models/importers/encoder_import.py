@@ -1,4 +1,4 @@
-"""What an importer makes of a file, and the encoder that comes of it: head, label order, normalisation."""
+"""The result of an importer, and the encoder made from it: head, label order, normalisation."""
 
 from __future__ import annotations
 

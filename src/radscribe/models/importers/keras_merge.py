@@ -91,7 +91,7 @@ def read(file: WeightsFile) -> ImportedCaptioner | None:
 
 
 def _with_facts(state: dict[str, Tensor], file: WeightsFile, facts: KerasFacts) -> ImportedCaptioner:
-    """What the model's configuration says, or, where there is none, what the original system did."""
+    """Facts from the model's configuration; without one, the choices of the original system."""
     if facts.is_before(*FIRST_OF_SIGMOIDS) and not facts.layers:
         raise WeightsError(
             f"holds weights alone, of Keras {facts.version}, whose LSTM had hard_sigmoid gates by default",

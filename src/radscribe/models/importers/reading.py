@@ -1,4 +1,4 @@
-"""Which reader a file is for: told by its first bytes, never by its ending."""
+"""Chooses the reader for a file by its first bytes, never by its suffix."""
 
 from __future__ import annotations
 

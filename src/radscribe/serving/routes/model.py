@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 import radscribe
 from radscribe.inference.caption import DISCLAIMER
+from radscribe.inference.options import DEFAULTS
 from radscribe.serving.routes import schemas
 from radscribe.serving.routes.common import Json, Serving, problems
 from radscribe.serving.settings import MAX_BEAM
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/v1/model", tags=["model"])
 )
 def model(service: Serving) -> Response:
     """Returns the model card (Markdown), findings, cautions, training, the cost of int8 and the quality of
-    the confidence as `bundle.json` has them (null if absent), and the limits of a request."""
+    the confidence as `bundle.json` has them (null if absent), and the defaults and limits of a request."""
     spec, limits = service.spec, service.settings.limits
     card = service.bundle_folder / CARD
     return Json(
@@ -43,6 +44,7 @@ def model(service: Serving) -> Response:
             "quantisation": spec.quantisation,
             "confidence": spec.confidence,
             "card": card.read_text(encoding="utf-8") if card.is_file() else None,
+            "defaults": {"beam": DEFAULTS.beam},
             "limits": {
                 "files": limits.files,
                 "file_bytes": limits.file_bytes,

@@ -165,6 +165,7 @@ EXAMPLE_MODEL: dict[str, Any] = {
     "quantisation": None,
     "confidence": {"part": "val", "studies": 220, "right": 112, "auroc": 0.71},
     "card": "# nih-iu-1 ...",
+    "defaults": {"beam": 3},
     "limits": {"files": 20, "beam": 10},
 }
 

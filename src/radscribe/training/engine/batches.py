@@ -1,4 +1,4 @@
-"""Which studies make which batch: the same batches for any number of processes."""
+"""Batches of studies, the same for any number of processes."""
 
 from __future__ import annotations
 

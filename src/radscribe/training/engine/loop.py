@@ -49,7 +49,7 @@ LOOK = 0.25  # seconds between two looks at the loss, which waits for the device
 
 
 class Task(nn.Module):
-    """What is trained, and how.
+    """A model in training, and how to train it.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ def finding_f1(said: Booleans, written: Booleans) -> Floats:
 
 
 def micro_f1_share(said: Booleans, written: Booleans) -> Floats:
-    """What each study's findings `[N, F]` add to the micro-F1 of all N, `[N]`, to first order.
+    """Contribution of each study's findings `[N, F]` to the micro-F1 of all N, `[N]`, to first order.
 
     A study by itself, where silence is right more often than not, teaches a caption to assert nothing. With
     F = 2 TP / D, D = 2 TP + FP + FN, the share is (2 TP_n - F D_n) / mean D: a finding is worth asserting

@@ -60,7 +60,7 @@ function open(study) {
     say(study.caption?.text ? "The draft is ready" : "There is no draft of this study");
     return;
   }
-  // Another tab sent it, or this one before it was loaded anew: follow it as one of ours.
+  // Another tab sent it, or this one before a reload: follow it as one of ours.
   watch(queue.follow(study));
 }
 

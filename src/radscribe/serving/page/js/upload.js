@@ -58,17 +58,29 @@ function groupChoice() {
     choice("each", "always a study each"), choice("study", "views of one study"));
 }
 
+let defaultBeam = ""; // the service's own; it is not sent
+
 const fields = () => ({
-  beam: remembered("beam", "3"), n_best: remembered("n_best", "3"), evidence: "true", min_confidence: remembered("min_confidence"),
+  beam: remembered("beam"), n_best: remembered("n_best", "3"), evidence: "true", min_confidence: remembered("min_confidence"),
 });
 
+/** Show the service's default in the field that is left empty. */
+async function showDefaults() {
+  try {
+    defaultBeam = String((await api.model()).defaults.beam);
+    document.getElementById("option-beam")?.setAttribute("placeholder", defaultBeam);
+  } catch { // the notice at the top says that the service does not answer
+  }
+}
+
 function options() {
+  showDefaults();
   const number = (key, text, hint, attributes) => h("div", { class: "field" }, h("label", { for: `option-${key}` }, text),
     h("input", { type: "number", id: `option-${key}`, value: fields()[key], "aria-describedby": `hint-${key}`, ...attributes,
       onchange: (event) => { if (event.target.reportValidity()) remember(key, event.target.value); balance(key); } }),
     h("small", { id: `hint-${key}` }, hint));
   return h("details", { class: "options" }, h("summary", {}, "Options"), h("div", { class: "fields" },
-    number("beam", "Beam width", "Captions that the search keeps at a time; 1 is greedy.", { min: 1, max: 10, required: true }),
+    number("beam", "Beam width", "Captions that the search keeps at a time; 1 is greedy.", { min: 1, max: 10, placeholder: defaultBeam }),
     number("n_best", "Captions to show", "The draft and its alternatives.", { min: 1, max: 10, required: true }),
     number("min_confidence", "Least confidence", "0 to 1. A draft with less confidence is refused. Empty: never.", { min: 0, max: 1, step: 0.05 })));
 }
@@ -76,10 +88,11 @@ function options() {
 /** No more captions than the beam holds: the number that was not just set gives way. */
 function balance(key) {
   const beam = document.getElementById("option-beam"), shown = document.getElementById("option-n_best");
-  if (Number(shown.value) <= Number(beam.value)) return;
+  const width = Number(beam.value || defaultBeam);
+  if (!width || Number(shown.value) <= width) return;
   const [from, to, name] = key === "beam" ? [beam, shown, "n_best"] : [shown, beam, "beam"];
-  to.value = from.value;
-  remember(name, from.value);
+  to.value = from.value || defaultBeam;
+  remember(name, to.value);
 }
 
 function exampleButton({ id, title: text, images }, take) {

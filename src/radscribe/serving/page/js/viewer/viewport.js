@@ -72,7 +72,7 @@ export class Viewport {
     this.fit();
   }
 
-  /** Say why there is no image; `again` tries anew, where that makes sense. */
+  /** Show why there is no image. `again`, if given, retries. */
   fail(text, again = null) {
     this.note.replaceChildren(text, again ? h("button", { type: "button", onclick: again }, "Try again") : "");
   }
