@@ -23,8 +23,8 @@ from radscribe.data.features import FeatureTable
 from radscribe.data.manifest import Manifest
 from radscribe.data.splits import assign
 from radscribe.data.study import Split, Study
+from radscribe.evaluation import baselines as baseline
 from radscribe.evaluation import dataset, references, run
-from radscribe.evaluation.baselines import baseline
 from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.records import Captions, Task
 from radscribe.evaluation.references import References

@@ -26,8 +26,7 @@ from radscribe.data.manifest import Manifest
 from radscribe.evaluation.bootstrap import Rows, interval
 from radscribe.export import staging
 from radscribe.export.captioned_part import CaptionedPart, caption_part
-from radscribe.export.figures import TITLES, figures
-from radscribe.export.int8 import calibration_images, to_int8
+from radscribe.export.int8 import TITLES, calibration_images, figures, to_int8
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.inputs import StudyInput, as_study
 from radscribe.runtime.onnx_session import available_cores, open_session

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from radscribe.data.study import ImageRef, Study
-from radscribe.evaluation.baselines import baseline, constant_captions
+from radscribe.evaluation import baselines as baseline
 from radscribe.evaluation.findings import assertions
 from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.metrics import bleu, cider, registry
@@ -23,7 +23,7 @@ from tests.evaluation.test_metrics import words
 
 def test_constants_score_as_the_metrics_say() -> None:
     candidates, references = words(300, 1), words(40, 2)  # more candidates than one chunk
-    corpus = constant_captions.pairing(candidates, references)
+    corpus = baseline.pairing(candidates, references)
     by_bleu, by_cider = bleu.each_for_all(corpus), cider.each_for_all(corpus)
     for place in range(0, 300, 23):
         same = registry.score(Corpus([candidates[place]] * 40, [[text] for text in references]))
@@ -35,7 +35,7 @@ def test_the_constant_for_findings_is_scored_as_clinical_says() -> None:
     labelled = Labelled()
     texts, references = list(REPORTS), reports(20)
     said, written = labelled.codes(texts), labelled.codes(references)
-    found = constant_captions.micro_f1(said, written, "absent")
+    found = baseline.constant_micro_f1(said, written, "absent")
     for place in range(len(texts)):
         sums = assertions.statistics(np.tile(said[place], (20, 1)), written, "absent").sum(0)[None]
         kept = np.ones(len(assertions.FINDINGS), dtype=bool)
@@ -87,6 +87,6 @@ def test_nearest_neighbour_needs_features_and_finds_the_nearest() -> None:
 
 def test_many_training_reports_are_thinned_and_the_frequent_ones_stay() -> None:
     texts = [f"report {i}" for i in range(500)] + ["often"] * 3
-    kept = constant_captions.candidates(texts, most=50)
+    kept = baseline.candidates(texts, most=50)
     assert len(kept) == len(set(kept)) == 50
     assert kept[0] == "often"

@@ -11,8 +11,7 @@ from radscribe.data.study import Study
 from radscribe.errors import DataError
 from radscribe.evaluation.findings.ranking import auroc
 from radscribe.export.captioned_part import CaptionedPart
-from radscribe.export.confidence_fit import FEWEST, fit_confidence, right
-from radscribe.export.logistic import cross_fit, fit
+from radscribe.export.confidence_fit import FEWEST, cross_fit, fit, fit_confidence, right
 from radscribe.inference.caption import Caption, Token
 from radscribe.runtime.numeric import sigmoid
 

@@ -9,7 +9,7 @@ import pytest
 
 from radscribe.bundle.format import CARD, WEIGHTS, locate, read, sha256, write
 from radscribe.errors import OutputError, UsageError
-from radscribe.export.card import set_section, with_section
+from radscribe.export.finish import set_section, with_section
 from radscribe.export.staging import copy, staged
 
 

@@ -21,9 +21,8 @@ from radscribe.training.config import DecoderConfig
 from radscribe.training.objectives import build_objective
 from radscribe.training.objectives.cross_entropy import cross_entropy
 from radscribe.training.objectives.reward import Reward, finding_f1, micro_f1_share
-from radscribe.training.objectives.sampling import draw
 from radscribe.training.objectives.scheduled_sampling import sample_rate
-from radscribe.training.objectives.self_critical import likelihoods
+from radscribe.training.objectives.self_critical import draw, likelihoods
 from radscribe.training.validation import Captioned, caption_scores
 
 REPORTS = [

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from radscribe.evaluation import baselines as baseline_captions
 from radscribe.evaluation import warnings
-from radscribe.evaluation.baselines import baseline as baseline_captions
 from radscribe.evaluation.findings import assertions, reading_errors
 from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.metrics import meteor

@@ -8,16 +8,20 @@ import numpy as np
 
 from radscribe.bundle.format import ConfidenceSpec
 from radscribe.errors import DataError
-from radscribe.evaluation.calibration import reliability
+from radscribe.evaluation import calibration
+from radscribe.evaluation.calibration import Rows, reliability
 from radscribe.evaluation.findings.agreement import Booleans
 from radscribe.evaluation.findings.ranking import auroc
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.export.captioned_part import CaptionedPart
-from radscribe.export.logistic import cross_fit, fit, log_loss
 from radscribe.inference.confidence import FEATURES
+from radscribe.runtime.numeric import sigmoid
 
 FEWEST = 10  # captions that are right, and that are wrong
 ROUNDS = 10  # of cross-fitting, each with other folds
+FOLDS = 5
+STRENGTH = 1.0  # of the pull of weights towards 0, for features with unit deviation
+STEPS = 100  # of Newton's method at most
 # The least cross-fitted loss chooses: by the decoder's words, by the encoder's probabilities, or by both.
 CANDIDATES: tuple[tuple[str, ...], ...] = (
     ("mean_log_probability",),
@@ -122,3 +126,35 @@ def _fit(part: CaptionedPart, y: Floats, candidates: Sequence[tuple[str, ...]], 
         auroc=float(np.mean([auroc(one, outcome) for one in p])),
         calibration_error=float(np.mean([reliability(one, outcome).error for one in p])),
     )
+
+
+def fit(x: Floats, y: Floats) -> tuple[Floats, float]:
+    """Fit weights `[K]` and bias of features `[N, K]` to outcomes `[N]` of 0 and 1, by Newton's method."""
+    mean, deviation = x.mean(0), x.std(0)
+    deviation = np.where(deviation > 0, deviation, 1.0)
+    z = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
+    pull = np.diag([*[STRENGTH] * x.shape[1], 1e-6])
+    w = np.zeros(z.shape[1])
+    for _ in range(STEPS):
+        p = sigmoid(z @ w)
+        step = np.linalg.solve((z.T * (p * (1 - p))) @ z + pull, z.T @ (p - y) + pull @ w)
+        w -= step
+        if np.abs(step).max() < 1e-10:
+            break
+    weights = w[:-1] / deviation
+    return weights, float(w[-1] - weights @ mean)
+
+
+def cross_fit(x: Floats, y: Floats, groups: Sequence[str], seed: int = 0) -> Floats:
+    """Probabilities `[N]`, each by a regression on the other folds; a group (patient) is in one fold."""
+
+    def predict(rows: Rows, held_out: Rows) -> Floats:
+        weights, bias = fit(x[rows], y[rows])
+        return np.asarray(sigmoid(x[held_out] @ weights + bias), dtype=np.float64)
+
+    return calibration.cross_fitted(predict, groups, FOLDS, seed)
+
+
+def log_loss(p: Floats, y: Floats) -> float:
+    """Mean negative log-likelihood of outcomes."""
+    return float(-np.log(np.where(y > 0, p, 1 - p)).mean())

@@ -1,19 +1,19 @@
-"""The steps of `radscribe export --data` before a bundle is put in place."""
+"""The steps of `radscribe export --data` before a bundle is put in place, and the sections of its card."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from radscribe.bundle.format import BundleSpec, ConfidenceSpec, read, write
+from radscribe.bundle.format import CARD, BundleSpec, ConfidenceSpec, read, sha256, write
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
 from radscribe.errors import DataError
 from radscribe.export.assessment import assess_findings, table
 from radscribe.export.captioned_part import CaptionedPart, caption_part
-from radscribe.export.card import set_section
 from radscribe.export.confidence_fit import fit_confidence, fit_normality
 from radscribe.export.int8 import require_within, to_int8
 from radscribe.export.int8 import table as int8_table
@@ -97,3 +97,28 @@ def sentence(name: str, fitted: ConfidenceSpec) -> str:
         f"{outcome}. AUROC {fitted.auroc:.3f}, expected calibration error {fitted.calibration_error:.3f}, "
         "both by cross-fitting over patients."
     )
+
+
+def with_section(card: str, heading: str, body: str) -> str:
+    """Replace the section of a card with that heading, or append one.
+
+    >>> with_section("# A\\n\\n## B\\n\\nold\\n\\n## C\\n\\nkept\\n", "B", "new")
+    '# A\\n\\n## B\\n\\nnew\\n\\n## C\\n\\nkept\\n'
+    """
+    section = f"## {heading}\n\n{body.strip()}\n"
+    found = re.search(rf"^## {re.escape(heading)}\n.*?(?=^## |\Z)", card, re.M | re.S)
+    if found is None:
+        return f"{card.rstrip()}\n\n{section}"
+    rest = card[found.end() :]
+    return card[: found.start()] + section + ("\n" + rest if rest else "")
+
+
+def set_section(folder: Path, heading: str, body: str) -> BundleSpec:
+    """Replace a section of a bundle's card, and its hash in `bundle.json`."""
+    spec = read(folder)
+    path = folder / CARD
+    text = path.read_text(encoding="utf-8") if path.is_file() else f"# {spec.name}\n"
+    path.write_text(with_section(text, heading, body), encoding="utf-8")
+    spec = msgspec.structs.replace(spec, files={**spec.files, CARD: sha256(path)})
+    write(folder, spec)
+    return spec

@@ -16,7 +16,6 @@ from radscribe.imaging.reader import MIN_SIDE
 from radscribe.labels import CHESTXRAY14
 from radscribe.phantom import frontal_findings, lateral_findings, report
 from radscribe.phantom.beam import expose
-from radscribe.phantom.change import changed
 from radscribe.phantom.findings import Finding, FindingSpec, complete
 from radscribe.phantom.frame import Frame
 from radscribe.phantom.frontal import frontal
@@ -176,3 +175,17 @@ def _painted(
         boxes = [lateral_findings.paint(side_view, finding) for finding in wanted]
         layers = side_view.layers
     return layers, tuple(replace(finding, box=box) for finding, box in zip(wanted, boxes, strict=True))
+
+
+def changed(patient: Patient, findings: Sequence[Finding]) -> Patient:
+    """Return the patient with the anatomy changed by `findings`."""
+    for finding in findings:
+        if finding.name == "Cardiomegaly":
+            patient = replace(patient, ctr=0.57 + 0.10 * finding.strength)
+        if finding.name == "Atelectasis":
+            rise = 0.025 + 0.045 * finding.strength  # the lung that lost air draws the diaphragm up
+            if finding.side == "right":
+                patient = replace(patient, dome_right=patient.dome_right - rise)
+            else:
+                patient = replace(patient, dome_left=patient.dome_left - rise)
+    return patient

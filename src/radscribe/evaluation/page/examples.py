@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
 
 from radscribe.evaluation.findings.reading_errors import hallucinated, missed, negated
-from radscribe.evaluation.page import pictures
 from radscribe.evaluation.page.diff import KINDS, WORDS, compare, verdicts
 from radscribe.evaluation.page.markup import Markup, join, tag
 from radscribe.evaluation.page.plots import figure, image
 from radscribe.evaluation.records import Evaluation
 
 EACH = 3
+LARGEST = 384  # pixels of the longer side of a picture
+QUALITY = 72  # of JPEG
 
 
 def examples(evaluation: Evaluation, image_root: Path, evidence: Path | None) -> Markup:
@@ -72,9 +75,9 @@ def _card(evaluation: Evaluation, row: int, image_root: Path, evidence: Path | N
     compared = compare(caption, reference, evaluation.scorer.labelled)
     shown = [
         figure(image(uri, f"Radiograph of {study.id}"))
-        for uri in pictures.of_study([ref.path for ref in study.images], image_root)
+        for uri in pictures_of([ref.path for ref in study.images], image_root)
     ]
-    if uri := pictures.overlay(study.id, evidence):
+    if uri := overlay(study.id, evidence):
         shown.append(figure(image(uri, f"Where the model looked, {study.id}"), "where the model looked"))
     score = evaluation.system.per_study["cider_d"][row]
     texts = tag(
@@ -91,3 +94,40 @@ def _card(evaluation: Evaluation, row: int, image_root: Path, evidence: Path | N
         verdicts(compared),
         class_="card example" + ("" if shown else " bare"),
     )
+
+
+def data_uri(path: Path) -> str | None:
+    """Return a JPEG of at most 384 pixels in base64; None if Pillow cannot read the file."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as opened:
+            picture: Image.Image = ImageOps.exif_transpose(opened)
+            if picture.mode.startswith("I") or picture.mode == "F":  # more than 8 bits a pixel
+                pixels = np.asarray(picture, dtype=np.float64)
+                low, high = float(pixels.min()), float(pixels.max())
+                picture = Image.fromarray(np.uint8((pixels - low) / max(high - low, 1) * 255))
+            picture = picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB")
+            picture.thumbnail((LARGEST, LARGEST))
+            out = io.BytesIO()
+            picture.save(out, "JPEG", quality=QUALITY, optimize=True)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")
+
+
+def pictures_of(paths: list[str], root: Path, most: int = 2) -> list[str]:
+    """Return the first pictures of a study that can be shown."""
+    found = (data_uri(root / path) for path in paths if (root / path).is_file())
+    return [uri for uri in found if uri is not None][:most]
+
+
+def overlay(name: str, folder: Path | None) -> str | None:
+    """Return the overlay of a study, a picture named by its id."""
+    if folder is None:
+        return None
+    safe = name.replace("/", "_")
+    for suffix in (".png", ".jpg", ".jpeg"):
+        if (path := folder / f"{safe}{suffix}").is_file():
+            return data_uri(path)
+    return None

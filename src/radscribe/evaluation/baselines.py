@@ -1,21 +1,29 @@
-"""Baselines: captions made without a model, from training and validation reports alone."""
+"""Baselines: captions made without a model, from training and validation reports alone.
+
+A constant caption is the training report that scores best on validation data if every study gets it. There is
+one for each kind of score, because a different sentence is best for each. `each_for_all` of the metrics
+scores all candidates at once.
+"""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.evaluation.baselines import constant_captions
-from radscribe.evaluation.findings.assertions import Labelled
+from radscribe.evaluation.findings.assertions import Codes, Labelled, Uncertain, asserted
 from radscribe.evaluation.metrics import bleu, cider
+from radscribe.evaluation.metrics.base import Corpus, Floats, ratio
 from radscribe.evaluation.records import Task, Vectors
+from radscribe.evaluation.tokenisation.named import Tokens
 
 CHUNK = 512  # studies whose distances are in memory at once
+CANDIDATES = 2000  # for constant captions
+MOST_REFERENCES = 500  # validation reports that candidates are compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +51,15 @@ class Baseline:
 def best_constants(task: Task, labelled: Labelled) -> list[Baseline]:
     """The best constant caption for BLEU-4, for CIDEr-D and for findings, chosen on validation reports."""
     settings = task.settings
-    texts = constant_captions.candidates(task.train, seed=settings.seed)
-    references = constant_captions.sample(task.val, settings.seed)
+    texts = candidates(task.train, seed=settings.seed)
+    references = sample(task.val, settings.seed)
     words = settings.tokenization
-    corpus = constant_captions.pairing(words.all(texts), words.all(references))
+    corpus = pairing(words.all(texts), words.all(references))
     codes, true = labelled.codes(texts), labelled.codes(references)
     chosen = {
         "best_constant": ("BLEU-4", bleu.each_for_all(corpus)),
         "best_constant_cider_d": ("CIDEr-D", cider.each_for_all(corpus)),
-        "best_constant_findings": ("micro-F1", constant_captions.micro_f1(codes, true, settings.uncertain)),
+        "best_constant_findings": ("micro-F1", constant_micro_f1(codes, true, settings.uncertain)),
     }
     return [
         _same(name, f"one training report for every study, the best on validation by {by}", text, task.n)
@@ -128,3 +136,38 @@ def nearest_rows(train: Vectors, wanted: Vectors) -> npt.NDArray[np.int64]:
 
 def _same(name: str, description: str, text: str, n: int) -> Baseline:
     return Baseline(name, description, [text] * n, text)
+
+
+def candidates(texts: Sequence[str], most: int = CANDIDATES, seed: int = 0) -> list[str]:
+    """Return different training reports: the most frequent half of `most`, and others at random."""
+    count = Counter(texts)
+    names = [name for name, _ in count.most_common()]
+    if len(names) <= most:
+        return names
+    often, rest = names[: most // 2], names[most // 2 :]
+    return often + random.Random(seed).sample(rest, most - len(often))
+
+
+def sample(texts: Sequence[str], seed: int = 0) -> list[str]:
+    """Return the validation references on which constants are chosen."""
+    texts = list(texts)
+    return texts if len(texts) <= MOST_REFERENCES else random.Random(seed).sample(texts, MOST_REFERENCES)
+
+
+def pairing(proposed: Sequence[Tokens], references: Sequence[Tokens]) -> Corpus:
+    """Return a corpus of C candidates and R references, which share the ids of n-grams."""
+    return _Pairing(list(proposed), [[words] for words in references])
+
+
+class _Pairing(Corpus):
+    """A corpus whose captions and references do not belong together."""
+
+    def __post_init__(self) -> None:
+        """Nothing to check: they need not be as many."""
+
+
+def constant_micro_f1(said: Codes, written: Codes, uncertain: Uncertain) -> Floats:
+    """Return the micro-F1 of each candidate's findings `[C, F]`, given to every study `[R, F]`, `[C]`."""
+    a = asserted(said, uncertain).astype(np.float64)
+    b = asserted(written, uncertain).astype(np.float64)
+    return ratio(2 * (a @ b.sum(0)), len(b) * a.sum(1) + b.sum())

@@ -1,1 +1,0 @@
-"""Captions that need no model."""
