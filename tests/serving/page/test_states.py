@@ -55,7 +55,7 @@ def test_a_waiting_study_can_be_cancelled(reader: Reader, files: Path) -> None:
 def test_a_cancelled_example_is_asked_for_no_longer(reader: Reader) -> None:
     reader.page.route("**/v1/examples/*?*", lambda route: None)  # never answered
     with reader.page.expect_request("**/v1/examples/*?*"):
-        reader.page.get_by_role("button", name="A large heart").click()
+        reader.page.get_by_role("button", name="A large heart", exact=True).click()
     with reader.page.expect_event("requestfailed"):
         reader.page.locator(".state").get_by_role("button", name="Cancel").click()
     expect(reader.page.locator("#choose")).to_be_visible()
