@@ -100,9 +100,11 @@ def test_a_public_name_documents_each_parameter(name: str, package: griffe.Objec
     found = found.final_target if isinstance(found, griffe.Alias) else found
     assert isinstance(found, griffe.Class | griffe.Function)
     assert found.docstring is not None
+    bases = found.mro() if isinstance(found, griffe.Class) else []  # document their own fields
     documented = {
         one.strip().lstrip("*")
-        for section in found.docstring.parsed
+        for documenting in (found, *bases)
+        for section in (documenting.docstring.parsed if documenting.docstring else [])
         if section.kind.value in ("parameters", "attributes", "other parameters")
         for item in section.value
         for one in item.name.split(",")
