@@ -77,9 +77,7 @@ def test_a_store_without_its_package_is_told(monkeypatch: pytest.MonkeyPatch) ->
         raise ImportError("Install gcsfs")
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
-    with pytest.raises(
-        RadscribeError, match="gs:// needs another package; install the fsspec"
-    ):
+    with pytest.raises(RadscribeError, match="gs:// needs another package; install the fsspec"):
         Folder("gs://x/y")
 
 

@@ -60,7 +60,7 @@ def draft(identity: StudyIdentity = IDENTITY, **changes: Any) -> Result:
 
 def reviewed(identity: StudyIdentity = IDENTITY, text: str = REVIEWED, number: int = 1) -> Result:
     first = draft(identity)
-    review = Review("Ada Reader", "St. Elsewhere", text, first.written.replace(hour=12), number)
+    review = Review("Ada Reader", "St. Elsewhere", text, first.written.replace(hour=12), number, number > 1)
     return result_of(
         identity,
         "01draft",

@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,9 +26,13 @@ from radscribe.serving.queue import StudyQueue
 from radscribe.serving.sessions import Sessions
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
+from radscribe.serving.store.records import Shipping
 from radscribe.serving.store.store import Store
 from radscribe.serving.worker import CaptionWorker, Engine
 from radscribe.serving.workers import Worker
+
+if TYPE_CHECKING:
+    from radscribe.serving.outbox import Outbox
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 3600.0
@@ -74,7 +79,10 @@ class Service:
         self.dispatcher = self.intake.dispatcher
         if taken := self.dispatcher.start():
             log.warning("took up %d studies that were accepted before", taken)
-        self.worker = CaptionWorker(engine, self.queue, self.store, self.metrics, self.dispatcher.watch)
+        self.outbox, self.shippings = self._open_outbox()
+        self.worker = CaptionWorker(
+            engine, self.queue, self.store, self.metrics, self.dispatcher.watch, self.shippings
+        )
         self.draining = False
         self._closing = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
@@ -88,6 +96,17 @@ class Service:
             "Seconds since the engine last took a batch or gave a caption; 0 if it is idle",
             lambda: self.worker.silent_seconds,
         )
+
+    def _open_outbox(self) -> tuple[Outbox | None, tuple[Shipping, ...]]:
+        settings = self.settings
+        if not settings.destinations or settings.identity_key is None:
+            return None, ()
+        from radscribe.serving.outbox import Outbox, shippings  # needs the extra "interop"
+
+        outbox = Outbox(
+            settings.destinations, self.store, settings.identity_key, self.metrics, settings.organisation
+        )
+        return outbox, shippings(settings.destinations)
 
     @property
     def stuck(self) -> bool:
@@ -141,6 +160,8 @@ class Service:
         self._closing.set()
         self._sweeper.join()
         self.worker.close()
+        if self.outbox is not None:
+            self.outbox.close()
         self.metrics.close()
         self.intake.close()
         self.dispatcher.close()

@@ -12,9 +12,12 @@ from radscribe.imaging.limits import MAX_PIXELS
 from radscribe.serving.credentials import Credentials
 
 if TYPE_CHECKING:
+    from radscribe.interop.destinations.destination import Destination
+    from radscribe.interop.identity import IdentityKey
     from radscribe.serving.oidc import Provider
 
 MEGABYTE = 1 << 20
+UNKNOWN_ORGANISATION = "not stated"  # a verified document must name one
 MAX_BEAM = 10  # what one request may cost
 
 
@@ -100,6 +103,12 @@ class Settings:
         Processes that decode uploads, and the deadline for one file.
     oidc : Provider, optional
         Identity provider to sign in at.
+    destinations : tuple of Destination
+        Where results go of studies that come in by DICOM.
+    identity_key : IdentityKey, optional
+        Encrypts the identities of these studies; needed with `destinations`.
+    organisation : str
+        The verifying organisation of reviewed results.
     audit_reads : bool
         Record every view of a study in the audit trail.
 
@@ -128,6 +137,9 @@ class Settings:
     intake_processes: int = 3
     oidc: Provider | None = None
     audit_reads: bool = False
+    destinations: tuple[Destination, ...] = ()
+    identity_key: IdentityKey | None = field(default=None, repr=False)
+    organisation: str = UNKNOWN_ORGANISATION
     intake_seconds: float = 20.0
     limits: Limits = field(default_factory=Limits)
     connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)

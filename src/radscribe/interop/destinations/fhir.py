@@ -218,7 +218,7 @@ def _report(result: Result, patient: Resource, observations: list[str]) -> Resou
     text = full_text(result)
     report: Resource = {
         # "Partial" of a report is the status whose definition includes "unverified".
-        "status": "partial" if result.review is None else "final" if result.review.number == 1 else "amended",
+        "status": "partial" if result.review is None else "amended" if result.review.corrects else "final",
         "category": [RADIOLOGY],
         "code": _concept(codes.REPORT),
         "subject": patient,

@@ -88,7 +88,7 @@ def _segments(result: Result, application: str, facility: str) -> Iterator[list[
     identity, at = result.identity, _time(result.at)
     status = UNVERIFIED
     if result.review is not None:
-        status = FINAL if result.review.number == 1 else CORRECTED
+        status = CORRECTED if result.review.corrects else FINAL
     control = result.uid("hl7").rpartition(".")[2][-20:]
     receiver = [_escaped(application), _escaped(facility)]
     yield [

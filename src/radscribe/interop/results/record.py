@@ -37,6 +37,8 @@ class Review:
         When, in UTC.
     number : int
         1 for the first review of the draft.
+    corrects : bool
+        Whether an earlier review was accepted and sent.
     """
 
     reviewer: str
@@ -44,6 +46,7 @@ class Review:
     text: str
     at: datetime
     number: int
+    corrects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
