@@ -122,6 +122,7 @@ EXTRA_MODULES = {
     "serve": ("fastapi", "uvicorn", "python_multipart", "sqlalchemy", "alembic", "prometheus_client"),
     "oidc": ("authlib", "joserfc"),
     "parquet": ("pyarrow",),
+    "interop": ("pynetdicom", "highdicom", "dicomweb_client", "cryptography"),
 }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from radscribe.cli.listen import node_options, node_settings
 from radscribe.cli.options import require_extra
 from radscribe.errors import UsageError
 
@@ -181,9 +182,20 @@ images_option = click.option(
     show_default=True,
     help="Time to finish accepted studies after SIGTERM, seconds.",
 )
+@click.option(
+    "--listen",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Also receive studies by DICOM on this port, as radscribe listen does.  [default: do not]",
+)
+@click.option("--listen-host", default="127.0.0.1", show_default=True, help="Address of the DICOM node.")
+@node_options
 def command(
     host: str,
     port: int,
+    listen: int | None,
+    listen_host: str,
+    quiet: float,
     bundle: str | None,
     threads: int | None,
     workers: int,
@@ -216,6 +228,7 @@ def command(
     decode_time: float,
     wait_time: float,
     drain_time: float,
+    **node: Any,
 ) -> int:
     """Serve captions over HTTP, with a page at /: drafts, not verified, not for diagnosis.
 
@@ -254,6 +267,8 @@ def command(
         ),
         oidc=oidc,
         audit_reads=audit_reads,
+        node=None if listen is None else node_settings(listen_host, listen, **node),
+        quiet_seconds=quiet,
         allowed_hosts=allow_host,
         queue=queue,
         client_rate=client_rate,

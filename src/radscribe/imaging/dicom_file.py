@@ -42,6 +42,21 @@ IDENTITY = (
     "StudyInstanceUID",
     "SeriesInstanceUID",
 )
+# Read for the results that go back into a study (`interop`); nothing else uses them.
+STUDY = (
+    "IssuerOfPatientID",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyDescription",
+    "SeriesNumber",
+    "InstanceNumber",
+    "Manufacturer",
+    "ManufacturerModelName",
+)
 VIEW = ("ViewPosition", "ViewCodeSequence", "PatientOrientation", "SeriesDescription")
 IMAGE = (
     "NumberOfFrames",
@@ -81,7 +96,7 @@ IMAGE = (
     "RadiusOfCircularShutter",
     "VerticesOfThePolygonalShutter",
 )
-KEPT = frozenset(int(tag_for_keyword(keyword) or 0) for keyword in (*IDENTITY, *VIEW, *IMAGE))
+KEPT = frozenset(int(tag_for_keyword(keyword) or 0) for keyword in (*IDENTITY, *STUDY, *VIEW, *IMAGE))
 PIXEL_TAGS = {int(tag_for_keyword(keyword) or 0): keyword for keyword in PIXELS}
 SEQUENCES = frozenset(tag for tag in KEPT if dictionary_VR(tag) == "SQ")
 
@@ -177,7 +192,7 @@ def parse(
         If the file is cut short, is damaged, nests or repeats elements beyond any radiograph, or inflates to
         more than an image has.
     """
-    start, declared = _meta(file, subject)
+    start, declared = file_meta(file, subject)
     if declared == DeflatedExplicitVRLittleEndian:
         file.seek(start)
         file, start = io.BytesIO(_inflate(file.read(), subject, int(max_pixels * BYTES_PER_PIXEL))), 0
@@ -204,7 +219,7 @@ def parse(
     return DicomFile(walk.dataset(), syntax, file, walk.pixels, notes)
 
 
-def _meta(file: BinaryIO, subject: str | PathLike[str]) -> tuple[int, UID | None]:
+def file_meta(file: BinaryIO, subject: str | PathLike[str]) -> tuple[int, UID | None]:
     """Offset of the data set, and the transfer syntax of the file meta information (PS3.10 7.1)."""
     file.seek(0)
     head = file.read(132)

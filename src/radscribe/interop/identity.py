@@ -91,6 +91,17 @@ class StudyIdentity:
         instances = tuple(replace(i, path=paths.get(i.sop_instance_uid)) for i in self.instances)
         return replace(self, instances=instances)
 
+    def merged(self, earlier: StudyIdentity) -> StudyIdentity:
+        """Return a copy with the instances and attributes of an earlier state of the study that it lacks."""
+        mine = {i.sop_instance_uid for i in self.instances}
+        before = tuple(i for i in earlier.instances if i.sop_instance_uid not in mine)
+        lacking = {
+            name: getattr(earlier, name)
+            for name in ATTRIBUTES
+            if not getattr(self, name) and name != "specific_character_set"
+        }
+        return replace(self, instances=(*before, *self.instances), **lacking)
+
 
 ATTRIBUTES = {
     "study_instance_uid": "StudyInstanceUID",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ from radscribe.serving.problems import Problem
 from radscribe.serving.queue import Finished, Job, StudyQueue
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import writes
+from radscribe.serving.store.identities import IdentityRow
 from radscribe.serving.store.reads import StoredStudy
 from radscribe.serving.store.records import ImageRow, new_id
 from radscribe.serving.store.store import Store
@@ -167,6 +168,47 @@ class Intake:
                 rows = [self._inverted(row, held) if row.file else row for row in rows]
             return self._add(rows, requested, actor, client)
 
+    def receive(
+        self,
+        files: Sequence[UploadedFile],
+        kept: Sequence[ImageRow],
+        requested: CaptionRequest,
+        actor: str,
+        client: str,
+        identify: Callable[[str, Sequence[ImageRow]], IdentityRow],
+        supersedes: str | None,
+    ) -> Accepted:
+        """Accept and queue a study that came in by DICOM; the caller has reserved its place in the queue.
+
+        Parameters
+        ----------
+        kept : sequence of ImageRow
+            Images that the store has from the study that this one supersedes. They come first.
+        identify : callable
+            Makes the identity, of the id of the study and its images.
+        supersedes : str, optional
+            Id of the study whose draft the new one replaces.
+
+        Raises
+        ------
+        Superseded
+            Another study with these images was accepted meanwhile.
+        """
+        folder = self._store.images
+        with ExitStack() as held:
+            images = [self._clean(len(kept) + n, file, held) for n, file in enumerate(files)]
+            _refuse_several_patients(images)
+            before = [replace(row, n=n) for n, row in enumerate(kept)]
+            rows = _told_apart([*before, *(image.row for image in images)])
+            held.enter_context(self._store.holding(row.file for row in rows if row.file))
+            for n, row in enumerate(before):
+                if row.file and not folder.path(row.file).is_file():
+                    rows[n] = replace(row, file=None, error=f"{row.name}: was deleted meanwhile")
+            for row, image in zip(rows[len(before) :], images, strict=True):
+                if row.file and image.partial:
+                    folder.keep(image.partial, row.file)
+            return self._add(rows, requested, actor, client, identify, supersedes)
+
     def _inverted(self, row: ImageRow, held: ExitStack) -> ImageRow:
         """A copy of an image with black and white exchanged, as a PNG of 16 bits."""
         folder = self._store.images
@@ -182,16 +224,26 @@ class Intake:
         folder.put(name, buffer.getvalue())
         return replace(row, file=name, name=f"{row.name} (inverted)")
 
-    def _add(self, rows: list[ImageRow], requested: CaptionRequest, actor: str, client: str) -> Accepted:
+    def _add(
+        self,
+        rows: list[ImageRow],
+        requested: CaptionRequest,
+        actor: str,
+        client: str,
+        identify: Callable[[str, Sequence[ImageRow]], IdentityRow] | None = None,
+        supersedes: str | None = None,
+    ) -> Accepted:
         study_id, created, options = new_id(), now(), requested.options.encode()
+        identity = identify(study_id, rows) if identify is not None else None
         lease = self.dispatcher.lease(study_id)
-        columns = (study_id, created, requested.study, options, rows, actor, lease)
+        columns = (study_id, created, requested.study, options, rows, actor, lease, identity, supersedes)
         try:
             self._store.write(writes.add_study, *columns).result()
         except BaseException:
             self.dispatcher.forget(study_id)
             raise
         study = StoredStudy(study_id, created, None, "queued", requested.study, options, 0, None, images=rows)
+        study.supersedes = supersedes
         job = self._job(study, client)
         if lease is None:
             self.dispatcher.watch(job)

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import radscribe
 from radscribe.bundle import format as bundle_format
+from radscribe.serving import arrivals
+from radscribe.serving.arrivals import Arrivals
 from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.counters import Attempts, Counters
 from radscribe.serving.intake import Intake
@@ -26,13 +29,12 @@ from radscribe.serving.queue import StudyQueue
 from radscribe.serving.sessions import Sessions
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
-from radscribe.serving.store.records import Shipping
 from radscribe.serving.store.store import Store
 from radscribe.serving.worker import CaptionWorker, Engine
 from radscribe.serving.workers import Worker
 
 if TYPE_CHECKING:
-    from radscribe.serving.outbox import Outbox
+    from radscribe.interop.node import Node
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 3600.0
@@ -79,14 +81,18 @@ class Service:
         self.dispatcher = self.intake.dispatcher
         if taken := self.dispatcher.start():
             log.warning("took up %d studies that were accepted before", taken)
-        self.outbox, self.shippings = self._open_outbox()
-        self.worker = CaptionWorker(
-            engine, self.queue, self.store, self.metrics, self.dispatcher.watch, self.shippings
+        self.worker = CaptionWorker(engine, self.queue, self.store, self.metrics, self.dispatcher.watch)
+        self.arrivals = Arrivals(
+            settings.store / arrivals.FOLDER, self.store, self.queue, self.intake, settings.quiet_seconds
         )
+        self.node = self._listen() if worker is None or worker.number == 0 else None
         self.draining = False
         self._closing = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         self._sweeper.start()
+        self.metrics.gauge(
+            "spool_studies", "Studies that came in by DICOM and wait", lambda: len(self.arrivals.spool)
+        )
         self.metrics.gauge("queue_waiting", "Studies that wait for the engine", lambda: len(self.queue))
         self.metrics.gauge("studies_unfinished", "Studies of all replicas without a draft", self._unfinished)
         self.metrics.gauge("queue_held", "Studies under way, uploads included", lambda: self.queue.held)
@@ -97,16 +103,21 @@ class Service:
             lambda: self.worker.silent_seconds,
         )
 
-    def _open_outbox(self) -> tuple[Outbox | None, tuple[Shipping, ...]]:
-        settings = self.settings
-        if not settings.destinations or settings.identity_key is None:
-            return None, ()
-        from radscribe.serving.outbox import Outbox, shippings  # needs the extra "interop"
+    def _listen(self) -> Node | None:
+        """Start the DICOM node; of several workers, only the first one has it."""
+        if self.settings.node is None:
+            return None
+        from radscribe.interop.node import Node  # needs the extra "interop"
 
-        outbox = Outbox(
-            settings.destinations, self.store, settings.identity_key, self.metrics, settings.organisation
-        )
-        return outbox, shippings(settings.destinations)
+        node = Node(self.settings.node, self.arrivals.spool, lambda: self.has_room)
+        self.metrics.gauge("dicom_associations", "Open associations", lambda: node.associations)
+        for what in ("received", "refused"):
+            self.metrics.gauge(
+                f"dicom_instances_{what}",
+                f"Instances {what} since the start",
+                partial(node.count, what),
+            )
+        return node
 
     @property
     def stuck(self) -> bool:
@@ -152,16 +163,22 @@ class Service:
     def drain(self) -> bool:
         """Refuse new studies and wait for accepted ones; return False if they take too long."""
         self.draining = self.dispatcher.draining = True
+        self._stop_receiving()
         return self.queue.wait_empty(self.settings.drain_seconds)
+
+    def _stop_receiving(self) -> None:
+        """End the node; what it acknowledged and the intake has not yet stays in the spool."""
+        if self.node is not None:
+            self.node.close()
+        self.arrivals.close()
 
     def close(self) -> None:
         """Stop; the next start captions accepted studies that have no draft yet."""
         self.draining = True
+        self._stop_receiving()
         self._closing.set()
         self._sweeper.join()
         self.worker.close()
-        if self.outbox is not None:
-            self.outbox.close()
         self.metrics.close()
         self.intake.close()
         self.dispatcher.close()

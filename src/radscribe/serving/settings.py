@@ -12,12 +12,10 @@ from radscribe.imaging.limits import MAX_PIXELS
 from radscribe.serving.credentials import Credentials
 
 if TYPE_CHECKING:
-    from radscribe.interop.destinations.destination import Destination
-    from radscribe.interop.identity import IdentityKey
+    from radscribe.interop.node import NodeSettings
     from radscribe.serving.oidc import Provider
 
 MEGABYTE = 1 << 20
-UNKNOWN_ORGANISATION = "not stated"  # a verified document must name one
 MAX_BEAM = 10  # what one request may cost
 
 
@@ -103,12 +101,10 @@ class Settings:
         Processes that decode uploads, and the deadline for one file.
     oidc : Provider, optional
         Identity provider to sign in at.
-    destinations : tuple of Destination
-        Where results go of studies that come in by DICOM.
-    identity_key : IdentityKey, optional
-        Encrypts the identities of these studies; needed with `destinations`.
-    organisation : str
-        The verifying organisation of reviewed results.
+    node : NodeSettings, optional
+        How to receive studies by DICOM (default: by STOW-RS only).
+    quiet_seconds : float
+        Time without a further instance, after which a study that comes in by DICOM is complete.
     audit_reads : bool
         Record every view of a study in the audit trail.
 
@@ -137,9 +133,8 @@ class Settings:
     intake_processes: int = 3
     oidc: Provider | None = None
     audit_reads: bool = False
-    destinations: tuple[Destination, ...] = ()
-    identity_key: IdentityKey | None = field(default=None, repr=False)
-    organisation: str = UNKNOWN_ORGANISATION
+    node: NodeSettings | None = None
+    quiet_seconds: float = 10.0
     intake_seconds: float = 20.0
     limits: Limits = field(default_factory=Limits)
     connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from radscribe.serving.store.tables import identities, studies
 
@@ -19,7 +19,7 @@ class IdentityRow:
     study_key : str
         Keyed digest of study and patient.
     instances : dict of str to str
-        Keyed digest of each SOP instance UID → that of the instance's content.
+        Keyed digest of each SOP instance UID → that of the instance's content, in the order of the images.
     accession_key : str or None
         Keyed digest of the accession number.
     sealed : bytes or None
@@ -44,6 +44,11 @@ def add(connection: Connection, row: IdentityRow) -> None:
             sealed=row.sealed,
         )
     )
+
+
+def remove(connection: Connection, study_id: str) -> None:
+    """Erase the identity of a study."""
+    connection.execute(delete(identities).where(identities.c.study_id == study_id))
 
 
 def find(connection: Connection, study_id: str) -> IdentityRow | None:

@@ -13,14 +13,14 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from radscribe.serving.problems import Problem
-from radscribe.serving.store import chain, outbox
-from radscribe.serving.store.records import Draft, ImageRow, Shipping
+from radscribe.serving.store import chain, identities
+from radscribe.serving.store.identities import IdentityRow
+from radscribe.serving.store.records import Draft, ImageRow
 from radscribe.serving.store.tables import (
     UNFINISHED,
     audit,
     captions,
     findings,
-    identities,
     images,
     now,
     reviews,
@@ -29,6 +29,10 @@ from radscribe.serving.store.tables import (
 
 ATTEMPTS = 3  # deaths of the service over one study, after which it is given up
 SYSTEM = "service"
+
+
+class Superseded(Exception):
+    """A study with these images was accepted meanwhile."""
 
 
 def record(connection: Connection, study_id: str, actor: str, action: str, **details: Any) -> None:
@@ -61,8 +65,20 @@ def add_study(
     rows: Sequence[ImageRow],
     actor: str,
     lease: str | None = None,
+    identity: IdentityRow | None = None,
+    supersedes: str | None = None,
 ) -> None:
-    """Add an accepted study to be captioned by the replica `lease`, or by any replica."""
+    """Add an accepted study to be captioned by the replica `lease`, or by any replica.
+
+    Raises
+    ------
+    Superseded
+        The study that came in by DICOM before is not `supersedes`: another replica accepted one meanwhile.
+    """
+    if identity is not None:
+        newest = identities.newest(connection, identity.study_key)
+        if (newest.study_id if newest else None) != supersedes:
+            raise Superseded
     connection.execute(
         insert(studies).values(
             id=study_id,
@@ -72,9 +88,12 @@ def add_study(
             options=options,
             attempts=0,
             lease=lease,
+            supersedes=supersedes,
         )
     )
     connection.execute(insert(images), [{"study_id": study_id, **asdict(row)} for row in rows])
+    if identity is not None:
+        identities.add(connection, identity)
     record(connection, study_id, actor, "accepted", images=len(rows))
 
 
@@ -85,16 +104,8 @@ def mark_running(connection: Connection, study_ids: Sequence[str], replica: str)
     return set(connection.execute(marked).scalars())
 
 
-def finish(
-    connection: Connection, study_id: str, draft: Draft, shippings: Sequence[Shipping] = ()
-) -> str | None:
-    """Write the draft of a study; return the time, or None if the study was deleted or has a draft.
-
-    Parameters
-    ----------
-    shippings : sequence of Shipping
-        What is to be sent of it, if the study came with its identity.
-    """
+def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
+    """Write the draft of a study; return the time, or None if the study was deleted or has a draft."""
     finished = now()
     changed = connection.execute(
         update(studies)
@@ -116,8 +127,6 @@ def finish(
         rows = [{"study_id": study_id, "name": name, "probability": p} for name, p in draft.findings]
         connection.execute(insert(findings), rows)
     record(connection, study_id, SYSTEM, draft.status, bundle=draft.bundle)
-    if draft.text is not None:
-        outbox.add(connection, study_id, 0, shippings)
     return finished
 
 
@@ -130,7 +139,6 @@ def add_review(
     text: str,
     comment: str,
     actor: str,
-    shippings: Sequence[Shipping] = (),
 ) -> None:
     """Add a review beside the draft and earlier reviews.
 
@@ -141,8 +149,6 @@ def add_review(
     ----------
     version : int
         The number of reviews that the client has seen.
-    shippings : sequence of Shipping
-        What is to be sent of an accepted text, if the study came with its identity.
 
     Raises
     ------
@@ -183,8 +189,6 @@ def add_review(
     key = done.inserted_primary_key
     assert key is not None
     record(connection, study_id, actor, "reviewed", review=key[0], decision=decision, reviewer=reviewer)
-    if decision == "accept":
-        outbox.add(connection, study_id, version + 1, shippings)
 
 
 def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str] | None:
@@ -194,8 +198,7 @@ def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str]
     )
     if not changed.rowcount:
         return None
-    connection.execute(delete(identities).where(identities.c.study_id == study_id))
-    outbox.drop(connection, study_id)
+    identities.remove(connection, study_id)
     # It gets no draft any more, and is not to look as if it did.
     unfinished = (studies.c.id == study_id) & studies.c.status.in_(UNFINISHED)
     connection.execute(update(studies).where(unfinished).values(status="failed"))
@@ -206,8 +209,8 @@ def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str]
 def erase(connection: Connection, study_id: str) -> list[str]:
     """Erase a study except for its audit trail; return its files."""
     files = files_of(connection, study_id)
-    outbox.drop(connection, study_id)
-    for table in (identities, findings, captions, reviews, images):
+    identities.remove(connection, study_id)
+    for table in (findings, captions, reviews, images):
         connection.execute(delete(table).where(table.c.study_id == study_id))
     if connection.execute(delete(studies).where(studies.c.id == study_id)).rowcount:
         record(connection, study_id, SYSTEM, "erased")  # else another replica's sweep came first

@@ -1,1 +1,0 @@
-"""What goes back into a study: findings, text and film as DICOM objects, and the record behind them."""
