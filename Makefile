@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := build/demo
 IMAGE ?=
 
-.PHONY: demo test lint types docs check format outputs sbom clean
+.PHONY: demo test lint types docs check format outputs sbom release-check clean
 
 demo: $(VENV)/plain.stamp  ## Caption two drawn chests, and the file or folder IMAGE= if you name one.
 	@$(BIN)/python examples/draw_phantoms.py $(DEMO)
@@ -38,6 +38,9 @@ sbom: $(VENV)/dev.stamp  ## A software bill of materials (CycloneDX) of the envi
 	@$(PIP) "cyclonedx-bom>=7"
 	@mkdir -p build
 	$(BIN)/cyclonedx-py environment $(BIN)/python --output-reproducible --output-file build/sbom.json
+
+release-check: sbom  ## Build sdist and wheel, check them, caption with the wheel; TAG= must match the version.
+	PYTHON=$(PYTHON) .ci/release $(TAG)
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

@@ -101,6 +101,13 @@ images_option = click.option(
     "--allow-host", multiple=True, metavar="NAME", help="Further host name to answer to; may be repeated."
 )
 @click.option(
+    "--proxy",
+    multiple=True,
+    metavar="NETWORK",
+    help="Address or network of a proxy whose X-Forwarded-For is believed; may be repeated.  [default: this "
+    "machine's]",
+)
+@click.option(
     "--queue", type=POSITIVE, default=128, show_default=True, help="Maximum number of studies in progress."
 )
 @click.option(
@@ -212,6 +219,7 @@ def command(
     public_url: str | None,
     audit_reads: bool,
     allow_host: tuple[str, ...],
+    proxy: tuple[str, ...],
     queue: int,
     client_rate: int | None,
     retain: float | None,
@@ -270,6 +278,7 @@ def command(
         node=None if listen is None else node_settings(listen_host, listen, **node),
         quiet_seconds=quiet,
         allowed_hosts=allow_host,
+        proxies=proxy,
         queue=queue,
         client_rate=client_rate,
         retain_days=retain,

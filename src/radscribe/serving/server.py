@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import resource
 import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -27,15 +29,16 @@ log = logging.getLogger("uvicorn.error")
 CLOSING_SECONDS = 5  # for answers that are being sent when all studies are done
 PIPELINED = 16  # requests that a connection may send ahead
 OTHER_FILES = 256  # descriptors left for images, the database and child processes
-PROXIES = frozenset({"127.0.0.1", "::1"})  # a proxy on this machine speaks for many clients
+PROXIES = ("127.0.0.1", "::1")  # a proxy on this machine speaks for many clients
 LOG_SECONDS = 10.0  # from one line about refused connections to the next
 
 
 class Connections:
     """Open connections by client, in the order in which they were opened."""
 
-    def __init__(self, limits: ConnectionLimits) -> None:
+    def __init__(self, limits: ConnectionLimits, proxies: Sequence[str] = ()) -> None:
         self.limits = limits
+        self._proxies = [ipaddress.ip_network(proxy) for proxy in (*PROXIES, *proxies)]
         self._open: dict[LimitedProtocol, str] = {}
         self._of_client: Counter[str] = Counter()
         self._dropped, self._logged = 0, 0.0
@@ -52,7 +55,7 @@ class Connections:
             False if there are too many and none is idle.
         """
         crowded: str | None = None
-        if client not in PROXIES and self._of_client[client] >= self.limits.per_client:
+        if not self._is_proxy(client) and self._of_client[client] >= self.limits.per_client:
             crowded = client
         elif len(self._open) >= self.limits.connections:
             crowded = self._of_client.most_common(1)[0][0]
@@ -75,6 +78,13 @@ class Connections:
             self._of_client[client] -= 1
             if not self._of_client[client]:
                 del self._of_client[client]
+
+    def _is_proxy(self, client: str) -> bool:
+        try:
+            address = ipaddress.ip_address(client)
+        except ValueError:
+            return False
+        return any(address in network for network in self._proxies)
 
     def _report(self) -> None:
         self._dropped += 1
@@ -264,7 +274,7 @@ class Server(uvicorn.Server):
 
 def run(app: FastAPI, settings: Settings, worker: Worker | None = None) -> None:
     """Serve until a signal, alone or as one of several workers."""
-    registry = Connections(_below_the_file_limit(settings.connection_limits))
+    registry = Connections(_below_the_file_limit(settings.connection_limits), settings.proxies)
     app.state.service.metrics.gauge("connections", "Open connections", lambda: len(registry))
     config = uvicorn.Config(
         app,
@@ -274,6 +284,7 @@ def run(app: FastAPI, settings: Settings, worker: Worker | None = None) -> None:
         log_level="info",
         access_log=False,  # addresses may hold what somebody searched for
         server_header=False,
+        forwarded_allow_ips=[*PROXIES, *settings.proxies],
         timeout_keep_alive=settings.connection_limits.idle_seconds,
         timeout_graceful_shutdown=CLOSING_SECONDS,
         ws="none",

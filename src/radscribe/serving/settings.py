@@ -93,6 +93,8 @@ class Settings:
         Keep files as they came instead of cleaning them.
     allowed_hosts : tuple of str
         Further names that the Host header may have while the service listens on loopback.
+    proxies : tuple of str
+        Addresses or networks of proxies whose X-Forwarded-For is believed, besides this machine's.
     drain_seconds : float
         Time to finish accepted studies after SIGTERM. The next start continues with the others.
     stuck_seconds : float
@@ -128,6 +130,7 @@ class Settings:
     retain_days: float | None = None
     free_bytes: int = 1024 * MEGABYTE
     keep_identifiers: bool = False
+    proxies: tuple[str, ...] = ()
     drain_seconds: float = 30.0
     stuck_seconds: float = 120.0
     intake_processes: int = 3
@@ -140,6 +143,13 @@ class Settings:
     connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     def __post_init__(self) -> None:
+        for proxy in self.proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise UsageError(
+                    "is no address and no network", subject=f"--proxy {proxy}", remedy="give 10.0.0.0/8"
+                ) from None
         # A further name is one by which a proxy on this machine is reached by others.
         if (self.allowed_hosts or not self.on_loopback) and not self.credentials:
             raise UsageError(

@@ -21,8 +21,10 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLA
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from radscribe.errors import RadscribeError, UsageError
+from radscribe.serving.credentials import read_secret
 
 FILE = "radscribe.sqlite3"
+PASSWORD_FILE = "RADSCRIBE_DATABASE_PASSWORD_FILE"  # for a URL without a password
 BUSY_SECONDS = 30
 # Advisory locks of a PostgreSQL database: "radscrib", and one more.
 MIGRATING = 0x7261647363726962
@@ -78,6 +80,8 @@ def _engine(folder: Path, url: str | None) -> Engine:
         raise UsageError(
             "is no database URL", subject="--database", remedy="see docs/guides/serving.md"
         ) from None
+    if parsed.password is None and PASSWORD_FILE in os.environ:
+        parsed = parsed.set(password=read_secret(Path(os.environ[PASSWORD_FILE])))
     in_memory = parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:")
     if parsed.drivername not in DRIVERS or in_memory:
         raise UsageError(
