@@ -62,6 +62,7 @@ class QuickEngine:
             tokens=(Token("mean", -0.5),),
             log_probability=-1.0,
             findings={"Effusion": 0.25},
+            used=files[:1],
             warnings=(DISCLAIMER, *(f"left out: {file}: a second one" for file in files[1:])),
             left_out={file: f"{file} is a second one" for file in files[1:]},
         )

@@ -244,7 +244,8 @@ def test_a_deleted_study_leaves_lists_and_its_images_are_gone(client: TestClient
         assert client.get("/v1/captions", params={"query": query}).json()["captions"] == []
     told = client.get(path, params={"evidence": True}).json()
     assert told.pop("deleted") is not None
-    nothing: dict[str, Any] = {"study": None, "images": [], "caption": None, "reviews": [], "version": 0}
+    nothing: dict[str, Any] = {"study": None, "images": [], "caption": None, "reviews": [], "results": []}
+    nothing["version"] = 0
     assert told == {key: record[key] for key in ("id", "status", "created", "finished")} | nothing
     assert client.get(f"{path}/images/0").status_code == 410
     assert client.delete(path).status_code == 410

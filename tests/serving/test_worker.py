@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -124,11 +125,11 @@ def test_a_draft_waits_for_a_database_that_is_silent_and_keeps_its_place(
 ) -> None:
     finish, held = writes.finish, []
 
-    def silent_twice(connection: Connection, study_id: str, draft: Draft) -> str | None:
+    def silent_twice(connection: Connection, study_id: str, draft: Draft, *rest: Any) -> str | None:
         held.append(service_of(client).queue.held)
         if len(held) < 3:
             raise OperationalError("UPDATE studies", {}, Exception("locked"))
-        return finish(connection, study_id, draft)
+        return finish(connection, study_id, draft, *rest)
 
     monkeypatch.setattr(writes, "finish", silent_twice)
     monkeypatch.setattr(worker, "RETRY_SECONDS", 0.01)

@@ -162,6 +162,11 @@ class Batch:
         self.done = len(mine) - len(self.todo)
 
     @property
+    def out(self) -> str:
+        """Folder or URL of the results."""
+        return self._folder.place
+
+    @property
     def studies(self) -> int:
         """Number of studies in the shards to do."""
         whole = self.terms.shard_size * len(self.todo)

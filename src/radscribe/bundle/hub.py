@@ -1,4 +1,4 @@
-"""A bundle on the Hugging Face Hub → a folder of its cache; needs the extra `hub`.
+"""A repository on the Hugging Face Hub → a folder of its cache; needs the extra `hub`.
 
 The Hub's client keeps what it fetched: the second time, and offline, nothing is fetched that is there.
 Which files are the right ones is for the hashes in `bundle.json` to say (`format.read`).
@@ -7,6 +7,7 @@ Which files are the right ones is for the hashes in `bundle.json` to say (`forma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from radscribe.errors import BundleError
@@ -16,8 +17,14 @@ PREFIX = "hf:"
 DIGEST = "#sha256="
 
 
-def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]]) -> Path:
-    """The folder with the description of a bundle and the files that it names.
+def fetch(
+    bundle: str,
+    description: str,
+    files: Callable[[Path], Iterable[str]],
+    optional: Iterable[str] = (),
+    what: str = "bundle",
+) -> Path:
+    """Return the folder with the description of a bundle, or of a checkpoint, and the files that it names.
 
     Parameters
     ----------
@@ -29,6 +36,10 @@ def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]])
         Name of the file that is fetched first.
     files : callable
         From the folder with the description to the names of the files that are needed.
+    optional : iterable of str
+        Files that are fetched before if the repository has them.
+    what : str
+        What the repository should hold, for messages.
 
     Raises
     ------
@@ -54,6 +65,9 @@ def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]])
                 subject=bundle,
                 remedy="check the digest with whoever gave it to you",
             )
+        for name in optional:
+            with suppress(hub.EntryNotFoundError):
+                hf_hub_download(repository, name, revision=folder.name)
         for name in files(folder):  # of one commit, whose id the folder bears, whatever is pushed meanwhile
             hf_hub_download(repository, name, revision=folder.name)
         return folder
@@ -69,9 +83,9 @@ def fetch(bundle: str, description: str, files: Callable[[Path], Iterable[str]])
             (
                 hub.LocalEntryNotFoundError,
                 f"{name} is not in the cache, and the Hub cannot be reached",
-                "check the connection, or name a bundle's folder",
+                f"check the connection, or name the {what}'s folder",
             ),
-            (hub.EntryNotFoundError, f"has no {name}", "name a repository that holds a bundle"),
+            (hub.EntryNotFoundError, f"has no {name}", f"name a repository that holds a {what}"),
             (Exception, f"{name} cannot be fetched: {error}", "try again"),
         )
         problem, remedy = next((problem, remedy) for kind, problem, remedy in told if isinstance(error, kind))

@@ -22,6 +22,7 @@ from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, StudyFeatures
 from radscribe.models.encoder import Encoder
 from radscribe.training.bundle_encoder import BundleEncoder
+from radscribe.training.checkpoint import portable_name
 from radscribe.training.config import CONFIG
 from radscribe.training.decoder_run import ENCODER, IMPORT, load_captioner
 from radscribe.training.decoder_run import WEIGHTS as DECODER_WEIGHTS
@@ -130,14 +131,14 @@ def export(
     encoder, decoder, tokenizer, config = load_captioner(run)
     out.mkdir(parents=True, exist_ok=True)
     spec_encoder = EncoderSpec(
-        backbone=encoder.backbone_name,
+        backbone=portable_name(encoder.backbone_name),
         image_size=encoder.image_size,
         findings=tuple(encoder.findings),
         views=encoder.views,
         precision=encoder.spec.precision if isinstance(encoder, BundleEncoder) else "fp32",
     )
     spec_decoder = DecoderSpec(
-        kind=config.decoder,
+        kind=portable_name(config.decoder),
         inputs=decoder.inputs,
         states=decoder.states,
         max_length=config.max_length,
@@ -291,7 +292,8 @@ def _compare(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: l
 
 def _portable(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration without the folders of the machine that trained."""
-    return {key: Path(value).name if key in NAMES_FILES and value else value for key, value in config.items()}
+    portable = {k: Path(value).name if k in NAMES_FILES and value else value for k, value in config.items()}
+    return {k: portable_name(v) if k in ("backbone", "decoder") else v for k, v in portable.items()}
 
 
 def _bare_card(name: str, run: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -24,11 +24,13 @@ from radscribe.evaluation.metrics.cider import per_study
 from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.quantise import Images, quantise
+from radscribe.export.weight_only import quantise_weights
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.inputs import as_study
 from radscribe.inference.pipeline import BATCH
 from radscribe.inference.prepare import Preparer
 from radscribe.text.report import Target
+from radscribe.training.checkpoint import is_checkpoint
 
 AUROC, FINDING_F1, CIDER_D = "auroc", "finding_f1", "cider_d"
 TITLES: Mapping[str, str] = {AUROC: "AUROC", FINDING_F1: "finding F1", CIDER_D: "CIDEr-D"}
@@ -123,16 +125,8 @@ def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[Quan
         )
     target = cast(Target, spec.training.get("decoder", {}).get("target", "findings"))
     before = caption_part(Captioner(folder), manifest, part)
-    encoder = folder / spec.encoder.file
     images = list(calibration_images(spec, manifest))
-    batches = (np.stack(images[i : i + BATCH]) for i in range(0, len(images), BATCH))
-    quantise(encoder, encoder, batches)
-    spec = msgspec.structs.replace(
-        spec,
-        encoder=msgspec.structs.replace(spec.encoder, precision="int8"),
-        files={**spec.files, spec.encoder.file: sha256(encoder)},
-        confidence=None,  # was fitted on other probabilities
-    )
+    spec = replace_graphs(folder, spec, images)
     write(folder, spec)
     was = figures(before, target)
     if not was:
@@ -148,6 +142,31 @@ def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[Quan
     )
     write(folder, msgspec.structs.replace(spec, quantisation=measured))
     return measured, after
+
+
+def replace_graphs(folder: Path, spec: BundleSpec, images: Sequence[Images]) -> BundleSpec:
+    """Put graphs in int8 in the place of the bundle's own, and return its description.
+
+    Convolutional encoders are calibrated on `images`. Of checkpoints of the Hub only the weights are in int8,
+    those of the encoder and those of a language model's step.
+    """
+    encoder = folder / spec.encoder.file
+    changed = [spec.encoder.file]
+    if is_checkpoint(spec.encoder.backbone):
+        quantise_weights(encoder, encoder)
+    else:
+        batches = (np.stack(images[i : i + BATCH]) for i in range(0, len(images), BATCH))
+        quantise(encoder, encoder, batches)
+    if is_checkpoint(spec.decoder.kind):
+        step = folder / spec.decoder.step_file
+        quantise_weights(step, step)
+        changed.append(spec.decoder.step_file)
+    return msgspec.structs.replace(
+        spec,
+        encoder=msgspec.structs.replace(spec.encoder, precision="int8"),
+        files={**spec.files, **{name: sha256(folder / name) for name in changed}},
+        confidence=None,  # was fitted on other probabilities
+    )
 
 
 def tolerances(given: Iterable[str]) -> dict[str, float]:

@@ -58,7 +58,7 @@ def quantise(
     signed : bool
         Use int8 activations, to show what they cost.
     """
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         prepared = Path(folder) / "prepared.onnx"
         # Shapes of all tensors, and what folds into a convolution folded.
         quant_pre_process(str(graph), str(prepared), skip_symbolic_shape=True)
@@ -103,13 +103,15 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without onnxruntime's advice on the root logger and its progress on standard output."""
-    logger = logging.getLogger()
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in (None, "onnxruntime.quantization.matmul_nbits_quantizer")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with redirect_stdout(StringIO()):
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -16,6 +16,7 @@ from radscribe.imaging.radiograph import View
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import refuse_below, require_confidence
 from radscribe.inference.constraints import Claims, Statements, of_a_caption
+from radscribe.inference.constraints.statements import DENIAL
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
 from radscribe.inference.inputs import Image, Source, StudyInput, is_one_image
@@ -87,6 +88,10 @@ class Captioner:
         self._constraints = of_a_caption(self._tokenizer)
         self._claims = Claims(self._tokenizer)
         self._statements = Statements(self._tokenizer, self.spec.not_assessed)
+        self._vouched = np.array(
+            [name in self.spec.assessment and self.spec.assessment[name].assessed for name in self.findings],
+            dtype=bool,
+        )
 
     @property
     def bundle(self) -> str:
@@ -266,11 +271,10 @@ class Captioner:
     ) -> float | None:
         return self._statements.judge(said, sentence, likely[study])
 
-    def _likely(self, probabilities: Array) -> list[str]:
+    def _likely(self, probabilities: Array) -> frozenset[str]:
         """The assessed findings that the decoder takes as seen, of probabilities `[F]`."""
-        seen = probabilities >= self.spec.decoder.operating_point
-        vouched = {name for name, one in self.spec.assessment.items() if one.assessed}
-        return [name for name, there in zip(self.findings, seen, strict=True) if there and name in vouched]
+        seen = (probabilities >= self.spec.decoder.operating_point) & self._vouched
+        return frozenset(self.findings[place] for place in seen.nonzero()[0])
 
     def _encode(self, study: StudyInput, options: CaptionOptions) -> Encoded:
         prepared = self._prepare(study, options.force, options.evidence)
@@ -335,6 +339,7 @@ class Captioner:
                 ends=self._statements.ends,
                 constraints=(*self._constraints, self._claims.of([views[study] for study in rest])),
                 passed_over=place,
+                most_allowance=DENIAL,
                 **settings,
             )
             for study, hypothesis in zip(rest, written, strict=True):

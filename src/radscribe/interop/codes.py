@@ -175,6 +175,7 @@ SIDES: Mapping[str, Code] = {
     "right": Code("24028007", "SCT", "Right"),
     "bilateral": Code("51440002", "SCT", "Bilateral"),
 }
+LATERALITY = Code("272741003", "SCT", "Laterality")
 PROBABILITY = Code("122157", "DCM", "Probability")
 NO_UNITS = Code("1", "UCUM", "no units")
 FINDING = Code("121071", "DCM", "Finding")

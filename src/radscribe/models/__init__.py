@@ -15,6 +15,7 @@ DECODERS: Registry[Callable[..., Decoder]] = Registry(
         "show-attend-tell": "radscribe.models.show_attend_tell:ShowAttendTell",
         "show-attend-tell-hard": "radscribe.models.show_attend_tell_hard:ShowAttendTellHard",
         "transformer": "radscribe.models.transformer:Transformer",
+        "causal-lm": "radscribe.models.causal_decoder:CausalDecoder",
         "report-bank": "radscribe.models.report_bank:ReportBank",
         "merge": "radscribe.models.merge_captioner:MergeCaptioner",
         "merge-padded": "radscribe.models.merge_captioner:PaddedMergeCaptioner",

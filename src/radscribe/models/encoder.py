@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,12 @@ BACKBONES: Registry[Callable[..., nn.Module]] = Registry(
 )
 Pooling = Literal["mean", "odds"]
 VIEWS = VIEW_KINDS[1:3]  # frontal, lateral: what the view head tells apart
+
+
+def _of_hub(architecture: Mapping[str, Any], image_size: int, **options: Any) -> nn.Module:
+    from radscribe.models.hub_backbone import HubBackbone  # transformers takes seconds to import
+
+    return HubBackbone(architecture, image_size, **options)
 
 
 class EncoderOutput(NamedTuple):
@@ -60,6 +67,8 @@ class Encoder(nn.Module):
         Options of the backbone's class.
     view_head : bool
         Tell frontal from lateral too; such an encoder is trained on both.
+    architecture : mapping
+        Of a backbone that is a checkpoint of the Hub, see `HubBackbone`; empty for those in `BACKBONES`.
     pooling : Pooling
         How the cells' logits become the image's. "mean" averages logits (CheXNet); "odds" averages odds, a
         log-mean-exp (Wang et al., ChestX-ray8, CVPR 2017, with r = 1), so that a small finding need not fill
@@ -80,10 +89,11 @@ class Encoder(nn.Module):
         backbone_options: Mapping[str, int | bool] = MappingProxyType({}),
         view_head: bool = False,
         pooling: Pooling = "mean",
+        architecture: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.pooling = pooling
-        make = BACKBONES[backbone]
+        make = partial(_of_hub, architecture, image_size) if architecture else BACKBONES[backbone]
         self.backbone_name, self.image_size, self.findings = backbone, image_size, findings
         self.backbone_options = dict(backbone_options)
         try:

@@ -17,7 +17,17 @@ from radscribe.serving import problems
 from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.metrics import Measured
 from radscribe.serving.problems import Problem
-from radscribe.serving.routes import captions, examples, groups, health, images, model, review, session
+from radscribe.serving.routes import (
+    captions,
+    examples,
+    groups,
+    health,
+    images,
+    model,
+    results,
+    review,
+    session,
+)
 from radscribe.serving.security import Gate
 from radscribe.serving.service import Service
 from radscribe.serving.settings import Settings
@@ -67,7 +77,7 @@ def create_app(
     )
     app.state.service = service
     problems.install(app)
-    for module in (captions, groups, review, images, examples, model, session, health):
+    for module in (captions, groups, review, results, images, examples, model, session, health):
         app.include_router(module.router)
     app.add_api_route("/", _index, include_in_schema=False)
     if PAGE.is_dir():

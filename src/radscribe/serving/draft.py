@@ -22,6 +22,7 @@ def draft_of(caption: Caption, job: Job) -> Draft:
     evidence = document.pop("evidence", None)
     document["study"] = job.study or None
     document["files"] = list(job.names)
+    document["used"] = [rename.text(file) for file in document["used"]]
     for key in ("refused", "error"):
         document[key] = rename.text(document[key])
     document["left_out"] = {

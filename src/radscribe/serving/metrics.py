@@ -23,6 +23,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._gauges: dict[str, Gauge] = {}
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
             "radscribe_http_requests",
@@ -41,9 +42,16 @@ class Metrics:
             "radscribe_studies", "Finished studies by status", ["status"], registry=self.registry
         )
 
-    def gauge(self, name: str, meaning: str, value: Callable[[], float]) -> None:
-        """Add a gauge whose value is computed at each scrape."""
-        Gauge(f"radscribe_{name}", meaning, registry=self.registry).set_function(value)
+    def gauge(self, name: str, meaning: str, value: Callable[[], float], **labels: str) -> None:
+        """Add a gauge whose value is computed at each scrape, or one more set of labels of it."""
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(f"radscribe_{name}", meaning, list(labels), registry=self.registry)
+        gauge = self._gauges[name]
+        (gauge.labels(**labels) if labels else gauge).set_function(value)
+
+    def counter(self, name: str, meaning: str, labels: list[str]) -> Counter:
+        """Add a counter with labels."""
+        return Counter(f"radscribe_{name}", meaning, labels, registry=self.registry)
 
     def captioned(self, status: str) -> None:
         """Count a study that is done, refused or failed."""

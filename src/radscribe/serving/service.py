@@ -29,12 +29,14 @@ from radscribe.serving.queue import StudyQueue
 from radscribe.serving.sessions import Sessions
 from radscribe.serving.settings import Settings
 from radscribe.serving.store import reads, writes
+from radscribe.serving.store.records import Shipping
 from radscribe.serving.store.store import Store
 from radscribe.serving.worker import CaptionWorker, Engine
 from radscribe.serving.workers import Worker
 
 if TYPE_CHECKING:
     from radscribe.interop.node import Node
+    from radscribe.serving.outbox import Outbox
 
 log = logging.getLogger(__name__)
 SWEEP_SECONDS = 3600.0
@@ -81,9 +83,17 @@ class Service:
         self.dispatcher = self.intake.dispatcher
         if taken := self.dispatcher.start():
             log.warning("took up %d studies that were accepted before", taken)
-        self.worker = CaptionWorker(engine, self.queue, self.store, self.metrics, self.dispatcher.watch)
+        self.outbox, self.shippings = self._open_outbox()
+        self.worker = CaptionWorker(
+            engine, self.queue, self.store, self.metrics, self.dispatcher.watch, self.shippings
+        )
         self.arrivals = Arrivals(
-            settings.store / arrivals.FOLDER, self.store, self.queue, self.intake, settings.quiet_seconds
+            settings.store / arrivals.FOLDER,
+            self.store,
+            self.queue,
+            self.intake,
+            settings.quiet_seconds,
+            settings.identity_key if settings.destinations else None,
         )
         self.node = self._listen() if worker is None or worker.number == 0 else None
         self.draining = False
@@ -102,6 +112,17 @@ class Service:
             "Seconds since the engine last took a batch or gave a caption; 0 if it is idle",
             lambda: self.worker.silent_seconds,
         )
+
+    def _open_outbox(self) -> tuple[Outbox | None, tuple[Shipping, ...]]:
+        settings = self.settings
+        if not settings.destinations or settings.identity_key is None:
+            return None, ()
+        from radscribe.serving.outbox import Outbox, shippings  # needs the extra "interop"
+
+        outbox = Outbox(
+            settings.destinations, self.store, settings.identity_key, self.metrics, settings.organisation
+        )
+        return outbox, shippings(settings.destinations)
 
     def _listen(self) -> Node | None:
         """Start the DICOM node; of several workers, only the first one has it."""
@@ -179,6 +200,8 @@ class Service:
         self._closing.set()
         self._sweeper.join()
         self.worker.close()
+        if self.outbox is not None:
+            self.outbox.close()
         self.metrics.close()
         self.intake.close()
         self.dispatcher.close()

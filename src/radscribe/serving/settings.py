@@ -12,10 +12,13 @@ from radscribe.imaging.limits import MAX_PIXELS
 from radscribe.serving.credentials import Credentials
 
 if TYPE_CHECKING:
+    from radscribe.interop.destinations.destination import Destination
+    from radscribe.interop.identity import IdentityKey
     from radscribe.interop.node import NodeSettings
     from radscribe.serving.oidc import Provider
 
 MEGABYTE = 1 << 20
+UNKNOWN_ORGANISATION = "not stated"  # a verified document must name one
 MAX_BEAM = 10  # what one request may cost
 
 
@@ -103,6 +106,12 @@ class Settings:
         Processes that decode uploads, and the deadline for one file.
     oidc : Provider, optional
         Identity provider to sign in at.
+    destinations : tuple of Destination
+        Where results go of studies that come in by DICOM.
+    identity_key : IdentityKey, optional
+        Encrypts the identities of these studies; needed with `destinations`.
+    organisation : str
+        The verifying organisation of reviewed results.
     node : NodeSettings, optional
         How to receive studies by DICOM (default: by STOW-RS only).
     quiet_seconds : float
@@ -136,6 +145,9 @@ class Settings:
     intake_processes: int = 3
     oidc: Provider | None = None
     audit_reads: bool = False
+    destinations: tuple[Destination, ...] = ()
+    identity_key: IdentityKey | None = field(default=None, repr=False)
+    organisation: str = UNKNOWN_ORGANISATION
     node: NodeSettings | None = None
     quiet_seconds: float = 10.0
     intake_seconds: float = 20.0

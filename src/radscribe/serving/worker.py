@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from radscribe.serving.metrics import Metrics
 from radscribe.serving.queue import Finished, Job, StudyQueue
 from radscribe.serving.store import writes
 from radscribe.serving.store.database import SILENT
-from radscribe.serving.store.records import Draft
+from radscribe.serving.store.records import Draft, Shipping
 from radscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ class CaptionWorker:
     ----------
     lost : callable
         Called with a job that was deleted or taken by another replica.
+    shippings : sequence of Shipping
+        What is to be sent of each draft.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class CaptionWorker:
         store: Store,
         metrics: Metrics,
         lost: Callable[[Job], None],
+        shippings: Sequence[Shipping] = (),
     ) -> None:
+        self._shippings = shippings
         self._lost = lost
         self._engine, self._queue, self._store, self._metrics = engine, queue, store, metrics
         self._taken: deque[Job] = deque()  # off the queue, still to be handed to the engine
@@ -148,7 +152,7 @@ class CaptionWorker:
             self._queue.put(job, first=True)
 
     def _finish(self, job: Job, draft: Draft) -> None:
-        written = self._store.write(writes.finish, job.id, draft)
+        written = self._store.write(writes.finish, job.id, draft, self._shippings)
         written.add_done_callback(partial(self._settle, job, draft))
 
     def _settle(self, job: Job, draft: Draft, written: Future[str | None]) -> None:

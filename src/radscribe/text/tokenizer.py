@@ -60,11 +60,45 @@ def _bpe(vocabulary_size: int, min_frequency: int, specials: list[str]) -> tuple
 KINDS: dict[str, Callable[[int, int, list[str]], tuple[Model, Trainer]]] = {"word": _word_level, "bpe": _bpe}
 
 
+# A sign that is not a part of a word, and the word after it: "right-sided", "(PA".
+_APART = re.compile(r"(?<=[^\w\s'.])(?=\w)")
+UNREADABLE = "\ufffd"  # a token that is a part of a character
+
+
+def spaced_for_pieces(text: str) -> str:
+    """Return a text as byte-level tokenizers get it: words apart, so that a piece only continues a word."""
+    return _APART.sub(" ", " ".join(text.split()))
+
+
+def _bytes_of_signs() -> dict[str, int]:
+    """The sign by which byte-level BPE writes each byte (Radford et al., GPT-2, 2019)."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {
+        **{chr(byte): byte for byte in printable},
+        **{chr(256 + place): byte for place, byte in enumerate(others)},
+    }
+
+
+_BYTES = _bytes_of_signs()
+
+
+def as_piece(token: str) -> str:
+    """Return a token of a byte-level BPE in our form: `CONTINUES` before a piece that continues a word."""
+    if any(sign not in _BYTES for sign in token):  # a special token
+        return token
+    text = bytes(_BYTES[sign] for sign in token).decode("utf-8", "replace")
+    if text[:1].isspace() or not (text[:1].isalnum() or text[:1] == "_"):
+        return " ".join(text.split())
+    return CONTINUES + text
+
+
 class ReportTokenizer:
-    """A vocabulary of lower-cased reports. Decoding restores capitals and spacing."""
+    """A vocabulary of lower-cased reports, or of a pretrained model. Decoding restores case and spacing."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
+        self.byte_level = type(tokenizer.pre_tokenizer).__name__ == "ByteLevel"
         self.pad, self.bos, self.eos, self.unk = range(len(SPECIALS))
         ids = {tokenizer.token_to_id(token): name for token, name in SECTIONS.items()}
         self.section_ids = {i: name for i, name in ids.items() if i is not None}  # id to section
@@ -166,15 +200,19 @@ class ReportTokenizer:
     def tokens(self) -> list[str]:
         """Return all tokens, by id."""
         by_id = sorted(self._tokenizer.get_vocab().items(), key=lambda item: item[1])
-        return [token for token, _ in by_id]
+        return [self._shown(token) for token, _ in by_id]
 
     def token(self, token_id: int) -> str:
         """Return the token of an id."""
-        return str(self._tokenizer.id_to_token(token_id))
+        return self._shown(str(self._tokenizer.id_to_token(token_id)))
+
+    def _shown(self, token: str) -> str:
+        return as_piece(token) if self.byte_level and token not in (*SPECIALS, *SECTIONS) else token
 
     def encode(self, text: str, max_length: int | None = None) -> list[int]:
         """Return the ids of a text without special tokens, cut to `max_length`."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        given = spaced_for_pieces(text) if self.byte_level else text
+        ids: list[int] = self._tokenizer.encode(given, add_special_tokens=False).ids
         return ids[:max_length]
 
     def decode_sections(self, ids: Sequence[int]) -> dict[str, str]:

@@ -21,7 +21,6 @@ Count = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
-Side = Annotated[int, Meta(ge=64)]  # pixels: the smallest radiographs that are accepted
 Share = Annotated[float, Meta(ge=0, le=1)]
 CaptionTarget = Literal["findings", "impression", "both", "sections"]
 RENAMED = {"evidence": "finding_input"}  # keys of earlier releases
@@ -69,9 +68,13 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     backbone: Annotated[
         str,
         Meta(
-            description="Backbone: densenet121, efficientnet-lite0, efficientnet-lite1, efficientnet-lite2."
+            description="Backbone: densenet121, efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, "
+            "or hf:owner/name or hf:FOLDER, a checkpoint of the Hub."
         ),
     ] = "efficientnet-lite0"
+    architecture: Annotated[
+        dict[str, Any], Meta(description="Architecture of an hf: backbone; read from its checkpoint.")
+    ] = {}
     backbone_options: Annotated[
         dict[str, int | bool], Meta(description="Options of the backbone's class.")
     ] = {}
@@ -81,7 +84,10 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
     init_from: Annotated[
         str, Meta(description="Encoder run or import to start from; its backbone is used.")
     ] = ""
-    image_size: Annotated[Side, Meta(description="Side of the square input in pixels.")] = 320
+    image_size: Annotated[
+        Natural,
+        Meta(description="Side of the square input in pixels; 0 takes that of an hf: backbone's checkpoint."),
+    ] = 320
     findings: Annotated[tuple[str, ...], Meta(description="Findings to learn; each gets one sigmoid.")] = (
         CHESTXRAY14
     )
@@ -201,8 +207,14 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     ] = "encoder"
     decoder: Annotated[
         str,
-        Meta(description="Decoder: a name from docs/guides/decoders.md, such as transformer."),
+        Meta(
+            description="Decoder: a name from docs/guides/decoders.md, such as transformer, or hf:owner/name "
+            "or hf:FOLDER, a pretrained language model."
+        ),
     ] = "show-and-tell"
+    architecture: Annotated[
+        dict[str, Any], Meta(description="Architecture of an hf: decoder; read from its checkpoint.")
+    ] = {}
     options: Annotated[
         dict[str, int | float | bool | str], Meta(description="Options of the decoder's class.")
     ] = {}

@@ -17,6 +17,7 @@ import torch
 from radscribe.errors import DataError, UsageError
 from radscribe.models import DECODERS, Decoder, Encoder
 from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training.checkpoint import is_checkpoint
 from radscribe.training.config import CONFIG, DecoderConfig, load, require_known
 from radscribe.training.encoder_run import copy_encoder, load_encoder
 
@@ -24,6 +25,7 @@ WEIGHTS = "decoder.pt"
 SHAPES = "shapes.json"
 TOKENIZER = "tokenizer.json"
 ENCODER = "encoder"
+OF_CHECKPOINTS = "causal-lm"  # in `DECODERS`
 IMPORT = "import.json"  # where an imported run came from
 
 
@@ -37,18 +39,23 @@ class Shapes(msgspec.Struct, frozen=True):
 
 def require_decoder(name: str) -> None:
     """Raise `UsageError` if there is no such decoder."""
-    DECODERS[name]
+    DECODERS[registered(name)]
+
+
+def registered(name: str) -> str:
+    """Return the name in `DECODERS` of a decoder, which may be a checkpoint's."""
+    return OF_CHECKPOINTS if is_checkpoint(name) else name
 
 
 def option_names(decoder: str) -> list[str]:
     """Names of a decoder's options: its parameters without the vocabulary's size and its `Shapes`."""
-    given = {"self", "vocabulary_size", *Shapes.__struct_fields__, "options"}
+    given = {"self", "vocabulary_size", *Shapes.__struct_fields__, "architecture", "options"}
     return [name for name in _parameters(decoder) if name not in given]
 
 
 def _parameters(decoder: str) -> list[str]:
     """Parameters of a decoder's class and of its base classes."""
-    classes = inspect.getmro(cast("type[Decoder]", DECODERS[decoder]))
+    classes = inspect.getmro(cast("type[Decoder]", DECODERS[registered(decoder)]))
     own = [kind for kind in classes if issubclass(kind, Decoder) and "__init__" in vars(kind)]
     return [name for kind in own for name in inspect.signature(kind.__init__).parameters]
 
@@ -62,11 +69,12 @@ def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -
         There is no such decoder, or it does not have an option, or captions are too long for it.
     """
     require_decoder(config.decoder)
-    kind = DECODERS[config.decoder]
+    kind = DECODERS[registered(config.decoder)]
     require_known(config.options, option_names(config.decoder))
     lengths = {k: n for k, n in msgspec.structs.asdict(shapes).items() if k in _parameters(config.decoder)}
+    known = {"architecture": config.architecture} if config.architecture else {}
     try:
-        decoder = kind(vocabulary_size, **lengths, **config.options)
+        decoder = kind(vocabulary_size, **lengths, **known, **config.options)
     except TypeError as error:
         raise UsageError(
             f"options of {config.decoder}: {error}", remedy="see docs/guides/decoders.md"

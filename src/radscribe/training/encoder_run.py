@@ -12,25 +12,54 @@ from torch import Tensor
 
 from radscribe.bundle.format import DESCRIPTION, describe, locate, read
 from radscribe.bundle.format import WEIGHTS as BUNDLE_WEIGHTS
-from radscribe.errors import DataError, RadscribeWarning
+from radscribe.errors import DataError, RadscribeWarning, UsageError
 from radscribe.models.encoder import Encoder
+from radscribe.models.hub_backbone import HubBackbone
 from radscribe.training import bundle_encoder
 from radscribe.training.bundle_encoder import BundleEncoder
+from radscribe.training.checkpoint import is_checkpoint, open_checkpoint
 from radscribe.training.config import CONFIG, EncoderConfig, load, renamed, save
 
 WEIGHTS = "encoder.pt"
+SMALLEST = 64  # pixels: the smallest radiographs that are accepted
 
 
 def with_backbone_of_source(config: EncoderConfig) -> EncoderConfig:
-    """The configuration with the backbone of the encoder that it starts from, where it starts from one."""
-    if not config.init_from:
-        return config
-    folder = Path(config.init_from)
-    if (folder / DESCRIPTION).is_file():
-        source = msgspec.convert(renamed(describe(folder).training["encoder"]), EncoderConfig, strict=False)
-    else:
-        source = load(EncoderConfig, folder / CONFIG)
-    return msgspec.structs.replace(config, backbone=source.backbone, backbone_options=source.backbone_options)
+    """Return the configuration with the backbone of the encoder or checkpoint that it starts from, if any.
+
+    Raises
+    ------
+    UsageError
+        The image size is 0 and there is no checkpoint to take it from, or it is too small.
+    """
+    if config.init_from:
+        folder = Path(config.init_from)
+        if (folder / DESCRIPTION).is_file():
+            table = renamed(describe(folder).training["encoder"])
+            source = msgspec.convert(table, EncoderConfig, strict=False)
+        else:
+            source = load(EncoderConfig, folder / CONFIG)
+        config = msgspec.structs.replace(
+            config,
+            backbone=source.backbone,
+            backbone_options=source.backbone_options,
+            architecture=source.architecture,
+            image_size=config.image_size or source.image_size,
+        )
+    elif is_checkpoint(config.backbone) and not config.architecture:
+        checkpoint = open_checkpoint(config.backbone)
+        size, mean, std = checkpoint.image_input()
+        config = msgspec.structs.replace(
+            config,
+            architecture={"config": checkpoint.architecture(), "mean": mean, "std": std},
+            image_size=config.image_size or size,
+        )
+    if config.image_size < SMALLEST:
+        raise UsageError(
+            f"image_size is {config.image_size}",
+            remedy=f"take {SMALLEST} or more; 0 takes the size of an hf: backbone's checkpoint",
+        )
+    return config
 
 
 def build_encoder(config: EncoderConfig) -> Encoder:
@@ -43,6 +72,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         backbone_options=config.backbone_options,
         view_head=config.view_head,
         pooling=config.pooling,
+        architecture=config.architecture,
     )
 
 
@@ -64,6 +94,8 @@ def initial_encoder(config: EncoderConfig, prevalence: Tensor) -> Encoder:
         encoder.classifier.bias.copy_(torch.logit(met))
     if config.init_from:
         _take_over(encoder, Path(config.init_from))
+    elif config.pretrained and isinstance(encoder.backbone, HubBackbone):
+        encoder.backbone.take_weights(open_checkpoint(config.backbone).folder, config.backbone)
     elif config.pretrained and (imagenet := getattr(encoder.backbone, "imagenet_state", None)) is not None:
         encoder.backbone.load_state_dict(imagenet())
     elif config.pretrained:

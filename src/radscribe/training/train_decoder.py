@@ -23,12 +23,15 @@ from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.errors import DataError, RadscribeWarning, UsageError
 from radscribe.labels import CHESTXRAY14
 from radscribe.models import Decoder, Encoder
+from radscribe.models.causal_decoder import CausalDecoder, architecture_of
 from radscribe.models.content_plan import ContentPlan, plan_of
 from radscribe.models.report_bank import ReportBank
+from radscribe.text.pretrained_tokenizer import reduced
 from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training import report_bank
+from radscribe.training.adapters import merge, train_only
 from radscribe.training.caption_data import (
     CaptionBatch,
     CaptionData,
@@ -42,7 +45,8 @@ from radscribe.training.caption_data import (
     with_views,
     without_section_tokens,
 )
-from radscribe.training.config import DecoderConfig
+from radscribe.training.checkpoint import Checkpoint, is_checkpoint, open_checkpoint
+from radscribe.training.config import CONFIG, DecoderConfig, load
 from radscribe.training.content_plan import fit_plan
 from radscribe.training.decoder_inputs import (
     FeatureSource,
@@ -89,6 +93,7 @@ def train_decoder(
         The configuration names no encoder, or no known decoder or objective.
     """
     require_decoder(config.decoder)
+    config, checkpoint = with_language_model(config)
     if config.finding_input == "labels" and not config.encoder:
         raise UsageError("finding_input=labels needs an encoder's findings", remedy="give --set encoder=RUN")
     if not begin(out, config, resume):
@@ -103,7 +108,7 @@ def train_decoder(
         check_leaks(manifest).require_none()
         reviewed = _reviewed(config, manifest)
         texts, sources = _texts(manifest, reviewed, config)
-        tokenizer = _tokenizer(texts, config)
+        tokenizer, rows = _tokenizer(texts, config, checkpoint)
         path = data / feature_file.FILE
         table = FeatureTable.load(path) if config.finding_input == "encoder" and path.is_file() else None
         shapes = _shapes(encoder, table)
@@ -115,6 +120,11 @@ def train_decoder(
             set_word_vectors(decoder, tokenizer, Path(config.word_vectors), config.freeze_word_vectors)
         if config.init_from:
             _start_from(Path(config.init_from), decoder)
+        if isinstance(decoder, CausalDecoder):
+            if checkpoint is not None:
+                kind = str(config.architecture["model_type"])
+                decoder.take_weights(checkpoint.tensors(), kind, rows, checkpoint.name)
+            train_only(decoder.layers, decoder.frozen, decoder.lora)
         studies = {split: _part(manifest, split) + reviewed[split] for split in PARTS}
         if encoder is not None and table is None:
             studies = {split: with_views(part, encoder.views) for split, part in studies.items()}
@@ -211,6 +221,7 @@ def _reviewed(config: DecoderConfig, manifest: Manifest) -> dict[Split, list[Stu
 
 def _keep(decoder: Decoder, out: Path, config: DecoderConfig, manifest: Manifest, fitted: Fitted) -> Path:
     path = out / WEIGHTS
+    merge(decoder)
     torch.save(decoder.state_dict(), path)
     finish(out, config, manifest, fitted)
     return path
@@ -346,17 +357,35 @@ def _start_from(run: Path, decoder: Decoder) -> None:
         ) from error
 
 
-def _tokenizer(texts: list[str], config: DecoderConfig) -> ReportTokenizer:
-    """The vocabulary of the texts, or that of the run to start from."""
+def _tokenizer(
+    texts: list[str], config: DecoderConfig, checkpoint: Checkpoint | None
+) -> tuple[ReportTokenizer, list[int]]:
+    """The vocabulary of the texts or of the run to start from, and its tokens' rows in a checkpoint."""
     if config.init_from:
-        return ReportTokenizer.load(Path(config.init_from) / TOKENIZER)
-    return ReportTokenizer.train(
-        map(without_section_tokens, texts),
-        config.vocabulary_size,
-        config.min_frequency or (USUAL_FREQUENCY if len(texts) >= MANY_TEXTS else 1),
-        kind=config.tokenizer,
-        sections=config.target == "sections",
+        return ReportTokenizer.load(Path(config.init_from) / TOKENIZER), []
+    texts = list(map(without_section_tokens, texts))
+    sections = config.target == "sections"
+    if checkpoint is not None:
+        size, least = config.vocabulary_size, config.min_frequency
+        return reduced(checkpoint.folder, texts, size, least, sections)
+    tokenizer = ReportTokenizer.train(
+        texts, config.vocabulary_size, config.min_frequency, kind=config.tokenizer, sections=sections
     )
+    return tokenizer, []
+
+
+def with_language_model(config: DecoderConfig) -> tuple[DecoderConfig, Checkpoint | None]:
+    """Return the configuration with the architecture of its language model, and the checkpoint to start from.
+
+    There is no checkpoint if the decoder is not a language model, or the run starts from another one.
+    """
+    if not is_checkpoint(config.decoder):
+        return config, None
+    if config.init_from:
+        source = load(DecoderConfig, Path(config.init_from) / CONFIG)
+        return msgspec.structs.replace(config, architecture=source.architecture), None
+    checkpoint = open_checkpoint(config.decoder)
+    return msgspec.structs.replace(config, architecture=architecture_of(checkpoint.config)), checkpoint
 
 
 def _texts(

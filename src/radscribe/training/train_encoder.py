@@ -21,6 +21,8 @@ from radscribe.evaluation.calibration import expected_calibration_error
 from radscribe.imaging.radiograph import FRONTAL, View
 from radscribe.labels import view_code
 from radscribe.models.encoder import VIEWS, Encoder, EncoderOutput
+from radscribe.models.hub_backbone import HubBackbone
+from radscribe.training.adapters import merge, train_only
 from radscribe.training.calibration import CALIBRATIONS, cross_fitted
 from radscribe.training.config import EncoderConfig
 from radscribe.training.encoder_module import EncoderTask, as_input, aurocs, view_accuracy
@@ -57,6 +59,8 @@ def train_encoder(
         training, validation = _images(manifest, config)
         prevalence = training.labels.nanmean(0).nan_to_num(0.5)  # [F]
         encoder = initial_encoder(config, prevalence)
+        if isinstance(encoder.backbone, HubBackbone):
+            train_only(encoder.backbone, encoder.backbone.frozen, encoder.backbone.lora)
         size = config.batch_size
         with plain_errors():
             fitted = fit(
@@ -68,6 +72,7 @@ def train_encoder(
                 resume=resume,
                 reporter=reporter,
             )
+    merge(encoder.backbone)
     path = calibrate(encoder, validation, out, config.calibration)
     finish(out, config, manifest, fitted)
     return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from radscribe.inference.constraints.claims import Claims
 from radscribe.inference.constraints.rules import Constraint, Forbid, NoRepeatedNgram, NotEmpty, SectionOrder
 from radscribe.inference.constraints.statements import SENTENCE_ENDS, Statements
-from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.text.tokenizer import CONTINUES, UNREADABLE, ReportTokenizer
 
 __all__ = [
     "Claims",
@@ -25,7 +25,7 @@ def of_a_caption(tokenizer: ReportTokenizer) -> tuple[Constraint, ...]:
     The caller adds the `Claims` of the studies with every batch.
     """
     words = tokenizer.tokens()
-    marks = [i for i, token in enumerate(words) if "xxx" in token]
+    marks = [i for i, token in enumerate(words) if _is_mark(token)]
     special = [tokenizer.pad, tokenizer.bos, tokenizer.unk]
     constraints: tuple[Constraint, ...] = (
         Forbid([*special, *marks]),
@@ -36,3 +36,9 @@ def of_a_caption(tokenizer: ReportTokenizer) -> tuple[Constraint, ...]:
         return constraints
     ends = [i for i, token in enumerate(words) if token in SENTENCE_ENDS]
     return (*constraints, SectionOrder(tokenizer.section_ids, ends, tokenizer.eos))
+
+
+def _is_mark(token: str) -> bool:
+    """Whether a token is a de-identification mark, or of a byte-level vocabulary and no text on its own."""
+    letters = token.lower().removeprefix(CONTINUES)
+    return "xxx" in letters or letters == "xx" or not token or UNREADABLE in token

@@ -25,7 +25,7 @@ def spell(text: str) -> str:
 
 def spell_token(token: str) -> str:
     """Spell the text that a token adds."""
-    return token[len(CONTINUES) :] if token.startswith(CONTINUES) else spell(token)
+    return token[len(CONTINUES) :].lower() if token.startswith(CONTINUES) else spell(token)
 
 
 class Phrases:

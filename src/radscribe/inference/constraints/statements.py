@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from itertools import combinations, product
+from typing import NamedTuple
 
 from radscribe.text.findings import find
-from radscribe.text.ontology import Statement, contradict, contradictions, statements
+from radscribe.text.ontology import Statement, contradict, statements
 from radscribe.text.tokenizer import ReportTokenizer
 
 DENIAL = 6.0  # nats: a decoder denies findings one by one less often than all at once
 SENTENCE_ENDS = frozenset({".", "?", "!"})
+REMEMBERED = 1 << 14  # sentences and captions: many studies share them
+
+
+class _Said(NamedTuple):
+    """What a text says."""
+
+    text: str  # in lower case
+    statements: list[Statement]
+    wrong: bool  # whatever the images show
+    denies: frozenset[str]  # findings that must not be likely
 
 
 class Statements:
@@ -26,6 +38,8 @@ class Statements:
 
     def __init__(self, tokenizer: ReportTokenizer, unassessed: Collection[str] = ()) -> None:
         self._tokenizer, self._unassessed = tokenizer, frozenset(unassessed)
+        self._text = lru_cache(REMEMBERED)(tokenizer.decode)
+        self._said = lru_cache(REMEMBERED)(self._read)
         self.ends = frozenset(i for i, word in enumerate(tokenizer.tokens()) if word in SENTENCE_ENDS)
 
     def judge(
@@ -50,22 +64,17 @@ class Statements:
             None if it must not be said, else how much less likely than other sentences it may be, in nats:
             0, or `DENIAL` if it only denies findings.
         """
-        before, text = self._tokenizer.decode(said), self._tokenizer.decode(sentence)
-        here, earlier = statements(text), statements(before)
-        mine = self._section(said, sentence)
-        section = before if len(mine) == len(said) else self._tokenizer.decode(mine)
-        known = earlier if section is before else statements(section)
-        wrong = (
-            self._speaks_of_unassessed(text, here)
-            or any(statement.denies & set(likely) for statement in here if not statement.restricted)
-            or any(contradict(*pair) for pair in (*combinations(here, 2), *product(earlier, here)))
-        )
-        repeated = text.lower() in section.lower() or (
-            here and all(any(_repeats(new, old) for old in known) for new in here)
-        )
-        if wrong or repeated:
+        new = self._said(self._text(sentence))
+        if new.wrong or not new.denies.isdisjoint(likely):
             return None
-        return DENIAL if here and not any(statement.asserts for statement in here) else 0.0
+        before = self._said(self._text(said))
+        if any(contradict(*pair) for pair in product(before.statements, new.statements)):
+            return None
+        section = self._said(self._text(self._section(said, sentence)))
+        repeats = all(any(_repeats(one, old) for old in section.statements) for one in new.statements)
+        if new.text in section.text or (new.statements and repeats):
+            return None
+        return DENIAL if new.statements and not any(one.asserts for one in new.statements) else 0.0
 
     def _section(self, said: tuple[int, ...], sentence: tuple[int, ...]) -> tuple[int, ...]:
         """The tokens of the complete sentences in the section that a sentence belongs to."""
@@ -77,12 +86,16 @@ class Statements:
 
     def allows_text(self, text: str, likely: Collection[str] = ()) -> bool:
         """Whether a whole caption may be given."""
+        said = self._said(text)
+        return not said.wrong and said.denies.isdisjoint(likely)
+
+    def _read(self, text: str) -> _Said:
         here = statements(text)
-        return not (
-            self._speaks_of_unassessed(text, here)
-            or any(statement.denies & set(likely) for statement in here if not statement.restricted)
-            or contradictions(text)
+        wrong = self._speaks_of_unassessed(text, here) or any(
+            contradict(*pair) for pair in combinations(here, 2)
         )
+        denies = frozenset[str]().union(*(one.denies for one in here if not one.restricted))
+        return _Said(text.lower(), here, wrong, denies)
 
     def _speaks_of_unassessed(self, text: str, here: list[Statement]) -> bool:
         if not self._unassessed:

@@ -72,7 +72,9 @@ async def find(service: Service, study_id: str, *, evidence: bool = False) -> St
     if study is None:
         raise Problem("not-found", "There is no study of this id; GET /v1/captions lists them.")
     if study.deleted:  # its texts are in the database until it is erased, and nobody is shown them
-        return replace(study, study="", images=[], reviews=[], text=None, document=None, evidence=None)
+        return replace(
+            study, study="", images=[], reviews=[], text=None, document=None, evidence=None, results=[]
+        )
     return study
 
 

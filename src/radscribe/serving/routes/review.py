@@ -38,6 +38,7 @@ async def review(study_id: StudyId, body: schemas.Review, service: Serving, acto
             body.text,
             body.comment,
             actor,
+            service.shippings,
         )
     )
     return Json((await find(service, study_id)).to_dict(), 201)

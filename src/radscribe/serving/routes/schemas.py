@@ -71,6 +71,20 @@ class StoredReview(Review):
     actor: str = Field(description="who was signed in")
 
 
+class SentResult(BaseModel):
+    version: int = Field(description="0 for the draft, n for its n-th review")
+    destination: str
+    kind: str = Field(description="findings, report, film or message")
+    state: Literal["waiting", "sent"]
+    attempts: int
+    error: str | None = Field(description="why the last try failed")
+    sent: str | None = Field(description="ISO 8601, UTC")
+
+
+class Results(BaseModel):
+    results: list[SentResult]
+
+
 class Caption(BaseModel):
     id: str
     status: Status
@@ -81,6 +95,7 @@ class Caption(BaseModel):
     caption: dict[str, Any] | None = Field(description="`radscribe caption --json`; null until it is done")
     reviews: list[StoredReview]
     version: int = Field(description="number of reviews; a review sends it back")
+    results: list[SentResult] = Field(description="where drafts and reviewed texts were sent")
     deleted: str | None
 
 
@@ -137,6 +152,7 @@ EXAMPLE: dict[str, Any] = {
     },
     "reviews": [],
     "version": 0,
+    "results": [],
     "deleted": None,
 }
 EXAMPLE_AUDIT: dict[str, Any] = {

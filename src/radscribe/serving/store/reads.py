@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
+from radscribe.serving.store import outbox
 from radscribe.serving.store.records import ImageRow
 from radscribe.serving.store.tables import UNFINISHED, audit, captions, images, reviews, studies
 
@@ -20,7 +21,7 @@ REVIEW_KEYS = ("id", "created", "reviewer", "decision", "text", "comment", "acto
 
 @dataclass(slots=True)
 class StoredStudy:
-    """A study with its images, draft and reviews."""
+    """A study with its images, draft and reviews, and where its results were sent."""
 
     id: str
     created: str
@@ -34,6 +35,7 @@ class StoredStudy:
     supersedes: str | None = None
     images: list[ImageRow] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
+    results: list[dict[str, Any]] = field(default_factory=list)
     text: str | None = None
     document: bytes | None = None  # JSON of the draft
     evidence: bytes | None = None  # JSON, deflated
@@ -50,6 +52,7 @@ class StoredStudy:
             "caption": self._caption(evidence),
             "reviews": self.reviews,
             "version": len(self.reviews),
+            "results": self.results,
             "deleted": self.deleted,
         }
 
@@ -142,6 +145,8 @@ def _complete(connection: Connection, found: list[StoredStudy], evidence: bool) 
         select(reviews).where(reviews.c.study_id.in_(by_id)).order_by(reviews.c.id)
     ):
         by_id[row.study_id].reviews.append({key: getattr(row, key) for key in REVIEW_KEYS})
+    for study_id, rows in outbox.of_studies(connection, by_id).items():
+        by_id[study_id].results = rows
     return found
 
 

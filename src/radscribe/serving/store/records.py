@@ -33,6 +33,15 @@ class ImageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Shipping:
+    """The objects that a destination gets of a draft, and of a reviewed one."""
+
+    destination: str
+    draft: tuple[str, ...]
+    verified: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """The result of captioning a study."""
 

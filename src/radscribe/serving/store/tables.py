@@ -102,6 +102,23 @@ identities = Table(
     Column("sealed", LargeBinary),  # `interop.identity`, encrypted; null without a destination
 )
 
+# What is to be sent of studies with an identity, and what was: one row per object and destination.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("study_id", String(26), ForeignKey("studies.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),  # 0 for the draft, n for its n-th review
+    Column("destination", String(200), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("state", String(8), nullable=False),  # waiting, sent
+    Column("attempts", Integer, nullable=False),
+    Column("due", Float, nullable=False),  # of the next try, by the database's clock (`store.clock`)
+    Column("created", String(32), nullable=False),
+    Column("sent", String(32)),
+    Column("error", Text),  # why the last try failed
+    Index("ix_outbox_state", "state", "destination", "due"),
+)
+
 # Only the hash of a cookie's value is stored.
 sessions = Table(
     "sessions",

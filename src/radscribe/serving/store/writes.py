@@ -13,9 +13,9 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from radscribe.serving.problems import Problem
-from radscribe.serving.store import chain, identities
+from radscribe.serving.store import chain, identities, outbox
 from radscribe.serving.store.identities import IdentityRow
-from radscribe.serving.store.records import Draft, ImageRow
+from radscribe.serving.store.records import Draft, ImageRow, Shipping
 from radscribe.serving.store.tables import (
     UNFINISHED,
     audit,
@@ -104,8 +104,16 @@ def mark_running(connection: Connection, study_ids: Sequence[str], replica: str)
     return set(connection.execute(marked).scalars())
 
 
-def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
-    """Write the draft of a study; return the time, or None if the study was deleted or has a draft."""
+def finish(
+    connection: Connection, study_id: str, draft: Draft, shippings: Sequence[Shipping] = ()
+) -> str | None:
+    """Write the draft of a study; return the time, or None if the study was deleted or has a draft.
+
+    Parameters
+    ----------
+    shippings : sequence of Shipping
+        What is to be sent of it, if the study came with its identity.
+    """
     finished = now()
     changed = connection.execute(
         update(studies)
@@ -127,6 +135,8 @@ def finish(connection: Connection, study_id: str, draft: Draft) -> str | None:
         rows = [{"study_id": study_id, "name": name, "probability": p} for name, p in draft.findings]
         connection.execute(insert(findings), rows)
     record(connection, study_id, SYSTEM, draft.status, bundle=draft.bundle)
+    if draft.text is not None:
+        outbox.add(connection, study_id, 0, shippings)
     return finished
 
 
@@ -139,6 +149,7 @@ def add_review(
     text: str,
     comment: str,
     actor: str,
+    shippings: Sequence[Shipping] = (),
 ) -> None:
     """Add a review beside the draft and earlier reviews.
 
@@ -149,6 +160,8 @@ def add_review(
     ----------
     version : int
         The number of reviews that the client has seen.
+    shippings : sequence of Shipping
+        What is to be sent of an accepted text, if the study came with its identity.
 
     Raises
     ------
@@ -189,6 +202,8 @@ def add_review(
     key = done.inserted_primary_key
     assert key is not None
     record(connection, study_id, actor, "reviewed", review=key[0], decision=decision, reviewer=reviewer)
+    if decision == "accept":
+        outbox.add(connection, study_id, version + 1, shippings)
 
 
 def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str] | None:
@@ -198,6 +213,7 @@ def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str]
     )
     if not changed.rowcount:
         return None
+    outbox.drop(connection, study_id)
     identities.remove(connection, study_id)
     # It gets no draft any more, and is not to look as if it did.
     unfinished = (studies.c.id == study_id) & studies.c.status.in_(UNFINISHED)
@@ -209,6 +225,7 @@ def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str]
 def erase(connection: Connection, study_id: str) -> list[str]:
     """Erase a study except for its audit trail; return its files."""
     files = files_of(connection, study_id)
+    outbox.drop(connection, study_id)
     identities.remove(connection, study_id)
     for table in (findings, captions, reviews, images):
         connection.execute(delete(table).where(table.c.study_id == study_id))

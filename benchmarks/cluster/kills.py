@@ -1,0 +1,161 @@
+"""Caption phantoms on a Ray cluster while its workers are killed, and compare with one process, byte by byte.
+
+    python -m benchmarks.cluster.kills --images 20000 --kills 20
+
+The cluster is three `ray start` processes on loopback. The command prints one JSON object and fails if an
+image is missing or there twice, or if a shard differs from the one that a single process writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from benchmarks.cluster.nodes import Cluster, ray_nodes
+from radscribe import phantom
+from radscribe.batch.plan import PLAN
+from radscribe.batch.run import Batch, Request
+from radscribe.batch.shard import Counts
+
+SIZE = 128  # side of a phantom in pixels
+
+
+def main() -> None:
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw, and caption without Ray")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="radscribe") as place:
+        folder = Path(place)
+        draw(folder / "scans", options.images, options.workers)
+        told = compare(folder, options.nodes, options.kills, random.Random(options.seed))
+    print(json.dumps(told))
+    if told["missing"] or told["twice"] or told["shards_that_differ"]:
+        raise SystemExit(1)
+
+
+def draw(folder: Path, count: int, workers: int) -> None:
+    """Draw phantoms, each another chest."""
+    folder.mkdir()
+    with ProcessPoolExecutor(workers) as pool:
+        for _ in pool.map(partial(_draw, folder), range(count), chunksize=50):
+            pass
+
+
+def _draw(folder: Path, seed: int) -> None:
+    phantom.save(phantom.draw(seed, size=SIZE), folder / f"{seed:06}.png")
+
+
+def compare(folder: Path, nodes: int, kills: int, generator: random.Random) -> dict[str, object]:
+    """Caption `folder/scans` on a cluster under kills and in one process.
+
+    Returns
+    -------
+    dict
+        Figures of the comparison: images missing, twice, and shards that differ should all be 0.
+    """
+    scans = str(folder / "scans")
+    began = time.perf_counter()
+    with ray_nodes(nodes) as cluster:
+        batch = Batch(Request(scans, str(folder / "ray")))
+        killed: list[float] = []
+        moments = sorted(generator.uniform(0, 0.95) for _ in range(kills))
+        with killing(cluster, moments, generator, killed, Progress(batch)):
+            outcomes = list(batch.run(1, ray=cluster.address))
+    ray_seconds = time.perf_counter() - began
+    began = time.perf_counter()
+    single = Batch(Request(scans, str(folder / "single")))
+    list(single.run(1))
+    ids = [
+        name
+        for shard in sorted((folder / "ray").glob("shard-*.parquet"))
+        for name in pq.read_table(shard, columns=["id"])["id"].to_pylist()
+    ]
+    drawn = {path.name for path in Path(scans).iterdir()}
+    names = {path.name for path in (folder / "single").iterdir()} - {PLAN}
+    return {
+        "images": len(drawn),
+        "nodes": nodes,
+        "kills": len(killed),
+        "shards": len(names),
+        "missing": len(drawn - set(ids)),
+        "twice": len(ids) - len(set(ids)),
+        "shards_that_differ": sum(
+            not (folder / "ray" / name).is_file()
+            or (folder / "ray" / name).read_bytes() != (folder / "single" / name).read_bytes()
+            for name in names
+        ),
+        "shards_given_up": sum(not isinstance(outcome, Counts) for outcome in outcomes),
+        "seconds_on_the_cluster": round(ray_seconds, 1),
+        "seconds_in_one_process": round(time.perf_counter() - began, 1),
+    }
+
+
+class Progress:
+    """Share of a batch's shards that are written."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._out, self._shards = Path(batch.out), batch.terms.shards
+
+    def __call__(self) -> float:
+        return len(list(self._out.glob("shard-*.parquet"))) / self._shards
+
+
+@contextmanager
+def killing(
+    cluster: Cluster,
+    moments: Sequence[float],
+    generator: random.Random,
+    killed: list[float],
+    progress: Progress,
+) -> Iterator[None]:
+    """Kill a worker that captions, chosen at random, as soon as certain shares of the batch are done.
+
+    Parameters
+    ----------
+    moments : sequence of float
+        The shares, in ascending order.
+    killed : list of float
+        Gets the share of the batch that was done at each kill.
+    """
+    over = threading.Event()
+
+    def kill() -> None:
+        for moment in moments:
+            while not over.is_set():
+                busy = cluster.busy_workers() if progress() >= moment else []
+                if busy:
+                    with suppress(ProcessLookupError):
+                        os.kill(generator.choice(busy), signal.SIGKILL)
+                        killed.append(progress())
+                        break
+                over.wait(0.05)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

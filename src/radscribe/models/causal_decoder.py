@@ -1,0 +1,358 @@
+"""A pretrained causal language model (GPT-2, OPT) that sees the images of a study as a prefix.
+
+Radford et al., GPT-2, 2019; Zhang et al., OPT, 2022; Mokady et al., ClipCap, 2021. The cells of the images
+and one token for the whole study pass through the layers before the first word and attend to each other.
+Their keys and values stand in front of those of the words. Further context is more tokens of the prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from radscribe.errors import UsageError, WeightsError
+from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
+from radscribe.models.study_inputs import StudyReader
+from radscribe.models.transformer import Pair, attend
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu": F.gelu,
+    "relu": F.relu,
+}
+# A network without a checkpoint, for tests.
+TINY: Mapping[str, Any] = MappingProxyType(
+    {
+        "model_type": "gpt2",
+        "width": 32,
+        "layers": 2,
+        "heads": 2,
+        "inner": 64,
+        "activation": "gelu_new",
+        "eps": 1e-5,
+        "positions": 1024,
+    }
+)
+
+
+def architecture_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what shapes a language model, from the `config.json` of its checkpoint.
+
+    Raises
+    ------
+    UsageError
+        It is not a GPT-2 or OPT, or of a variant that is not computed here.
+    """
+    kind = config.get("model_type")
+    refused = ""
+    try:
+        if kind == "gpt2":
+            if config.get("scale_attn_by_inverse_layer_idx") or not config.get("scale_attn_weights", True):
+                refused = "attention that is scaled otherwise"
+            if not config.get("tie_word_embeddings", True):
+                refused = "an output layer of its own"
+            found = {
+                "width": int(config["n_embd"]),
+                "layers": int(config["n_layer"]),
+                "heads": int(config["n_head"]),
+                "inner": int(config.get("n_inner") or 4 * config["n_embd"]),
+                "activation": str(config.get("activation_function", "gelu_new")),
+                "eps": float(config.get("layer_norm_epsilon", 1e-5)),
+                "positions": int(config["n_positions"]),
+            }
+        elif kind == "opt":
+            if not config.get("do_layer_norm_before", True) or config.get("_remove_final_layer_norm"):
+                refused = "layer norms behind the sublayers"
+            if config.get("word_embed_proj_dim", config["hidden_size"]) != config["hidden_size"]:
+                refused = "a projected word embedding"
+            if not (config.get("enable_bias", True) and config.get("tie_word_embeddings", True)):
+                refused = "no biases, or an output layer of its own"
+            found = {
+                "width": int(config["hidden_size"]),
+                "layers": int(config["num_hidden_layers"]),
+                "heads": int(config["num_attention_heads"]),
+                "inner": int(config["ffn_dim"]),
+                "activation": str(config.get("activation_function", "relu")),
+                "eps": 1e-5,
+                "positions": int(config["max_position_embeddings"]),
+            }
+        else:
+            raise UsageError(f"no language model of the kind {kind!r}", remedy="take a GPT-2 or an OPT")
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"config.json of a {kind}: {error!r}", remedy="take another checkpoint") from error
+    if found["activation"] not in ACTIVATIONS:
+        refused = f"the activation {found['activation']}"
+    if refused:
+        raise UsageError(f"a {kind} with {refused} is not supported", remedy="take another checkpoint")
+    return {"model_type": kind, **found}
+
+
+class Block(nn.Module):
+    """Self-attention and an MLP, each behind a layer norm and added to what came in."""
+
+    def __init__(self, architecture: Mapping[str, Any], dropout: float) -> None:
+        super().__init__()
+        width, inner, eps = architecture["width"], architecture["inner"], architecture["eps"]
+        self.heads, self.activation = architecture["heads"], ACTIVATIONS[architecture["activation"]]
+        self.attention_norm, self.mlp_norm = nn.LayerNorm(width, eps), nn.LayerNorm(width, eps)
+        self.qkv, self.output = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Pair]:
+        """Queries, and keys and values, of tokens `[N, T, D]`."""
+        query, key, value = self.qkv(self.attention_norm(x)).chunk(3, dim=2)
+        return query, (key, value)
+
+    def forward(self, x: Tensor, query: Tensor, memory: Pair, visible: Tensor) -> Pair:
+        """Tokens `[N, T, D]` one layer on, and where they looked `[N, T, S]`."""
+        seen, attention = attend(query, memory, visible, self.heads)
+        x = x + self.dropout(self.output(seen))
+        return x + self.dropout(self.down(self.activation(self.up(self.mlp_norm(x))))), attention
+
+
+class CausalDecoder(Decoder):
+    """Language model with the images as a prefix; its attention is the last layer's, on the cells.
+
+    Parameters
+    ----------
+    vocabulary_size : int
+        V, specials included.
+    findings, channels, places : int
+        F and C of the features, and the cells of one image.
+    architecture : mapping
+        Of the language model, see `architecture_of`.
+    attend, image_input, operating_point : str or float
+        What is read of a study, see `StudyReader`.
+    positions : int
+        P, tokens of a caption at most, `<bos>` included.
+    frozen : bool
+        Train the prefix alone.
+    lora : int
+        Rank of the low-rank adapters that are trained instead of the layers' weights; 0 trains the weights.
+    """
+
+    states = ("keys", "values", "position", "prefix_keys", "prefix_values", "real")
+    fixed = ("prefix_keys", "prefix_values", "real")
+    positions: int
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        findings: int = 14,
+        channels: int = 0,
+        places: int = 0,
+        architecture: Mapping[str, Any] = TINY,
+        attend: str = "grid",
+        image_input: str = "none",
+        operating_point: float = 0.5,
+        positions: int = 128,
+        dropout: float = 0.1,
+        frozen: bool = False,
+        lora: int = 0,
+    ) -> None:
+        super().__init__()
+        if frozen and lora:
+            raise UsageError("frozen and lora exclude each other", remedy="leave one of them out")
+        if not 1 < positions <= architecture["positions"]:
+            raise UsageError(
+                f"{positions} positions, and the language model has {architecture['positions']}",
+                remedy="set options.positions lower",
+            )
+        width = architecture["width"]
+        self.vocabulary_size, self.positions = vocabulary_size, positions
+        self.frozen, self.lora = frozen, lora
+        self.reader = StudyReader(findings, channels, width, attend, image_input, operating_point, places)
+        self.inputs, self.state_width = self.reader.inputs, width
+        # As large as what the language model's own tokens are; learned, as their size differs.
+        self.prefix_scale = nn.Parameter(torch.tensor(0.1))
+        self.word_embedding = nn.Embedding(vocabulary_size, width)
+        self.position_embedding = nn.Embedding(positions, width)
+        self.layers = nn.ModuleList(Block(architecture, dropout) for _ in range(architecture["layers"]))
+        self.norm = nn.LayerNorm(width, architecture["eps"])
+        self.dropout = nn.Dropout(dropout)
+        for weights in (self.word_embedding.weight, self.position_embedding.weight):
+            nn.init.normal_(weights, std=0.02)
+
+    def _prefix(self, features: StudyFeatures) -> tuple[list[Pair], Tensor]:
+        """Keys and values `[N, 1 + L, D]` of each layer, and what is no padding `[N, 1 + L]`."""
+        cells, real, whole = self.reader(features)  # [N, L, D], [N, L], [N, D]
+        x = self.prefix_scale * torch.cat([whole.unsqueeze(1), cells], dim=1)
+        real = torch.cat([torch.ones_like(real[:, :1]), real], dim=1)
+        pairs: list[Pair] = []
+        for layer in self.layers:
+            query, pair = layer.project(x)  # type: ignore[operator]
+            pairs.append(pair)
+            x, _ = layer(x, query, pair, real.unsqueeze(1))
+        return pairs, real
+
+    def _embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        x: Tensor = self.dropout(self.word_embedding(tokens) + self.position_embedding(positions))
+        return x
+
+    def _log_probabilities(self, x: Tensor) -> Tensor:
+        return torch.log_softmax(F.linear(self.norm(x), self.word_embedding.weight), dim=-1)
+
+    def init_state(self, features: StudyFeatures) -> State:
+        pairs, real = self._prefix(features)
+        prefix_keys, prefix_values = (torch.stack(part, 1) for part in zip(*pairs, strict=True))
+        n, layers, _, width = prefix_keys.shape  # [N, layers, 1 + L, D]
+        keys = prefix_keys.new_zeros(n, layers, self.positions, width)
+        position = torch.zeros_like(real[:, 0], dtype=torch.long)  # [N]
+        return keys, torch.zeros_like(keys), position, prefix_keys, prefix_values, real
+
+    def step(self, token: Tensor, state: State) -> Step:
+        keys, values, position, prefix_keys, prefix_values, real = state
+        places = torch.arange(self.positions, device=token.device)
+        here = (places == position.unsqueeze(1)).unsqueeze(2)  # [N, P, 1]
+        before = places <= position.unsqueeze(1)  # [N, P]
+        visible = torch.cat([real, before], dim=1).unsqueeze(1)  # [N, 1, 1 + L + P]
+        x = self._embed(token.unsqueeze(1), position.unsqueeze(1))  # [N, 1, D]
+        pairs: list[Pair] = []
+        attention = visible
+        for index, layer in enumerate(self.layers):
+            query, (key, value) = layer.project(x)  # type: ignore[operator]
+            words = torch.where(here, key, keys[:, index]), torch.where(here, value, values[:, index])
+            memory = (
+                torch.cat([prefix_keys[:, index], words[0]], dim=1),
+                torch.cat([prefix_values[:, index], words[1]], dim=1),
+            )
+            x, attention = layer(x, query, memory, visible)
+            pairs.append(words)
+        keys, values = (torch.stack(part, 1) for part in zip(*pairs, strict=True))
+        log_probabilities = self._log_probabilities(x)[:, 0]
+        looked = self._on_cells(attention, real)[:, 0]
+        return Step(log_probabilities, (keys, values, position + 1, *state[3:]), looked)
+
+    def _on_cells(self, attention: Tensor, real: Tensor) -> Tensor:
+        """The share of each cell in what the tokens saw of the images: `[N, T, S]` → `[N, T, L]`."""
+        on_cells = attention[:, :, 1 : real.shape[1]] * real[:, 1:].unsqueeze(1)
+        return on_cells / on_cells.sum(2, keepdim=True).clamp(min=1e-12)
+
+    def forward(self, features: StudyFeatures, tokens: Tensor, sample_rate: float = 0.0) -> Taught:
+        length = tokens.shape[1]
+        if length > self.positions:
+            raise UsageError(
+                f"a caption of {length} tokens, and there are {self.positions} positions",
+                remedy="set options.positions higher, or max_length lower",
+            )
+        if sample_rate:
+            return super().forward(features, tokens, sample_rate)
+        pairs, real = self._prefix(features)
+        places = torch.arange(length, device=tokens.device)
+        before = (places <= places.unsqueeze(1)).expand(len(tokens), -1, -1)  # [N, T, T]
+        visible = torch.cat([real.unsqueeze(1).expand(-1, length, -1), before], dim=2)
+        x = self._embed(tokens, places.expand_as(tokens))  # [N, T, D]
+        attention = visible
+        for layer, (prefix_key, prefix_value) in zip(self.layers, pairs, strict=True):
+            query, (key, value) = layer.project(x)  # type: ignore[operator]
+            memory = torch.cat([prefix_key, key], dim=1), torch.cat([prefix_value, value], dim=1)
+            x, attention = layer(x, query, memory, visible)
+        return Taught(self._log_probabilities(x), self._on_cells(attention, real), first=x[:, 0])
+
+    @torch.no_grad()
+    def take_weights(self, tensors: Mapping[str, Tensor], kind: str, rows: list[int], name: str) -> None:
+        """Take a checkpoint's weights.
+
+        Parameters
+        ----------
+        tensors : mapping of str to Tensor
+            As the files name them.
+        kind : {"gpt2", "opt"}
+            Architecture of the checkpoint.
+        rows : list of int
+            Row of the checkpoint's embedding for each token, -1 for special tokens.
+        name : str
+            Name of the checkpoint.
+
+        Raises
+        ------
+        WeightsError
+            A tensor is missing or has another shape.
+        """
+        arranged = (_of_gpt2 if kind == "gpt2" else _of_opt)(tensors, len(self.layers), name)
+        table, places = arranged.pop("word_embedding.weight"), arranged.pop("position_embedding.weight")
+        chosen = torch.tensor(rows)
+        if len(chosen) != self.vocabulary_size or int(chosen.max()) >= len(table):
+            raise WeightsError(
+                "its tokenizer has other tokens than its weights", subject=name, remedy="take another one"
+            )
+        words = table[chosen.clamp(min=0)]
+        words[chosen < 0] = table.mean(0)
+        arranged |= {"word_embedding.weight": words, "position_embedding.weight": places[: self.positions]}
+        own = {key for key in self.state_dict() if not key.startswith(("reader.", "prefix_scale"))}
+        mine = self.state_dict()
+        wrong = sorted(
+            key for key in own if key not in arranged or arranged[key].shape != mine[key].shape
+        ) or sorted(arranged.keys() - own)
+        if wrong:
+            raise WeightsError(
+                f"does not fit its config.json at {wrong[0]}", subject=name, remedy="take another one"
+            )
+        self.load_state_dict(mine | arranged)
+
+
+def _of_gpt2(tensors: Mapping[str, Tensor], layers: int, name: str) -> dict[str, Tensor]:
+    """GPT-2's tensors by our names; its linear layers are stored transposed."""
+    given = {key.removeprefix("transformer."): tensor for key, tensor in tensors.items()}
+    parts = {
+        "attention_norm": "ln_1",
+        "qkv": "attn.c_attn",
+        "output": "attn.c_proj",
+        "mlp_norm": "ln_2",
+        "up": "mlp.c_fc",
+        "down": "mlp.c_proj",
+    }
+    try:
+        found = {
+            "word_embedding.weight": given["wte.weight"],
+            "position_embedding.weight": given["wpe.weight"],
+            "norm.weight": given["ln_f.weight"],
+            "norm.bias": given["ln_f.bias"],
+        }
+        for i in range(layers):
+            for ours, theirs in parts.items():
+                weight = given[f"h.{i}.{theirs}.weight"]
+                found[f"layers.{i}.{ours}.weight"] = weight.T if weight.ndim == 2 else weight
+                found[f"layers.{i}.{ours}.bias"] = given[f"h.{i}.{theirs}.bias"]
+    except KeyError as error:
+        raise WeightsError(
+            f"lacks the tensor {error}", subject=name, remedy="take a whole checkpoint of GPT-2"
+        ) from error
+    return found
+
+
+def _of_opt(tensors: Mapping[str, Tensor], layers: int, name: str) -> dict[str, Tensor]:
+    """OPT's tensors by our names; two rows of its positions are unused."""
+    given = {key.removeprefix("model.").removeprefix("decoder."): tensor for key, tensor in tensors.items()}
+    parts = {
+        "attention_norm": "self_attn_layer_norm",
+        "output": "self_attn.out_proj",
+        "mlp_norm": "final_layer_norm",
+        "up": "fc1",
+        "down": "fc2",
+    }
+    try:
+        found = {
+            "word_embedding.weight": given["embed_tokens.weight"],
+            "position_embedding.weight": given["embed_positions.weight"][2:],
+            "norm.weight": given["final_layer_norm.weight"],
+            "norm.bias": given["final_layer_norm.bias"],
+        }
+        for i in range(layers):
+            for end in ("weight", "bias"):
+                found[f"layers.{i}.qkv.{end}"] = torch.cat(
+                    [given[f"layers.{i}.self_attn.{part}_proj.{end}"] for part in "qkv"]
+                )
+                for ours, theirs in parts.items():
+                    found[f"layers.{i}.{ours}.{end}"] = given[f"layers.{i}.{theirs}.{end}"]
+    except KeyError as error:
+        raise WeightsError(
+            f"lacks the tensor {error}", subject=name, remedy="take a whole checkpoint of OPT"
+        ) from error
+    return found

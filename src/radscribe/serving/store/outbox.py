@@ -1,0 +1,163 @@
+"""The outbox: which objects of which results are still to be sent, and where the others went.
+
+A row is written in the transaction that writes the draft or the review, so there is a row per object exactly
+once. It stays after the object was sent, as the proof that it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
+
+from radscribe.serving.store.clock import clock
+from radscribe.serving.store.records import Shipping
+from radscribe.serving.store.tables import identities, now, outbox, studies
+
+WAITING, SENT = "waiting", "sent"
+LEASE_SECONDS = 300.0  # longer than any destination takes to fail; then another try may begin
+FIRST_SECONDS, LAST_SECONDS = 1.0, 600.0  # from a failure to the next try: doubled from the first to the last
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An object that is to be sent.
+
+    Parameters
+    ----------
+    version : int
+        0 for the draft, n for its n-th review.
+    attempts : int
+        Tries that failed.
+    """
+
+    study_id: str
+    version: int
+    destination: str
+    kind: str
+    attempts: int
+
+
+def add(connection: Connection, study_id: str, version: int, shippings: Sequence[Shipping]) -> None:
+    """Add the objects of a draft or a review; a study that came without its identity has none."""
+    if not shippings:
+        return
+    sealed = select(identities.c.study_id).where(
+        identities.c.study_id == study_id, identities.c.sealed.is_not(None)
+    )
+    if connection.execute(sealed).first() is None:
+        return
+    rows = [
+        {
+            "study_id": study_id,
+            "version": version,
+            "destination": shipping.destination,
+            "kind": kind,
+            "state": WAITING,
+            "attempts": 0,
+            "due": 0.0,
+            "created": now(),
+        }
+        for shipping in shippings
+        for kind in (shipping.verified if version else shipping.draft)
+    ]
+    if rows:
+        connection.execute(insert(outbox), rows)
+
+
+def claim(connection: Connection, destination: str) -> OutboxRow | None:
+    """Take the oldest object that is due, for `LEASE_SECONDS`.
+
+    An object waits for the earlier versions of its kind: those of the same study, and those of a study that
+    it supersedes. So a receiver never sees a version before the one that it refers to.
+    """
+    earlier = outbox.alias("earlier")
+    same = and_(
+        earlier.c.destination == outbox.c.destination,
+        earlier.c.kind == outbox.c.kind,
+        earlier.c.state == WAITING,
+    )
+    older = and_(earlier.c.study_id == outbox.c.study_id, earlier.c.version < outbox.c.version)
+    before = select(studies.c.supersedes).where(studies.c.id == outbox.c.study_id).correlate(outbox)
+    superseded = earlier.c.study_id == before.scalar_subquery()
+    blocked = exists().where(same, or_(older, superseded)).correlate(outbox)
+    found = connection.execute(
+        select(outbox)
+        .where(
+            outbox.c.destination == destination,
+            outbox.c.state == WAITING,
+            outbox.c.due <= clock(),
+            ~blocked,
+        )
+        .order_by(outbox.c.due, outbox.c.created, outbox.c.version, outbox.c.kind)
+        .limit(1)
+        .with_for_update(of=outbox, skip_locked=True)
+    ).first()
+    if found is None:
+        return None
+    row = OutboxRow(found.study_id, found.version, found.destination, found.kind, found.attempts)
+    connection.execute(update(outbox).where(_is(row)).values(due=clock() + LEASE_SECONDS))
+    return row
+
+
+def mark_sent(connection: Connection, row: OutboxRow) -> bool:
+    """Record that an object has arrived; False if that was recorded before, or the study is gone."""
+    changed = connection.execute(
+        update(outbox)
+        .where(_is(row), outbox.c.state == WAITING)
+        .values(state=SENT, sent=now(), error=None, attempts=row.attempts + 1)
+    )
+    return bool(changed.rowcount)
+
+
+def mark_failed(connection: Connection, row: OutboxRow, error: str) -> None:
+    """Record why an object has not arrived, and when to try again."""
+    seconds = min(LAST_SECONDS, FIRST_SECONDS * 2.0 ** min(row.attempts, 20))
+    values = {"attempts": row.attempts + 1, "error": error[:500], "due": clock() + seconds}
+    connection.execute(update(outbox).where(_is(row), outbox.c.state == WAITING).values(values))
+
+
+def retry_now(connection: Connection, study_id: str) -> int:
+    """Make the waiting objects of a study due; return their number."""
+    mine = (outbox.c.study_id == study_id) & (outbox.c.state == WAITING)
+    return connection.execute(update(outbox).where(mine).values(due=0.0)).rowcount
+
+
+def drop(connection: Connection, study_id: str) -> None:
+    """Remove the rows of a study that is deleted: it has nothing left to send."""
+    connection.execute(delete(outbox).where(outbox.c.study_id == study_id))
+
+
+def of_studies(connection: Connection, study_ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what the page shows of each study's results."""
+    rows = connection.execute(
+        select(outbox)
+        .where(outbox.c.study_id.in_(study_ids))
+        .order_by(outbox.c.study_id, outbox.c.version, outbox.c.destination, outbox.c.kind)
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        keys = ("version", "destination", "kind", "state", "attempts", "error", "sent")
+        found.setdefault(row.study_id, []).append({key: getattr(row, key) for key in keys})
+    return found
+
+
+def waiting(connection: Connection) -> dict[str, tuple[int, str]]:
+    """Return the number of waiting objects per destination, and when the oldest of them was made."""
+    rows = connection.execute(
+        select(outbox.c.destination, func.count(), func.min(outbox.c.created))
+        .where(outbox.c.state == WAITING)
+        .group_by(outbox.c.destination)
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def _is(row: OutboxRow) -> Any:
+    return and_(
+        outbox.c.study_id == row.study_id,
+        outbox.c.version == row.version,
+        outbox.c.destination == row.destination,
+        outbox.c.kind == row.kind,
+    )
