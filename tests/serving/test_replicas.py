@@ -24,10 +24,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 from sqlalchemy import Connection, update
 from sqlalchemy.exc import OperationalError
 
+from benchmarks.serving.postgres import Postgres, programs
 from benchmarks.serving.running import RunningService, free_port, multipart
 from radscribe import phantom
 from radscribe.errors import RadscribeError
-from radscribe.serving import dispatcher
+from radscribe.serving import dispatcher, worker
 from radscribe.serving.credentials import Credentials
 from radscribe.serving.store import chain, leases, reads, writes
 from radscribe.serving.store.bucket import ImageBucket
@@ -348,3 +349,32 @@ def test_copies_of_a_bucket_s_images_are_bounded(
         images.put(name, bytes([n]) * 400)
     assert len(list(tmp_path.glob("*/*.png"))) <= 2
     assert [images.path(name).read_bytes() for name in names] == [bytes([n]) * 400 for n in range(5)]
+
+
+def test_a_restart_of_the_database_needs_no_restart_of_the_service(
+    serve: Serve, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if programs() is None:
+        pytest.skip("needs PostgreSQL's server (.ci/packages), which is not installed")
+    monkeypatch.setattr(worker, "RETRY_SECONDS", 0.1)
+    server = Postgres()
+    try:
+        client = serve(database=server.url)
+        before = posted(client)
+        engine.opened.clear()
+        waiting = posted(client, 50, wait=False)
+        server.stop()
+        engine.opened.set()  # its draft is made while the database is away
+        assert post(client, ("b.png", picture(60))).status_code == 503
+        assert client.get("/readyz").status_code == 503
+        server.start()
+        assert posted(client, 70)["status"] == "done"
+        assert service_of(client).queue.wait_empty(10)
+        for record in (before, waiting):
+            trail = client.get(f"/v1/captions/{record['id']}/audit").json()["audit"]
+            assert [row["action"] for row in trail] == ["accepted", "done"]
+        assert service_of(client).store.read(chain.verify).broken is None
+        assert client.get("/readyz").status_code == 200
+        client.__exit__(None, None, None)
+    finally:
+        server.remove()
