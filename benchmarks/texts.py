@@ -2,8 +2,8 @@
 
     python -m benchmarks.texts --before f15c751 --seed 0
 
-prints ten paragraphs of docs and README and ten help texts of options, of the named git revision and of the
-working tree. Nobody chooses them: the seed does.
+prints ten paragraphs of docs and README and ten help texts of options, from the named git revision and from
+the working tree. The seed chooses them.
 """
 
 from __future__ import annotations

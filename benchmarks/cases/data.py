@@ -1,9 +1,9 @@
-"""Tables and images as people have them: what `radscribe prepare` is expected to do, and what it does.
+"""Tables and images as people have them: expected and actual results of `radscribe prepare`.
 
     python -m benchmarks.cases.data [CASES] [--markdown]
 
 Cases are built in a temporary folder. CASES is a folder with further inputs (`55_padchest.csv`,
-`55_other_notation.csv`, `60_chexpert_train.csv`, `50_mimic_headings/`); without it those are left out.
+`55_other_notation.csv`, `60_chexpert_train.csv`, `50_mimic_headings/`). Without it they are left out.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ def present(studies: list[Study]) -> str:
 
 
 def patients(studies: list[Study]) -> str:
-    """How many patients and studies there are."""
+    """Count patients and studies."""
     return f"{len({study.patient_id for study in studies} - {None})} patients, {len(studies)} studies"
 
 
 def found(studies: list[Study]) -> str:
-    """How many images are where the manifest says."""
+    """Count the images that exist where the manifest says."""
     files = [file for study in studies for file in study.files]
     return f"{sum(file.is_file() for file in files)} of {len(files)}"
 
@@ -80,7 +80,7 @@ def text(studies: list[Study]) -> str:
 
 
 def cases() -> Iterator[Case]:
-    """The cases that are built here."""
+    """Build cases in a temporary folder."""
     for word in ("NaN", "nan", "None", "NA", "N/A", "null", "<NA>", "#N/A", ""):
         row = {"image": "a.png", "text": word, "who": word, "found": word}
         settings = {"patient": "who", "findings": "found"}
@@ -186,7 +186,7 @@ def list_case(cell: str, expected: str) -> Case:
 
 
 def shared(folder: Path) -> Iterator[Case]:
-    """Cases whose inputs lie in a folder."""
+    """Cases from a folder of inputs."""
     labels = {"findings": "Labels"}
     yield Case("shared", "55_padchest.csv", "Cardiomegaly, Effusion; 12 absent", {}, present, settings=labels,
                src=str(folder / "55_padchest.csv"))  # fmt: skip

@@ -1,9 +1,9 @@
-"""Images that other tools read wrongly: what is expected, and what radscribe does.
+"""Images that other tools read wrongly: expected and actual results of radscribe.
 
     python -m benchmarks.cases.imaging CASES
 
 CASES is a folder with files such as `02_reference.png` and `23_shutter_white_border.dcm`. Each file is
-compared with the film that it was made from. Exits with 1 if any differs.
+compared with the film that it was made from. The exit code is 1 if any differs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOLERANCE = 0.01  # mean difference of the pictures at the common exposure
 
 
 class Case(NamedTuple):
-    """A file or a pattern of files, the file that they must read like, and what else is expected."""
+    """Files, by name or pattern, and how they should be read."""
 
     files: str
     like: str

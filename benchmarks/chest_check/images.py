@@ -1,6 +1,6 @@
-"""Images for the chest check, parted by patient: real radiographs, other pictures, and made-up ones.
+"""Images for the chest check, split by patient: radiographs, other pictures, and synthetic images.
 
-Photographs are those that scikit-image, scikit-learn and matplotlib carry; other packages' are not needed.
+The photographs come with scikit-image, scikit-learn and matplotlib.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _load(path: Path) -> Pixels:
 
 
 def radiographs(data: Path) -> Iterator[Example]:
-    """Every real radiograph with the part of its patient."""
+    """Yield every radiograph with the part of its patient."""
     for table, folder in (("labels.csv", "images"), ("labels64.csv", "images64")):
         for row in csv.DictReader((data / "nih" / table).open(newline="")):
             part = assign(row["patient_id"], fractions=FRACTIONS)

@@ -1,4 +1,4 @@
-"""The chest check on the test part: which share of each source passes or is refused.
+"""Measure the chest check on the test part: the share of each source that passes or is refused.
 
 python -m benchmarks.chest_check.measure ../shared/data
 """

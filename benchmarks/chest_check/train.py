@@ -2,7 +2,7 @@
 
     python -m benchmarks.chest_check.train ../shared/data
 
-Training and choice of the threshold use the train and val parts; `measure.py` measures on the test part.
+Training and the choice of the threshold use the parts train and val; `measure.py` uses the part test.
 """
 
 from __future__ import annotations

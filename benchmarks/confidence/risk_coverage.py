@@ -1,11 +1,11 @@
-"""How well a bundle's confidence tells right captions from wrong ones, as the tables of its model card.
+"""Measure how well confidence separates right from wrong captions; prints the tables of the model card.
 
     python -m benchmarks.confidence.risk_coverage DATA [--bundle B] [--part val]
 
-On the part that the confidence was fitted on it is cross-fitted over patients; on the other it is the
-bundle's own. Beside it: the product of the encoder's probabilities for what is asserted, the words' mean
-log-probability (what a language model alone knows), handing back at random, and the perfect order. Intervals
-are of a bootstrap over patients.
+On the part that the confidence was fitted on, it is cross-fitted over patients; on other parts it is the
+bundle's own. It is compared with the product of the encoder's probabilities of asserted findings, the mean
+log-probability of the words (all that a language model knows), a random order and the perfect order.
+Intervals come from a bootstrap over patients.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LEAST = (0.3, 0.4, 0.5, 0.6, 0.7)
 
 
 def confidence_of(part: CaptionedPart, fitted: ConfidenceSpec) -> Floats:
-    """Of captions of which it is known whether they are right; fitted without their own patient."""
+    """Confidence of captions with a known outcome, fitted without their own patient."""
     if (part.name, part.source) == (fitted.part, fitted.data):
         return np.asarray(cross_fitted(part, fitted.features)[0].mean(0))
     known = ~np.isnan(right(part.said, part.true))
@@ -81,7 +81,7 @@ def print_handed_back(confidence: Floats, y: Floats) -> None:
 
 
 def print_marks(part: CaptionedPart) -> None:
-    """How often what a caption says of a finding is wrong, marked as doubtful or not."""
+    """Print how often statements about findings are wrong, with and without the mark for doubt."""
     statuses: tuple[Status, ...] = ("present", "absent")
     counts = {(status, mark): [0, 0] for status in statuses for mark in (True, False)}
     unsaid = [0, 0]
@@ -106,7 +106,7 @@ def print_marks(part: CaptionedPart) -> None:
 
 
 def print_words(part: CaptionedPart) -> None:
-    """Whether the words of a mention or its finding's probability tell that what it says is wrong."""
+    """Print how well word probabilities and finding probabilities detect wrong mentions."""
     print("| mentions as | times | AUROC of wrong by the least likely word | by the finding's probability |")
     print("|---|---:|---:|---:|")
     statuses: tuple[Status, ...] = ("present", "absent")

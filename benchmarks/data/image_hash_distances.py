@@ -2,9 +2,9 @@
 
     python benchmarks/data/image_hash_distances.py ../shared/data
 
-Prints the largest distance in bits between an image and copies of it (saved again, smaller, larger, darker,
-cropped), and the smallest distances between different images of the folders given, by pair. Pairs that look
-the same are duplicates in the collections themselves.
+Prints the largest distance in bits between an image and its copies (saved again, smaller, larger, darker,
+cropped), and the smallest distances between different images of the given folders. Pairs that look the same
+are duplicates within the collections.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ COPIES: dict[str, Callable[[Image.Image, Path], Path]] = {
 
 
 def distance(one: Hashes, other: Hashes) -> int:
-    """Bits in which two hashes differ."""
+    """Number of bits in which two hashes differ."""
     return int(BITS[(one ^ other).view(np.uint8)].sum())
 
 

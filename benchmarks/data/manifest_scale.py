@@ -3,8 +3,8 @@
     python benchmarks/data/manifest_scale.py [--studies 400000] [--folder DIR]
 
 Writes synthetic studies with reports of the usual length (two images, 14 labels, 90 words) to a temporary
-folder, in a process of its own, and measures in others: opening, random access, reading through, one part,
-and the leak check without image content. The goals: under 300 MB at the peak, random access under 1 ms.
+folder, in its own process. Other processes then measure opening, random access, a full read, reading one
+part, and the leak check without image content. Goals: peak below 300 MB, random access below 1 ms.
 """
 
 from __future__ import annotations

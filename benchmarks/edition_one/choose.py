@@ -1,9 +1,9 @@
-"""Train decoders with several settings, and print how far their captions agree with the validation labels.
+"""Train decoders with several settings, and print how well their captions agree with the validation labels.
 
     python -m benchmarks.edition_one.choose DATA ENCODER ANNOTATION OUT
 
-The figures are for choosing `decoder.yaml`; nothing here looks at the test part. The operating point changes
-nothing in training, so that one training serves all of them.
+The figures serve to choose `decoder.yaml`; the test part is never used. The operating point does not affect
+training, so one training serves all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BEAMS = (1, 3)
 
 
 def head(choice: str) -> None:
-    """The head of a table of what was tried."""
+    """Print the head of the table of settings."""
     columns = "operating point | beam | precision | recall | micro-F1 | macro-F1 | silent | distinct"
     print(f"| {choice} | {columns} |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")

@@ -2,9 +2,9 @@
 
     python -m benchmarks.edition_one.measure DATA ANNOTATION [--bundle B] [--part test]
 
-Encoder: AUROC of each finding, with intervals by a bootstrap over patients. Captions: how far the findings
-that a caption asserts (by the labeller; doubt is no assertion) agree with the image's labels, beside the
-best constant caption (chosen on the validation part) and the same captions shuffled over the images.
+Encoder: AUROC of each finding, with intervals from a bootstrap over patients. Captions: agreement of asserted
+findings (by the labeller; doubt does not count) with the labels, compared with the best constant caption
+(chosen on the validation part) and with the same captions shuffled over the images.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def patients(studies: Sequence[Study]) -> list[str]:
 
 
 def best_constant(candidates: Sequence[str], true: Booleans, findings: Sequence[str]) -> str:
-    """The text whose assertions, said of every image, have the best micro-F1."""
+    """Find the text with the best micro-F1 if every image gets it."""
     said = asserted(candidates, findings)
     scores = [agreement(np.broadcast_to(row, true.shape), true).f1 for row in said]
     return candidates[int(np.argmax(scores))]

@@ -3,7 +3,7 @@
 
     python -m benchmarks.edition_one.nih ../shared/data/nih OUT
 
-The parts are hashes of the patient, as `radscribe.data.splits` makes them.
+A hash of the patient decides the part, as in `radscribe.data.splits`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VIEWS: dict[str, View] = {"PA": "PA", "AP": "AP"}
 
 
 def studies(source: Path) -> Iterator[Study]:
-    """One study an image; both tables, with the part of the patient."""
+    """Yield one study per image of both tables, with the part of its patient."""
     for table, folder in TABLES:
         with (source / table).open(newline="") as file:
             for row in csv.DictReader(file):

@@ -1,10 +1,10 @@
-"""Scores and time beside pycocoevalcap, in one run, on the Indiana test references.
+"""Scores and time compared with pycocoevalcap, in one run, on the Indiana test references.
 
     python -m benchmarks.evaluation.parity MANIFEST [--meteor] [--ptb]
 
-Three kinds of predictions: one constant, random training reports, references with words taken out. Time is
-that of BLEU-1 to BLEU-4, ROUGE-L, CIDEr-D from the same words, processor time of this process, the least of
-three. `--meteor` compares the jar's scores (minutes), `--ptb` the tokenizers on every report (needs Java).
+Three kinds of predictions: one constant, random training reports, and references with words removed. Time is
+the processor time of BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D on the same words, minimum of three runs.
+`--meteor` compares the jar's scores (minutes), `--ptb` the tokenizers on every report (needs Java).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def timed(function: Callable[[], Scores]) -> tuple[Scores, float]:
 
 
 def compare_ptb(texts: Sequence[str]) -> None:
-    """On how many reports both tokenizers agree."""
+    """Count the reports on which both tokenizers agree."""
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
     different = [" ".join(text.split()) for text in dict.fromkeys(texts)]

@@ -1,4 +1,4 @@
-"""The labeller on sentences that are not Indiana University's.
+"""Measure the labeller on sentences from outside Indiana University.
 
     python -m benchmarks.labeller.beyond_iu ../shared/data --half test
 
@@ -6,16 +6,16 @@
 sentences written for this purpose by kind (denial and doubt before and behind the finding, modifiers, scope,
 templates, lists, short forms), published examples of NegBio and CheXpert, clinical notes of
 covid-chestxray-dataset, and the readings of the Shenzhen set. The texts of the last two are not copied: the
-file holds the first twelve hex digits of the SHA-256 of the text, white space collapsed, and the text is read
-from the data folder.
+file holds the first twelve hex digits of the SHA-256 of the text, with white space collapsed. The texts are
+read from the data folder.
 
 A sentence is scored on the 14 labels of ChestX-ray14, `Opacity` and `Fracture`. A finding without a label is
-not mentioned by the sentence. Rules were developed on the development half, by a hash of the text; of the
-test half only the counts were looked at.
+not mentioned by the sentence. A hash of the text halves the set. Rules were developed on the development
+half; only the counts of the test half were read.
 
 With `--negex FILE`, the mentions of these findings in the NegEx test kit (`Annotations-1-120.txt`, Chapman et
-al., github.com/chapmanbe/negex, Apache 2.0) are scored too. The kit knows Affirmed and Negated; doubt counts
-as affirmed, and so does it here.
+al., github.com/chapmanbe/negex, Apache 2.0) are scored as well. The kit has the labels Affirmed and Negated,
+and doubt counts as affirmed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Half = Literal["dev", "test", "all"]
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A sentence and what a person read in it."""
+    """A sentence and its labels by hand."""
 
     source: str
     text: str
@@ -92,7 +92,7 @@ def read(half: Half, data: Path | None) -> Iterator[Labelled]:
 
 
 def count(sentences: Iterable[Labelled]) -> Counter[tuple[str | None, str | None]]:
-    """How often a person's status met the labeller's; None is not mentioned."""
+    """Count pairs of status by hand and by the labeller. None: not mentioned."""
     met: Counter[tuple[str | None, str | None]] = Counter()
     for sentence in sentences:
         said = label(sentence.text)

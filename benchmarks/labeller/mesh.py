@@ -2,10 +2,10 @@
 
     python -m benchmarks.labeller.mesh ../shared/data/iu/NLMCXR_reports.tgz --half unseen
 
-The labeller reads findings and impression of each study. The studies are halved by a hash of their id: its
-phrases were written looking at `build` alone. The first columns count a doubted finding as absent, because
-on the building half the coders tagged few of those ("may", "could", "possible", "concerning for": 6 of 115;
-but "versus": 46 of 56); the last column counts it as present.
+The labeller reads findings and impression of each study. A hash of the id halves the studies, and the phrases
+were written with `build` only. The first columns count a doubted finding as absent, because on that half the
+coders tagged few of them ("may", "could", "possible", "concerning for": 6 of 115; but "versus": 46 of 56).
+The last column counts it as present.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Half = Literal["build", "unseen", "all"]
 
 @dataclass(frozen=True, slots=True)
 class TaggedReport:
-    """A study's text and what the coders found in it."""
+    """A study's text and the findings that the coders tagged."""
 
     id: str
     text: str
@@ -109,7 +109,7 @@ def table(strict: dict[str, Counts], lenient: dict[str, Counts]) -> str:
 
 
 def speed(reports: list[TaggedReport]) -> float:
-    """Reports a second in this process, the best of three passes; each text once, and nothing is cached."""
+    """Reports per second in this process, best of three passes over distinct texts, without a cache."""
     texts = {report.text for report in reports}
     seconds = []
     for _ in range(3):

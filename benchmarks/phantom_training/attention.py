@@ -1,4 +1,4 @@
-"""Where a captioner looks while it names a finding, beside where the finding was drawn."""
+"""Compare where a captioner looks while it names a finding with where the finding was drawn."""
 
 from __future__ import annotations
 

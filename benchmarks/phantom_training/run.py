@@ -1,19 +1,18 @@
-"""From pixels to captions on drawn chests, where what is there and where is known: one command.
+"""From pixels to captions on drawn chests, whose findings and their places are known: one command.
 
     python -m benchmarks.phantom_training.run OUT
 
-Draws about 2,000 chests to learn from, 200 to choose by and 300 that no training sees (`radscribe prepare
-phantom`); trains an encoder from ImageNet weights, and on its features two LSTM decoders, Show and Tell and
-Show, Attend and Tell; exports both, and captions the unseen chests as in serving. Printed are
+Draws about 2,000 chests for training, 200 for validation and 300 for the test (`radscribe prepare phantom`).
+Trains an encoder from ImageNet weights and two LSTM decoders on its features: Show and Tell, and Show, Attend
+and Tell. Exports both and captions the unseen chests as in serving. It prints
 
-- micro- and macro-F1 of the findings that captions assert, beside those of the reports, by the labeller
-  (goal: .95);
-- how many different captions there are;
-- for the decoder that attends, how much of its attention lies in the box of a drawn finding while the words
-  are said that name it, over the box's share of the image (goal: 4 times; `attention.py`).
+- micro- and macro-F1 of asserted findings against the reports, by the labeller (goal: .95);
+- the number of different captions;
+- for the decoder that attends: the share of attention in the box of a drawn finding while its words are
+  written, relative to the box's share of the image (goal: 4 times; `attention.py`).
 
-Every step is a command of the command line and leaves its run in OUT; started again, it goes on where it
-stopped. The figures go to OUT/figures.json too. Debian's libjemalloc2 is used where it is installed.
+Every step is a command of the command line with its run in OUT. A second call continues where the first one
+stopped. OUT/figures.json holds the figures. Debian's libjemalloc2 is used if it is installed.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def environment(threads: str) -> dict[str, str]:
-    """Torch's threads, and an allocator that does not give every page back."""
+    """Environment with the number of torch threads and an allocator that keeps its pages."""
     fast = {
         "MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1",
         "LD_PRELOAD": ctypes.util.find_library("jemalloc"),
@@ -81,7 +80,7 @@ def settings(*lists: list[str]) -> list[str]:
 
 
 def train(out: Path) -> None:
-    """Data, the encoder, and the decoders side by side; what is there already is left."""
+    """Make the data, the encoder and, side by side, the decoders, unless they exist."""
     data, encoder = out / "data", out / "encoder"
     if not (data / "manifest.jsonl").exists():
         drawing = ["prepare", "phantom", "--out", data, "--fractions", FRACTIONS]

@@ -1,4 +1,4 @@
-"""How often a caption names the side that the report names."""
+"""Count how often a caption names the same side as the report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sided(text: str) -> dict[str, str]:
 
 
 def sides_right(captions: Sequence[str], reports: Sequence[str]) -> float:
-    """Of the findings whose side both tell, the share told alike."""
+    """Share of equal sides among findings for which both name one."""
     pairs = [
         (said[finding], side)
         for said, written in ((sided(a), sided(b)) for a, b in zip(captions, reports, strict=True))

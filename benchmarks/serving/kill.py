@@ -1,9 +1,9 @@
-"""`kill -9` in the middle of work, again and again: every accepted study is there and captioned once.
+"""Kill the service repeatedly during work: every accepted study must get exactly one caption.
 
     python -m benchmarks.serving.kill [--kills 5] [--clients 16] [--database URL]
 
-Clients post without waiting and note each id that they were given; the service is killed at a random moment
-and started again on the same store. At the end each noted id must have one draft by the audit trail.
+Clients post without waiting and note each id. The service is killed at random moments and restarted on the
+same store. At the end each noted id must have one draft in the audit trail.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m benchmarks.serving.load [--seconds 60] [--clients 64] [--images FOLDER]
 
-The engine captions the files for a while, alone; then clients post them over loopback, each waiting for its
-caption before the next; then the engine once more. Clients run on the same cores. Every caption must be the
-engine's own.
+First the engine alone captions the files for a while. Then clients post them over loopback, each waiting for
+its caption before the next. Then the engine runs once more. Clients use the same cores. Every caption must
+equal that of the engine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WARM_UP = 5.0  # seconds that do not count
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Images a second, and milliseconds of processor time for each."""
+    """Images per second, and milliseconds of processor time per image."""
 
     images: float
     processor: float

@@ -1,9 +1,9 @@
-"""Honest clients beside hostile ones: latency, memory, and whether every accepted study gets its draft.
+"""Honest and hostile clients together: latency, memory, and whether every accepted study gets its draft.
 
     python -m benchmarks.serving.mixed [--minutes 3] [--clients 8]
 
-Two phases of the same length: honest clients alone, then beside a third as many hostile ones, a quarter of
-all. Honest clients come from 127.0.0.1, hostile ones from 127.0.0.2 on.
+Two phases of the same length: honest clients alone, then with a third as many hostile ones. Honest clients
+come from 127.0.0.1, hostile ones from 127.0.0.2 upwards.
 """
 
 from __future__ import annotations

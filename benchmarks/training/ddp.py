@@ -1,8 +1,8 @@
-"""One process beside two (`--devices 2 --strategy ddp`) by the same validation figure, over several seeds.
+"""Compare one process with two (`--devices 2 --strategy ddp`) by a validation figure, over several seeds.
 
     OMP_NUM_THREADS=1 python -m benchmarks.training.ddp DATA OUT [--set KEY=VALUE]... [--seeds N]
 
-The noise is what the seed does to the figure of one process; the difference of the means should be within it.
+The noise is the effect of the seed on one process. The difference of the means should be within it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A captioner's run killed with SIGKILL at random moments until it is done, beside the run nobody killed.
+"""Compare a run that is killed with SIGKILL at random moments with one that never was.
 
     OMP_NUM_THREADS=1 python -m benchmarks.training.resume DATA OUT [--set KEY=VALUE]... [--kills N]
 
-DATA is a prepared folder with features (`prepare --features`), or name an encoder with `--set encoder=RUN`.
-Prints how many tensors of both checkpoints, and how many rows of the log, are not alike bit for bit.
+DATA is a prepared folder with features (`prepare --features`); otherwise name an encoder with `--set
+encoder=RUN`. Prints how many tensors of both checkpoints and how many rows of the log differ in any bit.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Words a second of training: the engine beside a plain PyTorch loop, in one run.
+"""Words per second of training: the engine against a plain PyTorch loop, in one run.
 
     OMP_NUM_THREADS=1 python -m benchmarks.training.words_per_second ANNOTATION.json [--decoder NAME]
 
-The plain loop is what one would write without a framework: batches, cross-entropy, clipped gradients, AdamW.
-Both train the same decoder from the same weights on the same reports (an R2Gen annotation, with features of
-noise), in pairs, each first in turn; an epoch each is for warming up. Validation and
-checkpoints are in neither figure.
+The plain loop has batches, cross-entropy, clipped gradients and AdamW. Both train the same decoder from the
+same weights on the same reports (an R2Gen annotation, with noise as features), in turn, after one epoch each
+to warm up. Neither figure includes validation and checkpoints.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ SHAPES = {
 
 
 def plain(decoder: Decoder, data: CaptionData, config: DecoderConfig) -> list[float]:
-    """Words a second of each epoch, without a framework."""
+    """Words per second of each epoch, without a framework."""
     optimiser = torch.optim.AdamW(
         decoder.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -69,7 +68,7 @@ def plain(decoder: Decoder, data: CaptionData, config: DecoderConfig) -> list[fl
 def engine(
     decoder: Decoder, data: CaptionData, few: CaptionData, config: DecoderConfig, tokenizer: ReportTokenizer
 ) -> list[float]:
-    """Words a second of each epoch, with the engine."""
+    """Words per second of each epoch, with the engine."""
     objective = build_objective(config, tokenizer, data.references())
     task = DecoderTask(config, decoder, tokenizer, objective)
     training = loader(data, config.batch_size, seed=config.seed, collate=collate)

@@ -1,1 +1,1 @@
-"""Bounded attacks on a `radscribe serve` of one's own, on loopback: what each costs the service."""
+"""Bounded attacks on your own `radscribe serve` on loopback, and their cost."""

@@ -1,9 +1,9 @@
-"""Attack a service of one's own and print what it cost.
+"""Attack your own service and print the cost.
 
     python -m benchmarks.serving.attacks [--only NAME] [--before SRC]
 
-Each attack ends within a minute and 100 MB, and goes to a port on 127.0.0.1 that this command opened. With
-`--before`, the same attacks go to another checkout's `src` as well, for comparison.
+Each attack takes at most a minute and 100 MB, on a port of 127.0.0.1 that this command opened. With
+`--before`, the same attacks also run against the `src` of another checkout, for comparison.
 """
 
 from __future__ import annotations

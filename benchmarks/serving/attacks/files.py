@@ -1,4 +1,4 @@
-"""Hostile files: small to send, dear to read."""
+"""Hostile files: small to send, expensive to read."""
 
 from __future__ import annotations
 
