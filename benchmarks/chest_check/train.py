@@ -21,7 +21,7 @@ from benchmarks.chest_check.images import Example, others, radiographs
 from radscribe.imaging.chest_check import CLASSES, GRAPH, SETTINGS, SIZE
 from radscribe.imaging.exposure import normalise
 
-EPOCHS = 30
+EPOCHS = 18
 BATCH = 128
 PASS = 0.99  # of the validation radiographs pass the threshold
 HIGHEST_THRESHOLD = 0.9

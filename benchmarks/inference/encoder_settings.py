@@ -46,10 +46,10 @@ class Way:
 
 ENGINE = Way()
 WAYS = {
-    "one image a core (the engine)": ENGINE,
-    "2 images a core": Way(batch=2),
-    "8 images a core": Way(batch=8),
-    "32 images a core": Way(batch=32),
+    "one image per core (the engine)": ENGINE,
+    "2 images per core": Way(batch=2),
+    "8 images per core": Way(batch=8),
+    "32 images per core": Way(batch=32),
     "... without memory arena": Way(arena=False),
     "... without memory pattern": Way(pattern=False),
     "... graph optimised at extended level": Way(level="EXTENDED"),
@@ -67,7 +67,7 @@ def resident_mb() -> float:
 
 
 def run(way: Way, bundle: str | None) -> tuple[float, float, float]:
-    """Processor and wall milliseconds an image, and megabytes."""
+    """Processor and wall milliseconds per image, and megabytes."""
     folder = bundle_format.locate(bundle)
     spec = bundle_format.describe(folder)
     cores, size = available_cores(), spec.encoder.image_size

@@ -162,7 +162,7 @@ def main() -> None:
 
     print(f"encoder: {encoding * 1e3:.1f} ms of one thread an image")
     print(
-        "| studies at once | loop in Python, ms a study | with all constraints | fused, ms a study "
+        "| studies at once | loop in Python, ms per study | with all constraints | fused, ms per study "
         "| fused to Python | what fusing saves of encoder and greedy search |"
     )
     print("|---:|---:|---:|---:|---:|---:|")

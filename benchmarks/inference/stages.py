@@ -72,7 +72,7 @@ def main() -> None:
             if round_:  # the first warms
                 least[name] = min(least[name][0], taken[0]), min(least[name][1], taken[1])
     bare = least["bare encoder"][0]
-    print("| | wall ms an image | processor ms | its rate over the bare encoder's |\n|---|---:|---:|---:|")
+    print("| | wall ms per image | processor ms | its rate over the bare encoder's |\n|---|---:|---:|---:|")
     for name, (wall, processor) in least.items():
         each = 1000 / len(files)
         share = f"{bare / wall:.2f}" if wall >= bare else ""

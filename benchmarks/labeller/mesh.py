@@ -147,7 +147,7 @@ def main() -> None:
     print(f"{len(reports)} reports of the {arguments.half} half\n")
     strict = compare(reports, frozenset({"present"}))
     print(table(strict, compare(reports, frozenset({"present", "uncertain"}))))
-    print(f"{speed(reports):.0f} reports a second on one core")
+    print(f"{speed(reports):.0f} reports per second on one core")
 
 
 if __name__ == "__main__":

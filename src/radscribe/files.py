@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from radscribe.errors import OutputError, UsageError
 
-_PARTIAL = ".partial"  # ends the name of what is not complete
+_PARTIAL = ".partial"  # ends the name of an incomplete file
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # errno -> (problem, remedy). Other numbers show the operating system's own words.
 _PROBLEMS: dict[int, tuple[str, str]] = {
@@ -49,7 +49,7 @@ def output_error(error: OSError, path: str | os.PathLike[str] | None = None) -> 
     Parameters
     ----------
     error : OSError
-        What the operating system said.
+        The error of the operating system.
     path : path, optional
         The file or folder that the user named (default: the one in `error`).
     """
@@ -174,7 +174,7 @@ def atomic_write(path: Path, overwrite: bool = True) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str, overwrite: bool = True) -> None:
-    """Write a UTF-8 file as a whole; see `atomic_write` for what is raised."""
+    """Write a UTF-8 file completely or not at all; raises as `atomic_write` does."""
     with atomic_write(path, overwrite) as file:
         file.write(text.encode())
 

@@ -175,7 +175,7 @@ def describe(folder: Path) -> BundleSpec:
     Raises
     ------
     BundleError
-        It is missing, damaged, of another format, or names what is not a file of the folder.
+        It is missing, damaged, of another format, or names a file outside the folder.
     """
     description = folder / DESCRIPTION
     try:

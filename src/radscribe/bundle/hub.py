@@ -1,7 +1,7 @@
 """A repository on the Hugging Face Hub → a folder of its cache; needs the extra `hub`.
 
-The Hub's client keeps what it fetched: the second time, and offline, nothing is fetched that is there.
-Which files are the right ones is for the hashes in `bundle.json` to say (`format.read`).
+The Hub's client caches files: a second call, or one offline, fetches nothing that is cached.
+The hashes in `bundle.json` tell whether they are the right files (`format.read`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def fetch(
         for name in optional:
             with suppress(hub.EntryNotFoundError):
                 hf_hub_download(repository, name, revision=folder.name)
-        for name in files(folder):  # of one commit, whose id the folder bears, whatever is pushed meanwhile
+        for name in files(folder):  # of one commit, named in the folder, even if somebody pushes meanwhile
             hf_hub_download(repository, name, revision=folder.name)
         return folder
     except BundleError:

@@ -15,7 +15,7 @@ from radscribe.cli.serve import FOLDER, database_option, images_option, store_op
 @database_option
 @images_option
 @click.option("--out", required=True, type=FOLDER, help="Folder for the manifest and its images.")
-@click.option("--overwrite", is_flag=True, help="Replace what is in --out.")
+@click.option("--overwrite", is_flag=True, help="Replace the content of --out.")
 def command(store: Path, database: str | None, images: str | None, out: Path, overwrite: bool) -> int:
     """Write accepted reviews as a manifest to train on.
 

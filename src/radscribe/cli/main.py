@@ -199,7 +199,7 @@ def _show_warning(
 
 
 def _discard(stream: TextIO) -> None:
-    """Let what is still in a stream's buffer go nowhere, or the interpreter fails to flush it at its end."""
+    """Discard the rest of a stream's buffer; otherwise the interpreter fails to flush it on exit."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

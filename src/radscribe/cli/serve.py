@@ -257,7 +257,7 @@ def command(
     from radscribe.serving.settings import MEGABYTE, ConnectionLimits, Limits, Settings
     from radscribe.serving.workers import fork, threads_per_worker
 
-    os.umask(0o077)  # whatever the service writes is its own
+    os.umask(0o077)  # only the service reads its files
     oidc = _provider(oidc_issuer, oidc_client, oidc_secret_file, public_url, oidc_role_claim)
     settings = Settings(
         store=store,

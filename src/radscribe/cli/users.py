@@ -44,7 +44,7 @@ def _users(store: Path, users_file: Path | None) -> Users:
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="Role of the user.")
 @click.option("--password-file", type=FILE, help="Read the password from a file instead of asking.")
-@click.option("--no-password", is_flag=True, help="Make a user who signs in by token alone.")
+@click.option("--no-password", is_flag=True, help="Create a user who signs in with a token only.")
 @store_option
 @users_option
 def add(

@@ -24,7 +24,7 @@ def resolve(studies: Iterator[Study], how: Duplicates, notes: list[str]) -> Iter
         `group` makes one study of those with the same id, with all their images. `rename` adds `-2`, `-3` to
         the id. `drop` keeps the first. `error` changes nothing: writing the manifest fails.
     notes : list of str
-        Gets a remark on what was done.
+        Receives a note about the changes.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where the images of a download are, whatever people have made of them since.
+"""Finds the images of a download, even if they were moved, renamed or converted since.
 
 Collections are kept as the original files or as copies of another format or size. So an image is found by its
 name without the suffix: `1000_IM-0003-1001.jpg` for the table's `1000_IM-0003-1001.dcm.png`.

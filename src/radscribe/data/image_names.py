@@ -1,4 +1,4 @@
-"""Names that stand for one image, whatever copy of it a collection holds.
+"""Names of one image in all the copies that collections hold.
 
 Copies differ in their suffix, and the Indiana University images also in their prefix: the DICOM archive and
 Kaggle say `54_IM-2145-1001`, Open-i's PNG archive `CXR54_IM-2145-1001`, and its XML `CXR1_1_IM-0001-3001` for

@@ -236,7 +236,7 @@ def _images(manifest: Manifest) -> tuple[Sequence[str], array[int], array[int]]:
 def drop_leaks(manifest: Manifest, report: LeakReport) -> int:
     """Write the manifest again, with studies that leak in no part.
 
-    Of what is in several parts, the part that is measured by keeps it: test before val before train.
+    A study in several parts stays in the part used for measuring: test before val before train.
 
     Parameters
     ----------

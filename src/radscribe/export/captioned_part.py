@@ -1,4 +1,4 @@
-"""The captions of one part of a dataset beside what is there."""
+"""Captions of one part of a dataset, with the true findings."""
 
 from __future__ import annotations
 

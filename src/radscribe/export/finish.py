@@ -41,7 +41,7 @@ def finish(
     Returns
     -------
     tuple
-        The bundle's description, and paragraphs that tell the user what was measured.
+        The bundle's description, and paragraphs for the user about the measurements.
 
     Raises
     ------

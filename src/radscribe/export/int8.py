@@ -34,7 +34,7 @@ from radscribe.training.checkpoint import is_checkpoint
 
 AUROC, FINDING_F1, CIDER_D = "auroc", "finding_f1", "cider_d"
 TITLES: Mapping[str, str] = {AUROC: "AUROC", FINDING_F1: "finding F1", CIDER_D: "CIDEr-D"}
-IMAGES = 64  # to see the ranges of activations on; 16 and 256 measured alike
+IMAGES = 64  # for the ranges of activations; 16 and 256 gave the same results
 TOLERANCES: Mapping[str, float] = MappingProxyType({AUROC: 0.01, FINDING_F1: 0.02, CIDER_D: 0.02})
 
 

@@ -54,7 +54,7 @@ def quantise(
     float_convolutions : int
         How many of the first ones stay in float32.
     method : str
-        Method of turning what was seen into a range; a name in `CalibrationMethod`.
+        Method for the ranges of activations; a name in `CalibrationMethod`.
     signed : bool
         Use int8 activations, to show what they cost.
     """

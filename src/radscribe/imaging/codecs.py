@@ -1,8 +1,8 @@
-"""Compressed frames of DICOM to samples: which decoder reads which transfer syntax, and how safely.
+"""Compressed frames of DICOM to samples: the decoder for each transfer syntax, and its limits.
 
-Pillow, OpenJPEG and CharLS decode JPEG, JPEG 2000 and JPEG-LS, GDCM what is left of JPEG. GDCM ends the whole
-process on some damaged streams and does not come back from others; CharLS spends seconds on some of a few
-thousand pixels. Those two run in child processes with a limit on time and memory. A child serves many
+Pillow, OpenJPEG and CharLS decode JPEG, JPEG 2000 and JPEG-LS; GDCM decodes the other kinds of JPEG. GDCM
+ends the whole process on some damaged streams and hangs on others; CharLS spends seconds on some streams of
+a few thousand pixels. Those two run in child processes with a limit on time and memory. A child serves many
 streams, because starting one takes longer than decoding a film.
 """
 
@@ -135,12 +135,14 @@ def decode_frame(
     if header is None:
         raise Damaged("compressed pixels are damaged")
     if (header.height, header.width) != (rows, columns):
-        # A decoder allocates by what the stream claims, whatever the header says.
+        # A decoder allocates memory by the claims of the stream, not of the header.
         raise Damaged(
             f"header says {columns}x{rows} pixels, its compressed pixels say {header.width}x{header.height}"
         )
     if header.components != samples:
-        raise Damaged(f"header says {samples} samples a pixel and its compressed pixels {header.components}")
+        raise Damaged(
+            f"header says {samples} samples per pixel and its compressed pixels {header.components}"
+        )
     actual = header.syntax or syntax  # the stream knows better than the header which process it is
     level = 1 if needed is None else reduction(min(rows, columns), needed)
     if actual in WAVELET:

@@ -134,7 +134,7 @@ def _read(
 def refuse_other_objects(
     parsed: DicomFile, subject: str | PathLike[str], max_pixels: int = MAX_PIXELS
 ) -> None:
-    """Refuse what is not an image of one frame, or larger than `max_pixels`.
+    """Refuse objects that are not an image of one frame, or are larger than `max_pixels`.
 
     Raises
     ------

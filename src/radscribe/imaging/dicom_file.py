@@ -360,7 +360,7 @@ class _Walk:
         return tag, b"", int(self.long.unpack_from(head, 4)[0])  # implicit VR in the midst of explicit
 
     def _walk_sequence(self, length: int, implicit: bool) -> None:
-        """To the end of a sequence; whatever is nested in it counts towards the limits."""
+        """Walk to the end of a sequence. Nested elements count towards the limits."""
         # Each level is (end of the item or sequence, or None where a delimiter ends it; is it a sequence?)
         levels: list[tuple[int | None, bool]] = [(self._end(length), True)]
         while levels:

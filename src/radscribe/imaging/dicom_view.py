@@ -13,7 +13,7 @@ from radscribe.imaging.radiograph import View
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-# View Position (0018,5101): the defined terms of PS3.3 C.8.1.1 (CR) and what is met beside them.
+# View Position (0018,5101): the defined terms of PS3.3 C.8.1.1 (CR), and other terms in use.
 VIEW_POSITION: dict[str, View] = {
     "PA": "PA",
     "AP": "AP",
@@ -124,7 +124,7 @@ def upright(
     dataset : pydicom.Dataset
         Its Patient Orientation.
     steps, notes : list of str
-        Extended by what was done.
+        Receives a note for each change.
 
     Returns
     -------

@@ -101,7 +101,7 @@ class Picture(NamedTuple):
 
 
 def picture(pixels: npt.NDArray[np.float32], size: int) -> Picture:
-    """Resize a film, bring it to the common exposure, and say what is unusual about it.
+    """Resize a film, bring it to the common exposure, and warn about unusual films.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def picture(pixels: npt.NDArray[np.float32], size: int) -> Picture:
 
 
 def unusual(pixels: npt.NDArray[np.float32], exposure: Exposure) -> tuple[str, ...]:
-    """Say what is unusual about the exposure of a film, so that its draft deserves less trust.
+    """Warn about an unusual exposure, which makes the draft less reliable.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ MAX_PIXELS = 1 << 26  # 67 megapixels: beyond any detector, and 270 MB as float3
 def check_pixels(
     pixels: npt.NDArray[np.float32], subject: str | PathLike[str], size: tuple[int, int] | None = None
 ) -> None:
-    """Refuse what cannot be a radiograph, whatever its format.
+    """Refuse images that cannot be a radiograph, in any format.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ FRONTAL: frozenset[View] = frozenset({"PA", "AP", "frontal"})
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the pixels came from, and what was done to them on the way.
+    """The origin of the pixels, and the steps that were applied to them.
 
     No field identifies a person, apart from the UIDs that group DICOM files.
 

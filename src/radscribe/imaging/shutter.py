@@ -25,7 +25,7 @@ def visible(dataset: Dataset, height: int, width: int, notes: list[str]) -> Mask
     height, width : int
         Size of the image. Rows and columns of the module count from 1.
     notes : list of str
-        Extended by what is ignored.
+        Receives a note for each element that is ignored.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def _rectangle(dataset: Dataset, height: int, width: int) -> Mask | None:
         return None
     left, right, top, bottom = (edge[0] for edge in edges)
     mask = np.zeros((height, width), np.bool_)
-    # Some writers count from 0, some hide the edges: without them, both read alike.
+    # Some writers count from 0, some hide the edges: without them, both read the same.
     mask[max(top, 0) : max(bottom - 1, 0), max(left, 0) : max(right - 1, 0)] = True
     return mask
 

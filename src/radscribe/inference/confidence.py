@@ -88,7 +88,7 @@ FEATURES: dict[str, Callable[[Caption], float]] = {
 
 
 def contradicts(probability: float, status: Status | None) -> bool:
-    """Whether a finding's probability speaks against what is said of it; it does not against doubt."""
+    """Whether a finding's probability contradicts its status. It never contradicts doubt."""
     return probability < EVEN if status == "present" else status == "absent" and probability >= EVEN
 
 
@@ -166,7 +166,7 @@ def refuse_below(caption: Caption, least: float | None) -> Caption:
         return replace(caption, warnings=(*caption.warnings, UNKNOWN))
     if trust >= least:
         return caption
-    percent = math.floor(trust * 1000) / 10  # never rounded up to what it is below
+    percent = math.floor(trust * 1000) / 10  # never rounded up to the limit
     return Caption(
         study=caption.study,
         files=caption.files,

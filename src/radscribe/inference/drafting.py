@@ -49,7 +49,7 @@ def token_spans(text: str, tokens: Sequence[str]) -> list[TokenSpan]:
     ]
 
 
-@lru_cache(maxsize=1024)  # captions of many studies are alike
+@lru_cache(maxsize=1024)  # many studies get the same caption
 def _mentions(text: str) -> tuple[Mention, ...]:
     named = [mention for mention in find(text) if mention.finding != "Normal"]
     return tuple(sorted(named, key=lambda m: (m.end - m.start, _SAID[m.status])))  # stable

@@ -1,4 +1,4 @@
-"""Two stages over a stream of items: one by one in worker threads, then together in batches of what is ready.
+"""Two stages over a stream of items: one by one in worker threads, then in batches of ready items.
 
 The first stage (reading, encoding) runs on all cores, each item on its own. The second (search) costs less
 for many at once, and runs in the caller's thread while the workers go on.

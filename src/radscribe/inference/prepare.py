@@ -1,4 +1,4 @@
-"""From files to the encoder's input: read, check, leave out what is not to be captioned, and say why."""
+"""From files to the encoder's input: read, check, and leave out images with a reason."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ class ShowAndTell(Decoder):
     ) -> None:
         super().__init__()
         if tie_weights and embedding != hidden:
-            raise UsageError("tied weights need embedding and hidden of one width", remedy="set both alike")
+            raise UsageError(
+                "tied weights need embedding and hidden of one width", remedy="set both to the same value"
+            )
         vectors = choice("image input", image_input, IMAGE_INPUTS)
         self.fixed = ("image",) if at_every_step(image_at, vectors) else ()
         self.states = ("h", "c", *self.fixed)

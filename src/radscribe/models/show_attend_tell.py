@@ -136,7 +136,7 @@ class ShowAttendTell(Decoder):
         return Taught(log_probabilities, torch.stack(attentions, 1), chosen_cells, first)
 
     def extra_loss(self, taught: Taught, log_likelihood: Tensor, mask: Tensor) -> Tensor:
-        """Doubly stochastic attention (equation 14): over a caption every cell is looked at alike.
+        """Doubly stochastic attention (equation 14): over a caption every cell gets equal attention.
 
         The paper wants Σ_t α_ti = 1 for each cell, which T words can give where there are as many cells. For
         other L their mean, T / L, is the unit. A mean over cells stands beside a cross-entropy that is a mean

@@ -20,7 +20,7 @@ DECAY = 0.9  # of the moving baseline
 
 
 class ShowAttendTellHard(ShowAttendTell):
-    """LSTM decoder that draws one cell a word in training; afterwards it sees the expected context.
+    """LSTM decoder that draws one cell per word in training; afterwards it sees the expected context.
 
     Parameters
     ----------

@@ -125,7 +125,7 @@ def complete(seed: int, findings: Sequence[str | FindingSpec] | None) -> tuple[F
             raise UsageError(
                 f"{finding.name} is asked for twice in one place",
                 subject="phantom",
-                remedy="name it once a side",
+                remedy="name it once per side",
             )
         found.append(finding)
     return tuple(found)

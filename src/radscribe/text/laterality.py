@@ -1,6 +1,6 @@
 """Remove the side from a sentence.
 
-An image label says what is there and not where, so a caption learned from labels must not name a side.
+An image label names a finding but not its side, so a caption learned from labels must not name a side.
 """
 
 from __future__ import annotations

@@ -126,10 +126,10 @@ def findings_present(studies: Sequence[Study], texts: Sequence[str]) -> list[lis
 
 
 def balancing_weights(findings: Sequence[Sequence[str]], exponent: float) -> Tensor:
-    """How often each study is drawn, `[N]`: the rarest of its findings' prevalence to the power -`exponent`.
+    """Weight of each study in sampling, `[N]`: prevalence of its rarest finding to the power -`exponent`.
 
-    At 0 all studies come alike; at 1 every finding comes about as often as none. A caption asserts what is
-    likelier than not, so that without balancing rare findings are never said.
+    At 0 all studies are drawn equally often; at 1 every finding is drawn about as often as none. A decoder
+    asserts only findings that are more likely than not, so without balancing it never writes rare ones.
     """
     present = [list(names) or [NOTHING] for names in findings]
     count = Counter(finding for findings in present for finding in findings)
@@ -257,7 +257,7 @@ class SentenceWeights:
     ends : set[int]
         Ids of the tokens that end a sentence.
     exponent : float
-        0 weighs all alike. A sentence that a share s of the texts has weighs min(1, `RARE_SENTENCE` / s) to
+        0 weighs all equally. A sentence that a share s of the texts has weighs min(1, `RARE_SENTENCE` / s) to
         this power.
     """
 

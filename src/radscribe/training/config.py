@@ -174,7 +174,7 @@ class SelfCritical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learning_rate: Positive = 1e-4  # after them
     samples: Count = 2  # captions drawn per study
     baseline: Literal["greedy", "others"] = "others"  # what a reward is compared with
-    cross_entropy: NotNegative = 0.0  # weight of the cross-entropy beside it
+    cross_entropy: NotNegative = 0.0  # weight of the cross-entropy in the sum
     kl: NotNegative = 0.0  # weight of the divergence from the model of `init_from`
 
 
@@ -227,7 +227,7 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     ] = 0.0
     balance: Annotated[
         NotNegative,
-        Meta(description="Sampling of studies: 0 draws all alike, 1 every finding about as often as none."),
+        Meta(description="Sampling of studies: 0 draws all equally often, 1 each finding as often as none."),
     ] = 0.5
     sentence_balance: Annotated[
         NotNegative,

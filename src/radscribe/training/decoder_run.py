@@ -118,7 +118,7 @@ def load_captioner(run: Path) -> tuple[Encoder, Decoder, ReportTokenizer, Decode
     decoder, tokenizer, config = load_decoder(run)
     if not (run / ENCODER).is_dir():
         raise DataError(
-            "was trained on features alone and has no encoder, so that it cannot caption pixels",
+            "was trained on features and has no encoder, so it cannot caption pixels",
             subject=run,
             remedy="train with --set encoder=RUN",
         )

@@ -163,7 +163,7 @@ def zone_loss(cells: Tensor, zones: Tensor) -> Tensor:
 
 
 def mix(images: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Mix each image with another one of the batch, and their targets alike (Zhang et al., ICLR 2018).
+    """Mix each image and its targets with another one of the batch (Zhang et al., ICLR 2018).
 
     A target that is unknown (NaN) in either stays unknown.
     """
@@ -189,7 +189,7 @@ def masked_loss(logits: Tensor, targets: Tensor, presence_weight: Tensor | None 
     Parameters
     ----------
     presence_weight : Tensor, optional
-        `[F]`, CheXNet's w+ of what is present; what is absent counts 1 - w+.
+        `[F]`, CheXNet's w+ for present findings; absent ones get 1 - w+.
     """
     known = ~targets.isnan()
     y = targets.nan_to_num()

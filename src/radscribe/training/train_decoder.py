@@ -268,7 +268,7 @@ def _teacher(config: DecoderConfig, tokenizer: ReportTokenizer) -> report_bank.T
 def _loader(part: CaptionData, config: DecoderConfig, split: Split) -> DataLoader[CaptionBatch]:
     if split != "train":
         return loader(part, config.batch_size, collate=collate)
-    # With replacement only where weights differ: otherwise every study comes once an epoch.
+    # With replacement only if weights differ: otherwise every study comes once per epoch.
     present = findings_present(part.studies, part.references())
     weights = balancing_weights(present, config.balance) if config.balance else None
     return loader(part, config.batch_size, seed=config.seed, weights=weights, collate=collate)

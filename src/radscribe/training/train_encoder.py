@@ -1,4 +1,4 @@
-"""One encoder run: data, training, calibration, and what is left in the run's folder.
+"""One encoder run: data, training, calibration, and the files in the run's folder.
 
 `config.json`, `last.ckpt` (to resume), `encoder.pt` (weights as a plain state dict, calibrated) and
 `validation.json` (AUROC by finding, calibration error before and after, how often the view is recognised).

@@ -79,7 +79,7 @@ class _Joined:
             self._reports = iu_kaggle.read_reports(folder / iu_kaggle.REPORTS)
 
     def studies(self, studies: Iterator[Study]) -> Iterator[Study]:
-        """The studies with what is known of them."""
+        """The studies with the facts from other tables."""
         renamed = 0
         for study in studies:
             joined = self._with_report(study)

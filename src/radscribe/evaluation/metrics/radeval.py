@@ -195,7 +195,7 @@ def _score(
 
 
 def _run(name: str, metric: ExternalMetric, refs: list[str], hyps: list[str]) -> Mapping[str, Any]:
-    """Call `radeval`; what it prints goes to standard error."""
+    """Call `radeval`, with its output sent to standard error."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
             module = importlib.import_module(PACKAGE)

@@ -11,7 +11,7 @@ from radscribe.evaluation.page.markup import Markup, join, tag, void
 from radscribe.evaluation.page.style import STYLE
 from radscribe.evaluation.records import Evaluation, LabelScores
 
-# The page loads nothing, whatever a caption holds.
+# The page loads nothing, even if a caption holds markup.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 

@@ -1,4 +1,4 @@
-"""`ImageEvidence`: for each finding and each word, how much every cell of an image had to do with it."""
+"""`ImageEvidence`: the contribution of every cell of an image to each finding and each word."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ImageEvidence:
         at, by `grad-cam` in what speaks for it; over all images of the study a token's shares sum to 1, or to
         0 where nothing speaks for it. None if the decoder does not attend.
     even : float
-        The share that each cell would have if all cells of the study counted alike.
+        The share of each cell if all cells of the study counted equally.
     pixels : numpy.ndarray, optional
         Uint8 `[H, W]`, the image itself, for overlays.
     """

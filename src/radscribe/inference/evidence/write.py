@@ -38,7 +38,7 @@ def word_sheet(
     evidence : ImageEvidence
         Evidence with `words` and the image itself.
     words : Sequence[tuple[int, str, str or None]]
-        Place among the tokens, what is written over its picture, and the status of the finding that it names,
+        Index of the token, the text over its picture, and the status of the finding that it names,
         if any, which colours it.
     """
     assert evidence.pixels is not None
@@ -81,10 +81,10 @@ COMPRESSION = 2  # of zlib: more takes twice as long for the same size, as radio
 
 
 def shown(caption: Caption, point: float, which: Which = "stated") -> list[str]:
-    """The findings of the encoder that get a picture, by falling probability.
+    """List the findings that get a picture, most probable first.
 
-    `stated`: those that the caption asserts or whose probability is at least `point`; where there is none,
-    the most probable one, so that there is something to look at.
+    `stated`: findings that the caption asserts or whose probability is at least `point`; without any, the
+    most probable one, so that there is something to look at.
     """
     falling = sorted(caption.findings, key=lambda name: -caption.findings[name])
     falling = [name for name in falling if caption.findings[name] >= LEAST]
@@ -144,7 +144,7 @@ def write(caption: Caption, out: Path, point: float, which: Which = "stated") ->
 
 
 def _pictures(caption: Caption, names: list[str]) -> Iterator[tuple[str, dict[str, str], Image.Image]]:
-    """File name, what it is of, and the picture: each finding of each image, and its words."""
+    """Yield file name, description and picture for each finding of each image, and for its words."""
     for number, evidence in enumerate(caption.evidence, 1):
         which = f", image {number} of {len(caption.evidence)}" if len(caption.evidence) > 1 else ""
         for name in names:

@@ -111,5 +111,5 @@ def search(
         paths.follow(parents, token, said)
         state = tuple(part.take(parents, axis=0) for part in state)
         if len(studies) != len(parents) or (studies != paths.study).any():
-            fixed = tuple(part.take(parents, axis=0) for part in fixed)  # a study's rows are alike in it
+            fixed = tuple(part.take(parents, axis=0) for part in fixed)  # equal in all rows of a study
     return [strategy.select(hypotheses) for hypotheses in finished]

@@ -22,7 +22,7 @@ class StepFunction(Protocol):
     """A decoder's step: tokens `[R]`, the state, and what of it stays the same for a study
     → log-probabilities `[R, V]`, the next state, and attention `[R, L]` where there is some.
 
-    Each row is computed on its own, so that a study gets in any batch what it would get alone.
+    Each row is computed on its own, so a study gets the same result alone and in any batch.
     """
 
     def __call__(self, token: Integers, state: State, fixed: State) -> Stepped: ...
@@ -32,7 +32,7 @@ class StepFunction(Protocol):
 class Hypothesis:
     """A finished caption: its tokens without `<bos>` and `<eos>`, and each one's log-probability.
 
-    The log-probabilities are the model's own, whatever the strategy made of them. There is one more than
+    The log-probabilities are the model's own, unchanged by the strategy. There is one more than
     there are tokens: that of the end. `attention` `[tokens, L]` says where each token looked.
     """
 
@@ -111,12 +111,12 @@ class Choice(NamedTuple):
     """One step of R rows: which of them end here, and which tokens the others, or their copies, say next."""
 
     ended: Integers  # [E] rows whose `<eos>` makes a caption; of one study the best first
-    parents: Integers  # [R'] the row that each new row goes on from, in the order of the studies
+    parents: Integers  # [R'] the row that each new row continues, in the order of the studies
     tokens: Integers  # [R'] what each new row says
 
 
 class Chooser(Protocol):
-    """Picks the next tokens of the studies of one batch; what it must remember of them it keeps."""
+    """Picks the next tokens for the studies of one batch, and keeps what it needs to remember."""
 
     def choose(self, scores: Doubles, eos: int) -> Choice:
         """`scores` `[R, V]`: log-probabilities of the next token, minus infinity where it is forbidden;

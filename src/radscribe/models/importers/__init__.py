@@ -24,7 +24,7 @@ IMPORTERS: Registry[Importer] = Registry(
 
 
 def recognise(file: WeightsFile) -> ImportedEncoder | ImportedCaptioner:
-    """Return what is in a file of weights.
+    """Read a file of weights.
 
     Raises
     ------

@@ -96,7 +96,7 @@ def _with_facts(state: dict[str, Tensor], file: WeightsFile, facts: KerasFacts) 
         raise WeightsError(
             f"holds weights alone, of Keras {facts.version}, whose LSTM had hard_sigmoid gates by default",
             subject=file.path,
-            remedy="save the whole model, which says what it has",
+            remedy="save the whole model, which describes its layers",
         )
     if not facts.layers:
         note = f"the file holds weights alone: blanks are skipped (mask_zero), the window is {WINDOW} words"

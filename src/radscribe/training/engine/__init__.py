@@ -1,4 +1,4 @@
-"""The training engine: one run, whatever is trained."""
+"""The training engine: runs of encoders and decoders."""
 
 from radscribe.training.engine.batches import loader
 from radscribe.training.engine.folder import begin, finish

@@ -1,4 +1,4 @@
-"""The figures of every epoch: `log/metrics.csv`, TensorBoard's events beside it, and their curves.
+"""The figures of every epoch: `log/metrics.csv`, TensorBoard's events, and curves.
 
 The rows are in the checkpoint too, so a resumed run has the log of one that was never interrupted.
 """

@@ -72,7 +72,7 @@ def finish(out: Path, config: RunConfig, manifest: Manifest, fitted: Fitted) -> 
 
 
 def describe(config: RunConfig, manifest: Manifest, fitted: Fitted) -> str:
-    """Return what was run, on what data, from which commit, with which result, in Markdown."""
+    """Return command, data, commit and results of the run, in Markdown."""
     best = fitted.rows[fitted.best_epoch - 1]
     seconds = round(sum(row["seconds"] for row in fitted.rows))
     rates = [

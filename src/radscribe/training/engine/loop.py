@@ -85,7 +85,7 @@ class Task(nn.Module):
 
     @abstractmethod
     def validation_figures(self, batches: Iterable[Any]) -> dict[str, float]:
-        """Return the figures of the validation part, alike in every process."""
+        """Return the figures of the validation part, equal in every process."""
 
     def warnings(self, figures: Mapping[str, float]) -> list[str]:
         """Return what the figures of an epoch say against the run, in sentences."""

@@ -150,7 +150,7 @@ def draw(
         log_probabilities, state, *_ = decoder.step(token, state)
         probabilities = log_probabilities.exp()  # [open rows, V]
         probabilities[:, [pad, bos]] = 0  # are no words
-        # One random number a row: torch.multinomial draws one a word, which takes longer than the decoder.
+        # One random number per row: torch.multinomial draws one per word, slower than the decoder.
         cumulative = probabilities.cumsum(1)
         drawn = torch.rand(len(token), 1, device=token.device) * cumulative[:, -1:]
         token = torch.searchsorted(cumulative, drawn)[:, 0]
