@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -174,8 +176,10 @@ def test_an_interrupted_run_says_how_to_continue(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
 
-def test_two_processes_come_to_the_figures_of_one(data: Path, encoder: Path, tmp_path: Path) -> None:
-    settings = (
+@pytest.fixture(scope="module")
+def settings(encoder: Path) -> tuple[str, ...]:
+    """A run that two processes share."""
+    return (
         *DECODER,
         f"encoder={encoder}",
         "options.dropout=0.0",
@@ -185,8 +189,20 @@ def test_two_processes_come_to_the_figures_of_one(data: Path, encoder: Path, tmp
         "epochs=12",
         "patience=0",
     )
-    one, two = tmp_path / "one", tmp_path / "two"
-    run(*arguments("train", data, one, settings))
+
+
+@pytest.fixture(scope="module")
+def one(data: Path, settings: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run in one process."""
+    out = tmp_path_factory.mktemp("runs") / "one"
+    run(*arguments("train", data, out, settings))
+    return out
+
+
+def test_two_processes_come_to_the_figures_of_one(
+    data: Path, settings: tuple[str, ...], one: Path, tmp_path: Path
+) -> None:
+    two = tmp_path / "two"
     process = start(arguments("train", data, two, settings, "--devices", "2", "--strategy", "ddp"))
     _, said = process.communicate(timeout=200)
     assert process.returncode == 0, said.decode()
@@ -196,3 +212,53 @@ def test_two_processes_come_to_the_figures_of_one(data: Path, encoder: Path, tmp
     assert float(together[-1]["val_loss"]) == pytest.approx(float(alone[-1]["val_loss"]), rel=0.1)
     assert float(alone[-1]["val_loss"]) < 0.25 * float(alone[0]["val_loss"])
     assert together[-1]["val_distinct"] == alone[-1]["val_distinct"]
+
+
+def test_two_nodes_of_torchrun_come_to_the_figures_of_one_although_one_is_killed(
+    data: Path, settings: tuple[str, ...], one: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "nodes"
+    line = arguments("train", data, out, settings, "--resume")
+    nodes = [start_node(rank, port, line) for port in [free_port()] for rank in (0, 1)]
+    while len(rows(out)) < 3 and all(node.poll() is None for node in nodes):
+        time.sleep(0.01)
+    kill_node(nodes[1])
+    _, said = nodes[0].communicate(timeout=100)
+    assert nodes[0].returncode != 0
+    assert "another process of the run was lost; start all of them again with --resume" in said.decode()
+    nodes[1].communicate()
+    assert 3 <= len(rows(out)) < 12
+
+    nodes = [start_node(rank, port, line) for port in [free_port()] for rank in (0, 1)]
+    for node in nodes:
+        _, said = node.communicate(timeout=200)
+        assert node.returncode == 0, said.decode()
+    together, alone = rows(out), rows(one)
+    assert [row["step"] for row in together] == [row["step"] for row in alone]
+    assert float(together[-1]["val_loss"]) == pytest.approx(float(alone[-1]["val_loss"]), rel=0.1)
+
+
+def start_node(rank: int, port: int, line: list[str]) -> subprocess.Popen[bytes]:
+    """One of two machines, each with one process, that torchrun starts."""
+    launcher = ["--nnodes=2", f"--node-rank={rank}", "--nproc-per-node=1", "--master-addr=127.0.0.1"]
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", *launcher, f"--master-port={port}"),
+            *("-m", "radscribe.cli.main", *line),
+        ],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def kill_node(node: subprocess.Popen[bytes]) -> None:
+    """Kill a launcher and the process that it started, as a loss of power does."""
+    children = Path(f"/proc/{node.pid}/task/{node.pid}/children").read_text().split()
+    for pid in (node.pid, *map(int, children)):
+        os.kill(pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

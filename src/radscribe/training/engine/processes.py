@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -23,9 +23,27 @@ LEAST = 2  # studies per training batch and process: the variance of one is unde
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+class Launched(NamedTuple):
+    """This process's place among those that torchrun or Slurm started."""
+
+    rank: int
+    world: int  # number of processes
+    local_rank: int  # among the processes on this machine
+
+
+def launched() -> Launched | None:
+    """Return this process's place if a launcher such as torchrun started it; its environment says so."""
+    names = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    if any(name not in os.environ for name in names):
+        return None
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    return Launched(rank, world, int(os.environ.get("LOCAL_RANK", 0))) if world > 1 else None
+
+
 def is_main() -> bool:
     """Return whether this process writes files and messages."""
-    return int(os.environ.get(RANK, 0)) == 0
+    place = launched()
+    return (place.rank if place else int(os.environ.get(RANK, 0))) == 0
 
 
 def rank_and_count() -> tuple[int, int]:
@@ -55,33 +73,50 @@ def require_devices(config: RunConfig) -> None:
         If there are too few GPUs, they cannot compute in that precision, or a batch is too small to share.
     """
     gpus = torch.cuda.device_count()
-    if gpus and config.devices > gpus:
+    place = launched()
+    if place and config.devices not in (1, place.world):
+        raise UsageError(
+            f"devices={config.devices}, but the launcher started {place.world} processes",
+            remedy="leave --devices out",
+        )
+    if not place and gpus and config.devices > gpus:
         raise UsageError(f"devices={config.devices}, but there are {gpus} GPUs", remedy=f"set devices={gpus}")
     if config.precision == "fp16" and not gpus:
         raise UsageError("precision=fp16 needs a GPU", remedy="set precision=bf16 or precision=fp32")
     if config.precision == "bf16" and gpus and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise UsageError("this GPU cannot compute in bf16", remedy="set precision=fp16 or precision=fp32")
-    if config.batch_size < LEAST * config.devices:
+    devices = place.world if place else config.devices
+    if config.batch_size < LEAST * devices:
         raise UsageError(
-            f"batch_size={config.batch_size} is too small for devices={config.devices}",
-            remedy=f"a batch is shared by all devices: set batch_size={LEAST * config.devices} or more",
+            f"batch_size={config.batch_size} is too small for devices={devices}",
+            remedy=f"a batch is shared by all devices: set batch_size={LEAST * devices} or more",
         )
 
 
 def device() -> torch.device:
     """Return the device that this process computes on."""
-    return torch.device("cuda", rank_and_count()[0]) if torch.cuda.is_available() else torch.device("cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    place = launched()
+    return torch.device("cuda", place.local_rank if place else rank_and_count()[0])
 
 
 @contextmanager
 def joined(config: RunConfig) -> Iterator[None]:
-    """Let `config.devices` processes train together: the command runs once more in each of the others.
+    """Let several processes train together.
+
+    A launcher such as torchrun has started them, on one machine or several. Otherwise, if `config.devices` is
+    more than 1, the command runs once more in each of the others.
 
     Raises
     ------
     RadscribeError
         If another process failed.
     """
+    if place := launched():
+        with _among(place):
+            yield
+        return
     if config.devices == 1:
         yield
         return
@@ -107,6 +142,25 @@ def joined(config: RunConfig) -> Iterator[None]:
         for process in others:
             if process.poll() is None:
                 process.terminate()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+@contextmanager
+def _among(place: Launched) -> Iterator[None]:
+    """Join the processes of a launcher."""
+    try:
+        distributed.init_process_group(
+            "nccl" if torch.cuda.is_available() else "gloo", rank=place.rank, world_size=place.world
+        )
+        yield
+    except (distributed.DistError, RuntimeError) as error:
+        if not any(word in str(error) for word in ("peer", "Gloo", "gloo", "NCCL", "store")):
+            raise
+        raise RadscribeError(
+            "another process of the run was lost", remedy="start all of them again with --resume"
+        ) from error
+    finally:
         if distributed.is_initialized():
             distributed.destroy_process_group()
 
