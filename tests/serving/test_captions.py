@@ -245,7 +245,7 @@ def test_a_deleted_study_leaves_lists_and_its_images_are_gone(client: TestClient
     told = client.get(path, params={"evidence": True}).json()
     assert told.pop("deleted") is not None
     nothing: dict[str, Any] = {"study": None, "images": [], "caption": None, "reviews": [], "results": []}
-    nothing["version"] = 0
+    nothing |= {"version": 0, "supersedes": None, "superseded_by": None}
     assert told == {key: record[key] for key in ("id", "status", "created", "finished")} | nothing
     assert client.get(f"{path}/images/0").status_code == 410
     assert client.delete(path).status_code == 410

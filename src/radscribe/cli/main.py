@@ -34,6 +34,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "guard": ("radscribe.cli.guard", "Check the captions of a captioner that is not ours."),
         "serve": ("radscribe.cli.serve", "Serve captions over HTTP, with a page for review."),
         "listen": ("radscribe.cli.listen", "Receive studies from a PACS by DICOM."),
+        "fetch": ("radscribe.cli.fetch", "Pull studies from an archive by DICOMweb."),
         "users": ("radscribe.cli.users", "Manage the users of the service."),
         "audit": ("radscribe.cli.audit", "Verify and export the service's audit trail."),
         "export-reviews": ("radscribe.cli.export_reviews", "Write accepted reviews as a manifest."),

@@ -54,9 +54,14 @@ class Instance:
     study: str
     name: str
     content: str
+    study_uid: str
     sop_class: str
     sop_instance: str
     syntax: str
+
+    def __repr__(self) -> str:
+        """Show digests alone, so that no UID gets into a log."""
+        return f"Instance({self.study}, {self.name})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ def describe(data: bytes | memoryview, syntax: str) -> Instance:
     content = hashlib.sha256(f"{syntax}\0".encode())
     content.update(data)
     return Instance(
-        _digest(study, *patient), _digest(sop), content.hexdigest()[:32], sop_class, sop, str(syntax)
+        _digest(study, *patient), _digest(sop), content.hexdigest()[:32], study, sop_class, sop, str(syntax)
     )
 
 

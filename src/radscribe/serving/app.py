@@ -19,6 +19,7 @@ from radscribe.serving.metrics import Measured
 from radscribe.serving.problems import Problem
 from radscribe.serving.routes import (
     captions,
+    dicomweb,
     examples,
     groups,
     health,
@@ -77,7 +78,7 @@ def create_app(
     )
     app.state.service = service
     problems.install(app)
-    for module in (captions, groups, review, results, images, examples, model, session, health):
+    for module in (captions, groups, dicomweb, review, results, images, examples, model, session, health):
         app.include_router(module.router)
     app.add_api_route("/", _index, include_in_schema=False)
     if PAGE.is_dir():

@@ -72,6 +72,10 @@ class Arrivals:
         self._thread = threading.Thread(target=self._run, name="arrivals", daemon=True)
         self._thread.start()
 
+    def accession_key(self, number: str) -> str:
+        """Return the digest by which a study is found by its accession number."""
+        return self._digests.digest("accession", number.strip())
+
     def close(self) -> None:
         """Finish the studies that are being accepted; the others stay in the spool for the next start."""
         if self._closing.is_set():
@@ -180,13 +184,8 @@ class Arrivals:
         if previous is not None and previous.sealed is not None:
             identity = identity.merged(self._key.open(previous.sealed, previous.study_id))
         number = identity.accession_number
-        accession = accession_key(self._digests, number) if number else None
+        accession = self.accession_key(number) if number else None
         return IdentityRow(study_id, key, instances, accession, self._key.seal(identity, study_id))
-
-
-def accession_key(digests: IdentityKey, number: str) -> str:
-    """Return the digest by which a study is found by its accession number."""
-    return digests.digest("accession", number.strip())
 
 
 def _order(dataset: Dataset) -> tuple[bool, int, int]:

@@ -23,6 +23,7 @@ from radscribe.serving.store.database import SILENT
 log = logging.getLogger(__name__)
 COOKIE = "radscribe_session"
 UPLOADS = frozenset({"/v1/captions", "/v1/groups"})  # have limits of their own
+STOW = "/dicom-web/studies"  # and what is below it
 BODY_BYTES = 200_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz"})
@@ -163,7 +164,7 @@ def _check_size(path: str, headers: Headers) -> None:
     """Limit bodies other than uploads, because FastAPI reads them whole into memory."""
     announced = headers.get("content-length", "0")
     small = announced.isdigit() and len(announced) < 10 and int(announced) <= BODY_BYTES
-    if path not in UPLOADS and (not small or "transfer-encoding" in headers):
+    if path not in UPLOADS and not path.startswith(STOW) and (not small or "transfer-encoding" in headers):
         raise Problem(
             "too-large", f"Announce a Content-Length of at most {BODY_BYTES} bytes; shorten what you send."
         )

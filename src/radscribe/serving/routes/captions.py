@@ -225,10 +225,20 @@ async def list_captions(
     status: Annotated[schemas.Status | None, Query()] = None,
     before: Annotated[str | None, Query(pattern=PATTERN, description="`next` of the previous page")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    accession: Annotated[str | None, Query(max_length=64, description="an accession number")] = None,
 ) -> Response:
     """Lists the newest first. The search covers names of studies and files, drafts and reviews, ignoring case
-    (with SQLite for A to Z only)."""
-    ask = partial(reads.page, query=one_line(query), status=status, before=before, limit=limit + 1)
+    (with SQLite for A to Z only), and whole accession numbers of studies that came in by DICOM."""
+    query = one_line(query)
+    ask = partial(
+        reads.page,
+        query=query,
+        status=status,
+        before=before,
+        limit=limit + 1,
+        accession_keys={word: service.arrivals.accession_key(word) for word in query.split()},
+        accession_key=None if accession is None else service.arrivals.accession_key(accession),
+    )
     found = await run_in_threadpool(service.store.read, ask)
     more = len(found) > limit
     found = found[:limit]

@@ -96,6 +96,8 @@ class Caption(BaseModel):
     reviews: list[StoredReview]
     version: int = Field(description="number of reviews; a review sends it back")
     results: list[SentResult] = Field(description="where drafts and reviewed texts were sent")
+    supersedes: str | None = Field(description="id of the study before further images came by DICOM")
+    superseded_by: str | None = Field(description="id of the study with further images")
     deleted: str | None
 
 
@@ -153,6 +155,8 @@ EXAMPLE: dict[str, Any] = {
     "reviews": [],
     "version": 0,
     "results": [],
+    "supersedes": None,
+    "superseded_by": None,
     "deleted": None,
 }
 EXAMPLE_AUDIT: dict[str, Any] = {

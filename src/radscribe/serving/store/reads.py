@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from radscribe.serving.store import outbox
 from radscribe.serving.store.records import ImageRow
-from radscribe.serving.store.tables import UNFINISHED, audit, captions, images, reviews, studies
+from radscribe.serving.store.tables import UNFINISHED, audit, captions, identities, images, reviews, studies
 
 PAGE = 100  # studies read at once where all are read
 IMAGE_KEYS = ("n", "name", "view", "height", "width", "error")
@@ -39,6 +39,7 @@ class StoredStudy:
     text: str | None = None
     document: bytes | None = None  # JSON of the draft
     evidence: bytes | None = None  # JSON, deflated
+    superseded_by: str | None = None
 
     def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
         """Return the study as an object of the API, which contains the draft as stored JSON."""
@@ -53,6 +54,8 @@ class StoredStudy:
             "reviews": self.reviews,
             "version": len(self.reviews),
             "results": self.results,
+            "supersedes": self.supersedes,
+            "superseded_by": self.superseded_by,
             "deleted": self.deleted,
         }
 
@@ -78,6 +81,8 @@ def page(
     status: str | None = None,
     before: str | None = None,
     limit: int = 20,
+    accession_keys: Mapping[str, str] = {},
+    accession_key: str | None = None,
 ) -> list[StoredStudy]:
     """List studies, newest first, without deleted ones.
 
@@ -87,8 +92,15 @@ def page(
         Words to look for in study names, file names, drafts and reviews, ignoring case. All must occur.
     before : str, optional
         Id of a study; only older studies are listed.
+    accession_keys : mapping of str to str
+        Word of the query → its digest, if it is an accession number.
+    accession_key : str, optional
+        Digest of an accession number that the studies must have.
     """
-    conditions = [studies.c.deleted.is_(None), *(_says(word) for word in query.split())]
+    words = (_says(word, accession_keys.get(word)) for word in query.split())
+    conditions = [studies.c.deleted.is_(None), *words]
+    if accession_key is not None:
+        conditions.append(_has_number(accession_key))
     if status is not None:
         conditions.append(studies.c.status == status)
     if before is not None:
@@ -96,8 +108,13 @@ def page(
     return _complete(connection, _select(_all(conditions), limit, connection), evidence=False)
 
 
-def _says(word: str) -> ColumnElement[bool]:
+def _has_number(key: str) -> ColumnElement[bool]:
+    return exists().where(identities.c.study_id == studies.c.id, identities.c.accession_key == key)
+
+
+def _says(word: str, accession_key: str | None) -> ColumnElement[bool]:
     return or_(
+        *([] if accession_key is None else [_has_number(accession_key)]),
         studies.c.study.icontains(word, autoescape=True),
         exists().where(captions.c.study_id == studies.c.id, captions.c.text.icontains(word, autoescape=True)),
         exists().where(images.c.study_id == studies.c.id, images.c.name.icontains(word, autoescape=True)),
@@ -145,6 +162,11 @@ def _complete(connection: Connection, found: list[StoredStudy], evidence: bool) 
         select(reviews).where(reviews.c.study_id.in_(by_id)).order_by(reviews.c.id)
     ):
         by_id[row.study_id].reviews.append({key: getattr(row, key) for key in REVIEW_KEYS})
+    later = select(studies.c.id, studies.c.supersedes)
+    for row in connection.execute(
+        later.where(studies.c.supersedes.in_(by_id), studies.c.deleted.is_(None)).order_by(studies.c.id)
+    ):
+        by_id[row.supersedes].superseded_by = row.id
     for study_id, rows in outbox.of_studies(connection, by_id).items():
         by_id[study_id].results = rows
     return found

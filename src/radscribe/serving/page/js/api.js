@@ -118,8 +118,9 @@ export const example = (name, fields, signal) => json(`v1/examples/${encodeURICo
 export const picture = async (path) => createImageBitmap(await (await request(path.replace(/^\//, ""), { headers: { Accept: "image/png" } })).blob());
 
 
-export function list({ query = "", before = "", limit = 20 } = {}) {
+export function list({ query = "", before = "", limit = 20, accession = "" } = {}) {
   const parameters = new URLSearchParams({ limit });
+  if (accession) parameters.set("accession", accession);
   if (query) parameters.set("query", query);
   if (before) parameters.set("before", before);
   return json(`v1/captions?${parameters}`);

@@ -31,11 +31,28 @@ function show(view, title) {
   closeRail();
 }
 
-// ── routes: #/ and #/study/ID; what is no id is asked for as it stands, and the service says so ──
+// ── routes: #/, #/study/ID and #/accession/NUMBER, by which a PACS opens a study; what is no id is asked for as it stands, and the service says so ──
 
 const studyOf = (hash) => /^#\/study\/(.+)$/.exec(hash)?.[1];
 
+const numberOf = (hash) => /^#\/accession\/(.+)$/.exec(hash)?.[1];
+
+/** Open the newest study with an accession number. */
+async function openNumber(number) {
+  const mine = ++turn;
+  try {
+    const { captions: [newest] } = await api.list({ accession: decodeURIComponent(number), limit: 1 });
+    if (mine !== turn) return;
+    if (newest) location.replace(`#/study/${encodeURIComponent(newest.id)}`);
+    else show({ element: sorry({ title: "There is no study with this accession number", detail: "It has not come in yet, or the service keeps no accession numbers because it has no destination for results." }) }, "Not found");
+  } catch (error) {
+    if (mine === turn) show({ element: sorry(error) }, "Not opened");
+  }
+}
+
 async function route() {
+  const number = numberOf(location.hash);
+  if (number) return openNumber(number);
   const id = studyOf(location.hash);
   history.current = id;
   const mine = ++turn;

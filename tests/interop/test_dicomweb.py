@@ -1,0 +1,113 @@
+"""STOW-RS: into the same spool as C-STORE, with the standard's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from radscribe.interop.identity import IdentityKey
+from radscribe.serving.app import create_app
+from radscribe.serving.cleaning import Sandbox
+from radscribe.serving.service import Service
+from radscribe.serving.settings import Limits, Settings
+from tests.interop.receiving import CountingEngine, drafts, new_study, part10, radiograph, until
+
+BOUNDARY = "part-of-a-study"
+Serve = Callable[..., TestClient]
+
+
+@pytest.fixture
+def serve(tmp_path: Path, cleaner: Sandbox) -> Iterator[Serve]:
+    running: list[TestClient] = []
+
+    def start(**settings: Any) -> TestClient:
+        given: dict[str, Any] = {"store": tmp_path / "store", "quiet_seconds": 0.3, "free_bytes": 0}
+        app = create_app(Settings(**{**given, **settings}), lambda: CountingEngine(), cleaner)
+        client = TestClient(app, base_url="http://127.0.0.1:8000")
+        client.__enter__()
+        running.append(client)
+        return client
+
+    yield start
+    for client in running:
+        client.__exit__(None, None, None)
+
+
+def service_of(client: TestClient) -> Service:
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    return service
+
+
+def stow(client: TestClient, *files: bytes, path: str = "", kind: str = "application/dicom") -> Any:
+    head = f"\r\n--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+    body = b"".join(head + file for file in files) + f"\r\n--{BOUNDARY}--\r\n".encode()
+    headers = {"Content-Type": f'multipart/related; type="{kind}"; boundary={BOUNDARY}'}
+    return client.post(f"/dicom-web/studies{path}", content=body, headers=headers)
+
+
+def test_instances_of_several_requests_are_one_study(serve: Serve) -> None:
+    client, study = serve(), new_study()
+    for number in (1, 2):
+        image = radiograph(study, number=number)
+        answer = stow(client, part10(image), path=f"/{study}")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/dicom+json"
+        (item,) = answer.json()["00081199"]["Value"]
+        assert item["00081155"] == {"vr": "UI", "Value": [image.SOPInstanceUID]}
+    service = service_of(client)
+    until(lambda: drafts(service) and not len(service.arrivals.spool))
+    assert [study.text for study in drafts(service)] == ["2 images."]
+    # The same instance by C-STORE is known: the digest is of the data set, not of the file.
+    assert stow(client, part10(radiograph(study, number=1))).status_code == 200
+    until(lambda: not len(service.arrivals.spool))
+    assert len(drafts(service)) == 1
+
+
+def test_each_failure_has_its_reason(serve: Serve) -> None:
+    client, study = serve(), new_study()
+    good = part10(radiograph(study))
+    ct = part10(radiograph(study, number=2, SOPClassUID="1.2.840.10008.5.1.4.1.1.2"))
+    other = part10(radiograph(new_study()))
+    answer = stow(client, good, ct, b"no DICOM", other, path=f"/{study}")
+    assert answer.status_code == 202
+    failed = [item["00081197"]["Value"][0] for item in answer.json()["00081198"]["Value"]]
+    assert failed == [0x0122, 0xC000, 0xA900]
+    assert len(answer.json()["00081199"]["Value"]) == 1
+    assert stow(client, ct).status_code == 409
+
+
+def test_a_body_that_is_none_is_refused(serve: Serve) -> None:
+    client = serve(limits=Limits(file_bytes=2000, request_bytes=5000))
+    assert stow(client, b"x", kind="application/dicom+json").status_code == 415
+    assert client.post("/dicom-web/studies", content=b"x").status_code == 415
+    headers = {"Content-Type": f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'}
+    for body in (b"", b"nonsense", f"--{BOUNDARY}\r\n\r\nhalf".encode()):
+        assert client.post("/dicom-web/studies", content=body, headers=headers).status_code == 400
+    assert stow(client, bytes(3000)).status_code == 413
+    assert stow(client, *[bytes(1500)] * 4).status_code == 413
+    assert len(service_of(client).arrivals.spool) == 0
+
+
+def test_a_study_is_found_by_its_accession_number(serve: Serve) -> None:
+    client, study = serve(), new_study()
+    service = service_of(client)
+    service.arrivals._key = IdentityKey(bytes(32))
+    image = radiograph(study)
+    stow(client, part10(image))
+    until(lambda: drafts(service))
+    (draft,) = drafts(service)
+    found = client.get("/v1/captions", params={"accession": image.AccessionNumber}).json()["captions"]
+    assert [(entry["id"], entry["supersedes"]) for entry in found] == [(draft.id, None)]
+    assert client.get("/v1/captions", params={"accession": "other"}).json()["captions"] == []
+    stow(client, part10(radiograph(study, number=2)))
+    until(lambda: len(drafts(service)) == 2)
+    newest = drafts(service)[-1]
+    found = client.get("/v1/captions", params={"accession": image.AccessionNumber}).json()["captions"]
+    assert [entry["id"] for entry in found] == [newest.id, draft.id]
+    assert found[0]["supersedes"] == draft.id
+    assert client.get(f"/v1/captions/{draft.id}").json()["superseded_by"] == newest.id
+    assert image.AccessionNumber not in client.get("/v1/captions").text
