@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from radscribe.cli.label import command
 from radscribe.data.report_files import parse_reports, read_reports
-from radscribe.errors import DataError
+from radscribe.errors import DataError, UsageError
 from radscribe.text.findings import LABELS
 
 
@@ -57,7 +57,7 @@ def test_rows_come_as_they_are_read() -> None:
         (b"\n \n", "r.csv: is empty; give one report per line"),
         (b"id,text\na,b\n", "r.csv: has no column report; choose from its columns"),
         (b"a,b\n", "r.csv: has no column id and no column report"),
-        (b"id,report\na,caf\xe9\n", "r.csv: is not UTF-8: byte 0xe9; convert it"),
+        (b"id,report\na,caf\xe9\n", "r.csv: is not UTF-8: byte 0xe9; name its encoding"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(content: bytes, message: str, tmp_path: Path) -> None:
@@ -185,3 +185,16 @@ def test_a_byte_order_mark_tells_the_encoding(encoding: str) -> None:
 def test_broken_utf_16_is_refused() -> None:
     with pytest.raises(DataError, match="is broken UTF-16"):
         rows("No effusion".encode("utf-16") + b"\x00")
+
+
+def test_another_encoding_is_read_when_it_is_named() -> None:
+    table = io.BytesIO("id,report\n1,No Größe".encode("cp1252"))
+    assert [row.text for row in parse_reports(table, "r.csv", encoding="cp1252")] == ["No Größe"]
+    with pytest.raises(DataError, match="is not UTF-8: byte 0xf6; name its encoding, for example --encoding"):
+        list(parse_reports(io.BytesIO("Größe".encode("cp1252")), "r.csv"))
+
+
+@pytest.mark.parametrize("name", ["klingon", "base64"])
+def test_an_unknown_encoding_is_named(name: str) -> None:
+    with pytest.raises(UsageError, match=f"there is no encoding '{name}'"):
+        list(parse_reports(io.BytesIO(b"No effusion"), "r.txt", encoding=name))

@@ -131,7 +131,7 @@ def test_a_missing_table_is_named_with_where_one_gets_it(kaggle: Path, run: Prep
     [
         ("indiana_reports.csv", b"a,b\n1,2\n", "has no column 'uid', only a, b"),
         ("indiana_reports.csv", b"", "has no column 'uid', only nothing"),
-        ("indiana_reports.csv", REPORTS.encode("utf-16"), "is not UTF-8 text near line 1"),
+        ("indiana_reports.csv", REPORTS.encode("utf-16-le"), "has no column 'uid'"),
         ("indiana_reports.csv", b"\x1f\x8b\x08\x00\x00", "is not UTF-8 text near line 1"),
         ("indiana_projections.csv", (PROJECTIONS + "3,3_IM.png,Frontal\n").encode(), "lacks, such as uid 3"),
     ],
@@ -141,6 +141,13 @@ def test_a_broken_table_is_named(kaggle: Path, run: Prepare, name: str, content:
     with pytest.raises(DataError, match=message) as caught:
         run("iu-kaggle", kaggle)
     assert str(kaggle / name) in str(caught.value)
+
+
+def test_utf_16_tables_are_read_as_others(kaggle: Path, run: Prepare) -> None:
+    before = run("iu-kaggle", kaggle).manifest.read_bytes()
+    (kaggle / "indiana_reports.csv").write_bytes(REPORTS.encode("utf-16"))
+    (kaggle / "indiana_projections.csv").write_bytes(PROJECTIONS.encode("utf-16"))
+    assert run("iu-kaggle", kaggle).manifest.read_bytes() == before
 
 
 def test_a_setting_that_the_source_does_not_have(kaggle: Path, run: Prepare) -> None:

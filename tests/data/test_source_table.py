@@ -550,3 +550,47 @@ def test_a_report_that_grouping_leaves_out_is_counted(folder: Path, run: Prepare
     (folder / "t.csv").write_text("study,image,text\n1,pics/one,x\n1,pics/two,y\n")
     outcome = run("table", folder, settings={"study": "study"})
     assert "1 reports differ from the first one of their study and were left out" in outcome.notes
+
+
+VINDR = """image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max
+one,Cardiomegaly,3,R8,10,20,30,60
+one,Nodule/Mass,8,R9,0,0,16,16
+one,Cardiomegaly,3,R9,12,20,30,60
+two,No finding,14,R1,,,,
+"""
+
+
+def test_one_row_per_box_as_in_vindr(folder: Path, run: Prepare) -> None:
+    (folder / "train.csv").write_text(VINDR)
+    settings = {"image": "image_id", "images": "pics", "box": "class_name,x_min,y_min,x_max,y_max"}
+    one, two = Manifest(run("table", folder, settings=settings).manifest)
+    (image,) = one.images
+    assert image.width is not None
+    assert image.height is not None
+    box = image.boxes[0]
+    edges = (10 / image.width, 20 / image.height, 20 / image.width, 40 / image.height)
+    assert (box.x, box.y, box.width, box.height) == pytest.approx(edges)
+    assert [box.finding for box in image.boxes] == ["Cardiomegaly", "Nodule/Mass", "Cardiomegaly"]
+    assert one.labels["Cardiomegaly"] == 1.0
+    assert one.labels["Effusion"] == 0.0
+    assert two.images[0].boxes == ()
+    assert set(two.labels.values()) == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("box", "row", "message"),
+    [
+        ("class_name,x_min", "", "names 2 columns, not 5"),
+        ("class_name,x_min,y_min,x_max,y_max", "one,Edema,1,R1,a,1,2,3", "line 6: .*not a number"),
+        ("class_name,x_min,y_min,x_max,y_max", "one,Edema,1,R1,9,9,2,3", "line 6: .*empty or outside"),
+        (
+            "class_name,x_min,y_min,x_max,y_max",
+            "other,Edema,1,R1,1,1,2,3",
+            "line 6: the size of .* not known",
+        ),
+    ],
+)
+def test_a_box_that_is_wrong_is_named(folder: Path, run: Prepare, box: str, row: str, message: str) -> None:
+    (folder / "train.csv").write_text(VINDR + row)
+    with pytest.raises(RadscribeError, match=message):
+        run("table", folder, settings={"image": "image_id", "images": "pics", "box": box})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -172,3 +173,15 @@ def test_spans_are_the_words_of_the_text(text: str) -> None:
         assert text[mention.start : mention.end] == mention.text
         assert mention.text
         assert mention.finding in LABELS
+
+
+def test_sentences_that_were_misread_once() -> None:
+    with Path(__file__).with_name("sentences.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert len(rows) > 120
+    wrong = {}
+    for row in rows:
+        said = {name: status for name, status in label(row["text"]).items() if name != "Normal"}
+        if said != dict(pair.split("=") for pair in row["findings"].split(";")):
+            wrong[row["text"]] = said
+    assert wrong == {}

@@ -18,6 +18,11 @@ import click
     "--report-column", metavar="NAME", help="Column with the text of each report (default: report)."
 )
 @click.option(
+    "--encoding",
+    help="Encoding of a text file, such as cp1252 or latin-1 (default: UTF-16 if it begins with a byte order"
+    " mark, else UTF-8).",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(("jsonl", "csv")),
@@ -25,7 +30,9 @@ import click
     help="Write JSON Lines with the words and their positions, or CSV with one column per finding"
     " (default: jsonl).",
 )
-def command(file: Path, id_column: str | None, report_column: str | None, form: str) -> int:
+def command(
+    file: Path, id_column: str | None, report_column: str | None, encoding: str | None, form: str
+) -> int:
     """Find the findings that each report asserts, denies or leaves open.
 
     FILE is a table (CSV, JSON Lines, JSON or Parquet) or plain text with one report per line, whose line
@@ -44,10 +51,14 @@ def command(file: Path, id_column: str | None, report_column: str | None, form: 
 
     if str(file) == "-":
         rows = parse_reports(
-            sys.stdin.buffer, "standard input", id_column=id_column, report_column=report_column
+            sys.stdin.buffer,
+            "standard input",
+            id_column=id_column,
+            report_column=report_column,
+            encoding=encoding,
         )
     else:
-        rows = read_reports(file, id_column, report_column)
+        rows = read_reports(file, id_column, report_column, encoding)
     out = sys.stdout.buffer
     failed = started = False
     empty = 0

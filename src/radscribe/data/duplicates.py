@@ -86,6 +86,26 @@ def merge(earlier: Study, later: Study) -> Study:
     )
 
 
+def join_boxes(earlier: Study, later: Study) -> Study:
+    """One study of two rows that each give a box: all boxes, and findings that either row names.
+
+    Raises
+    ------
+    DataError
+        They have different patients or parts.
+    """
+    boxes = {image.path: image.boxes for image in earlier.images}
+    added = [image for image in later.images if image.path in boxes and image.boxes]
+    for image in added:
+        boxes[image.path] += image.boxes
+    merged = merge(earlier, later)
+    images = tuple(replace(image, boxes=boxes.get(image.path, image.boxes)) for image in merged.images)
+    present: dict[str, float | None] = {
+        finding: 1.0 for study in (earlier, later) for finding, value in study.labels.items() if value == 1.0
+    }
+    return replace(merged, images=images, labels=merged.labels | present)
+
+
 def _one_by_one(studies: Iterator[Study], how: Duplicates, notes: list[str]) -> Iterator[Study]:
     times: dict[str, int] = {}
     changed = 0

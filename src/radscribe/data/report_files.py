@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from radscribe.data.sources.files import FIELD, is_missing
 from radscribe.data.tables import JSON_LINES, PARQUET, records
-from radscribe.errors import DataError
+from radscribe.errors import DataError, UsageError
 
 ID, REPORT = "id", "report"
 _DELIMITERS = (",", ";", "\t", "|")
@@ -41,7 +42,10 @@ class ReportRow:
 
 
 def read_reports(
-    path: Path, id_column: str | None = None, report_column: str | None = None
+    path: Path,
+    id_column: str | None = None,
+    report_column: str | None = None,
+    encoding: str | None = None,
 ) -> Iterator[ReportRow]:
     """Read the reports of a file, one after the other; see `parse_reports`.
 
@@ -57,7 +61,7 @@ def read_reports(
     table = name.endswith(_TEXT_TABLES)
     try:
         with path.open("rb") as file:
-            yield from parse_reports(file, str(path), table, id_column, report_column)
+            yield from parse_reports(file, str(path), table, id_column, report_column, encoding)
     except OSError as error:
         raise DataError(
             f"cannot be read: {error.strerror}", subject=path, remedy="check the path and its permissions"
@@ -70,6 +74,7 @@ def parse_reports(
     must_be_table: bool = False,
     id_column: str | None = None,
     report_column: str | None = None,
+    encoding: str | None = None,
 ) -> Iterator[ReportRow]:
     """Read reports from bytes as they come.
 
@@ -81,7 +86,7 @@ def parse_reports(
     Parameters
     ----------
     stream : binary file
-        UTF-8 text, UTF-16 text with a byte order mark, or Parquet.
+        Text or Parquet.
     name : str
         Name of the stream for errors.
     must_be_table : bool
@@ -89,12 +94,18 @@ def parse_reports(
     id_column, report_column : str, optional
         Columns of the id and the report (default: "id" and "report", in any case). Without a column for
         the id, the number of the row is the id.
+    encoding : str, optional
+        Encoding of text (default: UTF-16 if it begins with a byte order mark, else UTF-8).
 
     Raises
     ------
     DataError
         There are no reports, bytes are no such text, or a column is missing.
+    UsageError
+        There is no such encoding.
     """
+    if encoding is not None:
+        _require_encoding(encoding)
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
     head = buffered.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] in (b"{", b"[") or head[:4] == b"PAR1":
@@ -105,17 +116,14 @@ def parse_reports(
             yield from _records(copy, name, id_column, report_column)
         return
     wide = buffered.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
-    lines = io.TextIOWrapper(buffered, encoding="utf-16" if wide else "utf-8-sig", newline="")
+    chosen = encoding or ("utf-16" if wide else "utf-8-sig")
+    lines = io.TextIOWrapper(buffered, encoding=chosen, newline="")
     try:
         yield from _parse(lines, name, must_be_table, id_column, report_column)
     except UnicodeDecodeError as error:
-        if wide:
-            raise DataError("is broken UTF-16", subject=name, remedy="save it as UTF-8") from error
-        raise DataError(
-            f"is not UTF-8: byte 0x{error.object[error.start]:02x}",
-            subject=name,
-            remedy="convert it, for example: iconv -f WINDOWS-1252 -t UTF-8",
-        ) from error
+        raise _wrong_encoding(chosen, error, name) from error
+    except UnicodeError as error:  # UTF-16 without its mark
+        raise DataError(f"is broken {chosen}", subject=name, remedy="save it as UTF-8") from error
     except csv.Error as error:
         raise DataError(f"is broken CSV: {error}", subject=name, remedy="export it as CSV again") from error
     finally:
@@ -193,6 +201,25 @@ def _check(columns: Sequence[str], name: str, id_column: str | None, report_colu
             remedy="choose from its columns with --id-column and --report-column: "
             + ", ".join(columns)[:200],
         )
+
+
+def _require_encoding(encoding: str) -> None:
+    try:
+        if codecs.lookup(encoding)._is_text_encoding:  # base64 and the like are codecs, too
+            return
+    except LookupError:
+        pass
+    raise UsageError(f"there is no encoding '{encoding}'", remedy="give cp1252, latin-1, utf-16 or another")
+
+
+def _wrong_encoding(encoding: str, error: UnicodeDecodeError, name: str) -> DataError:
+    if encoding == "utf-16":
+        return DataError("is broken UTF-16", subject=name, remedy="save it as UTF-8")
+    return DataError(
+        f"is not {encoding.upper().removesuffix('-SIG')}: byte 0x{error.object[error.start]:02x}",
+        subject=name,
+        remedy="name its encoding, for example --encoding cp1252",
+    )
 
 
 def _bad_row(problem: str, name: str) -> DataError:

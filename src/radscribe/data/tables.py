@@ -6,12 +6,11 @@ import gzip
 import importlib
 import json
 import math
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from radscribe.data.sources.files import is_missing, numbered_rows
+from radscribe.data.sources.files import is_missing, is_utf_16, numbered_rows
 from radscribe.errors import DataError, RadscribeError
 
 Record = dict[str, Any]
@@ -74,7 +73,7 @@ def records(
     name = path.name.lower().removesuffix(".gz")
     if not path.is_file():
         raise DataError("there is no such table", subject=path, remedy="check the path")
-    if encoding == "utf-8-sig" and _is_utf_16(path):
+    if encoding == "utf-8-sig" and is_utf_16(path):
         encoding = "utf-16"
     if name.endswith(PARQUET):
         rows = _parquet(path)
@@ -106,16 +105,6 @@ def present(record: Record) -> Record:
     """Return the cells of a row that are not missing."""
     cells = ((column, _value(value, column)) for column, value in record.items())
     return {column: value for column, value in cells if value is not None}
-
-
-def _is_utf_16(path: Path) -> bool:
-    """Whether a file begins with the byte order mark of UTF-16."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rb") as file:
-            return bytes(file.read(2)) in (b"\xff\xfe", b"\xfe\xff")
-    except (OSError, EOFError, zlib.error):
-        return False  # reading it says what is wrong
 
 
 def _separator(path: Path, encoding: str) -> str:

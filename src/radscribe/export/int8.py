@@ -15,7 +15,7 @@ from radscribe.bundle.format import BundleSpec, QuantisationSpec, read, sha256, 
 from radscribe.data.manifest import Manifest
 from radscribe.data.splits import unit_hash
 from radscribe.data.study import Split
-from radscribe.errors import BundleError, DataError, UsageError
+from radscribe.errors import BundleError, DataError, RadscribeError, UsageError
 from radscribe.evaluation.findings.agreement import agreement
 from radscribe.evaluation.findings.label_scores import FEWEST
 from radscribe.evaluation.findings.ranking import auroc
@@ -23,12 +23,13 @@ from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.cider import per_study
 from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.export.captioned_part import CaptionedPart, caption_part
-from radscribe.export.quantise import Images, quantise
+from radscribe.export.quantise import FLOAT_CONVOLUTIONS, Images, quantise
 from radscribe.export.weight_only import quantise_weights
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.inputs import as_study
 from radscribe.inference.pipeline import BATCH
 from radscribe.inference.prepare import Preparer
+from radscribe.models.encoder import BACKBONES
 from radscribe.text.report import Target
 from radscribe.training.checkpoint import is_checkpoint
 
@@ -103,6 +104,16 @@ def calibration_images(spec: BundleSpec, manifest: Manifest, count: int = IMAGES
         )
 
 
+def float_convolutions(spec: BundleSpec) -> int:
+    """Return how many of its first convolutions a bundle's backbone leaves in float32."""
+    options = spec.training.get("encoder", {}).get("backbone_options", {})
+    try:
+        backbone = BACKBONES[spec.encoder.backbone](**options)
+    except (RadscribeError, TypeError):  # of a package that is not here
+        return FLOAT_CONVOLUTIONS
+    return int(getattr(backbone, "float_convolutions", FLOAT_CONVOLUTIONS))
+
+
 def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[QuantisationSpec, CaptionedPart]:
     """Put the int8 encoder in the place of the bundle's own, and measure both on a part.
 
@@ -156,7 +167,7 @@ def replace_graphs(folder: Path, spec: BundleSpec, images: Sequence[Images]) -> 
         quantise_weights(encoder, encoder)
     else:
         batches = (np.stack(images[i : i + BATCH]) for i in range(0, len(images), BATCH))
-        quantise(encoder, encoder, batches)
+        quantise(encoder, encoder, batches, float_convolutions=float_convolutions(spec))
     if is_checkpoint(spec.decoder.kind):
         step = folder / spec.decoder.step_file
         quantise_weights(step, step)

@@ -37,6 +37,14 @@ LABELS: tuple[str, ...] = (*PHRASES, "Normal")
 _NORMAL = compile_phrases(r"(?:normal|clear|unremarkable|no acute|no active|no evidence|negative|intact)\b")
 _OTHER = "Other"
 _NOT = re.compile(r"\b(?:not|never|n't|no longer|hardly)\b")
+# A word in lower case, a comma without a space or a slash, and a capitalised word.
+_RESTART = re.compile(
+    r"\b[a-z]{3,30}(?:(?P<comma>,)(?=[A-Z][a-z]{2})(?![^.;\n]{1,80}(?:\bn?or\b|,[A-Z]))|\s{1,3}(?P<spaced>/)\s{1,3}(?=[A-Z][a-z]{2})"
+    r"|(?P<glued>/)(?=[A-Z][a-z]{2,30}\s(?:is|are|present|unchanged|stable|seen|noted|again|persists?|small|mild"
+    r"|moderate|large|increased|decreased)\b))"
+)
+_LISTED = re.compile(r",[A-Z]")
+_UNDERSCORES = re.compile(r"_{2,}")
 _RANK: dict[Status, int] = {"absent": 0, "uncertain": 1, "present": 2}
 _TABLE: tuple[tuple[str, Phrase], ...] = tuple(
     (finding, phrase)
@@ -139,7 +147,7 @@ def read_mentions(
     implied : sequence of (Phrase, tuple of str)
         Phrases that deny findings without naming them.
     """
-    lowered = _lower(text)
+    lowered = _lower(_with_stops(text))
     likely = [(finding, phrase) for finding, phrase in table if phrase.key in lowered]
     denying = [(phrase, findings) for phrase, findings in implied if phrase.key in lowered]
     if not likely and not denying:
@@ -267,6 +275,27 @@ def _placed(
     if place is None:
         return None, ()
     return place.side, () if finding in _ON_A_SIDE else place.zones
+
+
+def _with_stops(text: str) -> str:
+    """Mark where a capital begins another statement, and lines of underscores, at unchanged positions.
+
+    "No effusion,Cardiomegaly" and "No effusion / Cardiomegaly present" are two statements each, and
+    "No Effusion/Edema" is one.
+    """
+    if "," in text or "/" in text:
+        text = _RESTART.sub(_restart, text)
+    if "__" in text:
+        text = _UNDERSCORES.sub(lambda match: " " * (len(match[0]) - 1) + "\u2026", text)
+    return text
+
+
+def _restart(match: re.Match[str]) -> str:
+    """The end of a statement, unless the comma stands in a list: "No edema,Effusion,Pneumothorax"."""
+    before = match.string[max(0, match.start() - 80) : match.start()]
+    if match["comma"] and _LISTED.search(before.rpartition(".")[2]):
+        return match[0]
+    return match[0].replace(str(match[match.lastgroup or 0]), ";")
 
 
 def _lower(text: str) -> str:

@@ -19,6 +19,7 @@ from radscribe.text.lexicon import spell
 
 Status = Literal["present", "absent", "uncertain"]
 Kind = Literal[
+    "unsure",
     "neutral",
     "open",
     "denied",
@@ -94,6 +95,14 @@ _ANSWERED = (
 
 # Cue → spellings. The first kind that fits at a place wins, so the longer sayings come first.
 _CUES: dict[Kind, tuple[str, ...]] = {
+    # Whatever the clause says, its writer is not sure of it: "cannot be certain that pneumonia is absent".
+    "unsure": (
+        rf"(?:{_IS} )?(?:{_CANNOT}|not|never|hard(?:ly)?|difficult|impossible|unable)(?: to)?(?: be)?"
+        r"(?: \w+ly)? (?:certain|sure|convinced|confident|say|tell|know|guarantee|clear|confirm)(?: \w+ly)?"
+        r" (?:that|if|whether)\b",
+        rf"(?:{_IS} )?(?:uncertain|unclear|unsure|unknown|questionable|open|(?:a )?question of)"
+        r" (?:that|if|whether)\b",
+    ),
     # A denial of a change, or of a part, asserts the finding.
     "neutral": (
         rf"(?:no|nor|neither|without|lack of|absence of)(?: (?:complete|\w+ly|significant"
@@ -123,8 +132,10 @@ _CUES: dict[Kind, tuple[str, ...]] = {
     ),
     "doubted_behind": (
         rf"{_NOT_EXCLUDED} (?:excluded|ruled out|distinguished)",
+        rf"(?:{_CANNOT}|can (?:hardly|barely|scarcely|rarely)) be (?:excluded|ruled out)",
+        rf"{_CANNOT} (?:\w+ly )?be (?:\w+ly )?(?:confirmed|established|proven|verified|guaranteed|assured)",
         rf"(?:{_IS} |would be |be )?(?:difficult|hard|impossible|not possible) to (?:\w+ly )?"
-        r"(?:exclude|rule out|confirm|assess|see)" + _LAST,
+        r"(?:exclude|rule (?:out|in)|confirm|assess|see)" + _LAST,
         rf"{_IS} (?:also |still |\w+ly )?(?:possible|suspected|questionable|questioned|suggested"
         rf"|favou?red(?! over)|equivocal|uncertain|unclear|indeterminate(?! for)"
         rf"|suspicious(?! for)|conceivable"
@@ -136,8 +147,10 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:has|have) been replaced by",
         r"less likely" + _LAST,
         r"not (?:\w+ )?(?:excluded|ruled out)" + _LAST,
-        r"(?:should|could|may|might|must|can|would|needs? to) (?:also |still )?be (?:considered"
+        r"(?:should|could|may|might|must|would|needs? to) (?:also |still )?be (?:considered"
         r"|excluded|ruled out|questioned|suspected)",
+        r"can (?:also |still )?be (?:considered|questioned|suspected)",
+        r"can (?:only )?be (?:excluded|ruled out)(?! ?(?:$|[.,;)]))",
         rf"(?:would be|{_IS}) (?:a |also |an )*(?:possibilit\w+|consider(?:ed|ation)|concern\b"
         rf"|question\b)",
         r"(?:is|are|remains?) (?:in|on|within) the differential",
@@ -147,7 +160,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"if (?:any|present|real|true)(?= ?(?:[.,;)]|$|is\b|are\b))",
         r"(?:has|have|had|is|are|was|were) (?:not|never) (?:yet "
         r"|\w+ly )?(?:been )?(?:\w+ly )?(?:confirmed|proven|established|certain)",
-        r"\(?\?{1,3}\)?(?= ?(?:$|[.,;)]))",
+        r"(?:\(?\?{1,3}\)?|r/o|r\.o\.|rule out)(?= ?(?:$|[.,;)]))",
     ),
     "open": (
         rf"{_NOT_EXCLUDED} (?:exclude|rule out)",
@@ -159,6 +172,8 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         rf"(?:{_IS} )?(?:(?:{_CANNOT}|not|no longer|nowhere"
         rf"|never)(?: (?:to )?be)?{_ADVERBS} ?-?(?:{_SEEN}|recalled)"
         r"(?: to be present)?)(?! (?:on|in) (?:the )?(?:prior|previous|comparison|lateral))" + _LAST,
+        r"can (?:now |(?!hardly|only|barely|scarcely|rarely)\w+ly )?be (?:\w+ly )?"
+        r"(?:excluded|ruled out)(?= ?(?:$|[.,;)]))",
         rf"(?:{_IS} )?(?:now |\w+ly )?(?:absent|ruled out|excluded|removed|lacking)" + _LAST,
         r"not (?:\w+ly )?(?:believed|felt|thought|considered|expected) to be (?:present|there|seen)",
         rf"(?:{_IS} )?(?:\w+ly |considered |felt |thought |deemed |to |be ){{0,4}}(?:unlikely|doubtful"
@@ -211,6 +226,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"resorption of",
         r"(?:complete(?:ly)? |interval )?resolved\b",
         r"(?:has|have) been ruled out for",
+        r"(?:we|i) can (?:now |\w+ly )?(?:exclude|rule out)\b",
         r"(?:rul(?:ed|es|ing) out|exclud(?:ed|es|ing))\b",
     ),
     "both": (
@@ -252,6 +268,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
     ),
 }
 _NAMED = "|".join(f"(?P<{kind}>{spell(*spelled)})" for kind, spelled in _CUES.items())
+_NAMED = _NAMED.replace(r"\w+ly", r"(?!cardiomegaly)\w+ly")  # which is no adverb
 _STOP = (
     rf";|(?<!no)(?<!absent)(?<!negative):(?!\s{{0,9}}{spell(_ANSWERED)})|(?<=seen),|(?<=noted),"
     rf"|(?<=identified),|,\s{{1,9}}(?:and\s{{1,9}})?(?={spell(_ASSERTS)})"
@@ -266,7 +283,7 @@ _STOP = (
     rf"|->)(?!\s{{0,9}}{spell(_ANSWERED)})|\s/\s(?=(?:no\b|{spell(_ASSERTS)}|{_ASSERTS_ALONE}))"
 )
 _CUE = re.compile(
-    rf"(?:\b|(?<![\w?])(?=\?)|(?<=\w)(?=\?)|(?=\(\?))(?:{_NAMED})|(?P<stop>{_STOP})"
+    rf"(?:\b(?=\w)(?![b-gj-np-uw-z0-9_]\b[^./])|(?<![\w?])(?=\?)|(?<=\w)(?=\?)|(?=\(\?))(?:{_NAMED})|(?P<stop>{_STOP})"
     rf"|(?P<and_asserts>\band\s{{1,9}}(?={spell(_ASSERTS)}|(?:[\w/-]+\s{{1,9}}){{1,4}}?{spell(_SO)}"
     rf"|an?\s{{1,9}}(?:[\w/-]+\s{{1,9}}){{1,4}}?(?:is|are)\s))"
 )
@@ -288,6 +305,7 @@ _ONE = re.compile(
     rf"|{spell(_CANNOT)}\s(?:\w+ly\s)?(?:exclude|rule\sout)\s(?:an?\s(?:\w+\s){{0,3}}one|it)\b"
 )
 _EXCLUDE = re.compile(r"exclude|ruled? out")
+_ABSENCE = ("absence", "lack", "exclusion", "resolution")  # of a finding can itself be doubted
 _REACH = 40  # cues on either side of a finding
 # A cue behind does not reach over another statement.
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|shows?|noted|seen|persists?|remains?)\b")
@@ -339,12 +357,16 @@ def status(
     if then := _THEN.match(sentence, end):
         found = [cue for cue in found if cue.start < end or cue.start >= then.end()]
         end = then.end()
+    if _is_unsure(sentence, found, start):
+        return "uncertain"
+    absence = False
     for place, cue in enumerate(found):
         if cue.start < start or (cue.start < end and cue.kind in ("denied", "doubted", "neutral")):
             if cue.kind in ("end", "stop") or (cue.kind in ("cause", "and_asserts") and verdict == "absent"):
                 verdict = "present"
             elif cue.kind == "denied" or (cue.kind == "neutral" and cue.end > start):
                 verdict = "absent"  # "the heart is not larger", "a nodule that is not calcified"
+                absence = sentence.startswith(_ABSENCE, cue.start)
             elif cue.kind == "open" or (cue.kind in ("doubted", "both", "unclear") and verdict == "present"):
                 verdict = "uncertain"
             elif cue.kind == "history":
@@ -356,11 +378,16 @@ def status(
             ):
                 break
             if cue.kind in ("doubted_behind", "unclear") or (cue.kind == "both" and verdict == "present"):
-                # "No pneumonia is suspected" denies; "no edema, which cannot be excluded" does not.
-                again = _EXCLUDE.search(sentence, cue.start, cue.end)
+                # "No pneumonia is suspected" denies; "no edema, which cannot be excluded" does not, nor
+                # does "absence of edema is not certain".
+                again = absence or _EXCLUDE.search(sentence, cue.start, cue.end)
                 return "uncertain" if verdict != "absent" or again else verdict
-            if cue.kind == "denied_behind":
-                return "absent"
+            if cue.kind == "denied_behind":  # "neither effusion nor edema can be excluded" is open
+                return (
+                    "uncertain"
+                    if verdict == "absent" and sentence.startswith("can ", cue.start)
+                    else "absent"
+                )
             if cue.kind == "denied" and verdict == "present" and sentence.startswith("not", cue.start):
                 # "Pneumothorax not a concern": a denial that is about nothing else is not understood.
                 later = found[place + 1 :]
@@ -368,8 +395,21 @@ def status(
                 following = bisect_left(others, cue.end)
                 if following == len(others) or others[following] >= closing:
                     return "uncertain"
-            if cue.kind != "neutral":
+            if cue.kind != "neutral" and not sentence.startswith("nor ", cue.start):
                 break
     if verdict == "absent" and "one" in sentence[end:] and _ONE.search(sentence, end):
         return "uncertain"
     return verdict
+
+
+def _is_unsure(sentence: str, found: Sequence[Cue], start: int) -> bool:
+    """Whether the clause of a finding at `start` begins with words such as "not certain that"."""
+    unsure = False
+    for cue in found:
+        if cue.start >= start:
+            break
+        if cue.kind == "unsure":
+            unsure = True
+        elif cue.kind == "stop" or (cue.kind == "end" and not sentence.startswith("there", cue.start)):
+            unsure = False
+    return unsure

@@ -58,7 +58,8 @@ _PART = re.compile(
     r"\b(?:HEART|CARDI\w*|LUNGS?|PULMONARY|PLEURA\w*|MEDIASTIN\w*|HIL(?:A|AR|UM)|BON(?:ES?|Y)|OSSEOUS|SKELET\w*"
     r"|RIBS?|SPINE|SOFT TISSUES?|DIAPHRAGMS?|AORTA|TRACHEA|AIRWAYS?|LINES?|TUBES?|DEVICES?|HARDWARE|VASC\w*"
     r"|PARENCHYMA|(?:UPPER )?ABDOMEN|COSTOPHRENIC|PNEUMO\w+|EFFUSIONS?|EDEMA|CONSOLID\w+|OPACIT\w+|NODUL\w+"
-    r"|MASS(?:ES)?|INFILTRAT\w+|ATELECT\w+|EMPHYSEMA|FIBROSIS|HERNIA|FRACTURES?|OTHER|LEFT|RIGHT|PTX|CATHETERS?)\b"
+    r"|MASS(?:ES)?|INFILTRAT\w+|ATELECT\w+|EMPHYSEMA|FIBROSIS|HERNIA|FRACTURES?|OTHER|LEFT|RIGHT|PTX|PNA|ETT|NGT|PICC"
+    r"|R[UML]L|L[UL]L|CATHETERS?)\b"
 )
 # "Portable chest:", "PA and lateral views of the chest:" do in any case at the start of a line.
 _TITLE = re.compile(
@@ -73,8 +74,8 @@ _PLAIN = re.compile(
     r"|conclusions?|exam(?:ination)?",
     re.I,
 )
-_SMALL = re.compile(rf"\s{{0,40}}(?:{_PLAIN.pattern})\s?:")
-_DASHED = re.compile(rf"[ \t]{{0,40}}(?:{_PLAIN.pattern})\s?[-\u2013\u2014]{{1,2}}[ \t]", re.I)
+_SMALL = re.compile(rf"(?<!\s)\s{{0,40}}(?:{_PLAIN.pattern})\s?:")
+_DASHED = re.compile(rf"(?<![ \t])[ \t]{{0,40}}(?:{_PLAIN.pattern})\s?[-\u2013\u2014]{{1,2}}[ \t]", re.I)
 _FRAME = " \t\r=*#_-<>[]"  # around a heading
 # A question or a comparison takes one paragraph; a paragraph behind it without a heading is the reading.
 _OF_ONE_PARAGRAPH = frozenset({"indication", "comparison", "other"})

@@ -25,7 +25,7 @@ def _any(*words: str) -> re.Pattern[str]:
 
 # Where a sentence may end: punctuation, a paragraph, a line, a bullet, or a list's next number.
 _BREAK = re.compile(
-    r"""[.!?]{1,40}['")\]]{0,9}(?:\s{1,40}|$)"""
+    r"""[.!?]{1,20}['")\]]{0,9}(?:\s{1,40}|$)"""
     r"|(?<=[A-Za-z])\.(?=\d{1,2}[.)]\s?[A-Za-z])|(?<=[a-z])\.(?=[A-Z][a-z])"
     r"|(?<=[a-z]{3})\.(?=[a-z]{4})|(?<=[A-Z]{3})\.(?=[A-Z]{3})"
     r"|\s{0,9}(?:<br\s{0,3}/?>|\\r\\n|\\n)\s{0,9}"

@@ -18,7 +18,7 @@ _SEEN = (
     r"|visuali[sz]ed|observed|shown|recogni[sz]ed)"
 )
 # An answer of one word ends there, or at the next label: "Effusion: no Edema: yes".
-_ENDS = r"(?= ?(?:$|[.,;)|/\]\"'*>\t]|[-\u2013\u2014] |(?:\w+ ){0,3}\w+ ?[:=]))"
+_ENDS = r"(?= ?(?:$|[.,;)|/\]\"'*>\t\u2026]|[-\u2013\u2014] |(?:\w+ ){0,3}\w+ ?[:=]))"
 _NO = (
     r"(?:-ve\b|-"
     + _ENDS
@@ -46,16 +46,44 @@ _YES = (
     r"|(?:not|nearly|part(?:ial)?ly|almost|incompletely|mostly"
     r"|largely)(?: \w+ly)? (?:resolved|cleared))\b|\d|\+|[\u2611\u2612\u2713\u2714])"
 )
+# An order instead of an answer: "Pneumothorax - r/o".
+_ORDER = rf"(?:r/o|r\.o\.|rule out|exclude|eval(?:uate)?\.?|query|\?){_ENDS}"
 _ANSWER = re.compile(
-    rf"(?:[:=?]|\s[-\u2013\u2014](?=\s))[\s\"'*<(_\[]{{0,9}}(?:(?P<absent>{spell(_NO)})|(?P<uncertain>{spell(_MAYBE)})|(?P<present>{spell(_YES)})"
+    rf"(?:[:=?]|\s[-\u2013\u2014](?=\s))[\s\"'*<(_\[\u2026]{{0,9}}(?:(?P<absent>{spell(_NO)})|(?P<ordered>{spell(_ORDER)})|(?P<uncertain>{spell(_MAYBE)})|(?P<present>{spell(_YES)})"
     r"|(?P<other>(?<=[:=])))"
 )
 _WORD_NO = r"no|none|neg|negative|absent|nil|n"
 _WORD_YES = r"yes|pos|positive|present|y"
 # A cell, an arrow or a leader before an answer that is a word: "Effusion | no |", "Effusion ... none".
 _LEADER = re.compile(
-    rf"(?:[|\t]|[-=]>|\.{{2,9}}|\u2026|_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN}|[-+](?=\s{{0,9}}[|\t]))"
-    r"\s{0,9}(?:[|\t.,;]|$))"
+    rf"(?:[|\t]|[-=]>|\.{{2,9}}|\u2026|(?<!_)_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN}|[-+](?=\s{{0,9}}[|\t]))"
+    r"\s{0,9}(?:[|\t.,;]|$|(?:\w+\s{1,40}){1,3}\u2026|\u2026))"
+)
+# An answer for each side: "Effusion: R: none L: small".
+_SIDE_NAMED = r"(?:right|left|rt|lt|r|l|r[uml]l|l[ul]l)\b"
+_SIDES = re.compile(rf"\b{_SIDE_NAMED}.{{1,60}}?\b{_SIDE_NAMED}")
+_PLACE = rf"{_SIDE_NAMED}\.?(?: ?[:=\u2013-])? ?"
+_ON = rf" (?:(?:on|in|at) (?:the )?)?{_SIDE_NAMED}"
+
+
+def _either(place: int) -> str:
+    """Return the pattern of an answer, with groups whose names end in a number."""
+    kinds = {"absent": _NO, "uncertain": f"{_ORDER}|{_MAYBE}", "present": _YES}
+    return (
+        "(?:"
+        + "|".join(f"(?P<{kind}{place}>{spell(said)})" for kind, said in kinds.items())
+        + r")[\w-]{0,20}"
+    )
+
+
+_PAIRS = (
+    re.compile(  # "R: none L: small"
+        rf"(?:[:=,]|\s[-\u2013\u2014])?\s{{0,9}}\b{spell(_PLACE)}{_either(1)}"
+        rf"\s{{0,9}}[,;.|/]?\s{{0,9}}(?:and\s)?{spell(_PLACE)}{_either(2)}"
+    ),
+    re.compile(  # ": none on the right, small on the left"
+        rf"[:=]\s{{0,9}}{_either(1)}{spell(_ON)}\s{{0,9}}[,;|/]?\s{{0,9}}(?:(?:and|but)\s)?{_either(2)}{spell(_ON)}"
+    ),
 )
 _BOX = re.compile(
     rf"(?P<absent>\[\s{{0,3}}\]|\(\s{{1,3}}\)|[\u2610\u25a1\u25cb]|\(\s?(?:[-\u2013\u2212]|{_WORD_NO})\s?\)|\[\s?(?:[-\u2013\u2212]|{_WORD_NO})\s?\]"
@@ -63,7 +91,14 @@ _BOX = re.compile(
     r"|(?P<present>\[\s?[x*\u2713\u2714+]\s?\]|\(x\)|[\u2611\u2612\u2713\u2714\u25a0]"
     rf"|\(\s?(?:\+|{_WORD_YES})\s?\)|\[\s?(?:{_WORD_YES})\s?\])"
 )
-_SIGN_BEFORE = re.compile(r"(?:^|(?<=[\s,;]))(?:(?P<present>\+)(?!\s?no\b)|(?P<absent>-))\s?(?=[a-z])")
+_SIGN_BEFORE = re.compile(r"(?:^|(?<=[\s,;/]))(?:(?P<present>\+)(?!\s?no\b)|(?P<absent>-))\s?(?=[a-z])")
+# Signs without a plus: not the dashes of a list, whose items begin with other words.
+_MINUS = re.compile(
+    r"(?:^|(?<=[\s,;/]))(?P<absent>-)(?=[a-z])(?!(?:no|not|without|mild\w*|moderate|severe|small|large|trace|tiny"
+    r"|minimal|new|old|the|there|left|right|bilateral|stable|unchanged|increas\w+|decreas\w+|persist\w+"
+    r"|possibl[ey]|probabl[ey]|likely|interval|status|ap|pa)\b)"
+)
+_MINUS_SHORT = re.compile(r"(?P<absent>-)(?=(?:ptx|pnx|pna|eff|chf|asd|atx|effs)\s{0,9}[.,;]?\s{0,9}$)")
 _SIGN_BEHIND = re.compile(
     r"(?<=[a-z])\s?(?:(?P<present>\+(?:ve\b)?)|(?P<absent>-(?:ve\b)?|0(?!\.\d)))(?=\s?(?:[.,;]|$))"
 )
@@ -94,17 +129,35 @@ class Answer:
 
 def answers(sentence: str) -> list[Answer]:
     """Return what the answers, boxes and signs of a lower-cased sentence say, in order."""
-    found = _colons(_LEADER.sub(_colon, _CHOICE.sub(_blank, sentence))) if _ASKS.search(sentence) else []
+    found: list[Answer] = []
+    for pattern in _PAIRS if _SIDES.search(sentence) else ():
+        if pairs := [*pattern.finditer(sentence)]:
+            found += [_of_both_sides(sentence, pair) for pair in pairs]
+            sentence = pattern.sub(lambda pair: " " * len(pair[0]), sentence)
+    if _ASKS.search(sentence):
+        found += _colons(_LEADER.sub(_colon, _CHOICE.sub(_blank, sentence)))
     marks = [*_BOX.finditer(sentence)]
     chosen = _chosen(sentence, marks)
     if chosen is not None:
         return [chosen]
     if not marks and "+" in sentence:
         marks = [*_SIGN_BEFORE.finditer(sentence)]
+    if not marks and "-" in sentence:
+        marks = [*_MINUS.finditer(sentence)]
+        if len(marks) == 1:
+            marks = [*filter(None, [_MINUS_SHORT.match(sentence)])]
     if not marks and any(sign in sentence for sign in "+-0"):
         marks = [*_SIGN_BEHIND.finditer(sentence)]
     found += _marked(sentence, marks)
     return sorted(found, key=lambda answer: answer.start)
+
+
+def _of_both_sides(sentence: str, pair: re.Match[str]) -> Answer:
+    """What the answers for two sides say together of the label before them."""
+    said = {name[:-1] for name, value in pair.groupdict().items() if value is not None}
+    verdict: Verdict = "present" if "present" in said else "uncertain" if "uncertain" in said else "absent"
+    first = 1 + max(sentence.rfind(sign, max(0, pair.start() - _LONGEST), pair.start()) for sign in ".;,|/")
+    return Answer(verdict, max(first, pair.start() - _LONGEST), pair.start())
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -144,10 +197,11 @@ def _colons(sentence: str) -> list[Answer]:
             first > begin and sentence[first - 1] == "," and _SIDE.fullmatch(sentence, first, match.start())
         ):
             first = max(begin, 1 + max(sentence.rfind(sign, begin, first - 1) for sign in ".;,|/"))
-        verdict = None if match.lastgroup == "other" else cast(Verdict, match.lastgroup)
+        kind = match.lastgroup
+        verdict = None if kind == "other" else cast(Verdict, "uncertain" if kind == "ordered" else kind)
         dash = match[0][0] not in ":=?"
         asked = (match[0][0] == "?" and verdict not in ("absent", "present")) or (
-            dash and verdict != "absent"
+            dash and kind not in ("absent", "ordered")
         )
         if not asked and match.start() - first <= _LONGEST:
             found.append(Answer(verdict, first, match.start()))

@@ -69,6 +69,16 @@ def rows(
         yield row
 
 
+def is_utf_16(path: Path) -> bool:
+    """Return whether a file, which may be compressed, begins with the byte order mark of UTF-16."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            return bytes(file.read(2)) in (b"\xff\xfe", b"\xfe\xff")
+    except (OSError, EOFError, zlib.error):
+        return False  # reading it says what is wrong
+
+
 def numbered_rows(
     path: Path,
     columns: Sequence[str] = (),
@@ -86,7 +96,7 @@ def numbered_rows(
     columns : sequence of str
         Columns that must be there.
     delimiter, encoding : str
-        Of the file.
+        Of the file. UTF-16 is recognised by its byte order mark.
     header : sequence of str, optional
         Names of the columns, if the first line does not name them.
     quoted : bool
@@ -94,6 +104,8 @@ def numbered_rows(
     """
     csv.field_size_limit(FIELD)
     line = 0
+    if encoding == "utf-8-sig" and is_utf_16(path):
+        encoding = "utf-16"
     try:
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding=encoding, newline="") as file:

@@ -24,12 +24,13 @@ ROCOv2     --set train=train_captions.csv --set val=valid_captions.csv --set tes
            --set images={part}
 ImageCLEF  --set train=caption_prediction_train.csv --set val=caption_prediction_valid.csv --set images={part}
 PadChest   --set findings=Labels --set images=images
+VinDr-CXR  --set box=class_name,x_min,y_min,x_max,y_max --set images=train   (one box per row)
 CheXpert   --set labels=Cardiomegaly,Edema,Consolidation,Atelectasis,"Pleural Effusion"
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from radscribe.data import duplicates
@@ -49,10 +50,11 @@ def collect(job: Job, settings: Settings) -> Collection:
     root = _root(folder, [path for path, _ in tables], settings.images)
     notes: list[str] = []
     readers = [TableReader(path, root, part, settings, job) for path, part in tables]
+    merge = duplicates.join_boxes if settings.box else duplicates.merge
     return Collection(
         f"table {', '.join(path.name for path, _ in tables)}",
         root,
-        _studies(readers, job, notes),
+        _studies(readers, job, merge, notes),
         settings.licence,
         settings.citation,
         notes=notes,
@@ -90,7 +92,9 @@ def _root(folder: Path, tables: Sequence[Path], images: str) -> Path:
     return Path(fixed)
 
 
-def _studies(readers: Sequence[TableReader], job: Job, notes: list[str]) -> Iterator[Study]:
+def _studies(
+    readers: Sequence[TableReader], job: Job, merge: Callable[[Study, Study], Study], notes: list[str]
+) -> Iterator[Study]:
     """Rows of one study together; other rows as they come."""
     grouped: dict[str, Study] = {}
     places: dict[str, str] = {}
@@ -101,7 +105,7 @@ def _studies(readers: Sequence[TableReader], job: Job, notes: list[str]) -> Iter
             if reader.groups:
                 differing += earlier is not None and duplicates.loses_a_report(earlier, study)
                 try:
-                    grouped[study.id] = duplicates.merge(earlier, study) if earlier else study
+                    grouped[study.id] = merge(earlier, study) if earlier else study
                 except DataError as error:
                     raise reader.wrong(error.problem) from None
                 continue

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta
 
-from radscribe.data.image_files import ImageFiles
+from radscribe.data.image_files import ImageFiles, image_size
 from radscribe.data.imagefolder import NAMES
 from radscribe.data.sources.files import ReportTexts, is_missing, without_suffix
 from radscribe.data.sources.finding_lists import FindingLists, finding_of, read_boxes, split_list
@@ -43,6 +43,7 @@ _IN_PATHS = (
     re.compile(r"(?:^|/)(?P<patient>p\d{8})/(?P<study>s\d{8})/"),
     re.compile(r"(?:^|/)(?P<patient>\d{8})_\d{3}(?:\.\w+)*$"),
 )
+BOX_COLUMNS = 5  # finding and four edges
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
 
@@ -64,6 +65,13 @@ class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
     findings: Annotated[str, Meta(description="Column that lists the findings that are present.")] = ""
     boxes: Annotated[
         str, Meta(description='Column of boxes, as JSON: [["Mass", [x, y, width, height]]], in shares.')
+    ] = ""
+    box: Annotated[
+        str,
+        Meta(
+            description="Columns of a table with one box per row: the finding, then the left, top, right and "
+            "bottom edge in pixels. Rows of an image are joined."
+        ),
     ] = ""
     unnamed: Annotated[
         Literal["absent", "unknown"], Meta(description="What findings are that the list does not name.")
@@ -116,6 +124,13 @@ class TableReader:
         self._path, self._root, self._part, self._parts = path, root, part, job.parts
         self._settings, self.place, self.groups = settings, "", False
         self._folder, self._files = self._find_folder(settings.images)
+        self._box = [name.strip() for name in settings.box.split(",") if name.strip()]
+        if self._box and len(self._box) != BOX_COLUMNS:
+            raise UsageError(
+                f"--set box={settings.box}: names {len(self._box)} columns, not {BOX_COLUMNS}",
+                remedy="give box=class_name,x_min,y_min,x_max,y_max",
+            )
+        self._size: tuple[str, tuple[int, int]] | None = None  # of the latest image with a box
         self._labels = [name.strip() for name in settings.labels.split(",") if name.strip()]
         self._texts = ReportTexts()
         self._lists = FindingLists(settings.unnamed, settings.unknown)
@@ -155,7 +170,8 @@ class TableReader:
                 raise self.wrong(f"column '{image}' is empty")
             paths = [self._image(cell) for cell in cells]
             patient, study_id = self._patient_and_study(row, cells[0], paths[0])
-            view, boxes = self._view(row), self._boxes(row)
+            self.groups = self.groups or bool(self._box)
+            view, boxes = self._view(row), self._boxes(row, paths[0])
             yield Study(
                 study_id,
                 tuple(ImageRef(path, view, boxes=boxes) for path in paths),
@@ -268,7 +284,9 @@ class TableReader:
             self._views[cell] += 1
         return view
 
-    def _boxes(self, row: Record) -> tuple[Box, ...]:
+    def _boxes(self, row: Record, path: str) -> tuple[Box, ...]:
+        if self._box:
+            return self._box_of_row(row, path)
         column = self._settings.boxes
         if not column:
             return ()
@@ -276,6 +294,42 @@ class TableReader:
             return read_boxes(self._value(row, column))
         except (ValueError, TypeError, KeyError) as error:
             raise self.wrong(f"column '{column}' does not hold boxes ({error})") from error
+
+    def _box_of_row(self, row: Record, path: str) -> tuple[Box, ...]:
+        name, *edges = self._box
+        cells = [self._cell(row, edge) for edge in edges]
+        if not any(cells):
+            return ()  # "No finding"
+        try:
+            left, top, right, bottom = map(float, cells)
+        except ValueError:
+            raise self.wrong(f"a box of '{name}' has an edge that is not a number") from None
+        width, height = self._size_of(row, path)
+        left, right = (min(max(x / width, 0.0), 1.0) for x in (left, right))
+        top, bottom = (min(max(y / height, 0.0), 1.0) for y in (top, bottom))
+        if not (left < right and top < bottom):
+            raise self.wrong(f"a box of '{name}' is empty or outside the image of {width} x {height} pixels")
+        finding = self._cell(row, name)
+        known = finding_of(finding) or finding.replace(" ", "_")
+        return (Box(known, left, top, right - left, bottom - top),)
+
+    def _size_of(self, row: Record, path: str) -> tuple[int, int]:
+        """Width and height of an image: from columns of that name, else from the file."""
+        columns = [self._guess(row, (side,)) for side in ("width", "height")]
+        if all(columns) and all(cells := [self._cell(row, column) for column in columns]):
+            return int(float(cells[0])), int(float(cells[1]))
+        if self._size is None or self._size[0] != path:
+            try:
+                size = image_size(self._root / path)
+            except OSError:
+                size = None
+            if size is None:
+                raise self.wrong(
+                    f"the size of {path}, which has a box, is not known",
+                    "get the image, or give its size in columns width and height",
+                )
+            self._size = path, size
+        return self._size[1]
 
     def _report(self, row: Record) -> Report | None:
         s = self._settings
@@ -295,7 +349,7 @@ class TableReader:
 
     def _findings(self, row: Record) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
-        if column := self._settings.findings:
+        if column := self._settings.findings or (self._box[0] if self._box else ""):
             value = self._value(row, column)
             found |= self._lists.labels(
                 value if isinstance(value, (list, dict)) else self._cell(row, column), self.place
