@@ -33,7 +33,7 @@ from radscribe.export.int8 import replace_graphs
 from radscribe.export.weight_only import quantise_weights
 from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.models import StudyFeatures
-from radscribe.models.causal_decoder import CausalDecoder, architecture_of
+from radscribe.models.causal_decoder import CausalDecoder, Memory, architecture_of
 from radscribe.models.encoder import Encoder
 from radscribe.models.hub_backbone import HubBackbone, interpolated
 from radscribe.runtime.onnx_session import open_session
@@ -192,11 +192,11 @@ def test_a_language_model_is_the_published_network(kind: str, tmp_path: Path) ->
     ids = tokenizer.encode(TEXTS[0])[:12]
     # Without the prefix, the layers compute what transformers computes on the checkpoint's own ids.
     x = decoder._embed(torch.tensor([ids]), torch.arange(len(ids))[None])
-    causal = torch.ones(1, len(ids), len(ids), dtype=torch.bool).tril()
+    causal = torch.ones(len(ids), len(ids), dtype=torch.bool).tril()
     with torch.no_grad():
         for layer in decoder.layers:
-            query, memory = layer.project(x)  # type: ignore[operator]
-            x, _ = layer(x, query, memory, causal)
+            query, key, value = layer.project(x)  # type: ignore[operator]
+            x, _ = layer(x, query, [Memory(key, value, causal)])
         ours = decoder._log_probabilities(x)[0]
         theirs = network(torch.tensor([[rows[i] for i in ids]])).logits[0]
     kept = [row for row in rows if row >= 0]

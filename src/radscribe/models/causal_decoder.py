@@ -1,15 +1,16 @@
 """A pretrained causal language model (GPT-2, OPT) that sees the images of a study as a prefix.
 
-Radford et al., GPT-2, 2019; Zhang et al., OPT, 2022; Mokady et al., ClipCap, 2021. The cells of the images
-and one token for the whole study pass through the layers before the first word and attend to each other.
-Their keys and values stand in front of those of the words. Further context is more tokens of the prefix.
+Radford et al., GPT-2, 2019; Zhang et al., OPT, 2022; Mokady et al., ClipCap, 2021. Learned queries look at
+the cells of the images, as in Flamingo (Alayrac et al., NeurIPS 2022) and BLIP-2 (Li et al., ICML 2023), so
+that the prefix has as many tokens for any number of cells. It passes through the layers before the first
+word. Its keys and values stand in front of those of the words. Further context is more tokens of the prefix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,6 @@ from torch.nn import functional as F
 from radscribe.errors import UsageError, WeightsError
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
 from radscribe.models.study_inputs import StudyReader
-from radscribe.models.transformer import Pair, attend
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
@@ -92,6 +92,49 @@ def architecture_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"model_type": kind, **found}
 
 
+class Memory(NamedTuple):
+    """Keys and values of tokens, and which of them each query may look at."""
+
+    keys: Tensor  # [N, heads, S, D / heads]
+    values: Tensor  # [N, heads, S, D / heads]
+    visible: Tensor | None = None  # broadcasts to [N, heads, T, S]; None: all
+
+
+def look(query: Tensor, memories: Sequence[Memory]) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product attention over several memories, which are not copied into one.
+
+    Parameters
+    ----------
+    query : Tensor
+        `[N, heads, T, D / heads]`.
+    memories : sequence of Memory
+        At least one.
+
+    Returns
+    -------
+    tuple[Tensor, Tensor]
+        What was seen `[N, T, D]`, and the mean of the heads' weights `[N, T, S]` over all memories.
+    """
+    scores: list[Tensor] = []
+    for memory in memories:
+        score = query @ memory.keys.transpose(2, 3) * query.shape[3] ** -0.5  # [N, heads, T, S]
+        if memory.visible is not None:
+            score = score.masked_fill(~memory.visible, -torch.inf)
+        scores.append(score)
+    weights = torch.softmax(torch.cat(scores, dim=3), dim=3)
+    seen, start = torch.zeros_like(query), 0
+    for memory in memories:
+        length = memory.keys.shape[2]
+        seen = seen + weights[:, :, :, start : start + length] @ memory.values
+        start += length
+    return seen.transpose(1, 2).flatten(2), weights.mean(1)
+
+
+def by_head(x: Tensor, heads: int) -> Tensor:
+    """`[N, T, D]` → `[N, heads, T, D / heads]`."""
+    return x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2)
+
+
 class Block(nn.Module):
     """Self-attention and an MLP, each behind a layer norm and added to what came in."""
 
@@ -104,14 +147,14 @@ class Block(nn.Module):
         self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
         self.dropout = nn.Dropout(dropout)
 
-    def project(self, x: Tensor) -> tuple[Tensor, Pair]:
-        """Queries, and keys and values, of tokens `[N, T, D]`."""
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of tokens `[N, T, D]`, each `[N, heads, T, D / heads]`."""
         query, key, value = self.qkv(self.attention_norm(x)).chunk(3, dim=2)
-        return query, (key, value)
+        return by_head(query, self.heads), by_head(key, self.heads), by_head(value, self.heads)
 
-    def forward(self, x: Tensor, query: Tensor, memory: Pair, visible: Tensor) -> Pair:
+    def forward(self, x: Tensor, query: Tensor, memories: Sequence[Memory]) -> tuple[Tensor, Tensor]:
         """Tokens `[N, T, D]` one layer on, and where they looked `[N, T, S]`."""
-        seen, attention = attend(query, memory, visible, self.heads)
+        seen, attention = look(query, memories)
         x = x + self.dropout(self.output(seen))
         return x + self.dropout(self.down(self.activation(self.up(self.mlp_norm(x))))), attention
 
@@ -129,16 +172,16 @@ class CausalDecoder(Decoder):
         Of the language model, see `architecture_of`.
     attend, image_input, operating_point : str or float
         What is read of a study, see `StudyReader`.
+    image_tokens : int
+        Q, tokens of the prefix that look at the cells; one more stands for the whole study.
     positions : int
         P, tokens of a caption at most, `<bos>` included.
     frozen : bool
-        Train the prefix alone.
+        Train the prefix and the embeddings alone.
     lora : int
         Rank of the low-rank adapters that are trained instead of the layers' weights; 0 trains the weights.
     """
 
-    states = ("keys", "values", "position", "prefix_keys", "prefix_values", "real")
-    fixed = ("prefix_keys", "prefix_values", "real")
     positions: int
 
     def __init__(
@@ -151,6 +194,7 @@ class CausalDecoder(Decoder):
         attend: str = "grid",
         image_input: str = "none",
         operating_point: float = 0.5,
+        image_tokens: int = 32,
         positions: int = 128,
         dropout: float = 0.1,
         frozen: bool = False,
@@ -164,32 +208,45 @@ class CausalDecoder(Decoder):
                 f"{positions} positions, and the language model has {architecture['positions']}",
                 remedy="set options.positions lower",
             )
-        width = architecture["width"]
+        if image_tokens < 1:
+            raise UsageError(f"{image_tokens} image tokens", remedy="take 1 or more")
+        width, self.heads = architecture["width"], architecture["heads"]
         self.vocabulary_size, self.positions = vocabulary_size, positions
         self.frozen, self.lora = frozen, lora
         self.reader = StudyReader(findings, channels, width, attend, image_input, operating_point, places)
         self.inputs, self.state_width = self.reader.inputs, width
-        # As large as what the language model's own tokens are; learned, as their size differs.
+        # Of each layer its own tensors: a step reads them as they are, and copies none together.
+        numbers = range(architecture["layers"])
+        moving = tuple(f"{part}_{i}" for i in numbers for part in ("keys", "values"))
+        self.fixed = (*(f"prefix_{name}" for name in moving), "looked")
+        self.states = (*moving, "position", *self.fixed)
+        self.image_queries = nn.Parameter(torch.randn(image_tokens, width) * 0.02)
+        self.cell_memory, self.image_output = nn.Linear(width, 2 * width), nn.Linear(width, width)
+        # As large as the language model's own tokens are; learned, as their size differs.
         self.prefix_scale = nn.Parameter(torch.tensor(0.1))
         self.word_embedding = nn.Embedding(vocabulary_size, width)
         self.position_embedding = nn.Embedding(positions, width)
-        self.layers = nn.ModuleList(Block(architecture, dropout) for _ in range(architecture["layers"]))
+        self.layers = nn.ModuleList(Block(architecture, dropout) for _ in numbers)
         self.norm = nn.LayerNorm(width, architecture["eps"])
         self.dropout = nn.Dropout(dropout)
         for weights in (self.word_embedding.weight, self.position_embedding.weight):
             nn.init.normal_(weights, std=0.02)
 
-    def _prefix(self, features: StudyFeatures) -> tuple[list[Pair], Tensor]:
-        """Keys and values `[N, 1 + L, D]` of each layer, and what is no padding `[N, 1 + L]`."""
+    def _prefix(self, features: StudyFeatures) -> tuple[list[Memory], Tensor]:
+        """The prefix's `1 + Q` tokens in each layer, and where its queries looked `[N, Q, L]`."""
         cells, real, whole = self.reader(features)  # [N, L, D], [N, L], [N, D]
-        x = self.prefix_scale * torch.cat([whole.unsqueeze(1), cells], dim=1)
-        real = torch.cat([torch.ones_like(real[:, :1]), real], dim=1)
-        pairs: list[Pair] = []
+        keys, values = (by_head(part, self.heads) for part in self.cell_memory(cells).chunk(2, dim=2))
+        query = self.image_queries.expand(cells.shape[0], -1, -1)  # [N, Q, D]
+        of_cells = Memory(keys, values, real.unsqueeze(1).unsqueeze(2))
+        seen, looked = look(by_head(query, self.heads), [of_cells])
+        tokens = query + self.image_output(seen)
+        x = self.prefix_scale * torch.cat([whole.unsqueeze(1), tokens], dim=1)  # [N, 1 + Q, D]
+        memories: list[Memory] = []
         for layer in self.layers:
-            query, pair = layer.project(x)  # type: ignore[operator]
-            pairs.append(pair)
-            x, _ = layer(x, query, pair, real.unsqueeze(1))
-        return pairs, real
+            query, *pair = layer.project(x)  # type: ignore[operator]
+            memories.append(Memory(*pair))
+            x, _ = layer(x, query, memories[-1:])
+        return memories, looked
 
     def _embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
         x: Tensor = self.dropout(self.word_embedding(tokens) + self.position_embedding(positions))
@@ -199,40 +256,41 @@ class CausalDecoder(Decoder):
         return torch.log_softmax(F.linear(self.norm(x), self.word_embedding.weight), dim=-1)
 
     def init_state(self, features: StudyFeatures) -> State:
-        pairs, real = self._prefix(features)
-        prefix_keys, prefix_values = (torch.stack(part, 1) for part in zip(*pairs, strict=True))
-        n, layers, _, width = prefix_keys.shape  # [N, layers, 1 + L, D]
-        keys = prefix_keys.new_zeros(n, layers, self.positions, width)
-        position = torch.zeros_like(real[:, 0], dtype=torch.long)  # [N]
-        return keys, torch.zeros_like(keys), position, prefix_keys, prefix_values, real
+        memories, looked = self._prefix(features)
+        prefix = [part for memory in memories for part in memory[:2]]  # each [N, heads, 1 + Q, D / heads]
+        n, heads, _, width = prefix[0].shape
+        empty = prefix[0].new_zeros(n, heads, self.positions, width)
+        # Each is a tensor of its own: graphs have no two names for one output.
+        moving = [torch.zeros_like(empty) for _ in prefix]
+        return (*moving, torch.zeros_like(features.get("views")[:, 0]), *prefix, looked)
 
     def step(self, token: Tensor, state: State) -> Step:
-        keys, values, position, prefix_keys, prefix_values, real = state
+        count = 2 * len(self.layers)
+        moving, position, prefix, looked = state[:count], state[count], state[count + 1 : -1], state[-1]
         places = torch.arange(self.positions, device=token.device)
-        here = (places == position.unsqueeze(1)).unsqueeze(2)  # [N, P, 1]
-        before = places <= position.unsqueeze(1)  # [N, P]
-        visible = torch.cat([real, before], dim=1).unsqueeze(1)  # [N, 1, 1 + L + P]
+        here = (places == position.unsqueeze(1)).unsqueeze(1).unsqueeze(3)  # [N, 1, P, 1]
+        before = (places < position.unsqueeze(1)).unsqueeze(1).unsqueeze(2)  # [N, 1, 1, P]
         x = self._embed(token.unsqueeze(1), position.unsqueeze(1))  # [N, 1, D]
-        pairs: list[Pair] = []
-        attention = visible
+        following: list[Tensor] = []
+        attention = x
         for index, layer in enumerate(self.layers):
-            query, (key, value) = layer.project(x)  # type: ignore[operator]
-            words = torch.where(here, key, keys[:, index]), torch.where(here, value, values[:, index])
-            memory = (
-                torch.cat([prefix_keys[:, index], words[0]], dim=1),
-                torch.cat([prefix_values[:, index], words[1]], dim=1),
+            query, key, value = layer.project(x)  # type: ignore[operator]
+            keys, values = moving[2 * index : 2 * index + 2]
+            memories = (
+                Memory(*prefix[2 * index : 2 * index + 2]),
+                Memory(keys, values, before),
+                Memory(key, value),
             )
-            x, attention = layer(x, query, memory, visible)
-            pairs.append(words)
-        keys, values = (torch.stack(part, 1) for part in zip(*pairs, strict=True))
+            x, attention = layer(x, query, memories)
+            following += [torch.where(here, key, keys), torch.where(here, value, values)]
         log_probabilities = self._log_probabilities(x)[:, 0]
-        looked = self._on_cells(attention, real)[:, 0]
-        return Step(log_probabilities, (keys, values, position + 1, *state[3:]), looked)
+        state = (*following, position + 1, *prefix, looked)
+        return Step(log_probabilities, state, self._on_cells(attention, looked)[:, 0])
 
-    def _on_cells(self, attention: Tensor, real: Tensor) -> Tensor:
-        """The share of each cell in what the tokens saw of the images: `[N, T, S]` → `[N, T, L]`."""
-        on_cells = attention[:, :, 1 : real.shape[1]] * real[:, 1:].unsqueeze(1)
-        return on_cells / on_cells.sum(2, keepdim=True).clamp(min=1e-12)
+    def _on_cells(self, attention: Tensor, looked: Tensor) -> Tensor:
+        """The share of each cell in what tokens saw of the images: `[N, T, S]`, `[N, Q, L]` → `[N, T, L]`."""
+        on_queries = attention[:, :, 1 : 1 + looked.shape[1]]  # [N, T, Q]
+        return on_queries / on_queries.sum(2, keepdim=True).clamp(min=1e-12) @ looked
 
     def forward(self, features: StudyFeatures, tokens: Tensor, sample_rate: float = 0.0) -> Taught:
         length = tokens.shape[1]
@@ -243,17 +301,15 @@ class CausalDecoder(Decoder):
             )
         if sample_rate:
             return super().forward(features, tokens, sample_rate)
-        pairs, real = self._prefix(features)
+        prefix, looked = self._prefix(features)
         places = torch.arange(length, device=tokens.device)
-        before = (places <= places.unsqueeze(1)).expand(len(tokens), -1, -1)  # [N, T, T]
-        visible = torch.cat([real.unsqueeze(1).expand(-1, length, -1), before], dim=2)
+        before = places <= places.unsqueeze(1)  # [T, T]
         x = self._embed(tokens, places.expand_as(tokens))  # [N, T, D]
-        attention = visible
-        for layer, (prefix_key, prefix_value) in zip(self.layers, pairs, strict=True):
-            query, (key, value) = layer.project(x)  # type: ignore[operator]
-            memory = torch.cat([prefix_key, key], dim=1), torch.cat([prefix_value, value], dim=1)
-            x, attention = layer(x, query, memory, visible)
-        return Taught(self._log_probabilities(x), self._on_cells(attention, real), first=x[:, 0])
+        attention = x
+        for layer, memory in zip(self.layers, prefix, strict=True):
+            query, key, value = layer.project(x)  # type: ignore[operator]
+            x, attention = layer(x, query, (memory, Memory(key, value, before)))
+        return Taught(self._log_probabilities(x), self._on_cells(attention, looked), first=x[:, 0])
 
     @torch.no_grad()
     def take_weights(self, tensors: Mapping[str, Tensor], kind: str, rows: list[int], name: str) -> None:
@@ -285,7 +341,8 @@ class CausalDecoder(Decoder):
         words = table[chosen.clamp(min=0)]
         words[chosen < 0] = table.mean(0)
         arranged |= {"word_embedding.weight": words, "position_embedding.weight": places[: self.positions]}
-        own = {key for key in self.state_dict() if not key.startswith(("reader.", "prefix_scale"))}
+        ours = ("reader.", "prefix_scale", "image_", "cell_memory.")
+        own = {key for key in self.state_dict() if not key.startswith(ours)}
         mine = self.state_dict()
         wrong = sorted(
             key for key in own if key not in arranged or arranged[key].shape != mine[key].shape
