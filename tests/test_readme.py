@@ -44,6 +44,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not lost
 
 
+def test_install_lines_work_from_a_checkout() -> None:
+    """The package is on no index yet."""
+    files = [*PAGES, *(ROOT / "src").rglob("*.py")]
+    wrong = re.compile(r"pip install (?:\S+ )*[\"']?radscribe\b")
+    assert [str(file) for file in files if wrong.search(file.read_text(encoding="utf-8"))] == []
+
+
 @pytest.mark.parametrize("page", outputs.PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_outputs_are_what_the_commands_print(page: Path) -> None:
     """If this fails because a command changed, `make outputs` renews the pages."""

@@ -51,7 +51,7 @@ def file_system(url: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise RadscribeError(
-            "a URL needs fsspec", subject=url, remedy='run: pip install "radscribe[s3]"'
+            "a URL needs fsspec", subject=url, remedy='run: pip install ".[s3]" in the checkout'
         ) from error
     try:
         system, path = url_to_fs(url)

@@ -93,7 +93,9 @@ def _connected(address: str) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise RadscribeError("--ray needs ray", remedy='run: pip install "radscribe[cluster]"') from error
+        raise RadscribeError(
+            "--ray needs ray", remedy='run: pip install ".[cluster]" in the checkout'
+        ) from error
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
