@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := build/demo
 IMAGE ?=
 
-.PHONY: demo test lint types docs check format outputs sbom release-check clean
+.PHONY: demo test lint types docs check format outputs hashes sbom release-check clean
 
 demo: $(VENV)/plain.stamp  ## Caption two drawn chests, and the file or folder IMAGE= if you name one.
 	@$(BIN)/python examples/draw_phantoms.py $(DEMO)
@@ -33,6 +33,13 @@ check: lint types docs test  ## What CI runs.
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+hashes: $(BIN)/python  ## Renew packaging/requirements.txt: what the image installs, with hashes, at the versions of constraints.txt.
+	@$(PIP) uv
+	@printf '%s\n' "# What the container image installs, with the hashes of all files on PyPI. Renew after constraints.txt: make hashes" > packaging/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra serve --extra postgres --extra oidc --extra s3 --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --constraints constraints.txt \
+	  >> packaging/requirements.txt
 
 sbom: $(VENV)/dev.stamp  ## A software bill of materials (CycloneDX) of the environment, made at each release.
 	@$(PIP) "cyclonedx-bom>=7"

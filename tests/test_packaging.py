@@ -166,3 +166,21 @@ def test_the_image_serves_without_a_network_and_with_a_read_only_root(tmp_path: 
         assert docker("exec", container, "id", "-u").stdout.strip() == "10001"
     finally:
         docker("kill", container)
+
+
+def test_the_image_installs_the_tested_versions_with_hashes() -> None:
+    pinned = {
+        name.lower().replace("_", "-"): version
+        for name, version in re.findall(
+            r"^([\w.-]+)==(\S+)", (PACKAGING.parent / "constraints.txt").read_text(), re.MULTILINE
+        )
+    }
+    entries = re.split(r"^(?=[a-zA-Z])", (PACKAGING / "requirements.txt").read_text(), flags=re.MULTILINE)[1:]
+    assert len(entries) > 40
+    for entry in entries:
+        found = re.match(r"([\w.-]+)(?:\[[\w,]+\])?==([^\s;]+)", entry)
+        assert found, entry
+        name = found[1].lower().replace("_", "-")
+        assert pinned.get(name, found[2]) == found[2], name
+        assert "--hash=sha256:" in entry, name
+    assert "torch" not in {entry.partition("==")[0] for entry in entries}

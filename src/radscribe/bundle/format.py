@@ -10,6 +10,7 @@ A bundle is a folder that captions with onnxruntime alone:
 | `decoder.onnx` | `token` `[N]`, `state_*` → `log_probabilities` `[N, V]`, `next_state_*`, `attention` |
 | `tokenizer.json` | the vocabulary, as the `tokenizers` library writes it |
 | `MODEL_CARD.md` | data, terms, recipe and held-out figures |
+| `bundle.json.sig` | the signature of `bundle.json`, if the bundle is signed (`signature.py`) |
 | `weights.safetensors` | for going on with training; may be left out of a copy that only captions |
 
 Optional in the description: `encoder.precision` (`fp32`, or `int8` by `radscribe export --int8`),
@@ -24,7 +25,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from radscribe.bundle import hub
+from radscribe.bundle import hub, signature
 from radscribe.errors import BundleError
 
 FORMAT = 1
@@ -156,7 +157,12 @@ def locate(bundle: str | Path | None) -> Path:
     if bundle is None:
         return EMBEDDED / DEFAULT
     if str(bundle).startswith(hub.PREFIX):
-        return hub.fetch(str(bundle), DESCRIPTION, lambda folder: describe(folder).files.keys() - {WEIGHTS})
+        return hub.fetch(
+            str(bundle),
+            DESCRIPTION,
+            lambda folder: describe(folder).files.keys() - {WEIGHTS},
+            optional=[signature.SIGNATURE],
+        )
     if Path(bundle).is_dir():
         return Path(bundle)
     if str(bundle) == Path(bundle).name and (EMBEDDED / str(bundle)).is_dir():
@@ -208,6 +214,9 @@ def describe(folder: Path) -> BundleSpec:
 def read(folder: Path) -> BundleSpec:
     """Read `bundle.json` and check the hash of each file that it lists. Only the weights may be absent.
 
+    If the environment names trusted keys, the signature is checked too (`signature.verify`). Bundles that are
+    part of the package need none.
+
     Parameters
     ----------
     folder : Path
@@ -223,6 +232,8 @@ def read(folder: Path) -> BundleSpec:
     BundleError
         A file is missing or altered, or the description is damaged or of another format.
     """
+    if not folder.resolve().is_relative_to(EMBEDDED.resolve()):
+        signature.verify(folder / DESCRIPTION)
     spec = describe(folder)
     for name, expected in spec.files.items():
         path = folder / name

@@ -30,6 +30,12 @@ from radscribe.cli.options import require_extra
     help="Prepared dataset; the confidence is calibrated on its validation part.",
 )
 @click.option(
+    "--sign",
+    "key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Private Ed25519 key (PEM) to sign the bundle with.  [default: not signed]",
+)
+@click.option(
     "--int8",
     is_flag=True,
     help="Quantise the encoder to int8, unless that costs more than --tolerance; needs --data.",
@@ -48,6 +54,7 @@ def command(
     card: Path | None,
     weights: bool,
     data: Path | None,
+    key: Path | None,
     int8: bool,
     tolerance: tuple[str, ...],
 ) -> None:
@@ -92,4 +99,8 @@ def command(
 
             spec, told = finish(stage, data, "val", int8, tolerances(tolerance))
             click.echo("\n\n".join(told))
+        if key is not None:
+            from radscribe.bundle.signature import sign
+
+            sign(stage / DESCRIPTION, key)
     click.echo(f"wrote {spec.id} to {out}", err=True)

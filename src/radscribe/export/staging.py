@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from radscribe.bundle.format import CARD, DESCRIPTION, WEIGHTS, BundleSpec, describe, read, sha256, write
+from radscribe.bundle.signature import SIGNATURE
 from radscribe.errors import BundleError
 from radscribe.files import staged_folder
 
@@ -48,7 +49,7 @@ def staged(out: Path, overwrite: bool = False) -> Iterator[Path]:
 def _listed(folder: Path) -> set[str]:
     """The files of the bundle in a folder; none if there is no bundle."""
     try:
-        return set(describe(folder).files)
+        return {*describe(folder).files, SIGNATURE}
     except BundleError:
         return set()
 
