@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from radscribe.errors import BundleError, UsageError
 
@@ -93,7 +93,7 @@ def verify(description: Path) -> None:
 def _public(path: Path) -> Ed25519PublicKey:
     serialization, ed25519 = _cryptography(path)
     try:
-        key: Ed25519PublicKey = serialization.load_pem_public_key(path.read_bytes())
+        key = serialization.load_pem_public_key(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(
             f"is not a public key in PEM ({TRUSTED})",
@@ -102,7 +102,7 @@ def _public(path: Path) -> Ed25519PublicKey:
         ) from error
     if not isinstance(key, ed25519.Ed25519PublicKey):
         raise UsageError(f"is not an Ed25519 key ({TRUSTED})", subject=path)
-    return key
+    return cast("Ed25519PublicKey", key)
 
 
 def _fits(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
