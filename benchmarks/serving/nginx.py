@@ -51,7 +51,7 @@ class Nginx:
         program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
         if program is None:
             raise FileNotFoundError("nginx is not installed; run .ci/packages")
-        self.port = free_port()
+        self.ports, self.port = ports, free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._folder = Path(tempfile.mkdtemp(prefix="radscribe-nginx-"))
         servers = "\n".join(f"    server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in ports)

@@ -224,14 +224,14 @@ def test_a_study_whose_acceptance_the_database_did_not_confirm_is_captioned(
 
 
 def test_workers_share_a_port_and_one_that_dies_is_replaced(tmp_path: Path, url: str) -> None:
-    options = ("--workers", "2", "--store", url, "--keep-free", "0")
+    with_password = url.replace("radscribe@", "radscribe:topsecret@")
+    options = ("--workers", "2", "--store", with_password, "--keep-free", "0")
     chest = tmp_path / "chest.png"
     phantom.save(phantom.draw(1, (), size=256), chest)
     kind, body = multipart(chest)
     with chdir(tmp_path), RunningService(tmp_path / "store", *options) as service:
         before = workers(service.process.pid)
         assert len(before) == 2
-        assert "secret" not in service.log.read_text()
         os.kill(before[0], signal.SIGKILL)
         for _ in range(8):
             request = urllib.request.Request(f"{service.address}/v1/captions", body, {"Content-Type": kind})
@@ -252,6 +252,8 @@ def test_workers_share_a_port_and_one_that_dies_is_replaced(tmp_path: Path, url:
         assert sum(map(int, counts)) == 8
         assert service.stop() == 0
     assert workers(service.process.pid) == []
+    assert "topsecret" not in service.log.read_text()
+    assert not (tmp_path / "postgresql:").exists()
 
 
 def workers(supervisor: int) -> list[int]:
