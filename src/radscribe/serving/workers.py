@@ -171,7 +171,8 @@ class _Supervisor:
                 break
             number, started = self._running.pop(process)
             code = os.waitstatus_to_exitcode(status)
-            self._code = self._code or max(code, 0)
+            if not self._stopping:  # else it was asked to end, perhaps while it started
+                self._code = self._code or max(code, 0)
             ended.append((number, code, time.monotonic() - started))
             (self._folder / f"{number}.prom").unlink(missing_ok=True)
         return ended
