@@ -31,7 +31,7 @@ PLANS = 10  # how often it is planned
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What the simulation cannot measure.
+    """Assumptions that the simulation cannot measure.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured on one core.
+    """Measurements on one core.
 
     Parameters
     ----------

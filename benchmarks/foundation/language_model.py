@@ -59,7 +59,7 @@ class NotBefore:
 
 
 class Widths(Encoder):
-    """What the export asks of an encoder."""
+    """The interface of an encoder for the export."""
 
     def __init__(self, channels: int) -> None:
         torch.nn.Module.__init__(self)

@@ -46,7 +46,7 @@ FROM studies s
 
 @dataclass
 class Seen:
-    """What the clients saw."""
+    """Answers that the clients received."""
 
     told: set[str] = field(default_factory=set)  # ids of studies that were accepted
     answers: list[tuple[float, float, int]] = field(default_factory=list)  # start, end, status

@@ -1,4 +1,4 @@
-"""What a batch captions and how it is cut into shards: one Parquet file, with a row group per shard.
+"""The plan of a batch: its studies in shards, as one Parquet file with a row group per shard.
 
 The plan is made once. Workers on any machine read only the row groups of their own shards, so memory does not
 grow with the number of images, and a run that is repeated does the same shards again.
@@ -85,7 +85,7 @@ class Found:
 
 
 class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every run of a batch must agree on.
+    """Settings that every run of a batch must share.
 
     Attributes
     ----------

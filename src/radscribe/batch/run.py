@@ -22,7 +22,7 @@ SAMPLE = 32  # studies that an estimate captions, after as many that warm up the
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to caption, how, and where the results go.
+    """A batch: its source, options and target.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Request:
 
     @property
     def job(self) -> Job:
-        """What a worker needs to know."""
+        """The job of a worker."""
         return Job(self.out, self.bundle, self.options, self.device, self.retry_errors)
 
 

@@ -36,7 +36,7 @@ DIGITS = 4  # of probabilities
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs to know: the same for all shards.
+    """The job of a worker, the same for all shards.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Job:
 
 
 class Counts(NamedTuple):
-    """What a shard, or all of them, came to."""
+    """Counts of one shard, or of all of them."""
 
     studies: int = 0
     images: int = 0

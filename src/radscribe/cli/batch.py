@@ -200,7 +200,7 @@ def summary(total: Counts, finished: int, request: Request) -> str:
 
 
 def render(known: Estimate, cores: int) -> str:
-    """What `--dry-run` prints."""
+    """The output of `--dry-run`."""
     size = f", {known.size / 1e6:,.1f} MB" if known.size else ""
     lines = [f"{known.studies:,} studies, {known.images:,} images{size}"]
     if known.skipped:

@@ -20,7 +20,7 @@ PAGE = 200  # studies that are asked for at once
 
 @dataclass(slots=True)
 class Fetched:
-    """What was pulled."""
+    """Counts of the objects that were pulled."""
 
     studies: int = 0
     instances: int = 0

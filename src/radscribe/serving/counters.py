@@ -54,7 +54,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the database said of a client, and when."""
+    """The counts of a client in the database, and when they were read."""
 
     at: float
     failures: int

@@ -153,7 +153,7 @@ def answers(sentence: str) -> list[Answer]:
 
 
 def _of_both_sides(sentence: str, pair: re.Match[str]) -> Answer:
-    """What the answers for two sides say together of the label before them."""
+    """Combine the answers for two sides into the status of the label before them."""
     said = {name[:-1] for name, value in pair.groupdict().items() if value is not None}
     verdict: Verdict = "present" if "present" in said else "uncertain" if "uncertain" in said else "absent"
     first = 1 + max(sentence.rfind(sign, max(0, pair.start() - _LONGEST), pair.start()) for sign in ".;,|/")

@@ -17,7 +17,7 @@ REMEMBERED = 1 << 14  # sentences and captions: many studies share them
 
 
 class _Said(NamedTuple):
-    """What a text says."""
+    """The statements of a text."""
 
     text: str  # in lower case
     statements: list[Statement]

@@ -1,4 +1,4 @@
-"""Which sentences of a text may stand beside the images: rules that need the text and the encoder alone."""
+"""Rules for the sentences of a text that need only the text and the encoder."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of a study's images.
+    """Facts about a study's images.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class SentenceChecker:
         return any(reason.rule not in self._marked for reason in reasons)
 
     def _alone(self, sentence: str, seen: Seen) -> list[Reason]:
-        """What is wrong with a sentence whatever stands around it."""
+        """Reasons against a sentence on its own."""
         reasons: list[Reason] = []
         if compares_with_prior(sentence):
             reasons.append(Reason("prior", RULES["prior"]))

@@ -44,7 +44,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages and records call it."""
+        """Its name in messages and records."""
 
     def ask(self, images: Sequence[Pixels], views: Sequence[str]) -> str:
         """Return the text for the images `[H, W]` of one study; raises `SourceError`."""

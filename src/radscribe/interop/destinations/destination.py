@@ -1,4 +1,4 @@
-"""What a destination is: it takes the objects of a result, one at a time, and says whether they arrived."""
+"""A destination: it takes the objects of a result, one at a time, and says whether they arrived."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Destination(ABC):
 
     @property
     def name(self) -> str:
-        """What the store, the page and the metrics call it."""
+        """Its name in the store, the page and the metrics."""
         return self.address.name
 
     def kinds_of(self, *, verified: bool) -> tuple[Kind, ...]:

@@ -1,1 +1,1 @@
-"""What goes back into a study: findings, text and film as DICOM objects, and the record behind them."""
+"""Results that go back into a study: findings, text and film as DICOM objects, and the record behind them."""

@@ -1,4 +1,4 @@
-"""What all DICOM objects of a result share: patient, study, series, equipment, times and character set."""
+"""The common part of all DICOM objects of a result: patient, study, series, equipment, times, characters."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def language() -> LanguageOfContentItemAndDescendants:
 
 
 def observation_context(result: Result) -> ObservationContext:
-    """Who observed: the model, and the reader who verified its draft."""
+    """The observers: the model, and the reader who verified its draft."""
     device = DeviceObserverIdentifyingAttributes(
         uid=result.uid("device"),
         name="radscribe",
@@ -111,7 +111,7 @@ def observation_context(result: Result) -> ObservationContext:
 
 
 def _group(result: Result, finding: FindingResult) -> Group:
-    """What is said of one finding, with the images or the box that it was read from."""
+    """The statement about one finding, with the images or the box that it was read from."""
     code = codes.code_of(finding.name)
     side = None if finding.side is None else coded(codes.SIDES[finding.side])
     presence = probability = None

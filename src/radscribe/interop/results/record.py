@@ -77,7 +77,7 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class FindingResult:
-    """What is to be said of one finding.
+    """The statement about one finding.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def result_of(
 def _results(
     text: str, probabilities: Mapping[str, float], films: Sequence[Film], *, by_reader: bool
 ) -> tuple[FindingResult, ...]:
-    """What the text says of each finding, beside the model's probability.
+    """The status of each finding in the text, with the model's probability.
 
     A machine does not deny what it does not assess; a reader may.
     """

@@ -69,7 +69,7 @@ def _content(result: Result) -> Iterator[ContentItem]:
 
 
 def notes(result: Result) -> tuple[str, ...]:
-    """What a reader must know: the warnings of a draft, or who verified the text."""
+    """Notes for the reader: the warnings of a draft, or who verified the text."""
     if result.review is None:
         return result.warnings
     review = result.review
