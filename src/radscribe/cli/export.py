@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -71,6 +72,7 @@ def command(
     """
     require_extra("train")
     from radscribe.bundle.format import DESCRIPTION, locate
+    from radscribe.bundle.signature import TRUSTED
     from radscribe.errors import UsageError
     from radscribe.export import staging
 
@@ -93,6 +95,7 @@ def command(
             spec = export(Path(source), stage, name, card, weights)
         else:
             spec = staging.copy(locate(source), stage, name or stage.name, card, weights)
+        os.environ.pop(TRUSTED, None)  # the source was checked; what is made of it is signed at the end
         if data is not None:
             from radscribe.export.finish import finish
             from radscribe.export.int8 import tolerances

@@ -66,6 +66,11 @@ def finish(
         f"speak of findings that are not assessed.\n\n{table(assessment)}"
     )
     set_section(folder, "Assessed findings", told[-1])
+    if not any(one.assessed for one in assessment.values()):
+        told.append(
+            f"No finding is assessed, so captions of this bundle say nothing. The {part} part may be too small "
+            "for its findings: prepare more studies, or export without --data to see what the decoder writes."
+        )
     captioned = caption_part(Captioner(folder), manifest, part)  # as users get them
     sentences = []
     fits: dict[str, Callable[[CaptionedPart], ConfidenceSpec]] = {
