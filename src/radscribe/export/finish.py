@@ -68,8 +68,8 @@ def finish(
     set_section(folder, "Assessed findings", told[-1])
     if not any(one.assessed for one in assessment.values()):
         told.append(
-            f"No finding is assessed, so captions of this bundle say nothing. The {part} part may be too small "
-            "for its findings: prepare more studies, or export without --data to see what the decoder writes."
+            "No finding is assessed, so captions of this bundle say nothing: the part may be too small for "
+            "its findings. Prepare more studies, or export without --data to see what the decoder writes."
         )
     captioned = caption_part(Captioner(folder), manifest, part)  # as users get them
     sentences = []

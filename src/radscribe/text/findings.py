@@ -53,6 +53,9 @@ _TABLE: tuple[tuple[str, Phrase], ...] = tuple(
 )
 
 
+# Sentences as they were read: reports repeat each other. Findings, statuses and places, and locations.
+_READ: dict[str, tuple[list[tuple[str, Status, int, int]], list[Location]]] = {}
+_MOST_READ = 4096
 # Findings that a side or a zone of the lung does not describe.
 _UNPLACED = frozenset({"Cardiomegaly", "Scoliosis_or_Degenerative", "Normal"})
 _ON_A_SIDE = frozenset({"Fracture", "Support_Devices"})  # their zones are not those of the lung
@@ -152,6 +155,7 @@ def read_mentions(
     denying = [(phrase, findings) for phrase, findings in implied if phrase.key in lowered]
     if not likely and not denying:
         return []
+    usual = table is _TABLE and implied is IMPLIED_ABSENT
     found: list[Mention] = []
     corrected: set[str] = set()  # findings of which an addendum speaks
     reading = [span for span in section_spans(text) if span.section in READING]
@@ -159,8 +163,15 @@ def read_mentions(
         (span.section, *place) for span in reading for place in sentence_spans(text, span.start, span.end)
     ):
         sentence = lowered[start:end]
-        here = list(_in_sentence(sentence, likely, denying))
-        places = locations(sentence) if here else []
+        known = _READ.get(sentence) if usual else None
+        if known is None:
+            hits = list(_in_sentence(sentence, likely, denying))
+            known = hits, locations(sentence) if hits else []
+            if usual:
+                if len(_READ) >= _MOST_READ:
+                    _READ.clear()
+                _READ[sentence] = known
+        here, places = known
         reached: dict[str, int] = {}
         for finding, status, first, last in sorted(here, key=lambda hit: (hit[2], -hit[3])):
             # "Heart failure" within "congestive heart failure" is no mention of its own.
