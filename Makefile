@@ -37,7 +37,7 @@ format: $(VENV)/dev.stamp
 hashes: $(BIN)/python  ## Renew packaging/requirements.txt: what the image installs, with hashes, at the versions of constraints.txt.
 	@$(PIP) uv
 	@printf '%s\n' "# What the container image installs, with the hashes of all files on PyPI. Renew after constraints.txt: make hashes" > packaging/requirements.txt
-	$(BIN)/uv pip compile pyproject.toml --extra serve --extra postgres --extra oidc --extra s3 --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra serve --extra postgres --extra oidc --extra s3 --extra interop --universal \
 	  --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --constraints constraints.txt \
 	  >> packaging/requirements.txt
 

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from benchmarks.serving.running import free_port
+from radscribe.cli import listen
 from radscribe.cli.serve import command
 
 PACKAGING = Path(__file__).parents[1] / "packaging"
@@ -62,7 +63,10 @@ def test_the_compose_file_names_only_what_it_defines() -> None:
         assert set(service.get("depends_on", [])) <= set(compose["services"])
         named = [volume.partition(":")[0] for volume in service.get("volumes", [])]
         assert {name for name in named if not name.startswith(".")} <= set(compose["volumes"])
-    assert [n for n, service in compose["services"].items() if service.get("profiles")] == ["orthanc"]
+    assert [n for n, service in compose["services"].items() if service.get("profiles")] == [
+        "listen",
+        "orthanc",
+    ]
 
 
 def test_the_service_s_container_can_write_and_reach_little() -> None:
@@ -97,6 +101,9 @@ def test_every_option_in_the_packaging_exists() -> None:
     arguments = compose["services"]["radscribe"]["command"]
     arguments += deployment["spec"]["template"]["spec"]["containers"][0]["args"]
     given = {argument.partition("=")[0] for argument in arguments if argument.startswith("--")}
+    listening = compose["services"]["listen"]["command"]
+    accepted = {flag for parameter in listen.command.params for flag in parameter.opts}
+    assert {argument.partition("=")[0] for argument in listening[1:]} <= accepted
     last = re.findall(r"^CMD (\[.*\])$", (PACKAGING / "Dockerfile").read_text(), re.MULTILINE)[-1]
     given |= {argument for argument in json.loads(last) if argument.startswith("--")}
     assert given <= OPTIONS

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -380,3 +382,41 @@ def test_a_restart_of_the_database_needs_no_restart_of_the_service(
         client.__exit__(None, None, None)
     finally:
         server.remove()
+
+
+@pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("moto", "s3fs", "flask")),
+    reason="needs moto and s3fs, which the extra dev installs",
+)
+def test_images_are_kept_by_a_server_of_s3(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    try:
+        files = s3fs.S3FileSystem(skip_instance_cache=True)
+        files.mkdir("films")
+        client = serve(images="s3://films/store")
+        record = posted(client, 88)
+        kept = files.find("films/store")
+        assert [name.rpartition("/")[2] for name in kept if name.endswith("store-id")] == ["store-id"]
+        assert len([name for name in kept if name.endswith(".png")]) == 1
+        shutil.rmtree(tmp_path / "store" / "cache")  # as on another machine
+        for byte in range(256):
+            (tmp_path / "store" / "cache" / f"{byte:02x}").mkdir(parents=True)
+        assert client.get(f"/v1/captions/{record['id']}/images/0").status_code == 200
+        client.delete(f"/v1/captions/{record['id']}")
+        files.invalidate_cache()
+        assert [name for name in files.find("films/store") if name.endswith(".png")] == []
+        with pytest.raises(RadscribeError, match="the images of another database"):
+            Store(tmp_path / "other", None, "s3://films/store")
+    finally:
+        server.stop()
