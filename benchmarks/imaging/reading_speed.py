@@ -27,6 +27,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
+    JPEG2000,
     UID,
     ComputedRadiographyImageStorage,
     ExplicitVRLittleEndian,
@@ -72,10 +73,12 @@ def write(pixels: Film, syntax: UID, path: Path) -> None:
     dataset.WindowCenter, dataset.WindowWidth = "8192", "16384"
     dataset.PixelData = pixels.tobytes()
     dataset["PixelData"].VR = "OW"
-    if syntax == JPEG2000Lossless:
+    if syntax in (JPEG2000Lossless, JPEG2000):
         from openjpeg.utils import encode_array
 
-        dataset.PixelData = encapsulate([encode_array(pixels, 14, photometric_interpretation=2)])
+        ratios = None if syntax == JPEG2000Lossless else [10.0]
+        stream = encode_array(pixels, 14, photometric_interpretation=2, compression_ratios=ratios)
+        dataset.PixelData = encapsulate([stream])
         dataset.file_meta.TransferSyntaxUID = syntax
     elif syntax in (RLELossless, JPEGLSLossless):
         dataset.compress(syntax, generate_instance_uid=False)
@@ -104,10 +107,10 @@ def _to_jpeg_lossless(path: Path) -> None:
         raise SystemExit("GDCM cannot write the film")
 
 
-def shortest(path: Path) -> npt.NDArray[np.float32]:
+def shortest(path: Path, size: int = SIZE) -> npt.NDArray[np.float32]:
     """`dcmread`, pixels, one table, resize."""
     dataset = dcmread(path)
-    if dataset.file_meta.TransferSyntaxUID == JPEG2000Lossless:
+    if dataset.file_meta.TransferSyntaxUID in (JPEG2000Lossless, JPEG2000):
         from openjpeg.utils import decode_pixel_data
 
         frame = decode_pixel_data(get_frame(dataset.PixelData, 0, number_of_frames=1), version=2)
@@ -117,7 +120,7 @@ def shortest(path: Path) -> npt.NDArray[np.float32]:
     width = float(dataset.WindowWidth)
     unit = (np.arange(1 << 14) - (float(dataset.WindowCenter) - 0.5)) / (width - 1) + 0.5
     grey = np.take(np.clip(unit, 0, 1).astype(np.float32), stored)
-    return np.asarray(Image.fromarray(grey).resize((SIZE, SIZE), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    return np.asarray(Image.fromarray(grey).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
 def ours_of(path: Path, exact: bool = False) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ from radscribe.data.study import ImageRef, Study
 from radscribe.errors import UsageError
 from radscribe.imaging.radiograph import Provenance, Radiograph
 from radscribe.inference.inputs import as_study
+from radscribe.inference.prepare import Preparer
 
 
 def test_sources_of_every_kind(tmp_path: Path) -> None:
@@ -56,3 +57,18 @@ def test_a_colour_array_is_read_as_pillow_reads_it() -> None:
     assert isinstance(image, Radiograph)
     grey = np.asarray(Image.fromarray(colours).convert("L"))
     assert np.abs(image.pixels * 255 - grey).max() <= 1
+
+
+def test_a_large_jpeg_is_decoded_at_reduced_resolution_unless_it_must_be_exact(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (640, 512), dtype=np.uint8)
+    Image.fromarray(pixels).resize((1024, 1280), Image.Resampling.BICUBIC).save(tmp_path / "film.jpg")
+    prepare, study = Preparer(64, ("frontal",)), as_study(tmp_path / "film.jpg")
+    exact, reduced, shown = (
+        prepare(study, True, keep_originals=originals, exact=exactly)
+        for exactly, originals in ((True, False), (False, False), (False, True))
+    )
+    difference = np.abs(exact.images[0] - reduced.images[0])
+    assert 0 < difference.mean() < 0.05
+    # Evidence changes nothing about the caption, and its picture has every pixel.
+    np.testing.assert_array_equal(shown.images[0], reduced.images[0])
+    assert shown.originals[0].shape == (1280, 1024)

@@ -19,7 +19,7 @@ from radscribe.inference.options import DEFAULTS
 from radscribe.serving.options import parse
 from radscribe.serving.routes.captions import OPTIONS_SCHEMA
 
-FIELDS = ("beam", "n_best", "evidence", "min_confidence", "force")
+FIELDS = ("beam", "n_best", "evidence", "min_confidence", "force", "exact")
 
 
 @pytest.mark.parametrize("name", ["caption", "evaluate", "probe"])

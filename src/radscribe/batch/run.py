@@ -278,4 +278,7 @@ def _bundle_id(bundle: str | None) -> str:
 
 
 def _described(options: CaptionOptions) -> str:
-    return f"{options.search}, force {options.force}, min_confidence {options.min_confidence}"
+    return (
+        f"{options.search}, force {options.force}, min_confidence {options.min_confidence}, "
+        f"exact {options.exact}"
+    )

@@ -41,6 +41,10 @@ class BareEncoder:
         for start in range(0, len(images), batch):
             _run(self._wide, images[start : start + batch])
 
+    def one(self, image: Images) -> None:
+        """Run one decoded image `[S, S]` on one core; may be called from several threads."""
+        _run(self._narrow, image[None, None])
+
     def one_per_core(self, images: Images) -> None:
         """Run decoded images `[N, 1, S, S]`, each on a core of its own."""
         with ThreadPoolExecutor(self._threads) as pool:

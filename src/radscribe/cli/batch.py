@@ -52,6 +52,11 @@ class _Part(click.ParamType[tuple[int, int]]):
 @search_options
 @click.option("--force", is_flag=True, help="Caption images that the chest check refuses, with a warning.")
 @click.option(
+    "--exact",
+    is_flag=True,
+    help="Decode JPEG and JPEG 2000 at full resolution: slower, and probabilities differ slightly.",
+)
+@click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     metavar="P",
@@ -104,6 +109,7 @@ def command(
     out: str,
     bundle: str | None,
     force: bool,
+    exact: bool,
     min_confidence: float | None,
     split: Split | None,
     workers: int | None,
@@ -140,7 +146,10 @@ def command(
     from radscribe.runtime.onnx_session import available_cores
 
     options = CaptionOptions(
-        force=force, strategy=strategy(n_best=1, **search), min_confidence=min_confidence
+        force=force,
+        strategy=strategy(n_best=1, **search),
+        min_confidence=min_confidence,
+        exact=exact,
     )
     request = Request(source, out, bundle, options, split, shard_size, part, retry_errors, device)
     cores = workers or available_cores()

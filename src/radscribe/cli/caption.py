@@ -50,6 +50,11 @@ BAR = 24  # characters of a full bar
 @click.option("-v", "--verbose", is_flag=True, help="With --format text: print findings and all warnings.")
 @click.option("--force", is_flag=True, help="Caption images that the chest check refuses, with a warning.")
 @click.option(
+    "--exact",
+    is_flag=True,
+    help="Decode JPEG and JPEG 2000 at full resolution: slower, and probabilities differ slightly.",
+)
+@click.option(
     "--study", "--one-study", "one_study", is_flag=True, help="Treat all images as one study of one patient."
 )
 @click.option(
@@ -91,6 +96,7 @@ def command(
     form: str,
     verbose: bool,
     force: bool,
+    exact: bool,
     one_study: bool,
     evidence: Path | None,
     evidence_findings: Which,
@@ -145,6 +151,7 @@ def command(
             force=force,
             evidence=evidence is not None,
             min_confidence=min_confidence,
+            exact=exact,
         ):
             failed |= caption.failed
             out.write(caption)

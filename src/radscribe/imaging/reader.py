@@ -54,7 +54,7 @@ def read(
         all of it (default: as it is). `provenance.size` has the original height and width.
     exact : bool
         With `size`: decode JPEG and JPEG 2000 at full resolution (default: at the lowest resolution that has
-        at least 1.25 times as many pixels as needed; the resized image then differs slightly).
+        at least twice as many pixels as needed; the resized image then differs slightly).
     max_pixels : int
         Larger images are refused before they are decoded (default: 67 megapixels).
 

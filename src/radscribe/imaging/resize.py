@@ -11,7 +11,7 @@ from PIL import Image
 Floats = npt.NDArray[np.float32]
 
 GAP = 2.0  # the bilinear filter reads at least this many pixels for each that it writes
-SPARE = 1.25  # an image decoded at reduced resolution keeps this many pixels for each that is needed
+SPARE = 2.0  # an image decoded at reduced resolution keeps this many pixels for each that is needed
 BAND = 64  # rows that are looked up at a time, so that they stay in the processor's cache
 
 

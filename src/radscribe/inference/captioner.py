@@ -114,6 +114,7 @@ class Captioner:
         evidence: bool = DEFAULTS.evidence,
         strategy: Strategy | None = DEFAULTS.strategy,
         min_confidence: float | None = DEFAULTS.min_confidence,
+        exact: bool = DEFAULTS.exact,
     ) -> Caption:
         """Caption one study.
 
@@ -134,6 +135,8 @@ class Captioner:
             Search strategy from `radscribe.inference.search` (default: a beam search of width `beam`).
         min_confidence : float, optional
             Refuse the study if the confidence of its caption is lower, from 0 to 1.
+        exact : bool
+            Decode JPEG and JPEG 2000 at full resolution (default: at the lowest one that suffices).
 
         Returns
         -------
@@ -154,7 +157,7 @@ class Captioner:
         >>> caption.refused is None
         True
         """
-        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence)
+        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence, exact)
         studies = list(studies_of([source]))
         if len(studies) > 1:
             raise UsageError(
@@ -177,6 +180,7 @@ class Captioner:
         evidence: bool = DEFAULTS.evidence,
         strategy: Strategy | None = DEFAULTS.strategy,
         min_confidence: float | None = DEFAULTS.min_confidence,
+        exact: bool = DEFAULTS.exact,
     ) -> Generator[Caption, None, None]:
         """Caption many studies; memory does not grow with their number.
 
@@ -193,7 +197,7 @@ class Captioner:
             a published collection.
         ordered : bool
             Yield captions in the order of the sources; otherwise each as soon as it is ready.
-        beam, n_best, force, evidence, strategy, min_confidence
+        beam, n_best, force, evidence, strategy, min_confidence, exact
             As for `caption`.
 
         Yields
@@ -206,7 +210,7 @@ class Captioner:
         UsageError
             As for `caption`.
         """
-        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence)
+        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence, exact)
         return self.run(sources, options, ordered=ordered)
 
     def run(
@@ -277,7 +281,7 @@ class Captioner:
         return frozenset(self.findings[place] for place in seen.nonzero()[0])
 
     def _encode(self, study: StudyInput, options: CaptionOptions) -> Encoded:
-        prepared = self._prepare(study, options.force, options.evidence)
+        prepared = self._prepare(study, options.force, options.evidence, exact=options.exact)
         if not prepared.images:
             return Encoded(prepared, {})
         return Encoded(prepared, self._encoder(np.stack(prepared.images), maps=options.evidence))

@@ -97,13 +97,17 @@ def is_one_image(source: object) -> bool:
     )
 
 
-def read_image(image: Path | Unread | Radiograph, size: int | None = None) -> Radiograph:
+def read_image(
+    image: Path | Unread | Radiograph, size: int | None = None, *, exact: bool = True
+) -> Radiograph:
     """Read an image of a study.
 
     Parameters
     ----------
     size : int, optional
         Side in pixels of the square that files are resized to while they are read (default: as they are).
+    exact : bool
+        Decode JPEG and JPEG 2000 at full resolution even if `size` needs less.
 
     Raises
     ------
@@ -118,9 +122,9 @@ def read_image(image: Path | Unread | Radiograph, size: int | None = None) -> Ra
             raise ImageError(
                 "is a folder without images", subject=image, remedy="name image files, or their folder"
             )
-        return read(image, size=size, exact=True)
+        return read(image, size=size, exact=exact)
     try:
-        return read(image.source, size=size, exact=True)
+        return read(image.source, size=size, exact=exact)
     except ImageError as error:
         raise ImageError(error.problem, subject=image.name, remedy=error.remedy) from error
 

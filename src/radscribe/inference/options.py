@@ -37,6 +37,9 @@ class CaptionOptions:
         Search strategy from `radscribe.inference.search` (default: a beam search of width `beam`).
     min_confidence : float, optional
         Refuse a study if the confidence of its caption is lower, from 0 to 1 (default: refuse none).
+    exact : bool
+        Decode JPEG and JPEG 2000 at full resolution. Otherwise they are decoded at the lowest resolution
+        that suffices, which is much faster and changes finding probabilities slightly.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class CaptionOptions:
     evidence: bool = False
     strategy: Strategy | None = None
     min_confidence: float | None = None
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.strategy is None and self.beam < 1:

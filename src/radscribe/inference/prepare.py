@@ -40,13 +40,17 @@ class Preparer:
         self._check = ChestChecker()
         self._size, self._lateral = size, "lateral" in views
 
-    def __call__(self, study: StudyInput, force: bool = False, keep_originals: bool = False) -> Prepared:
+    def __call__(
+        self, study: StudyInput, force: bool = False, keep_originals: bool = False, *, exact: bool = True
+    ) -> Prepared:
         """Prepare a study; with `force` what would be refused is kept, under a warning.
 
         Parameters
         ----------
         keep_originals : bool
             Keep the images' own pixels too, in 8 bits, for pictures of them.
+        exact : bool
+            Decode JPEG and JPEG 2000 at full resolution.
         """
         prepared = Prepared(study, warnings=list(study.warnings))
         if study.refused:
@@ -54,8 +58,8 @@ class Preparer:
             return prepared
         for image, file in zip(study.images, study.files, strict=True):
             try:
-                # Decoding at a lower resolution waits for its measurement on films of every syntax.
-                film = read_image(image, size=None if keep_originals else self._size)
+                whole = read_image(image) if keep_originals else None
+                film = whole if whole and exact else read_image(image, size=self._size, exact=exact)
             except ImageError as error:
                 prepared.errors[file] = str(error)
                 continue
@@ -70,8 +74,8 @@ class Preparer:
                 prepared.warnings.append(f"captioned by force: {reason} ({file})")
             prepared.warnings += [f"{note} ({file})" for note in (*seen.warnings, *film.provenance.notes)]
             prepared.images.append(seen.pixels[None])
-            if keep_originals:
-                prepared.originals.append(np.rint(film.pixels * np.float32(255)).astype(np.uint8))
+            if whole:
+                prepared.originals.append(np.rint(whole.pixels * np.float32(255)).astype(np.uint8))
             prepared.files.append(file)
             prepared.views.append(check.view)
         if prepared.images and len(study.images) > 1:

@@ -24,6 +24,7 @@ class CaptionOptions(msgspec.Struct, frozen=True):
     evidence: bool = DEFAULTS.evidence
     min_confidence: float | None = DEFAULTS.min_confidence
     force: bool = DEFAULTS.force
+    exact: bool = DEFAULTS.exact
 
     def arguments(self) -> dict[str, Any]:
         """Return keyword arguments for `Captioner.stream`: the beam, and values that are not defaults."""
@@ -54,7 +55,7 @@ class CaptionRequest(msgspec.Struct, frozen=True):
     wait: bool
 
 
-FIELDS = ("beam", "n_best", "evidence", "min_confidence", "force", "study", "wait")
+FIELDS = ("beam", "n_best", "evidence", "min_confidence", "force", "exact", "study", "wait")
 
 
 def parse(fields: Mapping[str, str]) -> CaptionRequest:
@@ -79,7 +80,8 @@ def parse(fields: Mapping[str, str]) -> CaptionRequest:
         raise Problem("invalid", f"n_best is {n_best}; give 1 to beam, which is {beam}.")
     confidence = _share(fields, "min_confidence")
     evidence, force = _flag(fields, "evidence", DEFAULT.evidence), _flag(fields, "force", DEFAULT.force)
-    options = CaptionOptions(beam, n_best, evidence, confidence, force)
+    exact = _flag(fields, "exact", DEFAULT.exact)
+    options = CaptionOptions(beam, n_best, evidence, confidence, force, exact)
     return CaptionRequest(options, one_line(fields.get("study", "")), _flag(fields, "wait", True))
 
 

@@ -49,6 +49,11 @@ OPTIONS_SCHEMA: dict[str, Any] = {
         "default": DEFAULTS.force,
         "description": "caption what the chest check refuses, under a warning",
     },
+    "exact": {
+        "type": "boolean",
+        "default": DEFAULTS.exact,
+        "description": "decode JPEG and JPEG 2000 at full resolution",
+    },
     "study": {"type": "string", "description": "your name for it"},
     "wait": {
         "type": "boolean",
