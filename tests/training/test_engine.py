@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from radscribe.errors import RadscribeError, UsageError
 from radscribe.training.config import RunConfig
 from radscribe.training.engine import Task, batches, fit, loader
-from radscribe.training.engine.batches import Batches
+from radscribe.training.engine.batches import TOGETHER, Batches
 from radscribe.training.engine.loop import Fitted
 from radscribe.training.engine.processes import require_devices
 
@@ -179,6 +179,23 @@ def test_every_epoch_has_its_own_order_and_validation_none() -> None:
     assert [len(batch) for batch in Batches(9, 4, seed=0)] == [4, 5]
     assert [len(batch) for batch in Batches(9, 4)] == [4, 4, 1]
     assert list(Batches(3, 4, drop_last=True)) == [[0, 1, 2]]
+
+
+def test_studies_of_a_few_files_at_a_time_are_shuffled() -> None:
+    files = [place // 10 for place in range(200)]  # 20 files of 10 studies
+    order = Batches(200, 10, seed=0, blocks=files)
+    epochs = []
+    for epoch in (0, 1):
+        order.set_epoch(epoch)
+        epochs.append([place for batch in order for place in batch])
+        assert sorted(epochs[-1]) == list(range(200))
+        for start in range(0, 200, 10 * TOGETHER):
+            opened = {files[place] for place in epochs[-1][start : start + 10 * TOGETHER]}
+            assert len(opened) == min(TOGETHER, (200 - start) // 10)
+    assert epochs[0] != epochs[1]
+    repeated = Batches(200, 10, seed=0, blocks=files)
+    repeated.set_epoch(1)
+    assert [place for batch in repeated for place in batch] == epochs[1]
 
 
 def test_what_the_devices_cannot_do_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

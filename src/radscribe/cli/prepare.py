@@ -78,7 +78,7 @@ OPTIONS: list[Callable[[Any], Any]] = [
     click.option(
         "--also",
         multiple=True,
-        type=click.Choice(["r2gen", "imagefolder"]),
+        type=click.Choice(["r2gen", "imagefolder", "webdataset"]),
         help="Also write the dataset in this layout; may be repeated.",
     ),
 ]

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from radscribe.data import attach, duplicates, features, imagefolder, leaks, r2gen, records
+from radscribe.data import attach, duplicates, features, imagefolder, leaks, r2gen, records, webdataset
 from radscribe.data import manifest as manifest_file
 from radscribe.data.attach import Attached
 from radscribe.data.duplicates import Duplicates
@@ -168,6 +168,8 @@ def _targets(request: Request) -> list[str]:
         names.append(r2gen.FILE)
     if "imagefolder" in request.also:
         names += [f"{folder}/{imagefolder.FILE}" for folder in imagefolder.FOLDERS.values()]
+    if "webdataset" in request.also:
+        names.append(f"{webdataset.FOLDER}/{manifest_file.FILE}")
     return names
 
 
@@ -317,6 +319,13 @@ def _export(request: Request, manifest: Manifest, outcome: Outcome) -> None:
     if "imagefolder" in request.also:
         written, left = imagefolder.export(manifest, request.out)
         outcome.notes.append(f"wrote {written:,} images to train/, validation/ and test/")
+        if left:
+            outcome.notes.append(f"  left out: {left:,} images that are missing or in no part")
+    if "webdataset" in request.also:
+        written, left = webdataset.export(manifest, request.out / webdataset.FOLDER)
+        outcome.notes.append(
+            f"wrote {written:,} images to {webdataset.FOLDER}/, which --data takes for training"
+        )
         if left:
             outcome.notes.append(f"  left out: {left:,} images that are missing or in no part")
 

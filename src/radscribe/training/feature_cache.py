@@ -28,14 +28,15 @@ import torch
 from torch import Tensor
 
 from radscribe.data.features import FeatureTable
+from radscribe.data.webdataset import source
 from radscribe.errors import DataError
 from radscribe.files import atomic_write
 from radscribe.imaging.exposure import normalise
-from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.models import Encoder
 from radscribe.models.encoder import EncoderOutput
 from radscribe.training.encoder_module import as_input
+from radscribe.training.image_data import read_image
 
 INDEX = "index.json"
 BATCH = 32
@@ -123,7 +124,7 @@ class FeatureCache:
 
     def _pixels(self, path: Path) -> Tensor:
         size = self.encoder.image_size
-        pixels = normalise(resize(read(path).pixels, size, size))
+        pixels = normalise(resize(read_image(path).pixels, size, size))
         return torch.from_numpy((pixels * 255 + 0.5).astype(np.uint8))[None]
 
     @torch.no_grad()
@@ -193,7 +194,10 @@ def append(path: Path, rows: npt.NDArray[Any], after: int) -> None:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        content = source(path)
+        if isinstance(content, bytes):
+            return hashlib.sha256(content).hexdigest()
+        with content.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(

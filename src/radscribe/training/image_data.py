@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from radscribe.data import webdataset
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import ZONES, Box, ImageRef, Split, Study
 from radscribe.errors import DataError, ImageError
 from radscribe.imaging.exposure import normalise
-from radscribe.imaging.radiograph import FRONTAL, View
+from radscribe.imaging.radiograph import FRONTAL, Radiograph, View
 from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 from radscribe.labels import view_code
@@ -94,6 +95,22 @@ def box_cover(boxes: Sequence[Box], findings: Sequence[str], cells: int) -> Tens
             plane = cover[findings.index(box.finding)]
             torch.maximum(plane, torch.outer(down, across) * cells**2, out=plane)
     return cover
+
+
+def read_image(path: Path) -> Radiograph:
+    """Read an image of a manifest: a file, or a member of a tar file.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read.
+    """
+    try:
+        return read(webdataset.source(path))
+    except ImageError as error:
+        if error.subject == str(path):
+            raise
+        raise ImageError(error.problem, subject=path, remedy=error.remedy) from error
 
 
 class Example(NamedTuple):
@@ -204,6 +221,15 @@ class ImageData(Dataset[Example]):
         )
 
     @property
+    def blocks(self) -> list[int] | None:
+        """Number of the tar file that each image is in; None if images are files of their own."""
+        tars = [webdataset.tar_of(name) for name in self.names]
+        if None in tars:
+            return None
+        numbers = {tar: number for number, tar in enumerate(dict.fromkeys(tars))}
+        return [numbers[tar] for tar in tars]
+
+    @property
     def workers(self) -> int:
         """Processes that decode for a loader of these images; 0 where all of them are kept."""
         return 0 if len(self._kept) == len(self) else available_cores()
@@ -225,7 +251,7 @@ class ImageData(Dataset[Example]):
         return kept
 
     def _read(self, path: Path) -> Tensor:
-        pixels = normalise(resize(read(path).pixels, self._size, self._size))
+        pixels = normalise(resize(read_image(path).pixels, self._size, self._size))
         return torch.from_numpy((pixels * 255 + 0.5).astype(np.uint8))[None]
 
 

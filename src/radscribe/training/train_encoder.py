@@ -65,7 +65,14 @@ def train_encoder(
         with plain_errors():
             fitted = fit(
                 EncoderTask(config, encoder, prevalence),
-                loader(training, size, seed=config.seed, drop_last=True, workers=training.workers),
+                loader(
+                    training,
+                    size,
+                    seed=config.seed,
+                    drop_last=True,
+                    workers=training.workers,
+                    blocks=training.blocks,
+                ),
                 loader(validation, size, workers=validation.workers),
                 config,
                 out,
