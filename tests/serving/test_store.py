@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,12 @@ import pytest
 from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from click.testing import CliRunner
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import QueuePool
 
+from radscribe.cli.audit import command as audit_command
 from radscribe.errors import RadscribeError, UsageError
 from radscribe.serving import audit_messages, export
 from radscribe.serving.problems import Problem
@@ -430,3 +433,46 @@ def test_ids_sort_by_time_and_differ() -> None:
     made = [new_id() for _ in range(1000)]
     assert len(set(made)) == 1000
     assert [i[:10] for i in made] == sorted(i[:10] for i in made)
+
+
+def test_the_trail_is_sent_to_a_syslog_server_once(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    opened = Store(folder)
+    for name in ("one", "two"):
+        add(opened, name)
+    opened.close()
+    received: list[bytes] = []
+
+    def collect(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            received.append(b"".join(iter(lambda: connection.recv(65536), b"")))
+
+    last = "0"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        for _ in range(2):
+            thread = threading.Thread(target=collect, args=(server,))
+            thread.start()
+            options = ["--store", str(folder), "--syslog", address, "--after", last]
+            result = CliRunner().invoke(audit_command, ["export", *options])
+            thread.join(10)
+            assert result.exit_code == 0, result.output
+            last = result.output.strip()
+    first, second = received
+    messages = []
+    while first:  # RFC 6587: the length, a space, the message
+        length, _, rest = first.partition(b" ")
+        messages.append(rest[: int(length)])
+        first = rest[int(length) :]
+    assert len(messages) == 2
+    assert all(b" DICOM+RFC3881 - " in message and b"<AuditMessage>" in message for message in messages)
+    assert second == b""  # --after leaves nothing
+
+
+def test_a_syslog_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    Store(tmp_path / "kept").close()
+    options = ["--store", str(tmp_path / "kept"), "--syslog", "127.0.0.1:9"]
+    result = CliRunner().invoke(audit_command, ["export", *options])
+    assert isinstance(result.exception, RadscribeError)
+    assert "the syslog server does not take messages" in str(result.exception)

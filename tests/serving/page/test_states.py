@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from radscribe.cli.users import command as users_command
 from tests.serving.page.reader import Reader
 
 if TYPE_CHECKING:
@@ -147,4 +149,48 @@ def test_a_token_is_asked_for_and_becomes_a_cookie(
     expect(token).to_be_visible()
     assert context.cookies() == []
     assert reader.complaints == []
+    context.close()
+
+
+def test_named_users_sign_in_on_the_page_and_see_what_their_role_allows(
+    browser: Browser, serve: Callable[..., str], files: Path, tmp_path: Path
+) -> None:
+    users = tmp_path / "users.json"
+    for name, role in (("ann", "review"), ("rob", "read")):
+        (tmp_path / name).write_text(f"a long password of {name}'s")
+        options = ["--users-file", str(users), "--password-file", str(tmp_path / name), "--role", role]
+        assert CliRunner().invoke(users_command, ["add", name, *options]).exit_code == 0
+    base = serve("--users-file", str(users))
+    context = browser.new_context()
+    reader = Reader(context.new_page(), base)
+    reader.watch()
+    reader.come()
+    page = reader.page
+
+    def sign_in(name: str, password: str) -> None:
+        page.get_by_role("textbox", name="Name").fill(name)
+        page.get_by_role("textbox", name="Password").fill(password)
+        page.get_by_role("button", name="Sign in").first.click()
+
+    sign_in("ann", "another password")
+    expect(page.locator("dialog [role=alert]")).to_have_text("That was not accepted.")
+    sign_in("ann", "a long password of ann's")
+    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Sign out ann")).to_be_visible()
+    choose(reader, files / "a.png")
+    page.wait_for_selector("#draft")
+    study = page.url.rpartition("/")[2]
+    page.locator("#reviewer").fill("Dr Ann")
+    page.locator("[data-decision=accept]").click()
+    expect(page.locator(".reviews li")).to_contain_text("ann")  # who was signed in, beside what was typed
+
+    page.get_by_role("button", name="Sign out ann").click()
+    sign_in("rob", "a long password of rob's")
+    expect(page.get_by_role("button", name="Sign out rob")).to_be_visible()
+    answer = context.request.post(
+        f"{base}/v1/captions/{study}/review",
+        data={"decision": "reject", "text": "", "reviewer": "Rob"},
+        headers={"Origin": base},
+    )
+    assert answer.status == 403
     context.close()

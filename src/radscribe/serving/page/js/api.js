@@ -47,6 +47,7 @@ async function signIn() {
     if (authorization === undefined) return false;
     try {
       await plain("v1/session", { method: "POST", headers: { Authorization: authorization } });
+      dispatchEvent(new Event("signed-in"));
       return true;
     } catch (error) {
       if (error.status === 429) again = error;

@@ -164,7 +164,11 @@ $("help-open").addEventListener("click", help);
 $("model-open").addEventListener("click", modelCard);
 theme($("theme"));
 rail.append(h("a", { class: "button new", href: "#/" }, "New study"), worklist(queue, watch), history.element);
-api.session().then(({ token, password, oidc, user }) => (token || password || oidc) && rail.append(signOut(user)), () => {}); // the list says why the service does not answer
+const leaving = h("div", {});
+rail.append(leaving);
+const showSignOut = () => api.session().then(({ token, password, oidc, user }) => (token || password || oidc) && leaving.replaceChildren(signOut(user)), () => {}); // the list says why the service does not answer
+showSignOut();
+addEventListener("signed-in", showSignOut);
 addEventListener("hashchange", route);
 // A link to where the address already is: what is shown may be a study on its way, which has no address.
 document.addEventListener("click", (event) => { if (event.target.closest("a[href^='#/']")?.hash === location.hash) route(); });
