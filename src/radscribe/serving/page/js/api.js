@@ -100,6 +100,9 @@ const at = (id) => `v1/captions/${encodeURIComponent(id)}`;
 export const caption = (id, { evidence = false, signal } = {}) => json(`${at(id)}${evidence ? "?evidence=true" : ""}`, { signal });
 export const remove = (id) => request(at(id), { method: "DELETE" });
 export const review = (id, body) => post(`${at(id)}/review`, body);
+export const results = (id) => json(`${at(id)}/results`);
+/** Send now what waits, without waiting for the next try. */
+export const resend = (id) => json(`${at(id)}/results/retry`, { method: "POST" });
 export const audit = (id) => json(`${at(id)}/audit`);
 /** Which files are one study: `heads` are [the first bytes, the path]; gives { groups, warnings }. */
 export async function groups(heads) {

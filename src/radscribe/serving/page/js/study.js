@@ -6,6 +6,7 @@ import { h, named, time } from "./dom.js";
 import { Evidence } from "./evidence.js";
 import { exports } from "./export.js";
 import { findings } from "./findings.js";
+import { Results } from "./results.js";
 import { Review } from "./review.js";
 import { Selection } from "./selection.js";
 import { standing } from "./status.js";
@@ -16,10 +17,12 @@ export class StudyView {
   #study;
   #views;
   #review = null;
+  #results;
   #standing = h("span");
 
   constructor(study, on) {
     this.#study = study;
+    this.#results = new Results(study);
     const evidence = new Evidence(study), selection = new Selection();
     this.escape = () => selection.pin(null);
     this.#views = study.images.every((image) => image.error) ? null : new Views(study, evidence, selection);
@@ -29,6 +32,7 @@ export class StudyView {
 
   close() {
     this.#views?.close();
+    this.#results.close();
   }
 
   #head(on) {
@@ -49,13 +53,14 @@ export class StudyView {
       this.#study = detail;
       this.#standing.replaceChildren(standing(detail));
       on.reviewed(detail);
+      this.#results.refresh();
     });
     return [h("div", { class: "parts" }, this.#head(on),
       h("section", { class: "part", "aria-labelledby": "draft-title" }, h("h2", { id: "draft-title" }, "Draft"),
         captionWords(caption, evidence, selection), confidence(caption), exports(() => this.#study, this.#views)),
       alternatives(caption, (text) => this.#review.edit(text)),
       findings(caption, evidence, selection)),
-    h("div", { class: "parts" }, this.#review.element, about)];
+    h("div", { class: "parts" }, this.#review.element, this.#results.element, about)];
   }
 }
 
