@@ -1,6 +1,7 @@
 """Check every kind of result object over 200 studies with odd headers.
 
     python -m benchmarks.interop.objects [--studies 200]
+    python -m benchmarks.interop.objects --write DIR
 
 Each study is written as DICOM with attributes missing, names in seven scripts, dates that are none, and pairs
 of patients of one name. Its identity is read from those files. Then its draft and its reviewed text become
@@ -11,6 +12,7 @@ highdicom must read the same findings back.
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import shutil
 import subprocess
@@ -32,6 +34,8 @@ from pydicom.uid import (
 )
 
 from radscribe.interop import codes
+from radscribe.interop.destinations.fhir import bundle
+from radscribe.interop.destinations.hl7 import message
 from radscribe.interop.identity import StudyIdentity, identity_of
 from radscribe.interop.results.film import film_capture
 from radscribe.interop.results.findings import findings_report, read_findings
@@ -52,8 +56,10 @@ NAMES = (
     ("قباني^لنزار", "ISO_IR 127"),
     ("", None),
 )
-OPTIONAL = ("PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime")
-OPTIONAL += ("ReferringPhysicianName", "PatientID", "StudyDescription", "IssuerOfPatientID")
+OPTIONAL = (
+    *("PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime"),
+    *("ReferringPhysicianName", "PatientID", "StudyDescription", "IssuerOfPatientID"),
+)
 SENTENCES = (
     "There is a moderate left pleural effusion.",
     "No pneumothorax.",
@@ -175,11 +181,27 @@ def wrong(kind: str, result: Result, path: Path) -> str | None:
     return None
 
 
+def write_example(folder: Path) -> None:
+    """Write every object of one study, its FHIR bundle and its HL7 message."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as inputs:
+        draft, verified = results(2, study(2, Path(inputs)))
+    for result, name in ((draft, "draft"), (verified, "verified")):
+        for kind, made in objects(result).items():
+            made.save_as(folder / f"{kind}-{name}.dcm", enforce_file_format=True)
+        (folder / f"fhir-{name}.json").write_text(json.dumps(bundle(result), indent=1, ensure_ascii=False))
+        (folder / f"hl7-{name}.txt").write_text(message(result).replace("\r", "\n"))
+
+
 def main() -> int:
     warnings.simplefilter("ignore")  # the headers are wrong on purpose
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--studies", type=int, default=200)
+    parser.add_argument("--write", type=Path, metavar="DIR", help="Write the results of one study instead.")
     asked = parser.parse_args()
+    if asked.write:
+        write_example(asked.write)
+        return 0
     for tool in ("dciodvfy", "dsrdump"):
         if shutil.which(tool) is None:
             print(f"needs {tool} (Debian: apt install dicom3tools dcmtk)", file=sys.stderr)
@@ -191,6 +213,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "object.dcm"
         for number in range(asked.studies):
+            if number % 20 == 0:
+                print(f"{number} of {asked.studies} studies", file=sys.stderr, flush=True)
             for result in results(number, study(number, Path(folder))):
                 for kind, made in objects(result).items():
                     buffer = BytesIO()

@@ -17,8 +17,8 @@ DESTINATION_OPTIONS = (
         "destinations",
         multiple=True,
         metavar="KIND:PLACE",
-        help="Where results of studies that came in by DICOM go: dicom:AETITLE@host:port, stow:URL, fhir:URL, "
-        "hl7:host:port or folder:PATH; may be repeated.  [default: nowhere]",
+        help="Where results of studies that came in by DICOM go: dicom:AETITLE@host:port, stow:URL, "
+        "fhir:URL, hl7:host:port or folder:PATH; may be repeated.  [default: nowhere]",
     ),
     click.option(
         "--identity-key",

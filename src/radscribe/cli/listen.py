@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radscribe.cli.destinations import destination_options, destination_settings
 from radscribe.cli.options import require_extra
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def node_settings(
     "--port", type=click.IntRange(1, 65535), default=11112, show_default=True, help="Port to listen on."
 )
 @node_options
+@destination_options
 @click.option("--bundle", help="Folder of a bundle, or the name of an embedded one.  [default: embedded]")
 @click.option("--threads", type=POSITIVE, help="Number of encoder threads.  [default: all cores]")
 @click.option(
@@ -142,6 +144,9 @@ def command(
     retain: float | None,
     keep_free: int,
     quiet: float,
+    destinations: tuple[str, ...],
+    identity_key: Path | None,
+    organisation: str | None,
     **node: Any,
 ) -> int:
     """Receive studies from a PACS by DICOM, and caption them: drafts, not verified, not for diagnosis.
@@ -178,6 +183,7 @@ def command(
             free_bytes=keep_free * MEGABYTE,
             node=settings,
             quiet_seconds=quiet,
+            **destination_settings(destinations, identity_key, organisation),
         )
     )
     stopping = threading.Event()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radscribe.cli.destinations import destination_options, destination_settings
 from radscribe.cli.listen import node_options, node_settings
 from radscribe.cli.options import require_extra
 from radscribe.errors import UsageError
@@ -197,6 +198,7 @@ images_option = click.option(
 )
 @click.option("--listen-host", default="127.0.0.1", show_default=True, help="Address of the DICOM node.")
 @node_options
+@destination_options
 def command(
     host: str,
     port: int,
@@ -236,6 +238,9 @@ def command(
     decode_time: float,
     wait_time: float,
     drain_time: float,
+    destinations: tuple[str, ...],
+    identity_key: Path | None,
+    organisation: str | None,
     **node: Any,
 ) -> int:
     """Serve captions over HTTP, with a page at /: drafts, not verified, not for diagnosis.
@@ -277,6 +282,7 @@ def command(
         audit_reads=audit_reads,
         node=None if listen is None else node_settings(listen_host, listen, **node),
         quiet_seconds=quiet,
+        **destination_settings(destinations, identity_key, organisation),
         allowed_hosts=allow_host,
         proxies=proxy,
         queue=queue,

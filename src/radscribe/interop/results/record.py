@@ -221,6 +221,7 @@ def result_of(
         for name in document["used"]
         if name in files
     )
+    assessed = {f: p for f, p in document["findings"].items() if f not in document["not_assessed"]}
     text = review.text if review else document["text"] or ""
     parts = {} if review else document["sections"]
     if not parts:
@@ -237,7 +238,7 @@ def result_of(
         written=datetime.fromisoformat(written).astimezone(UTC),
         findings=parts.get("findings", ""),
         impression=parts.get("impression", ""),
-        results=_results(text, document["findings"], films, by_reader=review is not None),
+        results=_results(text, assessed, films, by_reader=review is not None),
         not_assessed=tuple(document["not_assessed"]),
         films=films,
         warnings=tuple(document["warnings"]),

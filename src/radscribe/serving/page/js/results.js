@@ -69,7 +69,7 @@ function row(parcel) {
     h("div", { class: "row spread small" }, h("b", {}, version ? `Verified text (review ${version})` : "Draft"), h("code", {}, destination)),
     sent.length > 0 && h("div", { class: "small" }, `✓ arrived: ${kinds(sent)}, ${time(last)}`),
     waiting.map(({ kind, attempts, error }) => h("div", { class: `small ${error ? "warn" : ""}` },
-      error ? `⧗ ${kind} waits after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${why(error, destination)}` : `⧗ ${kind} is to be sent`)));
+      error ? `○ ${kind} waits after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${why(error, destination)}` : `○ ${kind} is to be sent`)));
 }
 
 const why = (error, destination) => (error.startsWith(`${destination}: `) ? error.slice(destination.length + 2) : error);
