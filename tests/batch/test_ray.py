@@ -21,13 +21,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_killed_workers_lose_no_study_and_change_no_byte(scans: Path, whole: Path, tmp_path: Path) -> None:
+def test_killed_workers_lose_no_study_and_change_no_byte(
+    scans: Path, whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with ray_nodes(2) as cluster:
         batch = Batch(request(scans, tmp_path / "out"))
         killed: list[float] = []
         with killing(cluster, (0.0, 0.0), random.Random(0), killed, Progress(batch)):
             outcomes = list(batch.run(1, ray=cluster.address))
     assert killed
+    assert capfd.readouterr() == ("", "")  # nothing of Ray's own
     assert all(isinstance(outcome, Counts) for outcome in outcomes)
     assert len(outcomes) == batch.terms.shards
     made, expected = files(tmp_path / "out"), files(whole)

@@ -196,7 +196,12 @@ def _of_folder(folder: Path) -> Found:
 
 def _of_url(url: str) -> Found:
     system, top = file_system(url)
-    listed = system.find(top, detail=True)
+    try:
+        listed = system.find(top, detail=True)
+    except Exception as error:  # each file system of fsspec has exceptions of its own
+        raise DataError(
+            f"cannot be listed: {type(error).__name__}", subject=url, remedy="check the URL and your access"
+        ) from error
     if list(listed) == [top.rstrip("/")]:
         raise UsageError(
             "is a file, not a folder", subject=url, remedy="copy the list here, or name a folder of images"

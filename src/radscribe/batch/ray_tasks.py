@@ -87,6 +87,10 @@ def run_ray(job: Job, shards: Iterable[int], address: str) -> Iterator[Counts | 
         ray.shutdown()
 
 
+def _print_nothing(*arguments: object, **keywords: object) -> None:
+    """Stands for Ray's own output."""
+
+
 def _connected(address: str) -> Any:
     """The module `ray`, connected to a cluster."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or each start prints a notice
@@ -97,6 +101,9 @@ def _connected(address: str) -> Any:
             "--ray needs ray", remedy='run: pip install ".[cluster]" in the checkout'
         ) from error
     try:
+        if hasattr(ray._private.worker, "print_to_stdstream"):
+            # Ray prints each lost worker, which it replaces, whatever `log_to_driver` says.
+            ray._private.worker.print_to_stdstream = _print_nothing
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise UsageError(

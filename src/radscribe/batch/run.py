@@ -59,7 +59,11 @@ class Request:
     @property
     def job(self) -> Job:
         """The job of a worker."""
-        return Job(self.out, self.bundle, self.options, self.device, self.retry_errors)
+        # A worker on another machine has another working directory.
+        bundle = self.bundle
+        if bundle is not None and Path(bundle).is_dir():
+            bundle = str(Path(bundle).resolve())
+        return Job(_canonical(self.out), bundle, self.options, self.device, self.retry_errors)
 
 
 @dataclass(frozen=True, slots=True)
