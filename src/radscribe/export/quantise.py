@@ -106,7 +106,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 def quiet() -> Iterator[None]:
     """Without onnxruntime's advice on the root logger and its progress on standard output."""
     loggers = [logging.getLogger(name) for name in (None, "onnxruntime.quantization.matmul_nbits_quantizer")]
-    before = [logger.level for logger in loggers]
+    before, handlers = [logger.level for logger in loggers], loggers[0].handlers[:]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -115,3 +115,4 @@ def quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+        loggers[0].handlers[:] = handlers  # a module of onnxruntime adds one when it is imported

@@ -35,12 +35,12 @@ def quantise_weights(graph: Path, out: Path, smallest: int = SMALLEST) -> int:
     int
         How many matrices are in int8.
     """
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
-
     model = onnx.load(str(graph))
     _fold_transposes(model.graph)
     small = _small_products(model.graph, smallest)
     with quiet():
+        from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
         quantiser = MatMulNBitsQuantizer(
             model,
             bits=BITS,
