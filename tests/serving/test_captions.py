@@ -19,6 +19,7 @@ from radscribe import phantom
 from radscribe.bundle import format as bundle_format
 from radscribe.inference.captioner import Captioner
 from radscribe.serving.app import create_app
+from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.options import CaptionOptions, CaptionRequest
 from radscribe.serving.routes.captions import accept
 from radscribe.serving.service import Service
@@ -404,3 +405,15 @@ def check_against_engine(tmp_path: Path, captioner: Captioner, files: list[Path]
             assert caption[key] == json.loads(json.dumps(expected[key]))
     assert told[0]["text"] != told[1]["text"]
     return model
+
+
+def test_a_guarded_captioner_is_served_with_its_reasons(tmp_path: Path, sandbox: Sandbox) -> None:
+    module = tmp_path / "mine.py"
+    module.write_text("def describe(images, views):\n    return 'No effusion. Unchanged.'\n")
+    phantom.save(phantom.draw(1, ()), tmp_path / "chest.png")
+    settings = Settings(store=tmp_path / "store", guard=f"{module}:describe")
+    with TestClient(create_app(settings, sandbox=sandbox), base_url=HOST) as client:
+        caption = post(client, ("chest.png", (tmp_path / "chest.png").read_bytes())).json()["caption"]
+    assert caption["text"] == "No effusion."
+    assert caption["guard"]["original"] == "No effusion. Unchanged."
+    assert any(warning.startswith("dropped: “Unchanged.”") for warning in caption["warnings"])

@@ -68,6 +68,11 @@ images_option = click.option(
 )
 @click.option("--bundle", help="Folder of a bundle, or the name of an embedded one.  [default: embedded]")
 @click.option(
+    "--guard",
+    metavar="CAPTIONER",
+    help="Caption with a captioner that is not ours and check its text with the bundle; see radscribe guard.",
+)
+@click.option(
     "--threads", type=POSITIVE, help="Number of encoder threads per process.  [default: all cores, shared]"
 )
 @click.option(
@@ -206,6 +211,7 @@ def command(
     listen_host: str,
     quiet: float,
     bundle: str | None,
+    guard: str | None,
     threads: int | None,
     workers: int,
     store: Path,
@@ -269,6 +275,7 @@ def command(
         database=database,
         images=images,
         bundle=bundle,
+        guard=guard,
         threads=threads or (threads_per_worker(workers) if workers > 1 else None),
         host=host,
         port=port,

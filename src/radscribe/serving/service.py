@@ -42,6 +42,13 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 3600.0
 
 
+def _engine(settings: Settings, bundle: Path) -> Engine:
+    """The bundle's captioner, or a guarded one that is not ours."""
+    if settings.guard:
+        return radscribe.guard(settings.guard, bundle, threads=settings.threads)
+    return radscribe.load(bundle, threads=settings.threads)
+
+
 class Service:
     """The parts of the service that the routes use.
 
@@ -69,7 +76,7 @@ class Service:
         self.metrics = Metrics() if worker is None else SharedMetrics(worker.folder, worker.number)
         self.bundle_folder: Path = bundle_format.locate(settings.bundle)
         self.spec = bundle_format.describe(self.bundle_folder)
-        engine = load() if load else radscribe.load(self.bundle_folder, threads=settings.threads)
+        engine: Engine = load() if load else _engine(settings, self.bundle_folder)
         # Warnings quote them too. `catch_warnings` is not thread-safe: leaving it in one thread restores
         # filters that another thread had replaced. So set the filter before the first thread starts.
         warnings.simplefilter("ignore")

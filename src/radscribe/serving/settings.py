@@ -82,6 +82,8 @@ class Settings:
         SQLAlchemy URL (default: SQLite in `store`).
     bundle, threads : str, int, optional
         As for `radscribe.load`.
+    guard : str, optional
+        A captioner to guard, as for `radscribe.guard`; the bundle then checks what it writes.
     credentials : Credentials
         Tokens and users that may use the service (default: anyone on this machine).
     queue : int
@@ -129,6 +131,7 @@ class Settings:
     images: str | None = None
     database: str | None = None
     bundle: str | None = None
+    guard: str | None = None
     threads: int | None = None
     host: str = "127.0.0.1"
     port: int = 8000

@@ -25,12 +25,12 @@ RULES: dict[Rule, str] = {
     "repeated": "repeats an earlier sentence",
     "contradiction": "contradicts another sentence",
     "absent": "asserts a finding that the encoder says is clearly absent",
-    "denied": "denies a finding that the encoder says is present",
+    "denied": "denies a finding that the encoder says is likely",
     "side": "gives the side opposite to the one where the encoder sees the finding",
     "unassessed": "speaks of findings that the bundle does not assess",
 }
 MARKED: frozenset[Rule] = frozenset({"side", "unassessed"})
-EVEN = 0.5
+EVEN = 0.5  # probability from which a finding is likely
 ABSENT_BELOW = 0.05  # probability below which a finding may be called clearly absent …
 OF_PREVALENCE = 0.5  # … if it is also less than this share of how often validation studies have it
 SIDE_MARGIN = 2.0  # nats between the halves of a finding's map, from which on its side is clear
@@ -208,7 +208,7 @@ class SentenceChecker:
             for finding in () if statement.restricted else sorted(statement.denies):
                 p = seen.probabilities.get(finding)
                 # A denial of one side leaves the other.
-                if p is not None and not statement.side and not statement.zones and self._present(finding, p):
+                if p is not None and not statement.side and not statement.zones and p >= EVEN:
                     why = f"the encoder gives {finding.replace('_', ' ')} {p:.0%}"
                     found[finding, "denied"] = Reason("denied", why, finding, p)
         return list(found.values())
@@ -225,10 +225,6 @@ class SentenceChecker:
         if not measured.positives:
             return 0.0
         return min(self._absent_below, OF_PREVALENCE * measured.positives / measured.studies)
-
-    def _present(self, finding: str, probability: float) -> bool:
-        vouched = finding not in self._unassessed and bool(self._spec.assessment)
-        return probability >= (self._spec.decoder.operating_point if vouched else EVEN)
 
     def _wrong_sides(self, sentence: str, seen: Seen) -> list[Reason]:
         found: dict[str, Reason] = {}
