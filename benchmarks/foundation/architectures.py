@@ -73,9 +73,7 @@ def seconds(graph: Path, images: np.ndarray) -> tuple[float, dict[str, np.ndarra
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    print(
-        "| architecture | image | grid | parameters | parity | fp32, ms | int8, ms | int8 size | int8 error |"
-    )
+    print("| architecture | image | grid | parameters | parity | fp32, ms | int8, ms | int8 size | error |")
     print("|---|---:|---|---:|---:|---:|---:|---:|---:|")
     for name in sys.argv[1:] or SHAPES:
         config, size = SHAPES[name]
