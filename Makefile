@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DEMO := build/demo
 IMAGE ?=
 
-.PHONY: demo test lint types docs check format outputs hashes sbom release-check clean
+.PHONY: demo test test-interop lint types docs check format outputs hashes sbom release-check clean
 
 demo: $(VENV)/plain.stamp  ## Caption two drawn chests, and the file or folder IMAGE= if you name one.
 	@$(BIN)/python examples/draw_phantoms.py $(DEMO)
@@ -14,6 +14,10 @@ demo: $(VENV)/plain.stamp  ## Caption two drawn chests, and the file or folder I
 
 test: $(VENV)/dev.stamp  ## All unit tests.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+test-interop: $(VENV)/dev.stamp  ## Tests with Orthanc, dcmtk and dicom3tools, which it installs on Debian.
+	.ci/packages
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/interop
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -34,7 +34,15 @@ class CountingEngine:
     def stream(self, sources: Iterable[list[Path]], **options: Any) -> Iterator[Caption]:
         for paths in sources:
             files = tuple(map(str, paths))
-            yield Caption("x", files, self.bundle, text=f"{len(paths)} images.", warnings=(DISCLAIMER,))
+            yield Caption(
+                "x",
+                files,
+                self.bundle,
+                text=f"{len(paths)} images.",
+                findings={"Effusion": 0.25},
+                used=files,
+                warnings=(DISCLAIMER,),
+            )
 
 
 def radiograph(study: str, patient: str = "P1", number: int = 1, size: int = 16, **values: Any) -> Dataset:

@@ -53,6 +53,13 @@ def test_echo_and_store(start: Start, spool: Spool) -> None:
     assert node.counts["received"] == 2
 
 
+def test_reports_are_taken_and_dropped(start: Start, spool: Spool) -> None:
+    from pydicom.uid import ComprehensiveSRStorage
+
+    assert send(start().port, radiograph(new_study(), SOPClassUID=ComprehensiveSRStorage)) == [SUCCESS]
+    assert len(spool) == 0
+
+
 def test_only_named_callers_and_the_own_title(start: Start) -> None:
     node = start(callers=("PACS",))
     image = radiograph(new_study())

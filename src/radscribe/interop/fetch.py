@@ -90,6 +90,10 @@ class Archive:
 
     def store(self, datasets: list[Dataset]) -> None:
         """Store instances by STOW-RS."""
+        for dataset in datasets:
+            dataset.preamble = (
+                getattr(dataset, "preamble", None) or b"\0" * 128
+            )  # else the client sends no DICOM file
         answer = self._ask(lambda: self._client.store_instances(datasets), "STOW-RS")
         if failed := len(answer.get("FailedSOPSequence") or []):
             raise RadscribeError(f"refused {failed} of {len(datasets)} instances", subject=self.url)

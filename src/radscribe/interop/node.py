@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.uid import (
+    BasicTextSRStorage,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
     ComputedRadiographyImageStorage,
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForPresentation,
+    EnhancedSRStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -42,6 +46,8 @@ CLASSES = (
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     MultiFrameTrueColorSecondaryCaptureImageStorage,
 )
+# Taken and dropped, so that a PACS can route whole studies: results among them are of no use to a captioner.
+DROPPED = (BasicTextSRStorage, EnhancedSRStorage, ComprehensiveSRStorage, Comprehensive3DSRStorage)
 # In the order of preference: a sender that offers several in one context gets the first.
 SYNTAXES = (
     ExplicitVRLittleEndian,
@@ -164,7 +170,7 @@ class Node:
         entity.maximum_pdu_size = PDU
         entity.network_timeout = entity.acse_timeout = entity.dimse_timeout = settings.idle_seconds
         entity.add_supported_context(VERIFICATION)
-        for sop_class in CLASSES:
+        for sop_class in CLASSES + DROPPED:
             entity.add_supported_context(sop_class, list(SYNTAXES))
         handlers: list[Any] = [
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
@@ -226,6 +232,8 @@ class Node:
     def _store(self, event: Any) -> int:
         """Write an instance to the spool; the status is sent when it is safe there."""
         request = event.request
+        if request.AffectedSOPClassUID in DROPPED:
+            return SUCCESS
         if not self._has_room():
             return self._refuse(OUT_OF_RESOURCES, "the disk is full")
         data = request.DataSet.getbuffer()

@@ -13,7 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.responses import Response
 
 from radscribe.errors import DataError
-from radscribe.interop.node import CLASSES, NO_MATCH, NOT_UNDERSTOOD, OUT_OF_RESOURCES, SYNTAXES
+from radscribe.interop.node import CLASSES, DROPPED, NO_MATCH, NOT_UNDERSTOOD, OUT_OF_RESOURCES, SYNTAXES
 from radscribe.interop.spool import Instance, describe, without_meta
 from radscribe.serving.problems import Problem
 from radscribe.serving.routes.captions import check_open
@@ -99,6 +99,8 @@ def _keep(service: Service, data: bytes, study_uid: str | None) -> tuple[Instanc
         instance = describe(content, syntax)
     except DataError:
         return None, NOT_UNDERSTOOD
+    if instance.sop_class in DROPPED:
+        return instance, 0
     if instance.sop_class not in CLASSES:
         return instance, CLASS_NOT_SUPPORTED
     if syntax not in SYNTAXES:
