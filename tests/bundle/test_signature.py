@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from radscribe.bundle.format import DEFAULT, DESCRIPTION, locate, read
 from radscribe.bundle.signature import SIGNATURE, TRUSTED, sign
 from radscribe.cli.main import radscribe
-from radscribe.errors import BundleError, UsageError
+from radscribe.errors import BundleError, RadscribeWarning, UsageError
 
 
 def key_pair(folder: Path, name: str) -> tuple[Path, Path]:
@@ -29,6 +29,7 @@ def key_pair(folder: Path, name: str) -> tuple[Path, Path]:
             serialization.NoEncryption(),
         )
     )
+    private.chmod(0o600)
     public.write_bytes(
         key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -88,6 +89,13 @@ def test_export_signs_and_an_export_without_a_key_leaves_no_old_signature(
         assert result.exit_code == 0, result.output
         assert (out / SIGNATURE).exists() == ("--sign" in options)
         assert out.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_key_that_others_can_read_is_a_warning(bundle: Path, tmp_path: Path) -> None:
+    private, _ = key_pair(tmp_path, "mine")
+    private.chmod(0o644)
+    with pytest.warns(RadscribeWarning, match="can be read by other users; run: chmod 600"):
+        sign(bundle / DESCRIPTION, private)
 
 
 def test_other_keys_are_refused(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

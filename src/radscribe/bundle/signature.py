@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from radscribe.errors import BundleError, UsageError
+from radscribe.errors import BundleError, RadscribeWarning, UsageError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -51,6 +52,10 @@ def sign(description: Path, key: Path) -> Path:
         ) from error
     if not isinstance(private, ed25519.Ed25519PrivateKey):
         raise UsageError("is not an Ed25519 key", subject=key, remedy="give openssl -algorithm ed25519")
+    if key.stat().st_mode & 0o077:
+        warnings.warn(
+            f"{key}: can be read by other users; run: chmod 600 {key}", RadscribeWarning, stacklevel=2
+        )
     path = description.with_name(SIGNATURE)
     path.write_bytes(base64.b64encode(private.sign(_PURPOSE + description.read_bytes())) + b"\n")
     return path
