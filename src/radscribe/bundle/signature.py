@@ -127,6 +127,8 @@ def _cryptography(subject: Path) -> tuple[Any, Any]:
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError:
         raise UsageError(
-            "signatures need cryptography", subject=subject, remedy='run: pip install "radscribe[sign]"'
+            "signatures need cryptography",
+            subject=subject,
+            remedy='run: pip install ".[sign]" in the checkout',
         ) from None
     return serialization, ed25519
