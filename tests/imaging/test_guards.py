@@ -150,3 +150,13 @@ def test_fragments_of_one_frame_are_joined(write_dicom: Write, ramp: Any) -> Non
     dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
     dataset.save_as(path)
     np.testing.assert_allclose(read(path).pixels, ramp / 4095, atol=1e-6)
+
+
+@pytest.mark.parametrize("number", [110, 111, 112])
+def test_jpeg_xl_is_refused_by_name(write_dicom: Write, number: int) -> None:
+    path = write_dicom(np.zeros((80, 80), np.uint16), syntax=JPEG2000Lossless)
+    given, wanted = b"\x16\x00" + JPEG2000Lossless.encode(), f"1.2.840.10008.1.2.4.{number}\0".encode()
+    assert path.read_bytes().count(given) == 1
+    path.write_bytes(path.read_bytes().replace(given, b"\x18\x00" + wanted))
+    with pytest.raises(ImageError, match="is compressed as JPEG XL, which radscribe does not read; export"):
+        read(path)

@@ -47,6 +47,8 @@ WAVELET = frozenset(
 )
 JPEG_LS = frozenset([JPEGLSLossless, JPEGLSNearLossless])
 JPEG = frozenset([JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1])
+# Supplement 232 of 2024: lossless, recompressed JPEG, lossy. The decoders on PyPI are large or under the GPL.
+JPEG_XL = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112))
 SUPPORTED = WAVELET | JPEG_LS | JPEG | {RLELossless}
 
 

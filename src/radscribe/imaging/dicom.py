@@ -14,7 +14,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit
 
 from radscribe.errors import ImageError
-from radscribe.imaging.codecs import Damaged, Frame, decode_frame
+from radscribe.imaging.codecs import JPEG_XL, Damaged, Frame, decode_frame
 from radscribe.imaging.dicom_file import DicomFile, PixelElement, parse
 from radscribe.imaging.dicom_view import upright, view_of
 from radscribe.imaging.grey import Cells, grey_table, numbers, over_range, words
@@ -153,6 +153,12 @@ def refuse_other_objects(
             )
         raise ImageError(
             f"is a DICOM object without an image: {name}", subject=subject, remedy="give the image object"
+        )
+    if parsed.syntax in JPEG_XL:
+        raise ImageError(
+            "is compressed as JPEG XL, which radscribe does not read",
+            subject=subject,
+            remedy="export it uncompressed or as JPEG 2000",
         )
     frames = (numbers(dataset, "NumberOfFrames") or [1])[0] or 1
     if frames > 1:

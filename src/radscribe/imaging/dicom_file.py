@@ -208,7 +208,7 @@ def parse(
     if walk.implicit:
         actual = ImplicitVRLittleEndian
     syntax = declared or actual
-    if declared is None:
+    if declared is None or not declared.is_transfer_syntax:  # such as JPEG XL, which pydicom does not know
         pass
     elif walk.pixels is not None and not walk.pixels.compressed and declared.is_encapsulated:
         syntax = actual
