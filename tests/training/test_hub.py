@@ -80,6 +80,8 @@ def test_a_backbone_is_the_published_network(kind: str, tmp_path: Path) -> None:
     else:
         expected = tokens[:, -side * side :].transpose(1, 2).reshape(grid.shape)
     assert torch.allclose(grid, expected, atol=1e-5)
+    if kind in ("deit", "dinov2_with_registers", "convnextv2"):
+        return  # benchmarks.foundation.architectures exports these too
     # The exporter compares with torch, within 1e-4, and raises where they differ.
     export_bundle._export_encoder(encoder, tmp_path / "encoder.onnx")
     if kind in ("vit", "swin", "convnext"):
