@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from radscribe.data.splits import assign, unit_hash
+from radscribe.data.splits import assign
 from radscribe.data.study import Split
 from radscribe.errors import ImageError
 from radscribe.imaging.chest_check import SIZE
@@ -25,7 +24,6 @@ from radscribe.imaging.reader import read
 from radscribe.imaging.resize import resize
 
 FRACTIONS: dict[Split, float] = {"train": 0.65, "val": 0.10, "test": 0.25}
-INDIANA: dict[Split, int] = {"train": 1200, "val": 200, "test": 500}  # images per view
 Pixels = npt.NDArray[np.float32]
 
 PHOTOGRAPHS: dict[Split, tuple[str, ...]] = {
@@ -75,8 +73,7 @@ def _load(path: Path) -> Pixels:
 
 def radiographs(data: Path) -> Iterator[Example]:
     """Yield every radiograph with the part of its patient."""
-    tables = (("labels.csv", "images"), ("labels64.csv", "images64"), ("labels_boxes.csv", "images_boxes"))
-    for table, folder in tables:
+    for table, folder in (("labels.csv", "images"), ("labels64.csv", "images64")):
         for row in csv.DictReader((data / "nih" / table).open(newline="")):
             part = assign(row["patient_id"], fractions=FRACTIONS)
             yield Example(_load(data / "nih" / folder / row["image"]), "frontal", f"nih/{folder}", part)
@@ -86,24 +83,9 @@ def radiographs(data: Path) -> Iterator[Example]:
             kind = "lateral" if row["view"] == "L" else "frontal"
             part = assign(f"covid{row['patient_id']}", fractions=FRACTIONS)
             yield Example(_load(path), kind, f"covid {kind}", part)
-    yield from _indiana(data / "iu")
     for name in ("jsrt", "openist"):
         for path in sorted((data / name / "images").iterdir()):
             yield Example(_load(path), "frontal", name, assign(f"{name}{path.stem}", fractions=FRACTIONS))
-
-
-def _indiana(data: Path) -> Iterator[Example]:
-    """Indiana University's radiographs, as many laterals as frontals, without studies held out elsewhere."""
-    held_out = set((data / "held_out_uids.txt").read_text().split())
-    taken: Counter[tuple[str, Split]] = Counter()
-    rows = csv.DictReader((data / "indiana_projections.csv").open(newline=""))
-    for row in sorted(rows, key=lambda row: unit_hash(row["filename"])):
-        name = row["filename"].removesuffix(".dcm.png") + ".jpg"
-        path, kind = data / "images" / "images_normalized" / name, row["projection"].lower()
-        part = assign(f"iu{row['uid']}", fractions=FRACTIONS)
-        if row["uid"] not in held_out and taken[kind, part] < INDIANA[part] and path.exists():
-            taken[kind, part] += 1
-            yield Example(_load(path), kind, f"iu {kind}", part)
 
 
 def others(data: Path) -> Iterator[Example]:

@@ -1,12 +1,15 @@
 """Measure the chest check on the test part: the share of each source that passes or is refused.
 
-python -m benchmarks.chest_check.measure ../shared/data
+    python -m benchmarks.chest_check.measure ../shared/data
+    python -m benchmarks.chest_check.measure --folder ../shared/data/iu/images/images_normalized [--first 600]
+
+With `--folder`, the files of a folder are read and checked as in captioning: how many radiographs pass.
 """
 
 from __future__ import annotations
 
-import sys
-from collections import defaultdict
+import argparse
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +17,34 @@ import numpy as np
 from benchmarks.chest_check.images import others, radiographs
 from radscribe.imaging.chest_check import ChestChecker
 from radscribe.imaging.radiograph import Radiograph
+from radscribe.imaging.reader import read
+from radscribe.inference.studies import images_in
+
+
+def folder_of_radiographs(folder: Path, first: int) -> None:
+    """Print how many of the first files of a folder pass, and the reasons of the others."""
+    check, files = ChestChecker(), images_in(folder)[:first]
+    reasons = Counter(result.refused for file in files for result in check([read(file)]))
+    passed = reasons.pop(None, 0)
+    print(f"{folder}: {passed} of {len(files)} pass ({passed / len(files):.1%})")
+    for reason, count in reasons.most_common():
+        print(f"  {count:5} {reason}")
 
 
 def main() -> None:
-    check = ChestChecker()
-    data = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--folder", type=Path, help="folder of radiographs")
+    parser.add_argument("--first", type=int, default=600, help="number of files (default: 600)")
+    arguments = parser.parse_args()
+    if arguments.folder is not None:
+        folder_of_radiographs(arguments.folder, arguments.first)
+        return
+    if arguments.data is None:
+        parser.error("name the data folder, or a --folder")
+    check, data = ChestChecker(), arguments.data
     passed: defaultdict[tuple[str, str], list[bool]] = defaultdict(list)
     views: list[bool] = []
     for example in (e for e in radiographs(data) if e.split == "test"):
