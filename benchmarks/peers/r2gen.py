@@ -160,7 +160,7 @@ def main() -> None:
                     seconds(lambda n=count: list(captioner.stream(studies[:n]))) / count  # type: ignore[misc]
                 )
                 ratios.append(theirs_each[-1] / ours_each[-1])
-            tokens = statistics.mean(ours[:count]) / int(lengths[0])
+            tokens = statistics.mean(ours[:count]) / int(lengths[0])  # 0: it had nothing to say
             print(
                 f"| {count} | {statistics.median(theirs_each):.2f} | {statistics.median(ours_each):.4f} "
                 f"| {statistics.median(ratios):.0f} ({min(ratios):.0f} to {max(ratios):.0f}) "
