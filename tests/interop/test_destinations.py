@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email import message_from_bytes
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -236,6 +237,13 @@ def test_hl7_delivers_a_message_and_waits_for_its_acknowledgement() -> None:
     texts = [str(obx[5]) for obx in read["OBX"] if str(obx[2]) == "TX"]
     assert TEXT in texts
     assert {str(obx[11]) for obx in read["OBX"]} == {"R"}
+
+
+def test_hl7_leaves_a_date_or_sex_that_no_standard_knows_empty() -> None:
+    odd = replace(IDENTITY, birth_date="unknown", sex="?", study_date="", study_time="10:15")
+    read = hl7.parse(message(draft(odd)))
+    assert [str(read["PID"][0][n]) for n in (7, 8)] == ["", ""]
+    assert str(read["OBR"][0][7]) == ""
 
 
 @pytest.mark.parametrize(("code", "why"), [("AE", "message: AE"), ("", "no acknowledgement")])

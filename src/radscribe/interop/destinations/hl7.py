@@ -11,7 +11,7 @@ import hl7
 from radscribe.interop import codes
 from radscribe.interop.codes import Code
 from radscribe.interop.destinations.destination import SECONDS, Address, Destination, Parcel
-from radscribe.interop.results.record import Kind, Result
+from radscribe.interop.results.record import Kind, Result, as_date, as_time
 from radscribe.interop.results.report import notes
 
 START, END = b"\x0b", b"\x1c\r"
@@ -97,9 +97,11 @@ def _segments(result: Result, application: str, facility: str) -> Iterator[list[
     ]
     patient = f"{_escaped(identity.patient_id)}^^^{_escaped(identity.issuer_of_patient_id)}"
     name = "^".join(_escaped(part) for part in identity.patient_name.partition("=")[0].split("^"))
-    yield ["PID", "1", "", patient.rstrip("^"), "", name, "", identity.birth_date, identity.sex]
+    sex = identity.sex if identity.sex in ("M", "F", "O") else ""
+    yield ["PID", "1", "", patient.rstrip("^"), "", name, "", as_date(identity.birth_date), sex]
     reader = "" if result.review is None else f"^{_escaped(result.review.reviewer)}"
-    observed = f"{identity.study_date}{identity.study_time.partition('.')[0]}"
+    day = as_date(identity.study_date)
+    observed = day and day + as_time(identity.study_time).partition(".")[0]
     order = ["OBR", "1", "", _escaped(identity.accession_number), _coded(codes.REPORT), "", "", observed]
     yield [*order, *[""] * 14, at, "", "RAD", status, *[""] * 6, reader]
     for number, (kind, what, group, value, units) in enumerate(_observations(result), 1):

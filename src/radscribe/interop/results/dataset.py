@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from highdicom.sr import CodedConcept
@@ -16,7 +14,7 @@ import radscribe
 from radscribe.errors import DataError
 from radscribe.interop.codes import PRIVATE, SYSTEMS, Code
 from radscribe.interop.identity import InstanceReference, StudyIdentity
-from radscribe.interop.results.record import Result
+from radscribe.interop.results.record import Result, as_date, as_time
 
 MANUFACTURER = "radscribe"
 UTF8 = "ISO_IR 192"
@@ -128,12 +126,12 @@ def finish(dataset: Dataset, result: Result) -> Dataset:
     if identity.issuer_of_patient_id:
         dataset.IssuerOfPatientID = identity.issuer_of_patient_id
     dataset.PatientName = identity.patient_name
-    dataset.PatientBirthDate = _date(identity.birth_date)
+    dataset.PatientBirthDate = as_date(identity.birth_date)
     dataset.PatientSex = identity.sex if identity.sex in ("M", "F", "O") else ""
     dataset.AccessionNumber = identity.accession_number
     dataset.StudyID = identity.study_id
-    dataset.StudyDate = _date(identity.study_date)
-    dataset.StudyTime = _time(identity.study_time)
+    dataset.StudyDate = as_date(identity.study_date)
+    dataset.StudyTime = as_time(identity.study_time)
     dataset.ReferringPhysicianName = identity.referring_physician
     if identity.study_description:
         dataset.StudyDescription = identity.study_description
@@ -196,19 +194,3 @@ def _texts(dataset: Dataset) -> Iterator[str]:
     for element in dataset.iterall():
         if element.VR in TEXT and element.value is not None:
             yield str(element.value)
-
-
-def _date(text: str) -> str:
-    """A date as DICOM writes it, also from the form of ACR-NEMA ("2020.01.31"); empty if it is none."""
-    digits = re.sub(r"[.\-/]", "", text)
-    try:
-        datetime.strptime(digits, "%Y%m%d")
-    except ValueError:
-        return ""
-    return digits
-
-
-def _time(text: str) -> str:
-    digits = text.replace(":", "")
-    match = re.fullmatch(r"([01]\d|2[0-3])([0-5]\d)?([0-5]\d|60)?(\.\d{1,6})?", digits)
-    return digits if match and (match[3] or not match[4]) else ""

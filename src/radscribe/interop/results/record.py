@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -293,3 +294,20 @@ def box_of(cells: npt.NDArray[np.float32]) -> Box | None:
     rows, columns = [cell[0] for cell in reached], [cell[1] for cell in reached]
     box = Box(min(columns) / width, min(rows) / height, (max(columns) + 1) / width, (max(rows) + 1) / height)
     return box if (box.right - box.left) * (box.bottom - box.top) <= WIDEST else None
+
+
+def as_date(text: str) -> str:
+    """Return a date as DICOM writes it, also from ACR-NEMA ("2020.01.31"); empty if it is none."""
+    digits = re.sub(r"[.\-/]", "", text)
+    try:
+        datetime.strptime(digits, "%Y%m%d")
+    except ValueError:
+        return ""
+    return digits
+
+
+def as_time(text: str) -> str:
+    """Return a time as DICOM writes it; empty if it is none."""
+    digits = text.replace(":", "")
+    match = re.fullmatch(r"([01]\d|2[0-3])([0-5]\d)?([0-5]\d|60)?(\.\d{1,6})?", digits)
+    return digits if match and (match[3] or not match[4]) else ""
