@@ -114,6 +114,21 @@ def test_a_peer_that_stops_is_cut_off(start: Start) -> None:
     until(lambda: node.associations == 0)
 
 
+def test_messages_that_cannot_be_decoded_end_their_association(
+    start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import random
+
+    from benchmarks.interop.fuzz import attack
+
+    node, dice = start(idle_seconds=1, associations=64), random.Random(1)
+    for number in range(40):
+        attack(node.port, radiograph(new_study(), number=number), dice)
+    until(lambda: node.associations == 0)
+    assert "Traceback" not in capfd.readouterr().err
+    assert send(node.port, radiograph(new_study())) == [SUCCESS]
+
+
 def test_an_association_ends_after_its_lifetime(start: Start) -> None:
     from pynetdicom import AE
 

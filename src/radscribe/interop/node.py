@@ -356,6 +356,20 @@ def _server_classes(node: Node) -> tuple[Any, Any]:
             association: Any = super()._create_association()
             association.opened, association.unfinished_bytes = time.monotonic(), 0
             association.dul.socket.__class__ = BoundedSocket  # a second one would announce itself twice
+            act = association.dul.state_machine.do_action
+
+            def guarded(event: str) -> None:
+                # The library's thread dies of messages that it cannot decode, and prints their values.
+                try:
+                    act(event)
+                except Exception:  # noqa: BLE001
+                    node._count("aborted", "a message could not be decoded")
+                    _hang_up(association)
+                    # As the library does after errors that it expects.
+                    association.is_aborted, association.is_established = True, False
+                    association._kill = association.dul._kill_thread = True
+
+            association.dul.state_machine.do_action = guarded
             return association
 
     class Server(ThreadedAssociationServer):  # type: ignore[misc, unused-ignore]
