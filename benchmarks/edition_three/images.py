@@ -58,7 +58,7 @@ class Row:
     path: Path
     patient: str
     study: str
-    split: str
+    split: Split
     view: int  # 0 frontal, 1 lateral, -1 unknown
     collection: str
     labels: dict[str, float] = field(default_factory=dict)
@@ -153,7 +153,7 @@ def nih(data: Path) -> list[Row]:
     return list(rows.values())
 
 
-def spread(key: str) -> str:
+def spread(key: str) -> Split:
     return assign(key, fractions={"train": 0.75, "val": 0.10, "test": 0.15})
 
 

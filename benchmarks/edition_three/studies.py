@@ -3,7 +3,8 @@
     python -m benchmarks.edition_three.studies ../shared/data RUN/iu RUN/studies
 
 Indiana University studies with their reports: R2Gen's validation and test parts stay what they are, all
-others train. The NIH training images have no reports; they take part if a decoder learns from a report bank.
+others train. The NIH images have no reports: those of the training part serve a decoder that learns from a
+report bank, and those of the validation part serve the assessment of findings.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ def main() -> None:
     manifest = Manifest(options.iu)
     studies = [replace(study, id=f"iu{study.id}", split=parts.get(study.id, "train")) for study in manifest]
     for row in nih(data):
-        if row.split == "train":
+        if row.split != "test":
             image = ImageRef(str(row.path), "frontal")
             labels: dict[str, float | None] = {
                 name: value for name, value in row.labels.items() if value == value
             }
-            studies.append(Study(f"nih{row.study}", (image,), row.patient, labels=labels, split="train"))
+            studies.append(Study(f"nih{row.study}", (image,), row.patient, labels=labels, split=row.split))
     options.out.mkdir(parents=True, exist_ok=True)
     header = Header(
         radscribe_manifest=VERSION,
