@@ -3,14 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-DEMO := build/demo
 IMAGE ?=
 
 .PHONY: demo test test-interop lint types docs check format outputs hashes sbom release-check clean
 
-demo: $(VENV)/plain.stamp  ## Caption two drawn chests, and the file or folder IMAGE= if you name one.
-	@$(BIN)/python examples/draw_phantoms.py $(DEMO)
-	@$(BIN)/radscribe caption $(DEMO)/normal.png $(DEMO)/abnormal.png $(IMAGE)
+demo: $(VENV)/plain.stamp  ## Caption five films of NIH ChestX-ray14 (NIH Clinical Center), and IMAGE= if you name one.
+	@$(BIN)/radscribe caption examples/films/*.jpg $(IMAGE)
 
 test: $(VENV)/dev.stamp  ## All unit tests.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2

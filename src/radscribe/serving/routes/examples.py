@@ -1,10 +1,11 @@
-"""`/v1/examples`: drawn chests to try the service with."""
+"""`/v1/examples`: real films and drawn chests to try the service with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -12,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from radscribe import phantom
+from radscribe.imaging.reader import read
 from radscribe.serving.display import as_png
 from radscribe.serving.options import parse
 from radscribe.serving.problems import Problem
@@ -21,15 +23,20 @@ from radscribe.serving.routes.common import Actor, Client, Json, Serving, proble
 from radscribe.serving.upload import UploadedFile
 
 
+FILMS = FilePath(__file__).parents[1] / "films"
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A drawn chest: a seed and its findings."""
+    """A film of NIH ChestX-ray14 with NIH's label, or a drawn chest: a seed and its findings."""
 
     id: str
     title: str
-    seed: int
+    seed: int = 0
     findings: tuple[phantom.FindingSpec, ...] = ()
     views: tuple[phantom.PhantomView, ...] = ("PA",)
+    film: str = ""
+    label: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The object of the API."""
@@ -38,11 +45,23 @@ class Example:
             "title": self.title,
             "views": list(self.views),
             "findings": [finding.name for finding in self.findings],
+            "label": self.label or None,
+            "source": "NIH ChestX-ray14, NIH Clinical Center (Wang et al., CVPR 2017)" if self.film else None,
             "images": [f"/v1/examples/{self.id}/images/{n}" for n in range(len(self.views))],
         }
 
+    @property
+    def study(self) -> str:
+        """The study's name, so that NIH's label stands beside the draft."""
+        return f"NIH film {self.film}, NIH label: {self.label}" if self.film else f"Example: {self.title}"
+
 
 EXAMPLES = (
+    Example("film-normal", "Film: no finding", film="00002381_005", label="No Finding"),
+    Example("film-effusion", "Film: effusion", film="00012708_000", label="Effusion"),
+    Example("film-heart", "Film: large heart, effusion", film="00015520_000", label="Cardiomegaly, Effusion"),
+    Example("film-emphysema", "Film: emphysema", film="00012710_000", label="Emphysema"),
+    Example("film-nodule", "Film: nodule", film="00013231_000", label="Nodule"),
     Example("normal", "No finding", 11),
     Example("cardiomegaly", "A large heart", 4, (phantom.FindingSpec("Cardiomegaly", strength=0.9),)),
     Example("effusion", "Fluid on the left", 5, (phantom.FindingSpec("Effusion", "left", 0.8),)),
@@ -61,6 +80,9 @@ EXAMPLES = (
 
 def uploaded(example: Example) -> list[UploadedFile]:
     """The example's views as if they had been uploaded."""
+    if example.film:
+        data = _file(example).read_bytes()
+        return [UploadedFile(_file(example).name, BytesIO(data), len(data))]
     drawn = [png(example, n) for n in range(len(example.views))]
     return [
         UploadedFile(f"{example.id}-{view.lower()}.png", BytesIO(data), len(data))
@@ -70,8 +92,15 @@ def uploaded(example: Example) -> list[UploadedFile]:
 
 @lru_cache(maxsize=16)
 def png(example: Example, n: int) -> bytes:
-    """One view of an example as an 8-bit PNG file, drawn at the first request."""
+    """One view of an example as an 8-bit PNG file, read or drawn at the first request."""
+    if example.film:
+        return as_png(read(_file(example)).pixels)
     return as_png(phantom.draw(example.seed, example.findings, example.views[n]).radiograph.pixels)
+
+
+def _file(example: Example) -> FilePath:
+    (file,) = FILMS.glob(f"{example.film}-*.jpg")
+    return file
 
 
 router = APIRouter(prefix="/v1/examples", tags=["examples"])
@@ -85,7 +114,7 @@ QUERY: list[dict[str, Any]] = [
 
 @router.get("", summary="List examples", responses={200: {"model": schemas.Examples}, **problems()})
 def list_examples() -> Response:
-    """Lists drawn chests with known findings. They show no patient."""
+    """Lists films of NIH ChestX-ray14 with NIH's labels, and drawn chests with known findings."""
     return Json({"examples": [example.to_dict() for example in EXAMPLES]})
 
 
@@ -98,7 +127,7 @@ def list_examples() -> Response:
 async def post(name: Name, request: Request, service: Serving, actor: Actor, client: Client) -> Response:
     """Captions an example as if its images had been uploaded. Options go in the query."""
     example = _find(name)
-    requested = parse({"study": f"Example: {example.title}", **request.query_params})
+    requested = parse({"study": example.study, **request.query_params})
     await check_open(service, client)
     service.queue.reserve(client)
     try:

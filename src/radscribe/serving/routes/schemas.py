@@ -122,6 +122,8 @@ class Example(BaseModel):
     title: str
     views: list[str]
     findings: list[str]
+    label: str | None
+    source: str | None
     images: list[str]
 
 

@@ -105,8 +105,9 @@ async function fillExamples(place, take) {
   try {
     const { examples } = await api.examples();
     if (!examples.length) return;
-    place.append(h("h2", { id: "examples-title" }, "Or try a drawn chest"), h("ul", { "aria-labelledby": "examples-title" },
-      examples.map((example) => h("li", {}, exampleButton(example, take)))));
+    place.append(h("h2", { id: "examples-title" }, "Or try a film or a drawn chest"), h("ul", { "aria-labelledby": "examples-title" },
+      examples.map((example) => h("li", {}, exampleButton(example, take)))),
+      h("p", { class: "note" }, "Films: NIH ChestX-ray14, NIH Clinical Center (Wang et al., CVPR 2017), with NIH's labels."));
   } catch { // the notice at the top says that the service does not answer; examples are a convenience
     place.hidden = true;
   }
