@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def setting(folder: Path) -> Iterator[Setting]:
-    with prepare(None, "nih-iu-1", folder, TINY) as setting:
+    with prepare(None, "iu-nih-3", folder, TINY) as setting:
         yield setting
 
 
@@ -159,7 +159,7 @@ def test_json_is_one_object_and_the_table_has_a_line_a_result(folder: Path) -> N
     (text,) = said
     told = json.loads(text)
     assert {"machine", "versions", "images", "results"} <= set(told)
-    assert told["versions"]["bundle"].startswith("nih-iu-1@")
+    assert told["versions"]["bundle"].startswith("iu-nih-3@")
     assert told["images"].startswith("1 file of 512 x 512 (PNG)")
     names = ["end-to-end", "end-to-end.batched", "end-to-end.rate"]
     assert [result["name"] for result in told["results"]] == names

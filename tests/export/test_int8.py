@@ -53,13 +53,13 @@ def export(*arguments: object) -> Result:
 def small(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The embedded bundle in int8, and what the export printed."""
     out = tmp_path_factory.mktemp("bundles") / "small"
-    result = export("nih-iu-1", "--out", out, "--data", data, "--int8", *WIDE)
+    result = export("iu-nih-3", "--out", out, "--data", data, "--int8", *WIDE)
     assert result.exception is None, result.exception
     return out, result.stdout
 
 
 def test_a_smaller_bundle_says_what_it_is(small: tuple[Path, str]) -> None:
-    spec, before = read(small[0]), read(locate("nih-iu-1"))
+    spec, before = read(small[0]), read(locate("iu-nih-3"))
     assert (before.encoder.precision, spec.encoder.precision) == ("fp32", "int8")
     assert spec.name == "small"
     assert (small[0] / "encoder.onnx").stat().st_size < 0.4 * (locate(None) / "encoder.onnx").stat().st_size
@@ -122,9 +122,9 @@ def test_what_it_cost_is_printed_and_kept(small: tuple[Path, str]) -> None:
 def test_a_bundle_that_cannot_be_calibrated_on_the_data_has_no_confidence(
     small: tuple[Path, str], data: Path, tmp_path: Path
 ) -> None:
-    assert read(locate("nih-iu-1")).confidence is not None
+    assert read(locate("iu-nih-3")).confidence is not None
     float32 = tmp_path / "float32"
-    told = export("nih-iu-1", "--out", float32, "--data", data).stdout
+    told = export("iu-nih-3", "--out", float32, "--data", data).stdout
     for bundle, printed in ((float32, told), small):
         assert read(bundle).confidence is None
         (section,) = re.findall(r"^## Confidence\n(.*?)(?=^## |\Z)", (bundle / CARD).read_text(), re.M | re.S)
@@ -155,7 +155,7 @@ def test_nothing_is_left_of_an_export_that_costs_too_much(
 ) -> None:
     values = iter([0.9, 0.5])
     monkeypatch.setattr(int8, "figures", lambda part, target: {"finding_f1": next(values)})
-    result = export("nih-iu-1", "--out", tmp_path / "out", "--data", data, "--int8")
+    result = export("iu-nih-3", "--out", tmp_path / "out", "--data", data, "--int8")
     assert isinstance(result.exception, RadscribeError)
     assert "finding F1 falls from 0.900 to 0.500" in str(result.exception)
     assert not list(tmp_path.iterdir())
@@ -175,15 +175,15 @@ def test_a_tolerance_that_is_none(text: str) -> None:
 
 @pytest.mark.parametrize("options", [["--int8"], ["--tolerance", "auroc=.02"]])
 def test_an_option_that_would_do_nothing_is_wrong_use(options: list[str], tmp_path: Path) -> None:
-    assert isinstance(export("nih-iu-1", "--out", tmp_path / "out", *options).exception, UsageError)
+    assert isinstance(export("iu-nih-3", "--out", tmp_path / "out", *options).exception, UsageError)
     assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_fitted_on_the_test_part(data: Path, tmp_path: Path) -> None:
-    result = export("nih-iu-1", "--out", tmp_path / "out", "--data", data, "--split", "test")
+    result = export("iu-nih-3", "--out", tmp_path / "out", "--data", data, "--split", "test")
     assert isinstance(result.exception, click.NoSuchOption)
 
 
 def test_a_card_is_a_file(tmp_path: Path) -> None:
-    result = export("nih-iu-1", "--out", tmp_path / "out", "--card", tmp_path)
+    result = export("iu-nih-3", "--out", tmp_path / "out", "--card", tmp_path)
     assert isinstance(result.exception, click.BadParameter)

@@ -41,7 +41,7 @@ DOCUMENT: dict[str, Any] = {
     "warnings": ["Draft by a research model: not verified, not for diagnosis."],
     "used": ["pa", "lat"],
     "left_out": {},
-    "bundle": "nih-iu-1@0123456789ab",
+    "bundle": "iu-nih-3@0123456789ab",
     "not_assessed": ["Fracture"],
 }
 EVIDENCE: list[dict[str, Any]] = [

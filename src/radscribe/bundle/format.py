@@ -33,7 +33,7 @@ DESCRIPTION = "bundle.json"
 CARD = "MODEL_CARD.md"
 WEIGHTS = "weights.safetensors"
 EMBEDDED = Path(__file__).parent / "embedded"
-DEFAULT = "nih-iu-1"  # the name of the bundle that ships with the package
+DEFAULT = "iu-nih-3"  # the name of the bundle that ships with the package
 Precision = Literal["fp32", "int8"]
 
 

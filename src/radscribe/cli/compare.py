@@ -60,7 +60,7 @@ def command(in_use: str, new: str, data: Path, as_json: bool, **options: object)
     20 studies, the comparison decides nothing.
 
     \b
-    radscribe compare nih-iu-1 bundles/reviewed --data reviewed
+    radscribe compare iu-nih-3 bundles/reviewed --data reviewed
 
     Exit code 0: the new bundle is better. 1: it is worse, or it is not decided. 2: wrong use.
     """

@@ -19,7 +19,7 @@ from radscribe._version import __version__
 from radscribe.bundle.format import CARD, WEIGHTS, BundleSpec, DecoderSpec, EncoderSpec, sha256, write
 from radscribe.errors import BundleError, UsageError
 from radscribe.labels import VIEW_KINDS
-from radscribe.models.decoder import Decoder, StudyFeatures
+from radscribe.models.decoder import Decoder, State, StudyFeatures
 from radscribe.models.encoder import Encoder
 from radscribe.training.bundle_encoder import BundleEncoder
 from radscribe.training.checkpoint import portable_name
@@ -198,13 +198,22 @@ def _export_decoder(decoder: Decoder, encoder: Encoder, out: Path, spec: Decoder
     names = [f"state_{name}" for name in spec.states]
     _to_onnx(_InitGraph(decoder), traced, others, out / spec.init_file, list(spec.inputs), names)
     with torch.no_grad():
-        state, *states = (decoder.init_state(named_features(spec.inputs, x)) for x in (traced, *others))
+        state, *states = (
+            _after_a_word(decoder, decoder.init_state(named_features(spec.inputs, x)))
+            for x in (traced, *others)
+        )
         attends = decoder.step(torch.tensor([1, 5]), state).attention is not None
     following = [f"next_{name}" for name in names[: len(names) - len(spec.fixed)]]
     outputs = ["log_probabilities", *following, *(["attention"] if attends else [])]
     compared = [(torch.arange(1, 1 + other[0].shape[0]), *other) for other in states]
     inputs = (torch.tensor([1, 5]), *state)
     _to_onnx(_StepGraph(decoder), inputs, compared, out / spec.step_file, ["token", *names], outputs)
+
+
+def _after_a_word(decoder: Decoder, state: State) -> State:
+    """The state after one word. The first one may hold zeros, or one tensor twice, which a tracer merges."""
+    words = torch.arange(1, 1 + len(state[0]))
+    return tuple(part.clone() for part in decoder.step(words, state).state)
 
 
 def _made_up_features(

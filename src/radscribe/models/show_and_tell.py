@@ -80,7 +80,7 @@ class ShowAndTell(Decoder):
         image = self.image_embedding(features)
         if self.fixed:
             start = image.new_zeros(image.shape[0], self.lstm.hidden_size)
-            return start, start, image
+            return start, start.clone(), image
         _, (h, c) = self.lstm(image.unsqueeze(1))  # each [1, N, H]
         return h[0], c[0]
 

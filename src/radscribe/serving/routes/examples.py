@@ -22,7 +22,6 @@ from radscribe.serving.routes.captions import OPTIONS_SCHEMA, TAKING, accept, an
 from radscribe.serving.routes.common import Actor, Client, Json, Serving, problems
 from radscribe.serving.upload import UploadedFile
 
-
 FILMS = FilePath(__file__).parents[1] / "films"
 
 

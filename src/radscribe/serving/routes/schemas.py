@@ -152,7 +152,7 @@ EXAMPLE: dict[str, Any] = {
         "refused": None,
         "error": None,
         "left_out": {},
-        "bundle": "nih-iu-1@0123456789ab",
+        "bundle": "iu-nih-3@0123456789ab",
     },
     "reviews": [],
     "version": 0,
@@ -173,20 +173,20 @@ EXAMPLE_AUDIT: dict[str, Any] = {
             "at": "2026-11-25T09:30:00.140Z",
             "actor": "service",
             "action": "done",
-            "details": {"bundle": "nih-iu-1@0123456789ab"},
+            "details": {"bundle": "iu-nih-3@0123456789ab"},
         },
     ]
 }
 EXAMPLE_MODEL: dict[str, Any] = {
-    "bundle": "nih-iu-1@0123456789ab",
-    "name": "nih-iu-1",
+    "bundle": "iu-nih-3@0123456789ab",
+    "name": "iu-nih-3",
     "cautions": ["Trained on frontal views only."],
     "findings": ["Atelectasis", "Cardiomegaly"],
     "views": ["frontal"],
     "training": {"encoder": {"epochs": 20}},
     "quantisation": None,
     "confidence": {"part": "val", "studies": 220, "right": 112, "auroc": 0.71},
-    "card": "# nih-iu-1 ...",
+    "card": "# iu-nih-3 ...",
     "defaults": {"beam": 3},
     "limits": {"files": 20, "beam": 10},
 }
