@@ -131,7 +131,13 @@ def test_a_process_costs_its_own_memory_and_not_its_parents() -> None:
 def test_captions_of_a_given_length_have_it(setting: Setting, beam: int) -> None:
     folder, spec = setting.bundle.folder, setting.bundle.spec
     decoder, tokenizer = DecoderSession(folder, spec), ReportTokenizer.load(folder / spec.tokenizer)
-    features = {"probabilities": np.full((2, 14), 0.1, np.float32)}
+    found_in = len(spec.encoder.findings)
+    made_up = {
+        "probabilities": np.full((2, found_in), 0.1, np.float32),
+        "maps": np.zeros((2, 64, found_in), np.float32),
+        "views": np.ones((2, 64), np.int64),
+    }
+    features = {name: made_up[name] for name in spec.decoder.inputs}
     for length in (2, 60):  # shorter and longer than what it says of itself
         found = captions(decoder, tokenizer, features, shortest=length, longest=length, beam=beam)
         assert [len(best.tokens) for best in found] == [length, length]

@@ -32,7 +32,7 @@ def ends(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]
     [
         (["captoin"], "no such command 'captoin'; did you mean 'caption'?; see radscribe --help"),
         (["train-encodr", "--data", "x"], "no such command 'train-encodr'; did you mean 'train-encoder'?"),
-        (["caption", "a.png", "--bema", "3"], "no such option '--bema'. Did you mean '--beam'?"),
+        (["caption", "a.png", "--n-bset", "3"], "no such option '--n-bset'. Did you mean '--n-best'?"),
         (["caption"], "missing argument 'PATH...'; see radscribe caption --help"),
         (["caption", "a.png", "--beam", "many"], "invalid value for '--beam': 'many' is not a valid integer"),
     ],

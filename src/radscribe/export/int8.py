@@ -134,7 +134,8 @@ def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[Quan
         raise UsageError(
             f"the encoder of {spec.name} is in int8 already", remedy="take the bundle that it came from"
         )
-    target = cast(Target, spec.training.get("decoder", {}).get("target", "findings"))
+    learned = spec.training.get("decoder", {}).get("target", "findings")
+    target = cast(Target, "both" if learned == "sections" else learned)
     before = caption_part(Captioner(folder), manifest, part)
     images = list(calibration_images(spec, manifest))
     spec = replace_graphs(folder, spec, images)
