@@ -22,6 +22,7 @@ from radscribe.serving.app import create_app
 from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.options import CaptionOptions, CaptionRequest
 from radscribe.serving.routes.captions import accept
+from radscribe.serving.routes.examples import FILMS
 from radscribe.serving.service import Service
 from radscribe.serving.settings import Settings
 from radscribe.serving.store.tables import now, reviews
@@ -373,10 +374,8 @@ def test_what_is_not_there_is_a_problem_that_says_so(client: TestClient, method:
 
 
 def test_the_service_says_what_the_engine_says(tmp_path: Path, captioner: Captioner) -> None:
-    """With the embedded bundle: two different chests get two different texts, those of the engine."""
-    files = [tmp_path / "one.png", tmp_path / "two.png"]
-    phantom.save(phantom.draw(1, ("Cardiomegaly",), size=256), files[0], bits=16)
-    phantom.save(phantom.draw(2, (), size=256), files[1])
+    """With the embedded bundle: two different films get two different texts, those of the engine."""
+    files = [FILMS / "00002381_005-no-finding.jpg", FILMS / "00012708_000-effusion.jpg"]
     model = check_against_engine(tmp_path, captioner, files)
     described = json.loads((bundle_format.locate(None) / bundle_format.DESCRIPTION).read_text())
     assert model["bundle"] == captioner.bundle

@@ -73,7 +73,8 @@ def test_one_review_goes_round_and_is_not_taken_for_an_improvement(
     result = run("compare", DEFAULT, bundle, "--data", out, "--json")
     assert json.loads(result.stdout)["verdict"] == "undecided"
     caption = radscribe.load(bundle).caption(films[2], force=True)
-    assert set((caption.text or "").lower().split()) <= {*TEXTS[0].lower().split(), "no", "effusion."}
+    words = {word.rstrip(".") for word in (caption.text or "").lower().split()}
+    assert words <= {*TEXTS[0].lower().replace(".", "").split(), "no", "effusion", ""}
 
 
 def test_reviews_join_another_dataset(reviewed: Path, tmp_path: Path, films: list[Path]) -> None:
