@@ -57,7 +57,7 @@ class Example:
 
 EXAMPLES = (
     Example("film-normal", "Film: no finding", film="00002381_005", label="No Finding"),
-    Example("film-effusion", "Film: effusion", film="00012708_000", label="Effusion"),
+    Example("film-effusion", "Film: effusion", film="00012628_000", label="Effusion"),
     Example("film-heart", "Film: large heart, effusion", film="00015520_000", label="Cardiomegaly, Effusion"),
     Example("film-emphysema", "Film: emphysema", film="00012710_000", label="Emphysema"),
     Example("film-nodule", "Film: nodule", film="00013231_000", label="Nodule"),
