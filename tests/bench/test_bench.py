@@ -132,7 +132,7 @@ def test_captions_of_a_given_length_have_it(setting: Setting, beam: int) -> None
     folder, spec = setting.bundle.folder, setting.bundle.spec
     decoder, tokenizer = DecoderSession(folder, spec), ReportTokenizer.load(folder / spec.tokenizer)
     found_in = len(spec.encoder.findings)
-    made_up = {
+    made_up: dict[str, np.ndarray] = {
         "probabilities": np.full((2, found_in), 0.1, np.float32),
         "maps": np.zeros((2, 64, found_in), np.float32),
         "views": np.ones((2, 64), np.int64),

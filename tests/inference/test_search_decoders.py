@@ -90,7 +90,7 @@ def test_500_studies_get_the_same_captions_alone_and_in_batches(strategy: Strate
     claims, rules = Claims(words), of_a_caption(words)
     generator = np.random.default_rng(7)
     found_in = len(spec.encoder.findings)
-    made_up = {
+    made_up: dict[str, np.ndarray] = {
         "probabilities": (generator.random((500, found_in)) ** 3).astype(np.float32),
         "maps": generator.standard_normal((500, 64, found_in)).astype(np.float32),
         "views": np.ones((500, 64), np.int64),
