@@ -23,6 +23,8 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian,
 from radscribe import phantom
 from tests.serving.page.reader import Reader
 
+FILMS = Path(__file__).parents[3] / "examples" / "films"
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -96,11 +98,11 @@ def reader(browser: Browser, service: str) -> Iterator[Reader]:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`a.png` (16 bits), `b.png`, `a.dcm`: chests; `frontal.png`, `lateral.png`; `noise.png`, `text.png`."""
+    """`a.png` (16 bits), `a.dcm`, `frontal.png`, `lateral.png`: chests; `b.png`: a film; `noise.png`, `text.png`."""
     folder = tmp_path_factory.mktemp("files")
     first = phantom.draw(1, ("Cardiomegaly",), size=256)
     phantom.save(first, folder / "a.png", bits=16)
-    phantom.save(phantom.draw(2, (), size=256), folder / "b.png")
+    Image.open(FILMS / "00012628_000-effusion.jpg").save(folder / "b.png")
     study = phantom.draw_study(3, size=256)
     phantom.save(study.frontal, folder / "frontal.png")
     phantom.save(study.lateral, folder / "lateral.png")

@@ -71,8 +71,16 @@ def test_a_dicom_file(reader: Reader, files: Path, said: dict[str, dict[str, Any
     assert "Never" not in reader.page.content()
 
 
-def test_two_views_are_one_study_and_the_one_left_out_is_named(reader: Reader, files: Path) -> None:
+def test_two_views_are_one_study(reader: Reader, files: Path) -> None:
     study = reader.send(files / "frontal.png", files / "lateral.png")
+    assert study["caption"]["left_out"] == {}
+    assert reader.page.locator(".view:visible").count() == 2
+    assert "No part in the draft" not in reader.view(1).inner_text()
+
+
+def test_an_image_that_is_left_out_is_named(reader: Reader, files: Path) -> None:
+    study = reader.send(files / "frontal.png", files / "noise.png")
+    assert study["caption"]["left_out"]
     assert reader.page.locator(".view:visible").count() == 2
     assert "No part in the draft" in reader.view(1).inner_text()
     assert "No part in the draft" not in reader.view(0).inner_text()
