@@ -11,6 +11,7 @@ import click
 from radscribe.cli.options import require_extra
 from radscribe.cli.progress import Progress
 from radscribe.cli.search import search_options, strategy
+from radscribe.inference.options import DEFAULTS
 
 if TYPE_CHECKING:
     from radscribe.batch.run import Batch, Estimate, Request
@@ -52,9 +53,10 @@ class _Part(click.ParamType[tuple[int, int]]):
 @search_options
 @click.option("--force", is_flag=True, help="Caption images that the chest check refuses, with a warning.")
 @click.option(
-    "--exact",
-    is_flag=True,
-    help="Decode JPEG and JPEG 2000 at full resolution: slower, and probabilities differ slightly.",
+    "--exact/--reduced",
+    default=DEFAULTS.exact,
+    help="Decode JPEG and JPEG 2000 at full resolution, or at the lowest that suffices, which is several "
+    "times faster and changes probabilities.  [default: --exact]",
 )
 @click.option(
     "--min-confidence",

@@ -50,9 +50,10 @@ BAR = 24  # characters of a full bar
 @click.option("-v", "--verbose", is_flag=True, help="With --format text: print findings and all warnings.")
 @click.option("--force", is_flag=True, help="Caption images that the chest check refuses, with a warning.")
 @click.option(
-    "--exact",
-    is_flag=True,
-    help="Decode JPEG and JPEG 2000 at full resolution: slower, and probabilities differ slightly.",
+    "--exact/--reduced",
+    default=DEFAULTS.exact,
+    help="Decode JPEG and JPEG 2000 at full resolution, or at the lowest that suffices, which is several "
+    "times faster and changes probabilities.  [default: --exact]",
 )
 @click.option(
     "--study", "--one-study", "one_study", is_flag=True, help="Treat all images as one study of one patient."

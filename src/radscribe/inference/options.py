@@ -38,8 +38,8 @@ class CaptionOptions:
     min_confidence : float, optional
         Refuse a study if the confidence of its caption is lower, from 0 to 1 (default: refuse none).
     exact : bool
-        Decode JPEG and JPEG 2000 at full resolution. Otherwise they are decoded at the lowest resolution
-        that suffices, which is much faster and changes finding probabilities slightly.
+        Decode JPEG and JPEG 2000 at full resolution (default: true). Otherwise they are decoded at the
+        lowest resolution that suffices, which is much faster and changes finding probabilities.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class CaptionOptions:
     evidence: bool = False
     strategy: Strategy | None = None
     min_confidence: float | None = None
-    exact: bool = False
+    exact: bool = True
 
     def __post_init__(self) -> None:
         if self.strategy is None and self.beam < 1:

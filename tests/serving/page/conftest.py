@@ -98,7 +98,7 @@ def reader(browser: Browser, service: str) -> Iterator[Reader]:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`a.png` (16 bits), `a.dcm`, `frontal.png`, `lateral.png`: chests; `b.png`: a film; `noise.png`, `text.png`."""
+    """Return a folder: chests `a.png` (16 bits), `a.dcm` and two views, the film `b.png`, two bad files."""
     folder = tmp_path_factory.mktemp("files")
     first = phantom.draw(1, ("Cardiomegaly",), size=256)
     phantom.save(first, folder / "a.png", bits=16)
