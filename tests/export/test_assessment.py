@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radscribe.export.assessment import assess_finding, denied
+from radscribe.export.assessment import assess_finding, denial_point, denied
 
 
 def test_a_finding_that_is_seen_and_rightly_denied_is_assessed() -> None:
@@ -38,3 +38,11 @@ def test_too_few_positives_and_unknown_studies_do_not_count() -> None:
 def test_broad_denials_deny_what_they_cover() -> None:
     assert {"Pneumonia", "Nodule"} <= denied("The lungs are clear.")
     assert "Pneumonia" not in denied("There is a pneumonia.")
+
+
+def test_a_finding_is_denied_only_where_it_is_rare() -> None:
+    probabilities = np.array([0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.5, 0.6, 0.7, 0.8])
+    true = np.array([0, 0, 0, 0, 0, 0, 1, 0, 1, 1], dtype=float)
+    assert denial_point(probabilities, true) == 0.5
+    assert denial_point(probabilities, np.zeros(10)) == 0.0  # nothing is known of it
+    assert denial_point(probabilities[::-1], true) == 0.0  # the encoder cannot tell

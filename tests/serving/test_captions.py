@@ -375,7 +375,7 @@ def test_what_is_not_there_is_a_problem_that_says_so(client: TestClient, method:
 
 def test_the_service_says_what_the_engine_says(tmp_path: Path, captioner: Captioner) -> None:
     """With the embedded bundle: two different films get two different texts, those of the engine."""
-    files = [FILMS / "00002381_005-no-finding.jpg", FILMS / "00012628_000-effusion.jpg"]
+    files = [FILMS / "00003437_000-no-finding.jpg", FILMS / "00012628_000-effusion.jpg"]
     model = check_against_engine(tmp_path, captioner, files)
     described = json.loads((bundle_format.locate(None) / bundle_format.DESCRIPTION).read_text())
     assert model["bundle"] == captioner.bundle

@@ -219,7 +219,7 @@ def test_a_decoder_trains_on_features_without_pixels(data: Path, tmp_path: Path)
         decoder, StudyFeatures(torch.tensor([[0.9, 0.5, 0.5], [0.1, 0.5, 0.5]])), tokenizer.bos, tokenizer.eos
     )
     assert [tokenizer.decode(row) for row in words.tolist()] == [REPORTS[True], REPORTS[False]]
-    with pytest.raises(DataError, match="features alone"):
+    with pytest.raises(DataError, match="was trained on features"):
         export(tmp_path / "run", tmp_path / "bundle")
 
 

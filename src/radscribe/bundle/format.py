@@ -113,6 +113,7 @@ class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confidence: ConfidenceSpec | None = None  # that what a caption asserts is there
     normality: ConfidenceSpec | None = None  # that no finding is there
     assessment: dict[str, AssessmentSpec] = {}  # by finding; empty if it was not measured
+    denial_points: dict[str, float] = {}  # by finding: captions do not deny it from this probability on
 
     @property
     def not_assessed(self) -> tuple[str, ...]:
@@ -121,9 +122,9 @@ class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def id(self) -> str:
-        """Name and a digest of files, confidence and assessment, but not of cautions and settings."""
+        """Name and a digest of files, confidence, assessment and denial points, but not of cautions."""
         digest = hashlib.sha256("".join(f"{k}:{v};" for k, v in sorted(self.files.items())).encode())
-        for part in (self.confidence, self.normality, self.assessment or None):
+        for part in (self.confidence, self.normality, self.assessment or None, self.denial_points or None):
             if part is not None:
                 digest.update(msgspec.json.encode(part))
         return f"{self.name}@{digest.hexdigest()[:12]}"

@@ -12,6 +12,9 @@ where it is known whether the finding is there:
 Both must be more than chance: Fisher's exact test, one-sided, p < `CHANCE`.
 
 Captions do not speak of the other findings, and name them as not assessed.
+
+A finding that is assessed is denied only below its *denial point*, a probability: among the validation
+studies below it, the finding is at most `DENIABLE` times as common as among all.
 """
 
 from __future__ import annotations
@@ -29,7 +32,43 @@ from radscribe.text.ontology import statements
 
 FEWEST = 8
 WRONG_DENIALS = 0.75
+DENIABLE = 0.4
 CHANCE = 0.05
+
+
+def denial_points(part: CaptionedPart) -> dict[str, float]:
+    """Return the probability of each finding from which on captions must not deny it.
+
+    Parameters
+    ----------
+    part : CaptionedPart
+        Studies that nothing was trained on.
+    """
+    points: dict[str, float] = {}
+    for place, name in enumerate(part.findings):
+        known = ~np.isnan(part.true[:, place])
+        p = np.array([caption.findings[name] for caption in part.captions])[known]
+        points[name] = denial_point(p, part.true[known, place])
+    return points
+
+
+def denial_point(probabilities: Floats, true: Floats) -> float:
+    """Return the largest probability below which a finding is rare enough to be denied; 0 if there is none.
+
+    Parameters
+    ----------
+    probabilities, true : ndarray, shape (N,)
+        Of each study: the probability of the finding, and whether it is there, 1 or 0.
+    """
+    if not len(true) or not true.any():
+        return 0.0
+    order = np.argsort(probabilities, kind="stable")
+    share = np.cumsum(true[order]) / np.arange(1, len(true) + 1)
+    rare = np.flatnonzero(share <= DENIABLE * true.mean())
+    if not len(rare):
+        return 0.0
+    ranked, last = probabilities[order], int(rare[-1])
+    return float(ranked[last + 1] if last + 1 < len(ranked) else np.nextafter(ranked[last], 1.0))
 
 
 def assess_findings(part: CaptionedPart) -> dict[str, AssessmentSpec]:

@@ -15,9 +15,9 @@ from radscribe.evaluation.findings.agreement import Booleans
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.inference.caption import Caption
 from radscribe.inference.captioner import Captioner
-from radscribe.inference.confidence import asserted
+from radscribe.inference.confidence import asserted, is_finding
 from radscribe.inference.options import DEFAULTS
-from radscribe.text.findings import LABELS, label
+from radscribe.text.findings import label
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def caption_part(
     both = zip(part, captioner.stream(part, beam=beam), strict=True)
     kept = [(study, caption) for study, caption in both if caption.text is not None]
     studies, captions = [study for study, _ in kept], [caption for _, caption in kept]
-    findings = [finding for finding in captioner.findings if finding in LABELS]
+    findings = [finding for finding in captioner.findings if is_finding(finding)]
     if not studies:
         raise DataError(
             f"no study of the {name} part gets a caption", subject=manifest.path, remedy="look at its images"

@@ -12,7 +12,7 @@ from radscribe.bundle.format import CARD, BundleSpec, ConfidenceSpec, read, sha2
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split
 from radscribe.errors import DataError
-from radscribe.export.assessment import assess_findings, table
+from radscribe.export.assessment import assess_findings, denial_points, table
 from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.confidence_fit import fit_confidence, fit_normality
 from radscribe.export.int8 import require_within, to_int8
@@ -52,14 +52,26 @@ def finish(
     """
     manifest, told = Manifest(data), list[str]()
     # Whatever other data said: captions are measured without regard to it.
-    _change(folder, confidence=None, normality=None, assessment={})
+    _change(folder, confidence=None, normality=None, assessment={}, denial_points={})
     captioned: CaptionedPart | None = None
     if int8:
         measured, captioned = to_int8(folder, manifest, part)
         told.append(int8_table(measured, tolerances))
         require_within(measured, tolerances)
         set_section(folder, "Precision", f"The encoder is in int8, the decoder in float32.\n\n{told[0]}")
-    assessment = assess_findings(captioned or caption_part(Captioner(folder), manifest, part))
+    captioned = captioned or caption_part(Captioner(folder), manifest, part)
+    assessment = assess_findings(captioned)
+    points = denial_points(captioned)
+    _change(
+        folder,
+        assessment=assessment,
+        denial_points={name: point for name, point in points.items() if assessment[name].assessed},
+    )
+    captioned = caption_part(Captioner(folder), manifest, part)  # as users get them
+    assessment = {
+        name: msgspec.structs.replace(one, assessed=assessment[name].assessed)
+        for name, one in assess_findings(captioned).items()
+    }
     _change(folder, assessment=assessment)
     told.append(
         f"Assertions and denials by finding, on the {part} part of {manifest.header.source}. Captions do not "
@@ -71,7 +83,6 @@ def finish(
             "No finding is assessed, so captions of this bundle say nothing: the part may be too small for "
             "its findings. Prepare more studies, or export without --data to see what the decoder writes."
         )
-    captioned = caption_part(Captioner(folder), manifest, part)  # as users get them
     sentences = []
     fits: dict[str, Callable[[CaptionedPart], ConfidenceSpec]] = {
         "confidence": fit_confidence,

@@ -66,7 +66,7 @@ class Captioner:
     >>> captioner = radscribe.load()
     >>> caption = captioner.caption(phantom.draw(seed=7).radiograph)
     >>> caption.refused is None and len(caption.findings)
-    14
+    34
     """
 
     def __init__(
@@ -88,10 +88,13 @@ class Captioner:
         self._constraints = of_a_caption(self._tokenizer)
         self._claims = Claims(self._tokenizer)
         self._statements = Statements(self._tokenizer, self.spec.not_assessed)
-        self._vouched = np.array(
-            [name in self.spec.assessment and self.spec.assessment[name].assessed for name in self.findings],
-            dtype=bool,
-        )
+        self._denial_points = np.array([self._denial_point(name) for name in self.findings])
+
+    def _denial_point(self, finding: str) -> float:
+        """Probability from which on a finding is not denied."""
+        one = self.spec.assessment.get(finding)
+        default = self.spec.decoder.operating_point if one is not None and one.assessed else np.inf
+        return self.spec.denial_points.get(finding, default)
 
     @property
     def bundle(self) -> str:
@@ -276,8 +279,8 @@ class Captioner:
         return self._statements.judge(said, sentence, likely[study])
 
     def _likely(self, probabilities: Array) -> frozenset[str]:
-        """The assessed findings that the decoder takes as seen, of probabilities `[F]`."""
-        seen = (probabilities >= self.spec.decoder.operating_point) & self._vouched
+        """The findings that must not be denied, of probabilities `[F]`."""
+        seen = probabilities >= self._denial_points
         return frozenset(self.findings[place] for place in seen.nonzero()[0])
 
     def _encode(self, study: StudyInput, options: CaptionOptions) -> Encoded:

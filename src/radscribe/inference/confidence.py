@@ -40,7 +40,12 @@ def asserted(caption: Caption) -> dict[str, float]:
 
 def _known(caption: Caption) -> dict[str, float]:
     """Findings that a caption could assert: the labeller reads them, and the encoder looks for them."""
-    return {name: p for name, p in caption.findings.items() if name in LABELS}
+    return {name: p for name, p in caption.findings.items() if is_finding(name)}
+
+
+def is_finding(name: str) -> bool:
+    """Whether the labeller reads it in texts as a finding, which "Normal" is not."""
+    return name in LABELS and name != "Normal"
 
 
 def _log_odds(log_probability: float) -> float:

@@ -94,7 +94,8 @@ class Statements:
         wrong = self._speaks_of_unassessed(text, here) or any(
             contradict(*pair) for pair in combinations(here, 2)
         )
-        denies = frozenset[str]().union(*(one.denies for one in here if not one.restricted))
+        # "No large effusion" reads as a denial; "no left effusion" leaves the other side open.
+        denies = frozenset[str]().union(*(one.denies for one in here if one.side is None and not one.zones))
         return _Said(text.lower(), here, wrong, denies)
 
     def _speaks_of_unassessed(self, text: str, here: list[Statement]) -> bool:

@@ -56,7 +56,7 @@ class Example:
 
 
 EXAMPLES = (
-    Example("film-normal", "Film: no finding", film="00002381_005", label="No Finding"),
+    Example("film-normal", "Film: no finding", film="00003437_000", label="No Finding"),
     Example("film-effusion", "Film: effusion", film="00012628_000", label="Effusion"),
     Example("film-heart", "Film: large heart, effusion", film="00015520_000", label="Cardiomegaly, Effusion"),
     Example("film-emphysema", "Film: emphysema", film="00012710_000", label="Emphysema"),
