@@ -39,6 +39,7 @@ def gdcm_samples(stream: bytes, syntax: str, rows: int, columns: int, samples: i
     change = gdcm.ImageChangeTransferSyntax()
     change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.ExplicitVRLittleEndian))
     change.SetInput(image)
+    image.thisown = False  # `change` owns it now; Python would free it a second time
     if not change.Change():
         raise ValueError("damaged")
     value = change.GetOutput().GetDataElement().GetByteValue()

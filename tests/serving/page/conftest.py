@@ -21,6 +21,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from radscribe import phantom
+from radscribe.imaging.reader import read
 from tests.serving.page.reader import Reader
 
 FILMS = Path(__file__).parents[3] / "examples" / "films"
@@ -98,15 +99,15 @@ def reader(browser: Browser, service: str) -> Iterator[Reader]:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder: chests `a.png` (16 bits), `a.dcm` and two views, the film `b.png`, two bad files."""
+    """Return a folder: films `a.png` (16 bits), `a.dcm`, `b.png`, two drawn views, two bad files."""
     folder = tmp_path_factory.mktemp("files")
-    first = phantom.draw(1, ("Cardiomegaly",), size=256)
-    phantom.save(first, folder / "a.png", bits=16)
+    first = read(FILMS / "00003437_000-no-finding.jpg").pixels
+    Image.fromarray((first * 65535).astype(np.uint16)).save(folder / "a.png")
     Image.open(FILMS / "00012628_000-effusion.jpg").save(folder / "b.png")
     study = phantom.draw_study(3, size=256)
     phantom.save(study.frontal, folder / "frontal.png")
     phantom.save(study.lateral, folder / "lateral.png")
-    write_dicom(first.radiograph.pixels, folder / "a.dcm")
+    write_dicom(first, folder / "a.dcm")
     noise = np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8)
     Image.fromarray(noise).save(folder / "noise.png")
     (folder / "text.png").write_text("this is not a picture")

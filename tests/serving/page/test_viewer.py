@@ -76,7 +76,8 @@ def test_the_values_are_those_of_the_file(reader: Reader, files: Path) -> None:
     pixels = np.asarray(Image.open(files / "a.png"), dtype=np.float64) / 65535
     for x, y in ((0.5, 0.5), (0.25, 0.7), (0.9, 0.1)):
         told = float(point(reader, x, y).split(" %")[0])
-        near = pixels[int(y * 256) - 2 : int(y * 256) + 3, int(x * 256) - 2 : int(x * 256) + 3] * 100
+        row, column = int(y * pixels.shape[0]), int(x * pixels.shape[1])
+        near = pixels[row - 2 : row + 3, column - 2 : column + 3] * 100
         assert near.min() - 0.1 <= told <= near.max() + 0.1
 
 
