@@ -232,7 +232,10 @@ def test_workers_share_a_port_and_one_that_dies_is_replaced(tmp_path: Path, url:
     phantom.save(phantom.draw(1, (), size=256), chest)
     kind, body = multipart(chest)
     with chdir(tmp_path), RunningService(tmp_path / "store", *options) as service:
-        before = workers(service.process.pid)
+        for _ in range(300):  # the first worker may answer before the second is there
+            if len(before := workers(service.process.pid)) == 2:
+                break
+            time.sleep(0.1)
         assert len(before) == 2
         os.kill(before[0], signal.SIGKILL)
         for _ in range(8):
