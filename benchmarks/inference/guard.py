@@ -25,7 +25,7 @@ KINDS = ("its own", "another study's", "its own, mirrored")
 
 
 class Says:
-    """A captioner that says what it was told to say."""
+    """A captioner that returns the text it was given."""
 
     name = "report"
     text = ""

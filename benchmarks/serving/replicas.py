@@ -6,7 +6,7 @@
 2. One process after the other is killed by SIGKILL every ten seconds and started again, under load.
 3. PostgreSQL restarts under load.
 
-After 2 and 3, each study that a client was told of must have exactly one draft by the audit trail, the trail
+After 2 and 3, each study that the service accepted must have exactly one draft by the audit trail, the trail
 must be a chain, and the only answers of 5xx may be to requests that were open at a kill or a restart.
 """
 

@@ -30,7 +30,7 @@ TWO = (Shipping("a:b", ("findings", "report"), ("report",)),)
 
 
 class Recorder(Destination):
-    """Keeps what arrives; fails as often as it is told."""
+    """Keeps the objects that arrive; fails a given number of times."""
 
     kinds = ("findings", "report", "film")
 

@@ -219,7 +219,7 @@ class Node:
         return self.counts[what]
 
     def close(self) -> None:
-        """Stop accepting, and end open associations. What was acknowledged is on disk."""
+        """Stop accepting and end open associations. Acknowledged instances are already on disk."""
         if self._closing.is_set():
             return
         self._closing.set()

@@ -204,7 +204,7 @@ class Spool:
         os.close(self._descriptor)
 
     def add(self, instance: Instance, data: bytes | memoryview) -> None:
-        """Write an instance, so that no crash loses it once this returns. What is there already stays.
+        """Write an instance durably: no crash loses it after this returns. An existing file is kept.
 
         Raises
         ------

@@ -294,11 +294,7 @@ class CausalDecoder(Decoder):
 
     def forward(self, features: StudyFeatures, tokens: Tensor, sample_rate: float = 0.0) -> Taught:
         length = tokens.shape[1]
-        if length > self.positions:
-            raise UsageError(
-                f"a caption of {length} tokens, and there are {self.positions} positions",
-                remedy="set options.positions higher, or max_length lower",
-            )
+        self.require_positions(length)
         if sample_rate:
             return super().forward(features, tokens, sample_rate)
         prefix, looked = self._prefix(features)

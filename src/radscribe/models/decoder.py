@@ -73,6 +73,14 @@ class Decoder(nn.Module, ABC):
     state_width: int = 0  # of `Taught.first`; 0 if it has none
     positions: int | None = None  # tokens of a caption that it can take at most, `<bos>` included
 
+    def require_positions(self, length: int) -> None:
+        """Raise `UsageError` if a caption has more tokens than the decoder has positions."""
+        if self.positions is not None and length > self.positions:
+            raise UsageError(
+                f"a caption of {length} tokens, and there are {self.positions} positions",
+                remedy="set options.positions higher, or max_length lower",
+            )
+
     @abstractmethod
     def init_state(self, features: StudyFeatures) -> State:
         """The state before the first token, which is `<bos>`."""

@@ -118,7 +118,7 @@ class _Supervisor:
         return self._code
 
     def _start_first(self) -> Worker | None:
-        """Start one worker and wait until it serves, so that what is wrong with the settings is told once."""
+        """Start one worker and wait until it serves, so that an error in the settings is reported once."""
         hearing, telling = os.pipe()
         worker = self._fork(0, telling)
         if worker is not None:

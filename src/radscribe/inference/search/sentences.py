@@ -270,7 +270,7 @@ class _Sentences:
     def _follow(
         self, log_probabilities: Floats, place: int, parents: Integers, tokens: Integers, at: Integers
     ) -> Integers:
-        """Go on from `parents`, but for sentences that can no longer be chosen; return the rows that did."""
+        """Continue `parents` without sentences that can no longer be chosen; return the rows that go on."""
         said = self._said.take(parents, axis=0)
         said[:, place] = log_probabilities[parents, tokens]
         draft = self._draft[parents]

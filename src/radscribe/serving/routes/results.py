@@ -33,7 +33,7 @@ async def get(study_id: StudyId, service: Serving, reader: Reader) -> Json:
     },
 )
 async def retry(study_id: StudyId, service: Serving, actor: Actor) -> Json:
-    """Does not wait for the next try. What has arrived is not sent again."""
+    """Retries at once. Results that arrived are not sent again."""
     await find_present(service, study_id)
     await asyncio.wrap_future(service.store.write(outbox.retry_now, study_id))
     return Json({"results": (await find_present(service, study_id)).results})
