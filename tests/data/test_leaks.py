@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,15 @@ def test_what_leaks_leaves_the_part_that_is_learned_from(
     assert [member.id for member in after if member.split is None] == ["s0", "v"]
     assert len(after) == 11
     check_leaks(after).require_none()
+
+
+def test_a_prior_in_another_part_is_a_leak(clean: list[Study], manifest_of: Write) -> None:
+    later = replace(study("later", "test", "p0"), prior="s0")
+    no_part = replace(study("old", None, "p1"), prior="s1")
+    report = check_leaks(manifest_of(*clean, later, no_part), images=False)
+    assert [str(leak) for leak in report.leaks] == [
+        "patient p0: test later, train s0",
+        "prior s0: train s0, test later",
+    ]
+    with pytest.raises(LeakError, match=r"1 prior \(prior s0"):
+        report.require_none()

@@ -186,3 +186,37 @@ def test_a_study_knows_where_its_images_are(tmp_path: Path) -> None:
     assert manifest[1].files == (expected,)
     assert manifest.split("val")[0].files == (expected,)
     assert STUDIES[0].files == (Path("x/b.png"),)
+
+
+def test_a_prior_is_read_with_its_study(tmp_path: Path) -> None:
+    later = Study("e", (ImageRef("e.png"),), "p2", split="train", prior="d")
+    write(tmp_path, HEADER, [*STUDIES, later])
+    manifest = pickle.loads(pickle.dumps(Manifest(tmp_path)))
+    assert manifest[-1] == later
+    assert (manifest[-1].earlier, manifest[0].earlier) == (STUDIES[3], None)
+    assert [study.earlier and study.earlier.id for study in manifest.split("train")] == [None, None, "d"]
+
+
+@pytest.mark.parametrize(
+    ("prior", "rule"),
+    [
+        ("z", "line 6: study 'e' has the prior 'z', which is not in the manifest"),
+        ("a", "line 6: study 'e' has the prior 'a', which is of another patient"),
+        ("e", "line 6: study 'e' has the prior 'e': name an earlier study"),
+    ],
+)
+def test_a_prior_that_cannot_be_one_names_the_line(tmp_path: Path, prior: str, rule: str) -> None:
+    write(tmp_path, HEADER, STUDIES)
+    with (tmp_path / FILE).open("a") as file:
+        file.write(json.dumps({"id": "e", "patient_id": "p2", "prior": prior}) + "\n")
+    with pytest.raises(DataError) as caught:
+        Manifest(tmp_path)[-1]
+    assert rule in str(caught.value)
+
+
+def test_an_unknown_prior_is_not_written_and_one_that_was_left_out_is_forgotten(tmp_path: Path) -> None:
+    later = Study("e", (ImageRef("e.png"),), "p2", split="train", prior="gone")
+    with pytest.raises(DataError, match="study 'e' has the prior 'gone', which is not in the manifest"):
+        write(tmp_path, HEADER, [*STUDIES, later])
+    write(tmp_path, HEADER, [*STUDIES, later], {"gone"})
+    assert Manifest(tmp_path)[-1].prior is None

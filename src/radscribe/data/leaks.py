@@ -20,6 +20,7 @@ PARTS: tuple[Split, ...] = ("train", "val", "test")
 RANK: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 LISTED = 3  # leaks of a kind that an error names
 FILE = "leaks.txt"
+PLURALS = {"patient": "patients", "study": "studies", "image": "images", "prior": "priors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,10 @@ class Leak:
 
     Parameters
     ----------
-    kind : {"patient", "study", "image"}
+    kind : {"patient", "study", "image", "prior"}
         What it is.
     what : str
-        The id of the patient or study, or the path of the first of the images.
+        The id of the patient, of the study or of the prior study, or the path of the first of the images.
     where : tuple of Place
         The studies that have it.
     """
@@ -103,7 +104,7 @@ class LeakReport:
         if not self.leaks:
             return
         told: list[str] = []
-        for kind, plural in (("patient", "patients"), ("study", "studies"), ("image", "images")):
+        for kind, plural in PLURALS.items():
             if found := self.of(kind):
                 names = "; ".join(str(leak) for leak in found[:LISTED])
                 more = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
@@ -145,7 +146,7 @@ KINDS: tuple[Kind, ...] = (
 def check_leaks(
     manifest: Manifest, images: bool = True, advance: Callable[[], object] = lambda: None
 ) -> LeakReport:
-    """Look for patients, studies and images that are in several parts.
+    """Look for patients, studies and images that are in several parts, and priors that are in another one.
 
     Parameters
     ----------
@@ -169,9 +170,13 @@ def check_leaks(
     """
     occurrences = {kind: _Occurrences() for kind, _ in KINDS}
     without_patient = 0
+    priors: list[Leak] = []
     for study in manifest:
         if study.split is None:
             continue
+        if (earlier := study.earlier) is not None and earlier.split not in (None, study.split):
+            both = Place(earlier.split, earlier.id), Place(study.split, study.id)
+            priors.append(Leak("prior", earlier.id, both))
         without_patient += study.patient_id is None
         part = PARTS.index(study.split)
         for kind, keys in KINDS:
@@ -180,6 +185,7 @@ def check_leaks(
     _require_distinct_ids(manifest, occurrences["study"])
     patients = len(set(occurrences["patient"].keys))
     leaks = list(_named(manifest, {kind: found.crossing() for kind, found in occurrences.items()}))
+    leaks += priors
     if not images:
         return LeakReport(manifest.path, tuple(leaks), 0, 0, patients, without_patient)
     paths, owners, parts = _images(manifest)

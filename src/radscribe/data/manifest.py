@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, overload
@@ -37,9 +39,17 @@ class Part(Sequence[Study]):
         The folder that image paths start from.
     """
 
-    def __init__(self, path: Path, root: Path, offsets: array[int], with_images: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        root: Path,
+        offsets: array[int],
+        with_images: bool = False,
+        places: _Places | None = None,
+    ) -> None:
         self.path, self.root = path, root
         self._offsets, self._with_images = offsets, with_images
+        self._places = places or _Places(path)
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -70,9 +80,24 @@ class Part(Sequence[Study]):
     def _study(self, line: bytes, offset: int) -> Study:
         try:
             study = records.decode(line, self.root)
+            if study.prior is not None:
+                study = replace(study, earlier=self._earlier(study))
         except ValueError as error:
             raise self._broken(str(error), offset) from error
         return study.without_missing() if self._with_images else study
+
+    def _earlier(self, study: Study) -> Study:
+        """The study that another one names as its prior; raises `ValueError` if it cannot be its prior."""
+        assert study.prior is not None
+        line = self._places.line(study.prior)
+        if line is None:
+            raise ValueError(
+                f"study '{study.id}' has the prior '{study.prior}', which is not in the manifest"
+            )
+        earlier = records.decode(line, self.root)
+        if earlier.patient_id != study.patient_id:
+            raise ValueError(f"study '{study.id}' has the prior '{study.prior}', which is of another patient")
+        return earlier
 
     def _broken(self, rule: str, offset: int) -> DataError:
         with self.path.open("rb") as file:
@@ -80,6 +105,30 @@ class Part(Sequence[Study]):
         return DataError(
             f"line {number}: {rule}", subject=self.path, remedy="correct that line, or prepare it again"
         )
+
+
+class _Places:
+    """Where each study of a manifest is in its file. It reads the file when a study first names its prior."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offsets: dict[str, int] | None = None
+
+    def line(self, study_id: str) -> bytes | None:
+        """The line of a study; None if there is no such study."""
+        with self._path.open("rb") as file:
+            if self._offsets is None:
+                self._offsets = {}
+                file.readline()
+                offset = file.tell()
+                for line in file:
+                    with suppress(ValueError):  # a broken line is reported when its own study is read
+                        self._offsets.setdefault(records.decode_key(line).id, offset)
+                    offset += len(line)
+            if study_id not in self._offsets:
+                return None
+            file.seek(self._offsets[study_id])
+            return file.readline()
 
 
 class Manifest(Part):
@@ -160,7 +209,7 @@ class Manifest(Part):
         if not offsets:
             what = "study with an image" if with_images else "study"
             raise DataError(f"has no {what} in its {name} part", subject=self.path, remedy="prepare it again")
-        return Part(self.path, self.root, offsets, with_images)
+        return Part(self.path, self.root, offsets, with_images, self._places)
 
     def keys(self) -> Iterator[tuple[int, records.Key]]:
         """Offset in the file and key of each study, without decoding the rest."""
@@ -186,7 +235,7 @@ class Manifest(Part):
             seen.add(key)
 
 
-def write(path: Path, header: Header, studies: Iterable[Study]) -> int:
+def write(path: Path, header: Header, studies: Iterable[Study], left_out: Collection[str] = ()) -> int:
     """Write a manifest, ordered by study id. It is complete, or it is not there.
 
     Lines wait on disk until their order is known, so memory holds ids and not studies.
@@ -199,6 +248,9 @@ def write(path: Path, header: Header, studies: Iterable[Study]) -> int:
         The first line.
     studies : iterable of Study
         In any order.
+    left_out : collection of str
+        Ids of studies that are left out on purpose; it may grow while `studies` are drawn. Studies that name
+        one of them as their prior are written without it.
 
     Returns
     -------
@@ -208,9 +260,10 @@ def write(path: Path, header: Header, studies: Iterable[Study]) -> int:
     Raises
     ------
     DataError
-        Two studies share an id, or a study breaks a rule of the manifest.
+        Two studies share an id, a prior is no study of the manifest, or a study breaks a rule.
     """
     path = path / FILE if path.is_dir() else path
+    priors: dict[str, str] = {}
     with writing(path), tempfile.TemporaryFile(dir=path.parent) as waiting:
         places: list[tuple[str, int, int]] = []
         position = 0
@@ -219,6 +272,8 @@ def write(path: Path, header: Header, studies: Iterable[Study]) -> int:
                 line = records.encode(study) + b"\n"
             except ValueError as error:
                 raise DataError(f"study '{study.id}': {error}", subject=path) from error
+            if study.prior is not None:
+                priors[study.id] = study.prior
             waiting.write(line)
             places.append((study.id, position, len(line)))
             position += len(line)
@@ -230,11 +285,22 @@ def write(path: Path, header: Header, studies: Iterable[Study]) -> int:
                     subject=path,
                     remedy="give --duplicates group, rename or drop",
                 )
+        lost = set(priors.values()).difference(study_id for study_id, _, _ in places) if priors else set()
+        for study_id, prior in priors.items():
+            if prior in lost.difference(left_out):
+                raise DataError(
+                    f"study '{study_id}' has the prior '{prior}', which is not in the manifest",
+                    subject=path,
+                    remedy="add that study, or leave its prior out",
+                )
         with atomic_write(path) as file:
             file.write(records.encode_header(header) + b"\n")
-            for _, start, length in places:
+            for study_id, start, length in places:
                 waiting.seek(start)
-                file.write(waiting.read(length))
+                line = waiting.read(length)
+                if priors.get(study_id) in lost:
+                    line = records.encode(replace(records.decode(line), prior=None)) + b"\n"
+                file.write(line)
     return len(places)
 
 

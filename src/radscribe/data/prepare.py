@@ -205,13 +205,14 @@ def _write(request: Request, collection: Collection, advance: Advance) -> Outcom
         VERSION, collection.source, collection.licence, collection.citation, _relative(collection.root, out)
     )
     excluded = Excluded(request.exclude) if request.exclude else None
-    look = _Look(collection.root, missing)
+    look, left_out = _Look(collection.root, missing), set[str]()
 
     def studies() -> Iterator[Study]:
         total = 0
         for study in duplicates.resolve(collection.studies, request.duplicates, collection.notes):
             advance("reading studies", collection.total)
             if excluded is not None and study in excluded:
+                left_out.add(study.id)
                 continue
             _check_rules(study, request.src)  # before any file that it names is opened
             total += len(study.images)
@@ -219,6 +220,7 @@ def _write(request: Request, collection: Collection, advance: Advance) -> Outcom
             if request.drop_missing and study.images:
                 study = study.without_missing()
                 if not study.images:
+                    left_out.add(study.id)
                     continue
             summary.add(study)
             yield study
@@ -227,7 +229,7 @@ def _write(request: Request, collection: Collection, advance: Advance) -> Outcom
         if not summary.studies:
             raise DataError("holds no study", subject=request.src, remedy="check that it is the right folder")
 
-    manifest_file.write(out, header, studies())
+    manifest_file.write(out, header, studies(), left_out)
     outcome = Outcome(out / manifest_file.FILE, summary, missing, list(collection.notes))
     if excluded is not None:
         outcome.notes.append(excluded.note)

@@ -69,6 +69,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     report: _Report | None = None
     labels: dict[str, float | None] = {}
     split: Split | None = None
+    prior: str | None = None
 
 
 class _KeyImage(msgspec.Struct):
@@ -126,6 +127,7 @@ def decode(line: bytes, root: Path | None = None) -> Study:
         record.labels,
         record.split,
         root,
+        record.prior,
     )
     check(study)
     return study
@@ -169,6 +171,7 @@ def encode(study: Study) -> bytes:
             ),
             study.labels,
             study.split,
+            study.prior,
         )
     )
 
@@ -186,6 +189,8 @@ def check(study: Study) -> None:
         raise ValueError(f"study '{study.id}' has an empty patient_id")
     if study.split is not None and not study.images:
         raise ValueError(f"study '{study.id}' has no image, so it cannot be in a part")
+    if study.prior is not None and (not study.prior.strip() or study.prior == study.id):
+        raise ValueError(f"study '{study.id}' has the prior '{study.prior}': name an earlier study")
     for image in study.images:
         _check_image(image)
     if len(study.images) > 1 and len({image.path for image in study.images}) < len(study.images):

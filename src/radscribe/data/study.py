@@ -85,6 +85,10 @@ class Study:
         The part that the study belongs to. None leaves it out of all parts.
     root : Path, optional
         The folder that relative image paths start from. A `Manifest` sets it. None is the working directory.
+    prior : str, optional
+        Id of an earlier study of the same patient, in the same manifest.
+    earlier : Study, optional
+        The study that `prior` names. A `Manifest` sets it, without that study's own `earlier`.
     """
 
     id: str
@@ -94,6 +98,8 @@ class Study:
     labels: dict[str, float | None] = field(default_factory=dict)
     split: Split | None = None
     root: Path | None = field(default=None, compare=False, repr=False)
+    prior: str | None = None
+    earlier: Study | None = field(default=None, compare=False, repr=False)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -106,10 +112,17 @@ class Study:
         return tuple(root / image.path for image in present)
 
     def without_missing(self) -> Study:
-        """The study without images that are marked as missing."""
-        if not any(image.missing for image in self.images):
+        """The study, and the earlier one, without images that are marked as missing."""
+        earlier = self.earlier and self.earlier.without_missing()
+        if earlier is self.earlier and not any(image.missing for image in self.images):
             return self
-        return replace(self, images=tuple(image for image in self.images if not image.missing))
+        images = tuple(image for image in self.images if not image.missing)
+        return replace(self, images=images, earlier=earlier)
+
+    @property
+    def indication(self) -> str:
+        """Why the study was asked for, as its report says; empty if that is not known."""
+        return "" if self.report is None else self.report.indication
 
     def text(self, target: Target = "both") -> str:
         """Return `Report.text` of the report, or an empty string if the study has no report."""
