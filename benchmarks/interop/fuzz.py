@@ -1,11 +1,15 @@
-"""Send malformed associations, PDUs and data sets to the node, and count threads, files and answers.
+"""Send malformed associations, PDUs and data sets to the node, and count threads, files, memory and answers.
 
 python -m benchmarks.interop.fuzz --cases 5000
+
+A case changes bytes of the association request, of a PDU or of the data set; aborts in the middle; sends half
+a PDU and stays; or opens an association that it never ends.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import socket
@@ -74,11 +78,31 @@ def mutated(content: bytes, dice: random.Random) -> bytes:
     return bytes(changed[: dice.randrange(len(changed) + 1)] if dice.random() < 0.2 else changed)
 
 
-def attack(port: int, image: Dataset, dice: random.Random) -> str:
-    """One case; returns what was mutated."""
+KINDS = ("request", "pdu", "data", "abort", "half", "endless")
+STAYING = 40  # connections that stay open, until the node cuts them off
+MEGABYTE = 1 << 20
+
+
+def attack(port: int, image: Dataset, dice: random.Random, staying: list[socket.socket]) -> str:
+    """One case; returns what was mutated.
+
+    Parameters
+    ----------
+    staying : list of socket
+        Takes the connections that the peer does not close.
+    """
     good = data_set(image)
     instance = str(image.SOPInstanceUID).encode()
-    opening, body, kind = request(), store(good, instance), dice.choice(["request", "pdu", "data", "abort"])
+    opening, body, kind = request(), store(good, instance), dice.choice(KINDS)
+    if kind in ("half", "endless"):
+        peer = socket.create_connection(("127.0.0.1", port), 5)
+        staying.append(peer)
+        peer.settimeout(0.5)
+        with contextlib.suppress(OSError):
+            peer.sendall(opening)
+            peer.recv(4096)
+            peer.sendall(body[: dice.randrange(1, len(body))] if kind == "half" else b"")
+        return kind
     if kind == "request":
         opening = mutated(opening, dice)
     elif kind == "pdu":
@@ -102,6 +126,36 @@ def attack(port: int, image: Dataset, dice: random.Random) -> str:
     return kind
 
 
+def open_files() -> int:
+    """Number of open files of this process."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def memory() -> int:
+    """Resident bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _waited(node: Node) -> bool:
+    """Wait until the node has cut off every connection; False if it does not within 30 s."""
+    end = time.monotonic() + 30
+    while node.associations and time.monotonic() < end:
+        time.sleep(0.1)
+    return not node.associations
+
+
+def _is_open(peer: socket.socket) -> bool:
+    """Whether the other side still holds a connection."""
+    try:
+        while peer.recv(4096):
+            pass
+    except TimeoutError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def main() -> None:
     """Run the cases; ends with an error if the node is not as it was before."""
     parser = argparse.ArgumentParser(description="Fuzz the DICOM node.")
@@ -112,25 +166,39 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="radscribe-fuzz-"))
     settings = NodeSettings(port=0, idle_seconds=2, associations=64, instance_bytes=1 << 20)
     node = Node(settings, Spool(folder))
-    before = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    kinds = {"request": 0, "pdu": 0, "data": 0, "abort": 0}
+    warm = given.cases // 5  # allocators and caches have grown by then
+    before = threading.active_count(), open_files(), 0
+    kinds = dict.fromkeys(KINDS, 0)
+    staying: list[socket.socket] = []
     for case in range(given.cases):
         for _ in range(200):
             try:
-                kinds[attack(node.port, radiograph(new_study(), number=case), dice)] += 1
+                kinds[attack(node.port, radiograph(new_study(), number=case), dice, staying)] += 1
                 break
             except OSError:  # all places are taken until the idle ones are cut off
                 time.sleep(0.05)
-    end = time.monotonic() + 30
-    while node.associations and time.monotonic() < end:
-        time.sleep(0.1)
+        while len(staying) > STAYING:
+            staying.pop(0).close()
+        if case == warm:
+            before = (*before[:2], memory())
+        if case % 500 == 0:
+            rss = memory() // MEGABYTE
+            print(f"case {case}: {rss} MB, {threading.active_count()} threads", flush=True)
+    unended = len(staying)
+    kept_open = sum(_is_open(peer) for peer in staying) if _waited(node) else unended
+    for peer in staying:
+        peer.close()
     time.sleep(1)
-    after = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    after = threading.active_count(), open_files(), memory()
     print(f"{given.cases} cases: {kinds}; node: {dict(node.counts)}")
-    print(f"threads {before[0]} -> {after[0]}, open files {before[1]} -> {after[1]}")
+    print(f"threads {before[0]} -> {after[0]}, open files {before[1]} -> {after[1]}, ", end="")
+    print(f"memory after case {warm}: {before[2] // MEGABYTE} -> {after[2] // MEGABYTE} MB")
+    print(f"connections that never ended: {unended}, cut off by the node: {unended - kept_open}")
     assert send(node.port, radiograph(new_study())) == [0], "the node does not answer any more"
     assert after[0] <= before[0], "threads are left"
     assert after[1] <= before[1] + 4, "files are left open"
+    assert kept_open == 0, "connections that never end stay open"
+    assert after[2] <= before[2] + 30 * MEGABYTE, "memory has grown"
     assert not list(folder.rglob("*.partial")), "partial files are left"
     print("the node answers as before")
     node.close()

@@ -122,9 +122,12 @@ def test_messages_that_cannot_be_decoded_end_their_association(
     from benchmarks.interop.fuzz import attack
 
     node, dice = start(idle_seconds=1, associations=64), random.Random(1)
+    staying: list[socket.socket] = []
     for number in range(40):
-        attack(node.port, radiograph(new_study(), number=number), dice)
+        attack(node.port, radiograph(new_study(), number=number), dice, staying)
     until(lambda: node.associations == 0)
+    for peer in staying:
+        peer.close()
     assert "Traceback" not in capfd.readouterr().err
     assert send(node.port, radiograph(new_study())) == [SUCCESS]
 
