@@ -153,6 +153,50 @@ def failed(reason: int) -> bytes:
     return json.dumps({"00081198": {"vr": "SQ", "Value": [{"00081197": {"Value": [reason]}}]}}).encode()
 
 
+def refusal(send: Callable[[], None]) -> bool:
+    """Whether an object was refused, rather than that its destination could not take it now."""
+    with pytest.raises(DeliveryError) as caught:
+        send()
+    return caught.value.refused
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"), [(0xA700, False), (0x0122, True), (0xA900, True), (0xC000, True)]
+)
+def test_c_store_tells_a_refusal_from_a_lack_of_room(status: int, refused: bool) -> None:
+    with archive(status) as (port, _):
+        to = destination(f"dicom:ARCHIVE@127.0.0.1:{port}")
+        assert refusal(lambda: to.send("findings", parcel())) is refused
+        assert refusal(lambda: to.send("report", parcel())), "a class that is not taken is a refusal"
+    assert not refusal(lambda: to.send("findings", parcel())), "no answer is none"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "refused"),
+    [
+        (500, b"", False),
+        (503, b"", False),
+        (401, b"", False),
+        (302, b"", False),
+        (400, b"", True),
+        (422, b"", True),
+        (409, failed(0xA700), False),
+        (202, failed(0xA900), True),
+    ],
+)
+def test_http_tells_a_refusal_from_a_failure(status: int, answer: bytes, refused: bool) -> None:
+    with web(lambda path, body: (status, answer)) as (url, _):
+        assert refusal(lambda: destination(f"stow:{url}").send("report", parcel())) is refused
+        if not answer:
+            assert refusal(lambda: destination(f"fhir:{url}").send("message", parcel())) is refused
+
+
+@pytest.mark.parametrize(("code", "refused"), [("AE", True), ("AR", False), ("", False)])
+def test_hl7_tells_an_error_in_the_message_from_a_reject(code: str, refused: bool) -> None:
+    with mllp(code) as (port, _):
+        assert refusal(lambda: destination(f"hl7:127.0.0.1:{port}").send("message", parcel())) is refused
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "why"),
     [

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from radscribe.errors import DataError
 from radscribe.interop.destinations.destination import Address, Destination, Parcel
 from radscribe.interop.identity import IdentityKey
 from radscribe.interop.results.record import Kind
@@ -34,9 +35,16 @@ class Recorder(Destination):
 
     kinds = ("findings", "report", "film")
 
-    def __init__(self, name: str = "a:b", failures: int = 0, refuses: Kind | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "a:b",
+        failures: int = 0,
+        refuses: Kind | None = None,
+        impossible: Kind | None = None,
+    ) -> None:
         kind, _, place = name.partition(":")
         super().__init__(Address(kind, place, {}))
+        self.impossible = impossible
         self.failures, self.refuses = failures, refuses
         self.arrived: list[tuple[str, str]] = []
         self.parcels: list[Parcel] = []
@@ -45,11 +53,13 @@ class Recorder(Destination):
 
     def send(self, kind: Kind, parcel: Parcel) -> None:
         self.open.wait(10)
-        if kind == self.refuses:
-            raise self.failed(f"does not take the class of {kind}")
+        if kind == self.impossible:
+            raise DataError("the study has no image that a result could refer to", remedy="send it again")
         if self.failures:
             self.failures -= 1
             raise self.failed("answers 500")
+        if kind == self.refuses:
+            raise self.failed(f"does not take the class of {kind}", refused=True)
         parcel.dicom(kind)
         self.arrived.append((kind, parcel.result.version))
         self.parcels.append(parcel)
@@ -140,10 +150,65 @@ def test_one_class_that_is_refused_holds_up_no_other_and_is_visible(
     study_id = identified(client, engine)
     until(lambda: sum(row["state"] == "sent" for row in results(client, study_id)) == 5)
     until(lambda: any(row["attempts"] > 1 for row in results(client, study_id) if row["kind"] == "film"))
-    (waiting,) = [row for row in results(client, study_id) if row["state"] == "waiting"]
-    assert (waiting["destination"], waiting["kind"]) == ("a:b", "film")
-    assert waiting["error"] == "a:b: does not take the class of film"
-    assert 'radscribe_results_waiting{destination="a:b"} 1.0' in client.get("/metrics").text
+    (unsent,) = [row for row in results(client, study_id) if row["state"] != "sent"]
+    assert (unsent["destination"], unsent["kind"]) == ("a:b", "film")
+    assert unsent["error"] == "a:b: does not take the class of film"
+
+
+def test_an_object_that_is_refused_again_and_again_is_given_up_until_a_retry(
+    serve: Serve, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radscribe.serving.store.outbox.REFUSALS", 3)
+    to = Recorder(refuses="film", failures=4)  # being down does not count as a refusal
+    client = serve(destinations=(to,), identity_key=KEY)
+    study_id = identified(client, engine)
+
+    def film_states() -> list[str]:
+        return [row["state"] for row in results(client, study_id) if row["kind"] == "film"]
+
+    until(lambda: film_states() == ["failed"])
+    until(lambda: sum(row["state"] == "sent" for row in results(client, study_id)) == 2)
+    assert sum(row["attempts"] for row in results(client, study_id)) == 4 + 3 + 2
+    assert 'radscribe_results_given_up{destination="a:b"} 1.0' in client.get("/metrics").text
+    assert 'radscribe_results_waiting{destination="a:b"} 0.0' in client.get("/metrics").text
+    (overview,) = client.get("/v1/results").json()["destinations"]
+    assert (overview["destination"], overview["waiting"], overview["given_up"]) == ("a:b", 0, 1)
+    assert overview["error"] == "a:b: does not take the class of film"
+    actions = [row["action"] for row in client.get(f"/v1/captions/{study_id}/audit").json()["audit"]]
+    assert actions.count("not sent") == 1
+    to.refuses = None
+    client.post("/v1/results/retry", params={"destination": "other:place"})
+    assert film_states() == ["failed"]
+    client.post("/v1/results/retry", params={"destination": "a:b"})
+    until(all_sent(client, study_id, 3))
+    (overview,) = client.get("/v1/results").json()["destinations"]
+    assert (overview["given_up"], overview["error"]) == (0, None)
+
+
+def test_an_object_that_cannot_be_made_is_given_up_at_once(serve: Serve, engine: QuickEngine) -> None:
+    to = Recorder(impossible="findings")
+    client = serve(destinations=(to,), identity_key=KEY)
+    study_id = identified(client, engine)
+    until(lambda: [r["state"] for r in results(client, study_id) if r["kind"] == "findings"] == ["failed"])
+    (row,) = [row for row in results(client, study_id) if row["kind"] == "findings"]
+    assert row["attempts"] == 1
+    assert row["error"].startswith("the study has no image that a result could refer to")
+    to.impossible = None
+    client.post(f"/v1/captions/{study_id}/results/retry")
+    until(all_sent(client, study_id, 3))
+
+
+def test_a_destination_that_is_no_longer_named_is_visible(serve: Serve, engine: QuickEngine) -> None:
+    client = serve(destinations=(Recorder(failures=1000),), identity_key=KEY)
+    study_id = identified(client, engine)
+    until(lambda: any(row["attempts"] for row in results(client, study_id)))
+    client.__exit__(None, None, None)
+    client = serve(destinations=(Recorder("c:d"),), identity_key=KEY)
+    states = {one["destination"]: one for one in client.get("/v1/results").json()["destinations"]}
+    assert {name: (one["configured"], one["waiting"]) for name, one in states.items()} == {
+        "c:d": (True, 0),
+        "a:b": (False, 3),
+    }
 
 
 def test_a_restart_sends_what_was_left(serve: Serve, engine: QuickEngine, tmp_path: Path) -> None:
@@ -181,7 +246,7 @@ def test_a_deleted_study_is_not_sent(serve: Serve, engine: QuickEngine) -> None:
     to.open.set()
     time.sleep(0.1)
     assert len(to.arrived) <= 1  # the one that was under way
-    assert service_of(client).store.read(outbox.waiting) == {}
+    assert service_of(client).store.read(outbox.unsent, outbox.WAITING) == {}
 
 
 def test_another_key_is_told_and_nothing_is_lost(serve: Serve, engine: QuickEngine) -> None:
@@ -263,8 +328,27 @@ def test_a_failure_waits_twice_as_long_as_the_one_before(
         waits.append(round(float(due or 0), -2))
     assert waits == [100, 200, 400, 600, 600]
     assert claim(store) is None
-    assert store.write(outbox.retry_now, "1" * 26).result() == 1
+    assert store.write(outbox.retry_now, study_id="1" * 26).result() == 1
     assert claim(store) is not None
+
+
+def test_a_version_that_was_given_up_never_takes_the_place_of_a_later_one(store: Store) -> None:
+    old, new = "1" * 26, "2" * 26
+    report = (replace(TWO[0], draft=("report",)),)
+    drafted(store, old, shipped=report)
+    drafted(store, new, supersedes=old, shipped=report)
+    for _ in range(2):  # both drafts
+        row = claim(store)
+        assert row is not None
+        assert store.write(outbox.mark_failed, row, "why", final=True).result()
+    store.write(writes.add_review, new, 0, "R", "accept", "Text.", "", "r", TWO).result()
+    review = claim(store)
+    assert review is not None
+    assert (review.study_id, review.version) == (new, 1)
+    assert store.write(outbox.mark_sent, review).result()
+    assert store.write(outbox.retry_now).result() == 0
+    states = store.read(outbox.of_studies, [old, new])
+    assert [row["state"] for study in (old, new) for row in states[study]] == ["obsolete", "obsolete", "sent"]
 
 
 def test_what_each_destination_gets() -> None:

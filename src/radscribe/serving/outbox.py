@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,8 +16,8 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from radscribe.errors import RadscribeError
-from radscribe.interop.destinations.destination import Destination, Parcel
+from radscribe.errors import DataError, RadscribeError
+from radscribe.interop.destinations.destination import DeliveryError, Destination, Parcel
 from radscribe.interop.identity import IdentityKey
 from radscribe.interop.results.record import Film, Kind, Result, Review, result_of, version
 from radscribe.serving import display
@@ -36,7 +37,8 @@ class Outbox:
     """A thread per destination, which sends one object after the other.
 
     So a destination that does not answer holds up no other one. An object that does not arrive is tried again
-    after 1, 2, 4, ... 600 seconds, until it arrives or its study is deleted.
+    after 1, 2, 4, ... 600 seconds, until it arrives or its study is deleted. An object that cannot be made,
+    or that the destination has refused ten times, is given up until somebody asks for another try.
 
     Parameters
     ----------
@@ -57,18 +59,18 @@ class Outbox:
         self._store, self._key, self._organisation = store, key, organisation
         self._sent = metrics.counter("results_sent", "Objects that arrived", ["destination", "kind"])
         self._failed = metrics.counter("results_failed", "Tries that failed", ["destination"])
+        self._names = tuple(to.name for to in destinations)
         self._closing = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(to,), name=f"outbox-{n}", daemon=True)
             for n, to in enumerate(destinations)
         ]
         for to in destinations:
-            metrics.gauge(
-                "results_waiting",
-                "Objects to be sent",
-                partial(self._waiting, to.name),
-                destination=to.name,
-            )
+            for name, meaning, state in (
+                ("results_waiting", "Objects to be sent", rows.WAITING),
+                ("results_given_up", "Objects that were given up", rows.FAILED),
+            ):
+                metrics.gauge(name, meaning, partial(self._count, to.name, state), destination=to.name)
             metrics.gauge(
                 "results_waiting_seconds",
                 "Age of the oldest object to be sent; 0 if there is none",
@@ -77,6 +79,10 @@ class Outbox:
             )
         for thread in self._threads:
             thread.start()
+
+    def overview(self) -> list[dict[str, Any]]:
+        """Return per destination how many objects wait and were given up, since when, and why."""
+        return self._store.read(_overview, self._names)
 
     def close(self) -> None:
         """Finish the objects that are being sent; the next start sends the others."""
@@ -99,15 +105,18 @@ class Outbox:
 
     def _send(self, destination: Destination, row: OutboxRow) -> None:
         kind: Kind = row.kind  # type: ignore[assignment]
+        refused = final = False
         try:
             parcel = self._parcel(row)
             if parcel is None:  # it was deleted meanwhile
                 return
             destination.send(kind, parcel)
+        except DataError as error:
+            why, final = str(error), True  # the study lacks what the object needs
         except RadscribeError as error:
-            why = str(error)
+            why, refused = str(error), isinstance(error, DeliveryError) and error.refused
         except Exception as error:  # noqa: BLE001  its message may quote the patient
-            why = f"{row.kind} cannot be made or sent: {type(error).__name__}"
+            why, refused = f"{row.kind} cannot be made or sent: {type(error).__name__}", True
             log.error("%s of %s: %s", row.kind, row.study_id, why)
         else:
             self._store.write(_sent, row).result()
@@ -115,7 +124,7 @@ class Outbox:
             return
         self._failed.labels(destination.name).inc()
         log.warning("%s of %s, try %d: %s", row.kind, row.study_id, row.attempts + 1, why)
-        self._store.write(rows.mark_failed, row, why).result()
+        self._store.write(_failed, row, why, refused=refused, final=final).result()
 
     def _parcel(self, row: OutboxRow) -> Parcel | None:
         study = self._store.read(reads.find, row.study_id, evidence=True)
@@ -132,11 +141,11 @@ class Outbox:
         pixels = display.load(self._store.images.path(str(film.instance.path)))
         return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
 
-    def _waiting(self, destination: str) -> float:
-        return float(self._store.read(rows.waiting).get(destination, (0, ""))[0])
+    def _count(self, destination: str, state: str) -> float:
+        return float(self._store.read(rows.unsent, state).get(destination, (0, ""))[0])
 
     def _age(self, destination: str) -> float:
-        found = self._store.read(rows.waiting).get(destination)
+        found = self._store.read(rows.unsent, rows.WAITING).get(destination)
         if found is None:
             return 0.0
         return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(found[1])).total_seconds())
@@ -144,8 +153,34 @@ class Outbox:
 
 def _sent(connection: Connection, row: OutboxRow) -> None:
     if rows.mark_sent(connection, row):
-        details = {"destination": row.destination, "kind": row.kind, "version": row.version}
-        writes.record(connection, row.study_id, writes.SYSTEM, "sent", **details)
+        writes.record(connection, row.study_id, writes.SYSTEM, "sent", **_details(row))
+
+
+def _failed(connection: Connection, row: OutboxRow, why: str, *, refused: bool, final: bool) -> None:
+    if rows.mark_failed(connection, row, why, refused=refused, final=final):
+        log.error("%s of %s is given up; send it again when the cause is gone", row.kind, row.study_id)
+        writes.record(connection, row.study_id, writes.SYSTEM, "not sent", **_details(row), why=why)
+
+
+def _details(row: OutboxRow) -> dict[str, Any]:
+    return {"destination": row.destination, "kind": row.kind, "version": row.version}
+
+
+def _overview(connection: Connection, destinations: Sequence[str]) -> list[dict[str, Any]]:
+    waiting, given_up = (rows.unsent(connection, state) for state in (rows.WAITING, rows.FAILED))
+    # Also those that a former start had: what waits for them waits for ever.
+    names = dict.fromkeys((*destinations, *waiting, *given_up))
+    return [
+        {
+            "destination": name,
+            "configured": name in destinations,
+            "waiting": waiting.get(name, (0, None))[0],
+            "since": waiting.get(name, (0, None))[1],
+            "given_up": given_up.get(name, (0, None))[0],
+            "error": rows.last_error(connection, name),
+        }
+        for name in names
+    ]
 
 
 def shippings(destinations: Sequence[Destination]) -> tuple[Shipping, ...]:

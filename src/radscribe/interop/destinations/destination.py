@@ -19,7 +19,18 @@ SECONDS = 30.0  # for a connection, and for each answer
 
 
 class DeliveryError(RadscribeError):
-    """A destination that did not take an object. The message names no patient."""
+    """A destination that did not take an object. The message names no patient.
+
+    Parameters
+    ----------
+    refused : bool
+        Whether the destination answered that it does not want this object, so that it will probably not take
+        it later either. Otherwise the destination is down, overloaded or not set up yet.
+    """
+
+    def __init__(self, problem: str, *, subject: str | None = None, refused: bool = False) -> None:
+        super().__init__(problem, subject=subject)
+        self.refused = refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +170,6 @@ class Destination(ABC):
             It has not arrived; sending it again does no harm.
         """
 
-    def failed(self, problem: str) -> DeliveryError:
+    def failed(self, problem: str, *, refused: bool = False) -> DeliveryError:
         """Return the error of an object that did not arrive."""
-        return DeliveryError(problem, subject=self.name)
+        return DeliveryError(problem, subject=self.name, refused=refused)

@@ -17,6 +17,11 @@ PLACE = re.compile(
 DUPLICATE = 0x0111  # PS3.7 C.5.7: the archive has this very instance already
 
 
+def out_of_resources(status: int) -> bool:
+    """Whether a status says that the archive has no room at the moment (PS3.4 B.2.3)."""
+    return status >> 8 == 0xA7
+
+
 class DicomDestination(Destination):
     """An archive that takes objects by C-STORE.
 
@@ -52,16 +57,19 @@ class DicomDestination(Destination):
             if association.is_rejected:
                 raise self.failed(f"rejects the association of {self._calling} to {self._title}")
             if association.rejected_contexts:
-                raise self.failed(f"does not take the class {dataset.SOPClassUID.name}")
+                raise self.failed(f"does not take the class {dataset.SOPClassUID.name}", refused=True)
             raise self.failed("does not answer")
         try:
             answer = association.send_c_store(dataset)
         except ValueError as error:
-            raise self.failed(f"does not take the class {dataset.SOPClassUID.name}") from error
+            raise self.failed(f"does not take the class {dataset.SOPClassUID.name}", refused=True) from error
         finally:
             association.release()
         status = answer.get("Status")
         if status is None:
             raise self.failed("broke the association off")
         if status not in (0, DUPLICATE) and status >> 12 != 0xB:  # 0xBxxx: stored, with a remark
-            raise self.failed(f"refuses a {dataset.SOPClassUID.name} with status 0x{status:04X}")
+            raise self.failed(
+                f"refuses a {dataset.SOPClassUID.name} with status 0x{status:04X}",
+                refused=not out_of_resources(status),
+            )

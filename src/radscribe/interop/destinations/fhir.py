@@ -17,7 +17,7 @@ import radscribe
 from radscribe.interop import codes
 from radscribe.interop.codes import SYSTEMS, Code
 from radscribe.interop.destinations.destination import Parcel
-from radscribe.interop.destinations.http import HttpDestination
+from radscribe.interop.destinations.http import HttpDestination, refuses
 from radscribe.interop.results.record import FindingResult, Kind, Result, derived_uid
 
 UIDS = "urn:dicom:uid"
@@ -57,7 +57,9 @@ class FhirDestination(HttpDestination):
         kind_of = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+json"}
         status, answer = self.post("", body, kind_of)
         if not 200 <= status < 300:
-            raise self.failed(f"refuses the bundle with status {status}{_issue(answer)}")
+            raise self.failed(
+                f"refuses the bundle with status {status}{_issue(answer)}", refused=refuses(status)
+            )
 
 
 def _issue(answer: bytes) -> str:

@@ -52,7 +52,10 @@ class Hl7Destination(Destination):
             raise self.failed(f"does not answer: {error.strerror or error}") from error
         code = acknowledged(answer)
         if code not in ("AA", "CA"):
-            raise self.failed(f"does not accept the message: {code or 'no acknowledgement'}")
+            # "Reject" is for reasons that are not in the message, such as a receiver that is down (2.9.2.2).
+            raise self.failed(
+                f"does not accept the message: {code or 'no acknowledgement'}", refused=code in ("AE", "CE")
+            )
 
     def _read(self, connection: socket.socket) -> bytes:
         answer = b""

@@ -12,6 +12,13 @@ from urllib.parse import urlsplit
 from radscribe.interop.destinations.destination import SECONDS, Address, Destination
 
 MOST = 1 << 20  # bytes of an answer that are read
+# Client errors that are not about what was sent: credentials, an address that is not there yet, overload.
+LATER = frozenset({401, 403, 404, 407, 408, 421, 425, 429})
+
+
+def refuses(status: int) -> bool:
+    """Whether a status says that the server does not want what was sent (RFC 9110, 15.5)."""
+    return 400 <= status < 500 and status not in LATER
 
 
 class HttpDestination(Destination):

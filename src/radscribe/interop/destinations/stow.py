@@ -6,12 +6,12 @@ import json
 from io import BytesIO
 
 from radscribe.interop.destinations.destination import Parcel
-from radscribe.interop.destinations.http import HttpDestination
+from radscribe.interop.destinations.dicom import DUPLICATE, out_of_resources
+from radscribe.interop.destinations.http import HttpDestination, refuses
 from radscribe.interop.results.record import Kind
 
 BOUNDARY = "radscribe-7c0f1d3b9a5e"
 FAILED, REASON = "00081198", "00081197"  # Failed SOP Sequence, Failure Reason
-DUPLICATE = 0x0111
 
 
 class StowDestination(HttpDestination):
@@ -43,7 +43,10 @@ class StowDestination(HttpDestination):
         if status not in (200, 202) or reasons:
             codes = ", ".join(f"0x{reason:04X}" for reason in reasons)
             detail = f" and failure reason {codes}" if codes else ""
-            raise self.failed(f"refuses a {dataset.SOPClassUID.name} with status {status}{detail}")
+            raise self.failed(
+                f"refuses a {dataset.SOPClassUID.name} with status {status}{detail}",
+                refused=not all(map(out_of_resources, reasons)) if reasons else refuses(status),
+            )
 
 
 def _reasons(answer: bytes) -> list[int]:

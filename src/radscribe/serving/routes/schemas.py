@@ -75,7 +75,9 @@ class SentResult(BaseModel):
     version: int = Field(description="0 for the draft, n for its n-th review")
     destination: str
     kind: str = Field(description="findings, report, film or message")
-    state: Literal["waiting", "sent"]
+    state: Literal["waiting", "sent", "failed", "obsolete"] = Field(
+        description="failed: given up until a retry; obsolete: given up, and a later version has arrived"
+    )
     attempts: int
     error: str | None = Field(description="why the last try failed")
     sent: str | None = Field(description="ISO 8601, UTC")
@@ -83,6 +85,19 @@ class SentResult(BaseModel):
 
 class Results(BaseModel):
     results: list[SentResult]
+
+
+class DestinationState(BaseModel):
+    destination: str
+    configured: bool = Field(description="false if the service was started without it")
+    waiting: int = Field(description="objects that are still to be sent")
+    since: str | None = Field(description="when the oldest of them was made, ISO 8601, UTC")
+    given_up: int = Field(description="objects that are not tried again by themselves")
+    error: str | None = Field(description="why the newest of them has not arrived")
+
+
+class Destinations(BaseModel):
+    destinations: list[DestinationState]
 
 
 class Caption(BaseModel):

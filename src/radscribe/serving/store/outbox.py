@@ -17,6 +17,9 @@ from radscribe.serving.store.records import Shipping
 from radscribe.serving.store.tables import identities, now, outbox, studies
 
 WAITING, SENT = "waiting", "sent"
+FAILED = "failed"  # given up, until somebody asks for another try
+OBSOLETE = "obsolete"  # given up, and by now a later version has arrived
+REFUSALS = 10  # of one object, about nine minutes from the first to the last; then it is given up
 LEASE_SECONDS = 300.0  # longer than any destination takes to fail; then another try may begin
 FIRST_SECONDS, LAST_SECONDS = 1.0, 600.0  # from a failure to the next try: doubled from the first to the last
 
@@ -31,6 +34,8 @@ class OutboxRow:
         0 for the draft, n for its n-th review.
     attempts : int
         Tries that failed.
+    refusals : int
+        Those of them in which the destination refused the object.
     """
 
     study_id: str
@@ -38,6 +43,7 @@ class OutboxRow:
     destination: str
     kind: str
     attempts: int
+    refusals: int = 0
 
 
 def add(connection: Connection, study_id: str, version: int, shippings: Sequence[Shipping]) -> None:
@@ -97,32 +103,81 @@ def claim(connection: Connection, destination: str) -> OutboxRow | None:
     ).first()
     if found is None:
         return None
-    row = OutboxRow(found.study_id, found.version, found.destination, found.kind, found.attempts)
+    row = OutboxRow(
+        found.study_id, found.version, found.destination, found.kind, found.attempts, found.refusals
+    )
     connection.execute(update(outbox).where(_is(row)).values(due=clock() + LEASE_SECONDS))
     return row
 
 
 def mark_sent(connection: Connection, row: OutboxRow) -> bool:
-    """Record that an object has arrived; False if that was recorded before, or the study is gone."""
+    """Record that an object has arrived; False if that was recorded before, or the study is gone.
+
+    Earlier versions that were given up become obsolete: sent now, one could take the place of the later one.
+    """
     changed = connection.execute(
         update(outbox)
         .where(_is(row), outbox.c.state == WAITING)
         .values(state=SENT, sent=now(), error=None, attempts=row.attempts + 1)
     )
+    if changed.rowcount:
+        older = and_(outbox.c.study_id == row.study_id, outbox.c.version < row.version)
+        before = outbox.c.study_id.in_(_ancestors(connection, row.study_id))
+        mine = and_(outbox.c.destination == row.destination, outbox.c.kind == row.kind, or_(older, before))
+        given_up = outbox.c.state.in_((WAITING, FAILED))  # one that waits was given up, and is tried again
+        connection.execute(update(outbox).where(mine, given_up).values(state=OBSOLETE))
     return bool(changed.rowcount)
 
 
-def mark_failed(connection: Connection, row: OutboxRow, error: str) -> None:
-    """Record why an object has not arrived, and when to try again."""
+def _ancestors(connection: Connection, study_id: str) -> list[str]:
+    """The studies that a study supersedes, directly or not."""
+    found: list[str] = []
+    latest: str | None = study_id
+    while latest := connection.scalar(select(studies.c.supersedes).where(studies.c.id == latest)):
+        found.append(latest)
+    return found
+
+
+def mark_failed(
+    connection: Connection, row: OutboxRow, error: str, *, refused: bool = False, final: bool = False
+) -> bool:
+    """Record why an object has not arrived, and when to try again; return whether it is given up.
+
+    Parameters
+    ----------
+    refused : bool
+        Whether the destination refused this object. It is given up after `REFUSALS` of them.
+    final : bool
+        Whether no further try can succeed.
+    """
     seconds = min(LAST_SECONDS, FIRST_SECONDS * 2.0 ** min(row.attempts, 20))
-    values = {"attempts": row.attempts + 1, "error": error[:500], "due": clock() + seconds}
-    connection.execute(update(outbox).where(_is(row), outbox.c.state == WAITING).values(values))
+    refusals = row.refusals + refused
+    given_up = final or refusals >= REFUSALS
+    values = {
+        "attempts": row.attempts + 1,
+        "refusals": refusals,
+        "error": error[:500],
+        "due": clock() + seconds,
+        "state": FAILED if given_up else WAITING,
+    }
+    changed = connection.execute(update(outbox).where(_is(row), outbox.c.state == WAITING).values(values))
+    return given_up and bool(changed.rowcount)
 
 
-def retry_now(connection: Connection, study_id: str) -> int:
-    """Make the waiting objects of a study due; return their number."""
-    mine = (outbox.c.study_id == study_id) & (outbox.c.state == WAITING)
-    return connection.execute(update(outbox).where(mine).values(due=0.0)).rowcount
+def retry_now(connection: Connection, *, study_id: str | None = None, destination: str | None = None) -> int:
+    """Make objects that wait or were given up due; return their number.
+
+    Parameters
+    ----------
+    study_id, destination : str, optional
+        Only those of this study, and for this destination.
+    """
+    chosen = update(outbox).where(outbox.c.state.in_((WAITING, FAILED)))
+    if study_id is not None:
+        chosen = chosen.where(outbox.c.study_id == study_id)
+    if destination is not None:
+        chosen = chosen.where(outbox.c.destination == destination)
+    return connection.execute(chosen.values(state=WAITING, due=0.0, refusals=0)).rowcount
 
 
 def drop(connection: Connection, study_id: str) -> None:
@@ -144,14 +199,25 @@ def of_studies(connection: Connection, study_ids: Collection[str]) -> dict[str, 
     return found
 
 
-def waiting(connection: Connection) -> dict[str, tuple[int, str]]:
-    """Return the number of waiting objects per destination, and when the oldest of them was made."""
+def unsent(connection: Connection, state: str) -> dict[str, tuple[int, str]]:
+    """Return the number of objects in a state per destination, and when the oldest of them was made."""
     rows = connection.execute(
         select(outbox.c.destination, func.count(), func.min(outbox.c.created))
-        .where(outbox.c.state == WAITING)
+        .where(outbox.c.state == state)
         .group_by(outbox.c.destination)
     )
     return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def last_error(connection: Connection, destination: str) -> str | None:
+    """Return why the newest object that has not arrived at a destination did not."""
+    unsent = (outbox.c.destination == destination) & outbox.c.state.in_((WAITING, FAILED))
+    return connection.scalar(
+        select(outbox.c.error)
+        .where(unsent, outbox.c.error.is_not(None))
+        .order_by(outbox.c.created.desc())
+        .limit(1)
+    )
 
 
 def _is(row: OutboxRow) -> Any:

@@ -110,12 +110,13 @@ outbox = Table(
     Column("version", Integer, primary_key=True),  # 0 for the draft, n for its n-th review
     Column("destination", String(200), primary_key=True),
     Column("kind", String(16), primary_key=True),
-    Column("state", String(8), nullable=False),  # waiting, sent
+    Column("state", String(8), nullable=False),  # waiting, sent, failed, obsolete
     Column("attempts", Integer, nullable=False),
     Column("due", Float, nullable=False),  # of the next try, by the database's clock (`store.clock`)
     Column("created", String(32), nullable=False),
     Column("sent", String(32)),
     Column("error", Text),  # why the last try failed
+    Column("refusals", Integer, nullable=False, server_default="0"),  # tries in which the object was refused
     Index("ix_outbox_state", "state", "destination", "due"),
 )
 

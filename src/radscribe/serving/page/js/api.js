@@ -103,6 +103,9 @@ export const review = (id, body) => post(`${at(id)}/review`, body);
 export const results = (id) => json(`${at(id)}/results`);
 /** Send now what waits, without waiting for the next try. */
 export const resend = (id) => json(`${at(id)}/results/retry`, { method: "POST" });
+/** Destinations of results: { destination, configured, waiting, since, given_up, error }. */
+export const destinations = () => json("v1/results");
+export const resendTo = (destination) => json(`v1/results/retry?${new URLSearchParams({ destination })}`, { method: "POST" });
 export const audit = (id) => json(`${at(id)}/audit`);
 /** Which files are one study: `heads` are [the first bytes, the path]; gives { groups, warnings }. */
 export async function groups(heads) {

@@ -1,6 +1,7 @@
 // The page: what is open, and what leads where.
 
 import * as api from "./api.js";
+import { Destinations } from "./destinations.js";
 import { h, named, say } from "./dom.js";
 import { help, modelCard, theme } from "./help.js";
 import { History } from "./history.js";
@@ -14,7 +15,7 @@ import { worklist } from "./worklist.js";
 
 const $ = (id) => document.getElementById(id);
 const main = $("main"), rail = $("rail");
-const queue = new Queue(), history = new History();
+const queue = new Queue(), history = new History(), destinations = new Destinations();
 let shown = null; // what fills the main place; has `element`, perhaps `close` and `escape`
 let arrived = false; // the first view leaves the focus where the browser puts it
 let turn = 0; // a slow answer must not replace what was opened after it
@@ -163,15 +164,16 @@ history.addEventListener("deleted", ({ detail: id }) => { if (studyOf(location.h
 $("help-open").addEventListener("click", help);
 $("model-open").addEventListener("click", modelCard);
 theme($("theme"));
-rail.append(h("a", { class: "button new", href: "#/" }, "New study"), worklist(queue, watch), history.element);
+rail.append(h("a", { class: "button new", href: "#/" }, "New study"), worklist(queue, watch), destinations.element, history.element);
 const leaving = h("div", {});
 rail.append(leaving);
 const showSignOut = () => api.session().then(({ token, password, oidc, user }) => (token || password || oidc) && leaving.replaceChildren(signOut(user)), () => {}); // the list says why the service does not answer
 showSignOut();
-addEventListener("signed-in", showSignOut);
+addEventListener("signed-in", () => { showSignOut(); destinations.look(); });
 addEventListener("hashchange", route);
 // A link to where the address already is: what is shown may be a study on its way, which has no address.
 document.addEventListener("click", (event) => { if (event.target.closest("a[href^='#/']")?.hash === location.hash) route(); });
 connection();
 history.refresh();
+destinations.look();
 route();

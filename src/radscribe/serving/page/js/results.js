@@ -53,7 +53,7 @@ export class Results {
     this.element.hidden = !results.length;
     this.#list.replaceChildren(...[...parcels.values()].map((parcel) => row(parcel)));
     const waits = results.some(({ state }) => state === "waiting");
-    this.#again.hidden = !results.some(({ state, attempts }) => state === "waiting" && attempts);
+    this.#again.hidden = !results.some(({ state, attempts }) => state === "failed" || (state === "waiting" && attempts));
     if (waits) this.#timer = setTimeout(() => this.#look(), 1000 * this.#pause);
     this.#pause = Math.min(1.5 * this.#pause, LAST);
   }
@@ -62,14 +62,18 @@ export class Results {
 /** One version at one destination. */
 function row(parcel) {
   const [{ destination, version }] = parcel;
-  const sent = parcel.filter(({ state }) => state === "sent"), waiting = parcel.filter(({ state }) => state === "waiting");
-  const kinds = (of) => of.map(({ kind }) => kind).join(", ");
+  const of = (wanted) => parcel.filter(({ state }) => state === wanted), sent = of("sent"), obsolete = of("obsolete");
+  const kinds = (results) => results.map(({ kind }) => kind).join(", ");
   const last = sent.map((result) => result.sent).sort().at(-1);
   return h("li", {},
     h("div", { class: "row spread small" }, h("b", {}, version ? `Verified text (review ${version})` : "Draft"), h("code", {}, destination)),
     sent.length > 0 && h("div", { class: "small" }, `✓ arrived: ${kinds(sent)}, ${time(last)}`),
-    waiting.map(({ kind, attempts, error }) => h("div", { class: `small ${error ? "warn" : ""}` },
-      error ? `○ ${kind} waits after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${why(error, destination)}` : `○ ${kind} is to be sent`)));
+    of("waiting").map(({ kind, attempts, error }) => h("div", { class: `small ${error ? "warn" : ""}` },
+      error ? `○ ${kind} waits after ${tries(attempts)}: ${why(error, destination)}` : `○ ${kind} is to be sent`)),
+    of("failed").map(({ kind, attempts, error }) => h("div", { class: "small bad" }, `✕ ${kind} given up after ${tries(attempts)}: ${why(error, destination)}`)),
+    obsolete.length > 0 && h("div", { class: "small" }, `– not sent, because a later version has arrived: ${kinds(obsolete)}`));
 }
+
+const tries = (count) => `${count} ${count === 1 ? "try" : "tries"}`;
 
 const why = (error, destination) => (error.startsWith(`${destination}: `) ? error.slice(destination.length + 2) : error);
