@@ -1,9 +1,11 @@
-"""Names and words that several rooms share: the 14 ChestX-ray14 findings, the kinds of views, the disclaimer.
+"""Names and words that several rooms share: the 14 ChestX-ray14 findings, changes, views, the disclaimer.
 
 Wang et al., ChestX-ray8, CVPR 2017; the 14-label release is ChestX-ray14. Spaces are underscores.
 """
 
 from __future__ import annotations
+
+from typing import Literal, get_args
 
 CHESTXRAY14: tuple[str, ...] = (
     "Atelectasis",
@@ -21,6 +23,10 @@ CHESTXRAY14: tuple[str, ...] = (
     "Pleural_Thickening",
     "Hernia",
 )
+
+Change = Literal["appeared", "resolved", "larger", "smaller", "unchanged"]
+"""The course of a finding from a prior study to the present one."""
+CHANGES: tuple[Change, ...] = get_args(Change)
 
 # The kind of view of each cell of a study's grid, as the number that decoders embed: its place here.
 VIEW_KINDS: tuple[str, ...] = ("padding", "frontal", "lateral", "unknown")

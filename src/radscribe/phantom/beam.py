@@ -18,9 +18,11 @@ STROKES: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
 }
 
 
-def expose(attenuation: Floats, frame: Frame, seed: int, view: Literal["PA", "lateral"]) -> Floats:
+def expose(
+    attenuation: Floats, frame: Frame, seed: int, view: Literal["PA", "lateral"], visit: int = 0
+) -> Floats:
     """A developed radiograph: float32 `[H, W]` in 0..1, bright is dense."""
-    rng = stream(seed, f"exposure {view}")
+    rng = stream(seed, f"exposure {view} {visit}" if visit else f"exposure {view}")
     primary = np.exp(-frame.blur(attenuation, 0.0013))
     signal = primary + np.float32(0.08) * frame.blur(primary, 0.05) + np.float32(0.002)
     noise = rng.standard_normal(attenuation.shape).astype(np.float32)

@@ -17,7 +17,7 @@ from radscribe.labels import CHESTXRAY14
 from radscribe.phantom import frontal_findings, lateral_findings, report
 from radscribe.phantom.beam import expose
 from radscribe.phantom.findings import Finding, FindingSpec, complete
-from radscribe.phantom.frame import Frame
+from radscribe.phantom.frame import Frame, stream
 from radscribe.phantom.frontal import frontal
 from radscribe.phantom.lateral import lateral
 from radscribe.phantom.layers import Layers
@@ -76,7 +76,9 @@ class PhantomStudy:
         return self.frontal.labels
 
 
-def draw(seed: int, findings: Asked = None, view: PhantomView = "PA", size: int = 512) -> Phantom:
+def draw(
+    seed: int, findings: Asked = None, view: PhantomView = "PA", size: int = 512, visit: int = 0
+) -> Phantom:
     """Draw one chest phantom; the same arguments give the same pixels.
 
     Parameters
@@ -89,6 +91,8 @@ def draw(seed: int, findings: Asked = None, view: PhantomView = "PA", size: int 
         "PA", with the patient's right on the left of the image, or "lateral", with the front on the left.
     size : int
         Side of the square image in pixels; a field of 40 cm.
+    visit : int
+        Number of the patient's visit, from 0: the anatomy stays, the position and the exposure are others.
 
     Raises
     ------
@@ -103,9 +107,9 @@ def draw(seed: int, findings: Asked = None, view: PhantomView = "PA", size: int 
         raise UsageError(f"does not draw view {view!r}", subject="phantom", remedy="give PA or lateral")
     wanted = complete(seed, findings)
     patient = changed(sample(seed), wanted)
-    frame = _stand(patient, view, size)
+    frame = _stand(again(patient, visit), view, size)
     layers, placed = _painted(patient, frame, wanted, view)
-    pixels = expose(layers.attenuation(), frame, seed, view)
+    pixels = expose(layers.attenuation(), frame, seed, view, visit)
     sections = report.write(seed, placed, lateral_alone=view == "lateral")
     return Phantom(Radiograph(pixels, view, Provenance(format="phantom")), placed, *sections)
 
@@ -175,6 +179,19 @@ def _painted(
         boxes = [lateral_findings.paint(side_view, finding) for finding in wanted]
         layers = side_view.layers
     return layers, tuple(replace(finding, box=box) for finding, box in zip(wanted, boxes, strict=True))
+
+
+def again(patient: Patient, visit: int) -> Patient:
+    """Return the patient as positioned on a visit; on the first, as `sample` has it."""
+    if not visit:
+        return patient
+    rng = stream(patient.seed, f"visit {visit}")
+    return replace(
+        patient,
+        tilt=patient.tilt + float(rng.normal(0, 0.012)),
+        magnification=patient.magnification * float(rng.uniform(0.98, 1.02)),
+        shift=float(np.clip(patient.shift + rng.normal(0, 0.008), -0.03, 0.03)),
+    )
 
 
 def changed(patient: Patient, findings: Sequence[Finding]) -> Patient:

@@ -40,6 +40,7 @@ PRIOR = (
         "resolution of",
     ),
     *("since", "still", "remain", "remains", "remained", "no longer", "no change", "not changed"),
+    *_each("no", "significant|appreciable|substantial|definite", "change|changes"),
     *("residual", "recurren*", "today", "developing", "clearing of", "earlier", "last", "removed", "removal"),
     *("reexpan*", "re-expan*", "as before"),
     *_each("old", "film|films|ct|study|studies|image|images"),
