@@ -16,7 +16,8 @@ from radscribe.data.splits import Parts, unit_hash
 from radscribe.data.study import ImageRef, Split, Study
 from radscribe.errors import UsageError
 from radscribe.labels import CHESTXRAY14
-from radscribe.phantom import draw
+from radscribe.phantom import draw, draw_pair
+from radscribe.text.changes import changes
 from radscribe.text.findings import label
 
 Prepare = Callable[..., Outcome]
@@ -129,12 +130,30 @@ def test_phantoms(run: Prepare, tmp_path: Path) -> None:
         assert [box.x, box.y, box.width, box.height] == pytest.approx(expected)
 
 
+def test_pairs_of_phantoms(run: Prepare) -> None:
+    settings = {"count": "8", "size": "64", "pairs": "true", "findings": "Effusion Cardiomegaly"}
+    outcome = run("phantom", None, settings=settings, parts=Parts(1), check=True)
+    manifest = Manifest(outcome.manifest)
+    assert len(manifest) == 16
+    for before, after in zip(manifest[::2], manifest[1::2], strict=True):
+        assert (before.prior, after.prior) == (None, before.id)
+        assert (before.patient_id, before.split) == (after.patient_id, after.split)
+        number = int(before.id.split("-")[1])
+        drawn = draw_pair(1_000_000 + number, 64, ("Effusion", "Cardiomegaly"))
+        assert (before.labels, after.labels) == (drawn.before.labels, drawn.after.labels)
+        assert changes(after.text()) == {name: change for (name, _), change in drawn.changes.items()}
+        assert not changes(before.text())
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"count": "0"}, "Expected `int` >= 1"),
         ({"size": "8"}, "Expected `int` >= 64"),
         ({"views": "up"}, "Invalid enum"),
+        ({"pairs": "yes", "views": "both"}, "pairs are drawn in the PA view alone"),
+        ({"pairs": "yes", "findings": "Effusion Edema"}, "does not draw 'Edema'"),
+        ({"findings": "Effusion"}, "findings are chosen for pairs alone"),
     ],
 )
 def test_phantoms_that_cannot_be_drawn(run: Prepare, settings: dict[str, str], message: str) -> None:

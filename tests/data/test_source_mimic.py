@@ -10,6 +10,7 @@ import pytest
 
 from radscribe.data.manifest import Manifest
 from radscribe.data.prepare import Outcome
+from radscribe.data.sources.mimic_cxr import _priors
 from radscribe.errors import DataError
 
 Picture = Callable[..., Path]
@@ -179,3 +180,26 @@ def test_text_that_has_no_place_is_counted(mimic: Path, run: Prepare) -> None:
         report.write_text("INDICATION: Cough.")
     notes = run("mimic-cxr", mimic).notes
     assert notes[-1].endswith("reports have neither findings nor impression")
+
+
+def test_the_prior_is_the_last_study_before_of_the_same_patient(mimic: Path, run: Prepare) -> None:
+    made = {  # study to patient, date and time
+        "53189527": ("10000032", "21800626", "165500.312"),
+        "50414267": ("10000032", "21800506", "213014.531"),
+        "57375967": ("11000764", "21800507", "080000"),
+        "50771383": ("19000898", "", ""),
+    }
+    rows = [
+        f"{dicom},{subject},{study},{view},3056,2544,{made[study][1]},{made[study][2]}\n"
+        for dicom, subject, study, view, _ in IMAGES
+    ]
+    heading = "dicom_id,subject_id,study_id,ViewPosition,Rows,Columns,StudyDate,StudyTime\n"
+    table(mimic, "metadata", heading + "".join(rows))
+    priors = {study.id: study.prior for study in Manifest(run("mimic-cxr", mimic).manifest)}
+    assert priors == {"s53189527": "s50414267", "s50414267": None, "s57375967": None, "s50771383": None}
+
+
+def test_time_decides_on_one_day_and_equal_times_are_no_order() -> None:
+    day = 21800506
+    times = {("1", "c"): (day, 9.5), ("1", "a"): (day, 10.0), ("1", "b"): (day, 10.0), ("2", "z"): (1, 0.0)}
+    assert _priors(times) == {"a": "c", "b": "c"}

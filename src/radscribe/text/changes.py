@@ -18,14 +18,14 @@ from radscribe.text.lexicon import spell
 from radscribe.text.location import Side
 from radscribe.text.sentences import compares_with_prior, sentence_spans
 
-# The first alternative that matches counts: "nearly resolved" is smaller, "not significantly changed" unchanged.
+# The first alternative that matches counts: "nearly resolved" is smaller, "not much changed" is unchanged.
 _PARTLY = r"(?:partial(?:ly)?|near(?:ly)?|almost|mostly|largely|incomplete(?:ly)?)(?:[- ]complete(?:ly)?)?"
 _WORDS: tuple[tuple[Change | None, str], ...] = (
     (
         "unchanged",
         r"(?:no|without|not)(?: \w+){0,3} change[ds]?|unchanged|unaltered|stable|stability|similar|persist\w*"
-        r"|remain(?:s|ed|ing)?|still|again(?: (?:seen|noted|demonstrated))?|re-?demonstrat\w+|residual|as before"
-        r"|the same",
+        r"|remain(?:s|ed|ing)?|still|again(?: (?:seen|noted|demonstrated))?|re-?demonstrat\w+|residual"
+        r"|as before|the same",
     ),
     ("smaller", rf"{_PARTLY} (?:resol(?:ved|ution)|clear(?:ed|ing))|resolving|clearing|no longer as \w+"),
     (
@@ -48,7 +48,7 @@ _WORDS: tuple[tuple[Change | None, str], ...] = (
 )
 _CUE = re.compile("|".join(rf"(?P<w{i}>\b(?:{spell(words)})\b)" for i, (_, words) in enumerate(_WORDS)))
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|been|appears?|seems?|shows?)(?: \w+ly| in the interval| also| now| slightly"
+    r"\b(?:is|are|was|were|has|have|been|appears?|seems?|shows?)(?: \w+ly| in the interval| also| now"
     r"| been| somewhat)* ?$"
 )
 _VERB_ITSELF = re.compile(r"(?:remain|persist(?:s|ed)$)")

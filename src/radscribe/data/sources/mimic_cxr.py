@@ -11,11 +11,13 @@ Labels   CheXpert's, of the report: 1 present, 0 denied, null uncertain (-1), an
          not mention the finding. `Pleural Effusion` becomes `Effusion` and `Lung Opacity` becomes `Opacity`,
          as in radscribe's labeller; other names stay. `No Finding` is left out.
 Parts    official: train, validate (`val`) and test, by patient.
+Prior    the patient's last study before, by StudyDate and StudyTime of the metadata (shifted, in order)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +38,8 @@ VIEWS: dict[str, View] = {"PA": "PA", "AP": "AP", "LATERAL": "lateral", "LL": "l
 RENAMED = {"Pleural Effusion": "Effusion", "Lung Opacity": "Opacity"}
 VALUES: dict[str, float | None] = {"1.0": 1.0, "0.0": 0.0, "-1.0": None, "1": 1.0, "0": 0.0, "-1": None}
 Labels = dict[str, float | None]
+Key = tuple[str, str]  # patient and study
+Time = tuple[int, float]  # date and time
 
 
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
@@ -61,12 +65,16 @@ def collect(job: Job, settings: Settings) -> Collection:
     if root is None:
         require(job.src, "files", origin=ORIGIN)
     notes: list[str] = []
-    images = _images(tables["metadata"], ImageFiles(root, deep=True) if root else None)
+    images, times = _images(tables["metadata"], ImageFiles(root, deep=True) if root else None)
     return Collection(
         "MIMIC-CXR-JPG 2.0.0",
         root or job.src,
         _studies(
-            images, _splits(tables["split"]), _labels(labels), _Reports(job.src, settings.reports, notes)
+            images,
+            _priors(times),
+            _splits(tables["split"]),
+            _labels(labels),
+            _Reports(job.src, settings.reports, notes),
         ),
         "PhysioNet Credentialed Health Data License 1.5.0",
         "Johnson et al., arXiv:1901.07042; Johnson et al., Scientific Data 6:317, 2019",
@@ -107,27 +115,37 @@ class _Reports:
 
 
 def _studies(
-    images: dict[tuple[str, str], list[ImageRef]],
+    images: dict[Key, list[ImageRef]],
+    priors: dict[str, str],
     splits: dict[str, Split],
     labels: dict[str, Labels],
     reports: _Reports,
 ) -> Iterator[Study]:
     for (subject, study), pictures in images.items():
         report = reports.read(subject, study)
+        part, prior = splits.get(study), priors.get(study)
         yield Study(
-            f"s{study}", tuple(pictures), f"p{subject}", report, labels.get(study, {}), splits.get(study)
+            f"s{study}",
+            tuple(pictures),
+            f"p{subject}",
+            report,
+            labels.get(study, {}),
+            part,
+            # A table that splits a patient is not the official one: a prior of another part would leak.
+            prior=f"s{prior}" if prior is not None and splits.get(prior) == part else None,
         )
     reports.close()
 
 
-def _images(path: Path, files: ImageFiles | None) -> dict[tuple[str, str], list[ImageRef]]:
-    """Images by patient and study; `files` looks for them outside the download."""
-    images: dict[tuple[str, str], list[ImageRef]] = {}
+def _images(path: Path, files: ImageFiles | None) -> tuple[dict[Key, list[ImageRef]], dict[Key, Time]]:
+    """Images by patient and study, and when each study was made; `files` looks outside the download."""
+    images: dict[Key, list[ImageRef]] = {}
+    times: dict[Key, Time] = {}
     for row in rows(path, ("dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns")):
-        subject, study = row["subject_id"], row["study_id"]
+        key = subject, study = row["subject_id"], row["study_id"]
         width, height = _number(row["Columns"]), _number(row["Rows"])
         image = f"files/p{subject[:2]}/p{subject}/s{study}/{row['dicom_id']}.jpg"
-        images.setdefault((subject, study), []).append(
+        images.setdefault(key, []).append(
             ImageRef(
                 files.path(image) if files else image,
                 VIEWS.get(row["ViewPosition"], "unknown"),
@@ -135,7 +153,34 @@ def _images(path: Path, files: ImageFiles | None) -> dict[tuple[str, str], list[
                 height if width else None,
             )
         )
-    return images
+        if made := _time(row):
+            times[key] = min(made, times.get(key, made))  # a study begins with its first image
+    return images, times
+
+
+def _time(row: dict[str, str]) -> Time | None:
+    """StudyDate and StudyTime, such as 21800506 and 213014.531; None if the table does not say."""
+    date = row.get("StudyDate", "")
+    try:
+        return (int(date), float(row.get("StudyTime") or 0)) if len(date) == 8 else None
+    except ValueError:
+        return None
+
+
+def _priors(times: dict[Key, Time]) -> dict[str, str]:
+    """The patient's last earlier study, by study. Studies of one time are not each other's prior."""
+    by_patient: dict[str, list[tuple[Time, str]]] = {}
+    for (subject, study), made in times.items():
+        by_patient.setdefault(subject, []).append((made, study))
+    priors: dict[str, str] = {}
+    for studies in by_patient.values():
+        studies.sort()
+        earlier: str | None = None
+        for (before, last), (made, study) in pairwise(studies):
+            earlier = last if before < made else earlier
+            if earlier is not None:
+                priors[study] = earlier
+    return priors
 
 
 def _number(cell: str) -> int | None:
