@@ -28,6 +28,9 @@ Change = Literal["appeared", "resolved", "larger", "smaller", "unchanged"]
 """The course of a finding from a prior study to the present one."""
 CHANGES: tuple[Change, ...] = get_args(Change)
 
+# What a decoder may read beside the images: why the study was asked for, and an earlier study.
+CONTEXT_PARTS: tuple[str, ...] = ("indication", "prior")
+
 # The kind of view of each cell of a study's grid, as the number that decoders embed: its place here.
 VIEW_KINDS: tuple[str, ...] = ("padding", "frontal", "lateral", "unknown")
 

@@ -21,6 +21,7 @@ from radscribe.errors import BundleError, UsageError
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, State, StudyFeatures
 from radscribe.models.encoder import Encoder
+from radscribe.text.context import INDICATION_TOKENS, REPORT_TOKENS
 from radscribe.training.bundle_encoder import BundleEncoder
 from radscribe.training.checkpoint import portable_name
 from radscribe.training.config import CONFIG
@@ -30,6 +31,7 @@ from radscribe.training.encoder_run import WEIGHTS as ENCODER_WEIGHTS
 
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
 OPSET = 18
+OF_PRIOR = ("prior_grid", "prior_maps", "prior_views")  # cells of the earlier study
 NAMES_FILES = (
     "encoder",
     "weak_reports",
@@ -229,8 +231,29 @@ def _made_up_features(
         "grid": torch.rand(n, cells, channels),
         "maps": torch.randn(n, cells, findings),
         "views": views,
+        **_made_up_context(n, cells, findings, channels),
     }
     return tuple(made[name] for name in names)
+
+
+def _made_up_context(n: int, cells: int, findings: int, channels: int) -> dict[str, Tensor]:
+    """The context of `n` studies, of which the last has none; two cells fewer of the earlier study."""
+    earlier = max(cells - 2, 1)
+    given = (torch.arange(n) < max(n - 1, 1)).long()
+    texts = {"indication": INDICATION_TOKENS, "prior_report": REPORT_TOKENS}
+    words = {
+        name: torch.arange(3, 3 + n * length).reshape(n, length) % 5 * given[:, None]
+        for name, length in texts.items()
+    }
+    return {
+        **words,
+        "prior_given": given,
+        "prior_probabilities": torch.rand(n, findings),
+        "prior_pooled": torch.rand(n, channels),
+        "prior_grid": torch.rand(n, earlier, channels),
+        "prior_maps": torch.randn(n, earlier, findings),
+        "prior_views": given[:, None].expand(n, earlier).clone(),
+    }
 
 
 def _to_onnx(
@@ -242,14 +265,14 @@ def _to_onnx(
     outputs: list[str],
 ) -> None:
     """Export, free in every dimension in which the others differ from `inputs`, and compare on the others."""
-    free = {"batch": torch.export.Dim("batch"), "cells": torch.export.Dim("cells")}
+    free = {name: torch.export.Dim(name) for name in ("batch", "cells", "prior_cells")}
     shapes: Any = tuple(
         {
-            dimension: free["cells" if dimension else "batch"]
+            dimension: free["batch" if not dimension else "prior_cells" if name in OF_PRIOR else "cells"]
             for dimension in range(x.ndim)
             if x.shape[dimension] != y.shape[dimension]
         }
-        for x, y in zip(inputs, others[0], strict=True)
+        for name, x, y in zip(names, inputs, others[0], strict=True)
     )
     if isinstance(module, _InitGraph):
         shapes = (shapes,)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radscribe.errors import UsageError, WeightsError
+from radscribe.models.context import context_reader
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
 from radscribe.models.study_inputs import StudyReader
 
@@ -199,6 +200,7 @@ class CausalDecoder(Decoder):
         dropout: float = 0.1,
         frozen: bool = False,
         lora: int = 0,
+        context: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if frozen and lora:
@@ -213,7 +215,11 @@ class CausalDecoder(Decoder):
         width, self.heads = architecture["width"], architecture["heads"]
         self.vocabulary_size, self.positions = vocabulary_size, positions
         self.frozen, self.lora = frozen, lora
-        self.reader = StudyReader(findings, channels, width, attend, image_input, operating_point, places)
+        maps = attend != "grid"
+        reads = context_reader(context, vocabulary_size, findings, width, maps=maps)
+        self.reader = StudyReader(
+            findings, channels, width, attend, image_input, operating_point, places, reads
+        )
         self.inputs, self.state_width = self.reader.inputs, width
         # Of each layer its own tensors: a step reads them as they are, and copies none together.
         numbers = range(architecture["layers"])
@@ -305,7 +311,8 @@ class CausalDecoder(Decoder):
         for layer, memory in zip(self.layers, prefix, strict=True):
             query, key, value = layer.project(x)  # type: ignore[operator]
             x, attention = layer(x, query, (memory, Memory(key, value, before)))
-        return Taught(self._log_probabilities(x), self._on_cells(attention, looked), first=x[:, 0])
+        count = features.get("views").shape[1]
+        return Taught(self._log_probabilities(x), self._on_cells(attention, looked), None, x[:, 0], count)
 
     @torch.no_grad()
     def take_weights(self, tensors: Mapping[str, Tensor], kind: str, rows: list[int], name: str) -> None:

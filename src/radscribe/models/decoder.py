@@ -26,6 +26,15 @@ class StudyFeatures(NamedTuple):
     maps: Tensor | None = None  # [N, L, F] calibrated logits of each finding at each cell
     views: Tensor | None = None  # [N, L] int64, places in `labels.VIEW_KINDS`: the view that a cell is of
     plan: Tensor | None = None  # [N, 3 F] in training: what the report asserts, see `ContentPlan`
+    # The context, see `ContextReader`; absent parts are zeros.
+    indication: Tensor | None = None  # [N, 48] token ids
+    prior_given: Tensor | None = None  # [N] int64, 1 if there are images of an earlier study
+    prior_report: Tensor | None = None  # [N, 96] token ids
+    prior_probabilities: Tensor | None = None  # [N, F], and so on as above
+    prior_pooled: Tensor | None = None
+    prior_grid: Tensor | None = None  # [N, P, C]
+    prior_maps: Tensor | None = None
+    prior_views: Tensor | None = None
 
     def get(self, name: str) -> Tensor:
         """One of the features.
@@ -49,7 +58,7 @@ class Step(NamedTuple):
 
     log_probabilities: Tensor  # [N, V] of the next token
     state: State
-    attention: Tensor | None  # [N, L] over the grid's cells, where the decoder attends
+    attention: Tensor | None  # [N, L + S] over the grid's cells and then the context, where it attends
     chosen: Tensor | None = None  # [N] the one cell that hard attention drew, in training
 
 
@@ -60,6 +69,7 @@ class Taught(NamedTuple):
     attention: Tensor | None = None  # [N, T, L]
     chosen: Tensor | None = None  # [N, T]
     first: Tensor | None = None  # [N, state_width] the state that the first word is made from
+    cells: int | None = None  # L, if the attention also covers S tokens of the context behind the cells
 
 
 class Decoder(nn.Module, ABC):

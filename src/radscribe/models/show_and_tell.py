@@ -6,11 +6,14 @@ found that an image at every step overfits; many systems have it so all the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from radscribe.errors import UsageError
+from radscribe.models.context import context_reader
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
 from radscribe.models.study_inputs import VECTORS, ImageEmbedding, at_every_step, choice, threshold_logit
 
@@ -40,6 +43,8 @@ class ShowAndTell(Decoder):
         Widths of the word embedding E and of the LSTM's state H.
     tie_weights : bool
         The output layer reuses the word embedding (Press & Wolf, 2017); needs E = H.
+    context : sequence of str
+        What is added to the image embedding, see `ContextReader`.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class ShowAndTell(Decoder):
         hidden: int = 256,
         dropout: float = 0.3,
         tie_weights: bool = True,
+        context: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if tie_weights and embedding != hidden:
@@ -67,6 +73,10 @@ class ShowAndTell(Decoder):
         threshold = threshold_logit(operating_point)
         self.image_embedding = ImageEmbedding(vectors, findings, channels, places, embedding, threshold)
         self.vocabulary_size, self.inputs = vocabulary_size, self.image_embedding.inputs
+        maps = "maps" in self.inputs
+        self.context = context_reader(context, vocabulary_size, findings, embedding, maps=maps)
+        if self.context is not None:
+            self.inputs = tuple(dict.fromkeys((*self.inputs, *self.context.inputs)))
         self.state_width = hidden
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
         self.lstm = nn.LSTM(embedding * (2 if self.fixed else 1), hidden, batch_first=True)
@@ -76,8 +86,13 @@ class ShowAndTell(Decoder):
         if tie_weights:
             self.output.weight = self.word_embedding.weight
 
+    def _image(self, features: StudyFeatures) -> Tensor:
+        """The image's vector and that of the context `[N, E]`."""
+        image: Tensor = self.image_embedding(features)
+        return image if self.context is None else image + self.context(features).vector
+
     def init_state(self, features: StudyFeatures) -> State:
-        image = self.image_embedding(features)
+        image = self._image(features)
         if self.fixed:
             start = image.new_zeros(image.shape[0], self.lstm.hidden_size)
             return start, start.clone(), image
@@ -108,7 +123,7 @@ class ShowAndTell(Decoder):
         if sample_rate:
             return super().forward(features, tokens, sample_rate)
         words = self.word_embedding(tokens)  # [N, T, E]
-        image = self.image_embedding(features).unsqueeze(1)  # [N, 1, E]
+        image = self._image(features).unsqueeze(1)  # [N, 1, E]
         if self.fixed:
             y, _ = self.lstm(self.dropout(torch.cat([words, image.expand_as(words)], dim=2)))  # [N, T, H]
         else:

@@ -6,10 +6,13 @@ attention; equation numbers are the paper's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from radscribe.errors import UsageError
+from radscribe.models.context import context_reader
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
 from radscribe.models.study_inputs import StudyReader, at_every_step
 
@@ -33,6 +36,8 @@ class ShowAttendTell(Decoder):
         The output layer reuses the word embedding (Press & Wolf, 2017).
     doubly_stochastic : float
         λ of equation 14: how strongly every cell shall get its share of attention.
+    context : sequence of str
+        What is read beside the images, see `ContextReader`.
     """
 
     states: tuple[str, ...] = ("h", "c", "cells", "keys", "real")
@@ -54,12 +59,17 @@ class ShowAttendTell(Decoder):
         dropout: float = 0.3,
         tie_weights: bool = True,
         doubly_stochastic: float = 1.0,
+        context: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if doubly_stochastic < 0:
             raise UsageError(f"doubly_stochastic {doubly_stochastic} is below 0", remedy="take 0 for none")
         self.vocabulary_size, self.doubly_stochastic = vocabulary_size, doubly_stochastic
-        self.reader = StudyReader(findings, channels, attention, attend, image_input, operating_point, places)
+        maps = attend != "grid"
+        reads = context_reader(context, vocabulary_size, findings, attention, maps=maps)
+        self.reader = StudyReader(
+            findings, channels, attention, attend, image_input, operating_point, places, reads
+        )
         self.inputs, self.state_width = self.reader.inputs, hidden
         self.from_whole: nn.Linear | None = None
         if at_every_step(image_at, self.reader.vectors):
@@ -133,7 +143,8 @@ class ShowAttendTell(Decoder):
             cells += [] if chosen is None else [chosen]
         log_probabilities = self.deep_output(words, torch.stack(hs, 1), torch.stack(contexts, 1))  # [N, T, V]
         chosen_cells = torch.stack(cells, 1) if cells else None
-        return Taught(log_probabilities, torch.stack(attentions, 1), chosen_cells, first)
+        count = features.get("views").shape[1]
+        return Taught(log_probabilities, torch.stack(attentions, 1), chosen_cells, first, count)
 
     def extra_loss(self, taught: Taught, log_likelihood: Tensor, mask: Tensor) -> Tensor:
         """Doubly stochastic attention (equation 14): over a caption every cell gets equal attention.
@@ -143,9 +154,10 @@ class ShowAttendTell(Decoder):
         over words: at T = L this is the paper's objective, a word.
         """
         assert taught.attention is not None
-        words = mask.unsqueeze(2).to(taught.attention.dtype)  # [N, T, 1]
-        real = (taught.attention > 0).any(1).to(words.dtype)  # [N, L]: padding is never looked at
-        looked = (taught.attention * words).sum(1)  # [N, L]
+        attention = taught.attention[:, :, : taught.cells]  # [N, T, L]: words of a context need no look each
+        words = mask.unsqueeze(2).to(attention.dtype)  # [N, T, 1]
+        real = (attention > 0).any(1).to(words.dtype)  # [N, L]: padding is never looked at
+        looked = (attention * words).sum(1)  # [N, L]
         cells, count = real.sum(1, keepdim=True), words.sum(1).clamp(min=1)  # each [N, 1]
         uneven = (1 - looked * cells / count) ** 2 * real
         return self.doubly_stochastic * (uneven.sum(1) / cells.squeeze(1)).mean()

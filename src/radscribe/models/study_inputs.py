@@ -6,10 +6,12 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from radscribe.errors import UsageError
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.content_plan import ContentPlan
+from radscribe.models.context import ContextReader
 from radscribe.models.decoder import StudyFeatures
 
 VECTORS: dict[str, tuple[str, ...]] = {
@@ -119,10 +121,15 @@ class _StandardCells(nn.BatchNorm1d):
 
     def forward(self, cells: Tensor, real: Tensor) -> Tensor:  # type: ignore[override]
         if not self.training:
-            return super().forward(cells.transpose(1, 2)).transpose(1, 2)
+            return self.as_learned(cells)
         standard = torch.zeros_like(cells)
         standard[real] = super().forward(cells[real])
         return standard
+
+    def as_learned(self, cells: Tensor) -> Tensor:
+        """Standardise by what was learned so far, and learn nothing."""
+        mean, variance = self.running_mean, self.running_var
+        return functional.batch_norm(cells.transpose(1, 2), mean, variance, eps=self.eps).transpose(1, 2)
 
 
 class StudyReader(nn.Module):
@@ -141,6 +148,8 @@ class StudyReader(nn.Module):
     places : int
         Cells of one image, each with an embedding of its place: without, left and right look alike to whoever
         attends. 0 has none.
+    context : ContextReader, optional
+        Adds the tokens of the context behind the cells, and its vector to that of the whole.
     """
 
     def __init__(
@@ -152,6 +161,7 @@ class StudyReader(nn.Module):
         image_input: str,
         operating_point: float,
         places: int = 0,
+        context: ContextReader | None = None,
     ) -> None:
         super().__init__()
         self.cells = choice("cells to attend to", attend, CELLS)
@@ -169,25 +179,43 @@ class StudyReader(nn.Module):
                 self.vectors, findings, channels, places, width, self.threshold
             )
             self.inputs = tuple(dict.fromkeys((*self.inputs, *self.image_embedding.inputs)))
+        self.context = context
+        if context is not None:
+            earlier = [f"prior_{name}" for name in (*self.cells, "views") if "prior" in context.parts]
+            self.inputs = tuple(dict.fromkeys((*self.inputs, *context.inputs, *earlier)))
 
     def forward(self, features: StudyFeatures) -> tuple[Tensor, Tensor, Tensor]:
-        """Cells `[N, L, D]`, which of them are no padding `[N, L]` (bool), and the whole `[N, D]`."""
-        views = features.get("views")  # [N, L]
+        """Cells `[N, L, D]`, which of them are no padding `[N, L]` (bool), and the whole `[N, D]`.
+
+        With a context its S tokens follow the cells: `[N, L + S, D]`.
+        """
+        cells, real = self._embedded(features)
+        kept = real.unsqueeze(2).to(cells.dtype)  # [N, L, 1]
+        whole = cells.sum(1) / kept.sum(1)  # [N, D]
+        if self.vectors:
+            whole = whole + self.image_embedding(features)
+        if self.context is None:
+            return cells, real, whole
+        earlier = self._embedded(features, "prior_") if "prior" in self.context.parts else None
+        context = self.context(features, earlier)
+        cells, real = torch.cat([cells, context.memory], dim=1), torch.cat([real, context.real], dim=1)
+        return cells, real, whole + context.vector
+
+    def _embedded(self, features: StudyFeatures, when: str = "") -> tuple[Tensor, Tensor]:
+        """Cells `[N, L, D]`, and which are real `[N, L]`; of the earlier study if `when` is "prior_"."""
+        views = features.get(f"{when}views")  # [N, L]
         real = views > 0
         parts: list[Tensor] = []
         if "grid" in self.cells:
-            parts.append(features.get("grid"))
+            parts.append(features.get(f"{when}grid"))
         if "maps" in self.cells:
-            parts.append(features.get("maps") - self.threshold)
-        standard = self.standardise(torch.cat(parts, dim=2), real)  # [N, L, K]
+            parts.append(features.get(f"{when}maps") - self.threshold)
+        joined = torch.cat(parts, dim=2)  # [N, L, K]
+        # Batches may hold no earlier study at all, so that nothing is learned from those.
+        standard = self.standardise.as_learned(joined) if when else self.standardise(joined, real)
         embedded = self.projection(standard) + self.view_embedding(views)  # [N, L, D]
         if self.place_embedding is not None:  # the images of a study stand one after the other
             place = torch.arange(views.shape[1], device=views.device) % self.place_embedding.num_embeddings
             embedded = embedded + self.place_embedding(place)
         cells = self.norm(embedded)
-        kept = real.unsqueeze(2).to(cells.dtype)  # [N, L, 1]
-        cells = cells * kept
-        whole = cells.sum(1) / kept.sum(1)  # [N, D]
-        if self.vectors:
-            whole = whole + self.image_embedding(features)
-        return cells, real, whole
+        return cells * real.unsqueeze(2).to(cells.dtype), real

@@ -7,10 +7,13 @@ search may pick and repeat rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from radscribe.errors import UsageError
+from radscribe.models.context import context_reader
 from radscribe.models.decoder import Decoder, State, Step, StudyFeatures, Taught
 from radscribe.models.study_inputs import StudyReader
 
@@ -90,6 +93,8 @@ class Transformer(Decoder):
         P, tokens of a caption at most, `<bos>` included.
     tie_weights : bool
         The output layer reuses the word embedding (Press & Wolf, 2017).
+    context : sequence of str
+        What is read beside the images, see `ContextReader`.
     """
 
     states = ("keys", "values", "position", "cell_keys", "cell_values", "real", "whole")
@@ -111,6 +116,7 @@ class Transformer(Decoder):
         positions: int = 128,
         dropout: float = 0.1,
         tie_weights: bool = True,
+        context: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if heads < 1 or embedding % heads:
@@ -118,7 +124,11 @@ class Transformer(Decoder):
         if layers < 1:
             raise UsageError(f"{layers} layers", remedy="take 1 or more")
         self.vocabulary_size, self.positions = vocabulary_size, positions
-        self.reader = StudyReader(findings, channels, embedding, attend, image_input, operating_point, places)
+        maps = attend != "grid"
+        reads = context_reader(context, vocabulary_size, findings, embedding, maps=maps)
+        self.reader = StudyReader(
+            findings, channels, embedding, attend, image_input, operating_point, places, reads
+        )
         self.inputs, self.state_width = self.reader.inputs, embedding
         self.word_embedding = nn.Embedding(vocabulary_size, embedding)
         self.position_embedding = nn.Embedding(positions, embedding)
@@ -181,4 +191,5 @@ class Transformer(Decoder):
         attention = real
         for layer in self.layers:
             x, attention = layer(x, layer.of_words(x), before, layer.of_cells(cells), real.unsqueeze(1))  # type: ignore[operator]
-        return Taught(self._log_probabilities(x), attention, first=x[:, 0])
+        count = features.get("views").shape[1]
+        return Taught(self._log_probabilities(x), attention, first=x[:, 0], cells=count)

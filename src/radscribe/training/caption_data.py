@@ -36,14 +36,15 @@ _SECTION: dict[str, Target] = {"findings": "findings", "impression": "impression
 def with_views(studies: Iterable[Study], views: Sequence[str]) -> list[Study]:
     """The studies without images of views that the encoder has not learned, as in use.
 
-    Those that have no other images are left out.
+    Those that have no other images are left out. An earlier study may stay for its report alone.
     """
-    kept: list[Study] = []
-    for study in studies:
+
+    def readable(study: Study) -> Study:
         images = tuple(image for image in study.images if image.view != "lateral" or "lateral" in views)
-        if images or not study.images:
-            kept.append(replace(study, images=images))
-    return kept
+        return replace(study, images=images, earlier=study.earlier and readable(study.earlier))
+
+    known = ((study, readable(study)) for study in studies)
+    return [seen for study, seen in known if seen.images or not study.images]
 
 
 class CaptionItem(NamedTuple):
@@ -291,9 +292,11 @@ class SentenceWeights:
 
 def side_by_side(studies: Sequence[dict[str, Tensor]]) -> StudyFeatures:
     """Features of N studies; cells are padded with zeros, which in `views` says padding."""
-    return StudyFeatures(
-        **{kind: pad_sequence([study[kind] for study in studies], True) for kind in studies[0]}
-    )
+
+    def joined(values: list[Tensor]) -> Tensor:
+        return pad_sequence(values, True) if values[0].ndim else torch.stack(values)
+
+    return StudyFeatures(**{kind: joined([study[kind] for study in studies]) for kind in studies[0]})
 
 
 def collate(items: Sequence[CaptionItem]) -> CaptionBatch:

@@ -218,6 +218,14 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     options: Annotated[
         dict[str, int | float | bool | str], Meta(description="Options of the decoder's class.")
     ] = {}
+    context: Annotated[
+        tuple[Literal["indication", "prior"], ...],
+        Meta(description="What is read beside the images: indication, prior (an earlier study), or both."),
+    ] = ()
+    context_dropout: Annotated[
+        Share,
+        Meta(description="Probability that training leaves out a part of the context, each part apart."),
+    ] = 0.3
     plan_points: Annotated[
         Literal["micro", "macro"],
         Meta(description="F1 on the validation part that a content plan's operating points maximise."),

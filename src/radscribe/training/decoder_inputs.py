@@ -11,6 +11,8 @@ from torch import Tensor
 from radscribe.data.features import FeatureTable
 from radscribe.data.study import Study
 from radscribe.errors import UsageError
+from radscribe.text.context import INDICATION_TOKENS, REPORT_TOKENS, context_ids
+from radscribe.text.tokenizer import ReportTokenizer
 
 FeatureSource = Callable[[Study, random.Random], dict[str, Tensor]]
 LARGEST_MARGIN = 3.0  # logits between a finding made from a label and the operating point
@@ -63,6 +65,57 @@ def label_features(
         return {**found, "probabilities": torch.sigmoid(logits)}
 
     return features
+
+
+PRIOR = "prior_"
+_OF_CONTEXT = frozenset({"indication", "prior_given", "prior_report"})  # not made by an encoder
+
+
+def of_images(kinds: Sequence[str]) -> list[str]:
+    """Return the features of a study's images that a decoder reads, of the study itself or of its prior."""
+    return list(dict.fromkeys(kind.removeprefix(PRIOR) for kind in kinds if kind not in _OF_CONTEXT))
+
+
+def with_context(
+    features: FeatureSource, kinds: Sequence[str], tokenizer: ReportTokenizer, dropout: float = 0.0
+) -> FeatureSource:
+    """Add the context that a decoder reads: token ids of texts, and the features of the earlier study.
+
+    What is absent is zeros, and one cell of padding.
+
+    Parameters
+    ----------
+    kinds : sequence of str
+        The decoder's inputs.
+    dropout : float
+        Probability that the indication is left out, and that the prior is left out.
+    """
+    earlier_kinds = [
+        kind.removeprefix(PRIOR) for kind in kinds if kind.startswith(PRIOR) and kind not in _OF_CONTEXT
+    ]
+
+    def ids(text: str, length: int) -> Tensor:
+        return torch.tensor(context_ids(tokenizer, text, length))
+
+    def both(study: Study, generator: random.Random) -> dict[str, Tensor]:
+        found = features(study, generator)
+        if "indication" in kinds:
+            asked = "" if generator.random() < dropout else study.indication
+            found["indication"] = ids(asked, INDICATION_TOKENS)
+        if "prior_given" in kinds:
+            earlier = None if generator.random() < dropout else study.earlier
+            found["prior_report"] = ids("" if earlier is None else earlier.text(), REPORT_TOKENS)
+            given = earlier is not None and bool(earlier.images)
+            found["prior_given"] = torch.tensor(int(given))
+            seen = features(earlier, generator) if earlier is not None and given else found
+            for kind in earlier_kinds:
+                values = seen[kind]
+                if not given:  # one cell is enough to mask
+                    values = torch.zeros_like(values if values.ndim < 2 and kind != "views" else values[:1])
+                found[PRIOR + kind] = values
+        return found
+
+    return both
 
 
 def require_made_from_labels(kinds: Sequence[str]) -> None:

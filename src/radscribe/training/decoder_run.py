@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import shutil
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import torch
@@ -49,7 +49,7 @@ def registered(name: str) -> str:
 
 def option_names(decoder: str) -> list[str]:
     """Names of a decoder's options: its parameters without the vocabulary's size and its `Shapes`."""
-    given = {"self", "vocabulary_size", *Shapes.__struct_fields__, "architecture", "options"}
+    given = {"self", "vocabulary_size", *Shapes.__struct_fields__, "architecture", "options", "context"}
     return [name for name in _parameters(decoder) if name not in given]
 
 
@@ -72,7 +72,14 @@ def build_decoder(config: DecoderConfig, vocabulary_size: int, shapes: Shapes) -
     kind = DECODERS[registered(config.decoder)]
     require_known(config.options, option_names(config.decoder))
     lengths = {k: n for k, n in msgspec.structs.asdict(shapes).items() if k in _parameters(config.decoder)}
-    known = {"architecture": config.architecture} if config.architecture else {}
+    known: dict[str, Any] = {"architecture": config.architecture} if config.architecture else {}
+    if config.context:
+        if "context" not in _parameters(config.decoder):
+            raise UsageError(
+                f"decoder {config.decoder} reads no {' and no '.join(config.context)}",
+                remedy="leave context out, or choose show-and-tell, show-attend-tell or transformer",
+            )
+        known["context"] = config.context
     try:
         decoder = kind(vocabulary_size, **lengths, **known, **config.options)
     except TypeError as error:

@@ -26,6 +26,7 @@ from radscribe.models import Decoder, Encoder
 from radscribe.models.causal_decoder import CausalDecoder, architecture_of
 from radscribe.models.content_plan import ContentPlan, plan_of
 from radscribe.models.report_bank import ReportBank
+from radscribe.text.context import readable
 from radscribe.text.pretrained_tokenizer import reduced
 from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
@@ -52,7 +53,9 @@ from radscribe.training.decoder_inputs import (
     FeatureSource,
     encoder_features,
     label_features,
+    of_images,
     require_made_from_labels,
+    with_context,
 )
 from radscribe.training.decoder_module import DecoderTask
 from radscribe.training.decoder_run import (
@@ -108,6 +111,7 @@ def train_decoder(
         check_leaks(manifest).require_none()
         reviewed = _reviewed(config, manifest)
         texts, sources = _texts(manifest, reviewed, config)
+        texts += _context_texts(manifest, config)
         tokenizer, rows = _tokenizer(texts, config, checkpoint)
         path = data / feature_file.FILE
         table = FeatureTable.load(path) if config.finding_input == "encoder" and path.is_file() else None
@@ -131,7 +135,7 @@ def train_decoder(
         if len(studies["train"]) == 1:
             studies["train"] *= LEAST  # normalisation needs as many
         teacher = _teacher(config, tokenizer)
-        inputs = tuple(dict.fromkeys((*decoder.inputs, *(teacher.inputs if teacher else ()))))
+        inputs = of_images((*decoder.inputs, *(teacher.inputs if teacher else ())))
         features = _features(manifest, studies, out, config, inputs, encoder, table)
         findings = encoder.findings if encoder is not None else table_findings(shapes)
         plan = plan_of(decoder)
@@ -143,7 +147,7 @@ def train_decoder(
         parts: dict[Split, CaptionData] = {
             "train": CaptionData(
                 studies["train"],
-                features,
+                with_context(features, decoder.inputs, tokenizer, config.context_dropout),
                 sources["train"],
                 *common,
                 fresh=True,
@@ -153,7 +157,13 @@ def train_decoder(
                 sentence_balance=config.sentence_balance,
                 teacher=teacher,
             ),
-            "val": CaptionData(studies["val"], features, sources["val"], *common, findings=findings),
+            "val": CaptionData(
+                studies["val"],
+                with_context(features, decoder.inputs, tokenizer),
+                sources["val"],
+                *common,
+                findings=findings,
+            ),
         }
         for split, part in parts.items():
             if not len(part):
@@ -315,7 +325,9 @@ def _features(
     seen = [kind for kind in inputs if not (from_labels and kind == "probabilities")]
     if table is None and seen:
         assert encoder is not None
-        names = [image.path for part in studies.values() for study in part for image in study.images]
+        every = [study for part in studies.values() for study in part]
+        every += [study.earlier for study in every if study.earlier is not None]
+        names = list(dict.fromkeys(image.path for study in every for image in study.images))
         cache = FeatureCache(Path(config.cache) if config.cache else out / CACHE, encoder, seen)
         table = cache.table(manifest.root, names)
     source = None if table is None else encoder_features(table, seen)
@@ -402,6 +414,17 @@ def _texts(
         return [" ".join(sayable(collapse_spaces(text))) for text in parts["train"]] + own, sources
     texts = [written(study, random.Random()) for study in manifest.split("train")]
     return texts + own, dict.fromkeys(PARTS, written)
+
+
+def _context_texts(manifest: Manifest, config: DecoderConfig) -> list[str]:
+    """The texts of the training part's context, whose words belong to the vocabulary too."""
+    texts: list[str] = []
+    for study in manifest.split("train") if config.context else ():
+        if "indication" in config.context and study.indication:
+            texts.append(readable(study.indication))
+        if "prior" in config.context and study.earlier is not None:
+            texts.append(readable(study.earlier.text()))
+    return texts
 
 
 def _written_or(written: TextSource, other: TextSource) -> TextSource:
