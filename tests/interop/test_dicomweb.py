@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from radscribe.interop.identity import IdentityKey
+from radscribe.serving import arrivals
 from radscribe.serving.app import create_app
 from radscribe.serving.cleaning import Sandbox
+from radscribe.serving.routes import dicomweb
 from radscribe.serving.service import Service
 from radscribe.serving.settings import Limits, Settings
+from radscribe.serving.store.tables import audit
 from tests.interop.receiving import CountingEngine, drafts, new_study, part10, radiograph, until
 
 BOUNDARY = "part-of-a-study"
@@ -111,3 +115,45 @@ def test_a_study_is_found_by_its_accession_number(serve: Serve) -> None:
     assert found[0]["supersedes"] == draft.id
     assert client.get(f"/v1/captions/{draft.id}").json()["superseded_by"] == newest.id
     assert image.AccessionNumber not in client.get("/v1/captions").text
+
+
+def test_a_request_has_so_many_instances_at_most(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dicomweb, "MOST_INSTANCES", 3)
+    client = serve()
+    assert stow(client, *[b"x"] * 3).status_code == 409
+    assert stow(client, *[b"x"] * 4).status_code == 413
+
+
+def test_a_client_cannot_fill_the_spool_for_others(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "MOST_WAITING", 2)
+    client = serve(quiet_seconds=60)
+    statuses = [stow(client, part10(radiograph(new_study()))).status_code for _ in range(3)]
+    assert statuses == [200, 200, 409]
+    admit = service_of(client).arrivals.admit
+    assert admit("another study", "another client")
+
+
+def test_each_study_of_a_request_counts_for_the_rate_of_its_client(serve: Serve) -> None:
+    client = serve(client_rate=2, quiet_seconds=60)
+    answer = stow(client, *(part10(radiograph(new_study())) for _ in range(4)))
+    assert answer.status_code == 202
+    failed = [item["00081197"]["Value"][0] for item in answer.json()["00081198"]["Value"]]
+    assert failed == [0xA700, 0xA700]
+
+
+def test_instances_are_refused_while_the_disk_is_nearly_full(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serve(quiet_seconds=60)
+    room = iter([True])  # at the start of the request, and no more
+    monkeypatch.setattr(Service, "has_room", property(lambda self: next(room, False)))
+    answer = stow(client, part10(radiograph(new_study())))
+    assert answer.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA700]
+
+
+def test_the_audit_trail_tells_who_sent_instances(serve: Serve) -> None:
+    client = serve(quiet_seconds=60)
+    stow(client, part10(radiograph(new_study())), b"no DICOM")
+    with service_of(client).store.engine.connect() as connection:
+        row = connection.execute(select(audit).where(audit.c.action == "received")).one()
+    assert (row.actor, row.details) == ("local", '{"instances":1,"refused":1}')

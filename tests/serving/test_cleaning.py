@@ -16,8 +16,10 @@ from pydicom.data.data_manager import DATA_ROOT
 from pydicom.encaps import encapsulate, generate_frames
 
 from radscribe.errors import ImageError
+from radscribe.imaging.header import read_header
 from radscribe.imaging.limits import MAX_PIXELS
 from radscribe.imaging.reader import decode, read
+from radscribe.inference.patients import Patient
 from radscribe.serving.cleaning import CleanImage, clean
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # as in the service
@@ -252,3 +254,33 @@ def test_real_radiographs_keep_their_pixels(shared_data: Path, tmp_path: Path) -
     for path in files:
         image = cleaned(path.read_bytes())
         assert np.array_equal(read(path).pixels, pixels(image.data, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("values", "encoding"),
+    [
+        ({"PatientID": " P1 ", "PatientName": "Doe^Jane", "PatientBirthDate": "19500101"}, None),
+        ({"PatientName": "DOE, jane"}, None),
+        ({"PatientName": "M\u00fcller^J\u00f6rg"}, "ISO_IR 100"),
+        ({"PatientName": "M\u00fcller^J\u00f6rg"}, "no such set"),
+    ],
+)
+def test_patients_are_told_apart_as_the_command_line_does(
+    values: dict[str, str], encoding: str | None
+) -> None:
+    dataset = dcmread(BytesIO(labelled_dicom()))
+    for keyword in ("PatientID", "PatientName", "PatientBirthDate"):
+        if keyword in dataset:
+            delattr(dataset, keyword)
+    if encoding:
+        dataset.SpecificCharacterSet = "ISO_IR 100"
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    data = buffer.getvalue()
+    if encoding == "no such set":
+        data = data.replace(b"ISO_IR 100", b"ISO_IR 999")
+    header = Patient.of(read_header(data), "upload")
+    assert not header.unknown
+    assert cleaned(data).patient == header.hashed()

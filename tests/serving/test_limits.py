@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from radscribe.serving.intake import Intake
 from radscribe.serving.problems import Problem
 from radscribe.serving.queue import StudyQueue
-from radscribe.serving.routes import examples
+from radscribe.serving.routes import examples, groups
 from radscribe.serving.settings import Limits
 from radscribe.serving.store.database import SILENT
+from radscribe.serving.upload import Form
 from tests.serving.conftest import QuickEngine, Serve, picture, post, posted, service_of
 
 BOUNDARY = b"xyz"
@@ -201,3 +206,60 @@ def test_a_database_that_does_not_answer_is_told(
     response = client.get("/v1/captions")
     problem(response, 503)
     assert response.headers["retry-after"]
+
+
+@pytest.mark.parametrize("header", [b"X: " + b"y" * 100_000, b"y" * 100_000, b"X: y\r\n" * 5000])
+def test_long_headers_of_a_part_are_refused(client: TestClient, header: bytes) -> None:
+    response = raw(client, b"--xyz\r\n" + header + b"\r\n\r\nz\r\n--xyz--\r\n")
+    assert response.status_code in (400, 413)
+
+
+def test_a_client_gets_part_of_the_places_for_grouping_and_waits_for_more(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As each request has up to 25 MB in memory."""
+    under_way, most = 0, 0
+
+    async def reading(*arguments: Any) -> Form:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.05)
+        under_way -= 1
+        return Form()
+
+    monkeypatch.setattr(groups, "read_form", reading)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda n: client.post("/v1/groups"), range(6)))
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert most == 2
+
+
+def test_two_images_at_most_are_inverted_at_a_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may have 67 megapixels, and is decoded whole in the service."""
+    client = serve()
+    path = f"/v1/captions/{posted(client)['id']}/recaption"
+    under_way, most = 0, 0
+    plain = Intake._inverted
+
+    def slowly(self: Intake, row: Any, held: Any) -> Any:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        time.sleep(0.05)
+        under_way -= 1
+        return plain(self, row, held)
+
+    monkeypatch.setattr(Intake, "_inverted", slowly)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: client.post(f"{path}?invert=true"), range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert most <= 2
+
+
+def test_a_service_is_closed_once(serve: Serve) -> None:
+    service = service_of(serve())
+    service.close()
+    service.close()
+    with pytest.raises(RuntimeError, match="the store is closed"):
+        service.store.write(lambda connection: None)

@@ -7,15 +7,19 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from radscribe.errors import UsageError
-from radscribe.serving.credentials import Credentials
-from tests.serving.conftest import HOST, Serve
+from radscribe.serving.credentials import Credentials, Users
+from radscribe.serving.store.tables import counters
+from tests.serving.conftest import HOST, Serve, service_of
+from tests.serving.test_security import basic
 
 pytest.importorskip("authlib", reason="needs the extra oidc")
 
@@ -160,3 +164,44 @@ def test_an_answer_to_another_browser_is_refused_and_each_counts_once(
 def test_a_provider_without_tls_is_refused() -> None:
     with pytest.raises(UsageError, match="no https address"):
         Provider("http://login.example", "radscribe", "x", "https://xray.example")
+
+
+def test_a_person_has_nothing_of_a_local_user_of_the_same_name(
+    serve: Serve, provider: StandIn, tmp_path: Path
+) -> None:
+    users = Users(tmp_path / "users.json")
+    users.add("chief", "administer", "correct horse 1")
+    oidc = Provider(provider.issuer, "radscribe", "client-secret", HOST)
+    client = serve(credentials=Credentials(named=users, oidc=True), oidc=oidc)
+    for name in ("chief", "Chief"):
+        provider.claims["preferred_username"] = name
+        assert come_back(client, begin(client, provider)).status_code == 403
+    provider.claims["preferred_username"] = "ann"
+    assert come_back(client, begin(client, provider)).status_code == 303
+    assert client.get("/v1/session").json()["role"] == "review"
+    users.add("ann", "administer", "correct horse 1")  # another person of that name
+    assert client.get("/v1/captions").status_code == 401
+
+
+def test_a_local_user_who_is_removed_is_out_although_there_is_a_provider(
+    serve: Serve, provider: StandIn, tmp_path: Path
+) -> None:
+    users = Users(tmp_path / "users.json")
+    users.add("rev", "review", "correct horse 1")
+    oidc = Provider(provider.issuer, "radscribe", "client-secret", HOST)
+    client = serve(credentials=Credentials(named=users, oidc=True), oidc=oidc)
+    client.post("/v1/session", headers=basic("rev", "correct horse 1"))
+    assert client.get("/v1/captions").status_code == 200
+    users.remove("rev")
+    assert client.get("/v1/captions").status_code == 401
+
+
+def test_forged_answers_are_slowed_down_and_leave_nothing_in_the_database(
+    client: TestClient, provider: StandIn
+) -> None:
+    for n in range(10):
+        client.cookies.set("radscribe_sign_in", f"{int(time.time())}.x{n}.forged")
+        assert come_back(client, f"{n}").status_code == 401
+    assert come_back(client, "11").status_code == 429
+    with service_of(client).store.engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(counters)) == 1  # the address

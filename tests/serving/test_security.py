@@ -7,19 +7,22 @@ import hmac
 import json
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from radscribe.errors import UsageError
 from radscribe.serving import sessions as sessions_module
 from radscribe.serving.counters import Attempts
-from radscribe.serving.credentials import Credentials, Users, digest, read_secret, read_token
+from radscribe.serving.credentials import Credentials, Identity, Users, digest, read_secret, read_token
 from radscribe.serving.security import COOKIE
 from radscribe.serving.sessions import Sessions
 from radscribe.serving.settings import Settings
 from radscribe.serving.store.store import Store
+from radscribe.serving.store.tables import audit
 from tests.serving.conftest import HOST, Serve, picture, post, posted, service_of
 
 TOKEN = "a-token-of-many-characters"
@@ -200,6 +203,59 @@ def test_a_user_signs_in_with_a_password_or_a_token_until_removed(serve: Serve, 
     assert client.get("/v1/captions", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
+def test_removing_the_last_user_opens_nothing(serve: Serve, tmp_path: Path) -> None:
+    users = Users(tmp_path / "users.json")
+    users.add("ann", "review", "correct horse 1")
+    client = serve(credentials=Credentials(named=users))
+    Users(users.path).remove("ann")
+    assert client.get("/v1/captions").status_code == 401
+    users.path.unlink()
+    assert client.get("/v1/captions").status_code == 401
+
+
+def test_a_disabled_user_is_out_at_once_and_the_name_stays_taken(serve: Serve, tmp_path: Path) -> None:
+    users = named(tmp_path)
+    token = {"Authorization": f"Bearer {users.add_token('rev', 'router')}"}
+    client = serve(credentials=Credentials(named=users))
+    password = basic("rev", "correct horse 1")
+    assert client.post("/v1/session", headers=password).status_code == 204
+    users.disable("rev")
+    assert [client.get("/v1/captions", headers=h).status_code for h in ({}, token, password)] == [401] * 3
+    users.disable("rev", disabled=False)
+    assert [client.get("/v1/captions", headers=h).status_code for h in ({}, token, password)] == [200] * 3
+
+
+@pytest.mark.parametrize("name", ["REV", "\uff52ev"])
+def test_names_that_look_the_same_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="looks like 'rev'"):
+        named(tmp_path).add(name, "read", "correct horse 1")
+
+
+def test_changes_of_users_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: Users(path).add(f"user-{n}", "read", None), range(12)))
+    assert len(Users(path).all()) == 12
+
+
+def test_a_user_has_so_many_sessions_at_most(serve: Serve) -> None:
+    client = serve(credentials=Credentials(TOKEN))
+    sessions, identity = service_of(client).sessions, Identity("token", "administer")
+    keys = [sessions.open(identity) for _ in range(sessions_module.MOST + 2)]
+    assert [sessions.find(key) is not None for key in keys] == [False] * 2 + [True] * sessions_module.MOST
+
+
+def test_guesses_at_the_same_time_are_slowed_down_too(serve: Serve, tmp_path: Path) -> None:
+    client = serve(credentials=Credentials(named=named(tmp_path)))
+
+    def guess(n: int) -> int:
+        return client.get("/v1/captions", headers=basic("rev", f"wrong guess {n}")).status_code
+
+    with ThreadPoolExecutor(32) as pool:
+        statuses = list(pool.map(guess, range(32)))
+    assert statuses.count(401) <= 12  # ten, and those that were being hashed
+
+
 def test_users_are_kept_as_hashes_that_their_owner_alone_reads(tmp_path: Path) -> None:
     users = named(tmp_path)
     token = users.add_token("rev", "")
@@ -252,6 +308,18 @@ def test_weak_passwords_are_refused(tmp_path: Path, password: str) -> None:
 def test_reserved_names_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="user name"):
         Users(tmp_path / "users.json").add(name, "read", "correct horse 1")
+
+
+def test_lists_and_exports_are_audited_when_asked(serve: Serve) -> None:
+    client = serve(audit_reads=True)
+    path = f"/v1/captions/{posted(client)['id']}"
+    for asked in ("/v1/captions", "/v1/captions?query=doe", "/v1/reviewed.jsonl", f"{path}/audit"):
+        assert client.get(asked).status_code == 200
+    store = service_of(client).store
+    with store.engine.connect() as connection:
+        rows = connection.execute(select(audit.c.details).where(audit.c.action == "read")).scalars()
+        seen = [json.loads(row)["what"] for row in rows]
+    assert seen == ["list", "search", "reviewed texts", "audit trail"]  # and not what was searched for
 
 
 def test_reads_are_audited_when_asked(serve: Serve) -> None:

@@ -7,13 +7,17 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from radscribe.errors import ImageError
 from radscribe.imaging.limits import MAX_PIXELS
 from radscribe.imaging.radiograph import View
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 Kind = Literal["DICOM", "PNG", "JPEG", "TIFF", "BMP", "WebP", "JPEG 2000", "other"]
 Readable = str | PathLike[str] | bytes | BinaryIO
@@ -175,6 +179,14 @@ def _picture_header(file: BinaryIO, kind: Kind) -> Header:
         return Header(kind, True)
 
 
+def text_of(dataset: Dataset, keyword: str) -> str | None:
+    """Return a value of a DICOM header as text; None if it is missing or pydicom cannot decode it."""
+    try:
+        return str(dataset.get(keyword) or "").strip() or None
+    except Exception:  # noqa: BLE001  pydicom raises many kinds
+        return None
+
+
 def _dicom_header(file: BinaryIO) -> Header:
     from radscribe.imaging.dicom_file import parse
     from radscribe.imaging.dicom_view import view_of
@@ -184,12 +196,7 @@ def _dicom_header(file: BinaryIO) -> Header:
             warnings.simplefilter("ignore")  # pydicom warns of every value that bends the standard
             parsed = parse(file, "", MAX_PIXELS, strict=False)
             dataset = parsed.dataset
-
-            def text(keyword: str) -> str | None:
-                try:
-                    return str(dataset.get(keyword) or "").strip() or None
-                except Exception:  # noqa: BLE001  a value that pydicom cannot decode
-                    return None
+            text = partial(text_of, dataset)
 
             def number(keyword: str) -> int | None:
                 value = text(keyword)

@@ -124,7 +124,7 @@ def _head(data: bytes | memoryview, syntax: str) -> Dataset:
     return parse(head, "", strict=False).dataset
 
 
-def without_meta(data: bytes) -> tuple[memoryview, str]:
+def without_meta(data: bytes | bytearray) -> tuple[memoryview, str]:
     """Split a DICOM file: the data set, and the UID of its transfer syntax.
 
     Raises
@@ -133,7 +133,7 @@ def without_meta(data: bytes) -> tuple[memoryview, str]:
         The file has no file meta information.
     """
     try:
-        start, syntax = file_meta(BytesIO(data), "")
+        start, syntax = file_meta(BytesIO(data[:HEAD]), "")
     except ImageError as error:
         raise DataError(error.problem) from None
     if data[128:132] != b"DICM" or syntax is None:
@@ -240,6 +240,10 @@ class Spool:
         _sync(folder)
         with self._lock:
             self._arrived[instance.study] = time.monotonic()
+
+    def waits(self, study: str) -> bool:
+        """Whether instances of a study are in the spool."""
+        return study in self._arrived
 
     def quiet(self, seconds: float) -> list[str]:
         """Return the studies to which nothing was added for some seconds, the longest wait first."""

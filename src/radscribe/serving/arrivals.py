@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 FOLDER = "spool"
 ACTOR = CLIENT = "dicom"
 QUIET_SECONDS = 10.0
+MOST_WAITING = 64  # studies of one client of STOW-RS in the spool; further ones are refused
 MOST_IMAGES = 32  # of a study; further ones are left out
 TOGETHER = 2  # studies that are being decoded
 TICK = 0.25
@@ -67,6 +68,8 @@ class Arrivals:
         self._request = CaptionRequest(CaptionOptions(evidence=key is not None), "", False)
         self._busy: dict[str, Future[None]] = {}
         self._later: dict[str, float] = {}  # study → when to try again
+        self._sent_by: dict[str, set[str]] = {}  # client of STOW-RS → its studies
+        self._admitting = threading.Lock()
         self._pool = ThreadPoolExecutor(TOGETHER, thread_name_prefix="arrivals")
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="arrivals", daemon=True)
@@ -75,6 +78,20 @@ class Arrivals:
     def accession_key(self, number: str) -> str:
         """Return the digest by which a study is found by its accession number."""
         return self._digests.digest("accession", number.strip())
+
+    def admit(self, study: str, client: str) -> bool:
+        """Whether a client may add to a study in the spool: it must leave room for the studies of others."""
+        with self._admitting:
+            for sender in list(self._sent_by):
+                waiting = {sent for sent in self._sent_by[sender] if self.spool.waits(sent)}
+                self._sent_by[sender] = waiting
+                if not waiting:
+                    del self._sent_by[sender]
+            mine = self._sent_by.setdefault(client, set())
+            if study not in mine and len(mine) >= MOST_WAITING:
+                return False
+            mine.add(study)
+            return True
 
     def close(self) -> None:
         """Finish the studies that are being accepted; the others stay in the spool for the next start."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import hashlib
 import hmac
 import json
 import logging
+import os
 import secrets
 import stat
 import threading
 import time
+import unicodedata
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,70 +117,85 @@ class Users:
         check_name(name)
         if password is not None:
             check_password(password, name, "the password")
-        users = dict(self.all())
-        entry = users.get(name, {"created": _today(), "tokens": {}})
-        users[name] = {
-            **entry,
-            "role": role,
-            "password": hash_password(password) if password else entry.get("password"),
-        }
-        self._write(users)
+        hashed = hash_password(password) if password else None
+        with self._changing() as users:
+            other = next((known for known in users if known != name and same_name(known, name)), None)
+            if other is not None:
+                raise UsageError(f"the user name {name!r} looks like {other!r}", remedy="choose another one")
+            entry = users.get(name, {"created": _today(), "tokens": {}})
+            users[name] = {**entry, "role": role, "password": hashed or entry.get("password")}
 
     def add_token(self, name: str, label: str) -> str:
         """Make a token for a user; it is shown once, and its hash is kept."""
-        users = self._known(name)
         token = secrets.token_urlsafe(32)
-        entry = users[name]
-        users[name] = {**entry, "tokens": {**entry.get("tokens", {}), digest(token).hex(): label}}
-        self._write(users)
+        with self._changing() as users:
+            entry = _known(users, name)
+            users[name] = {**entry, "tokens": {**entry.get("tokens", {}), digest(token).hex(): label}}
         return token
+
+    def disable(self, name: str, disabled: bool = True) -> None:
+        """Let a user sign in no more, or again; running sessions end. The name stays taken."""
+        with self._changing() as users:
+            users[name] = {**_known(users, name), "disabled": disabled}
 
     def remove(self, name: str) -> None:
         """Remove a user and all tokens; running sessions end."""
-        users = self._known(name)
-        del users[name]
-        self._write(users)
+        with self._changing() as users:
+            _known(users, name)
+            del users[name]
 
-    def _known(self, name: str) -> dict[str, dict[str, Any]]:
-        users = dict(self.all())
-        if name not in users:
-            raise UsageError(f"there is no user {name!r}", remedy="see radscribe users list")
-        return users
-
-    def _write(self, users: dict[str, dict[str, Any]]) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, dict[str, Any]]]:
+        """The users, to be changed and then written; one process at a time."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with atomic_write(self.path) as file:
-            Path(file.name).chmod(0o600)
-            file.write(json.dumps({"users": users}, indent=1, sort_keys=True).encode() + b"\n")
+        lock = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            users = dict(self.all())
+            yield users
+            with atomic_write(self.path) as file:
+                Path(file.name).chmod(0o600)
+                file.write(json.dumps({"users": users}, indent=1, sort_keys=True).encode() + b"\n")
+        finally:
+            os.close(lock)
+
+    def _active(self, name: str) -> dict[str, Any] | None:
+        entry = self.all().get(name)
+        return None if entry is None or entry.get("disabled") else entry
 
     def role(self, name: str) -> str | None:
-        """Return the role of a user, or None if there is no such user."""
-        entry = self.all().get(name)
+        """Return the role of a user; None if there is no such user or it is disabled."""
+        entry = self._active(name)
         return None if entry is None else str(entry["role"])
 
     def by_token(self, token: str) -> Identity | None:
         """Return the user that owns a token."""
         wanted = digest(token).hex()
         for name, entry in self.all().items():
-            if wanted in entry.get("tokens", {}):
+            if wanted in entry.get("tokens", {}) and not entry.get("disabled"):
                 return Identity(name, entry["role"])
         return None
 
+    def remembered(self, name: str, password: str) -> Identity | None:
+        """Return the user if this password was right before; takes no time."""
+        entry = self._active(name)
+        with self._lock:
+            known = self._remembered.get(self._mark(name, password)) == name
+        return Identity(name, entry["role"]) if known and entry is not None else None
+
     def by_password(self, name: str, password: str) -> Identity | None:
         """Return the user with this password, or None. An unknown name takes as long as a wrong password."""
-        entry = self.all().get(name)
-        mark = hmac.digest(self._key, f"{name}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
+        entry = self._active(name)
+        if not verify_password(password, (entry or {}).get("password") or UNUSABLE) or entry is None:
+            return None
         with self._lock:
-            known = self._remembered.get(mark) == name
-        if not known:
-            stored = (entry or {}).get("password") or UNUSABLE
-            if not verify_password(password, stored) or entry is None:
-                return None
-            with self._lock:
-                self._remembered[mark] = name
-                while len(self._remembered) > REMEMBERED:
-                    self._remembered.popitem(last=False)
-        return None if entry is None else Identity(name, entry["role"])
+            self._remembered[self._mark(name, password)] = name
+            while len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        return Identity(name, entry["role"])
+
+    def _mark(self, name: str, password: str) -> bytes:
+        return hmac.digest(self._key, f"{name}\0{password}".encode("utf-8", "surrogatepass"), "sha256")
 
 
 class Credentials:
@@ -205,9 +225,14 @@ class Credentials:
         self._users = {name: digest(password) for name, password in (users or {}).items()}
         self.named = named
         self.oidc = oidc
+        self._required = False
+        bool(self)
 
     def __bool__(self) -> bool:
-        return self._token is not None or bool(self._users) or self.has_named or self.oidc
+        """Whether credentials are required. If they ever were, they stay so, whoever is removed."""
+        if not self._required:
+            self._required = self._token is not None or bool(self._users) or self.has_named or self.oidc
+        return self._required
 
     @property
     def has_named(self) -> bool:
@@ -230,11 +255,17 @@ class Credentials:
         basic = self._users and not self.page_signs_in
         return 'Basic realm="radscribe", charset="UTF-8"' if basic else 'Bearer realm="radscribe"'
 
-    def check(self, authorization: str) -> Identity | None:
-        """Return the identity in an Authorization header, or None if it is wrong. May take 50 ms."""
+    def check(self, authorization: str, *, hashing: bool = True) -> Identity | None:
+        """Return the identity in an Authorization header, or None if it is wrong.
+
+        Parameters
+        ----------
+        hashing : bool
+            Whether to hash a password, which takes 50 ms and 16 MB, unless it was right before.
+        """
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "basic":
-            return self._by_basic(value.strip())
+            return self._by_basic(value.strip(), hashing)
         if scheme.lower() == "bearer":
             return self._by_bearer(value.strip())
         return None
@@ -244,7 +275,7 @@ class Credentials:
             return Identity(TOKEN, "administer")
         return self.named.by_token(token) if self.named is not None else None
 
-    def _by_basic(self, encoded: str) -> Identity | None:
+    def _by_basic(self, encoded: str, hashing: bool) -> Identity | None:
         try:
             name, _, password = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
         except (binascii.Error, ValueError):
@@ -253,18 +284,33 @@ class Credentials:
         expected = self._users.get(name, b"\0" * 32)
         if self._users and hmac.compare_digest(digest(password), expected):
             return Identity(name, "delete")
-        return self.named.by_password(name, password) if self.has_named and self.named is not None else None
+        if not self.has_named or self.named is None:
+            return None
+        known = self.named.remembered(name, password)
+        return known or (self.named.by_password(name, password) if hashing else None)
 
-    def still(self, identity: Identity) -> Identity | None:
-        """The identity of a session as it is now: a user may have been removed or given another role."""
+    def is_local(self, name: str) -> bool:
+        """Whether a user of this service, enabled or not, has the name or one that looks the same."""
+        named = self.named.all() if self.named is not None else {}
+        return any(same_name(name, known) for known in (*self._users, *named))
+
+    def still(self, identity: Identity, *, from_provider: bool) -> Identity | None:
+        """The identity of a session as it is now: a user may have been removed or given another role.
+
+        Parameters
+        ----------
+        from_provider : bool
+            Whether an identity provider vouched for it. It then has none of the rights of a user of the
+            same name.
+        """
+        if from_provider:
+            return identity if self.oidc and not self.is_local(identity.name) else None
         if identity.name == TOKEN:
             return identity if self._token is not None else None
         if identity.name in self._users:
             return identity
         role = self.named.role(identity.name) if self.named is not None else None
-        if role is not None:
-            return Identity(identity.name, role)
-        return identity if self.oidc else None
+        return None if role is None else Identity(identity.name, role)
 
 
 def hash_password(password: str) -> str:
@@ -284,9 +330,29 @@ def verify_password(password: str, stored: str) -> bool:
 UNUSABLE = f"scrypt${'0' * 32}${'0' * 128}"  # no password's hash
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two names look the same to a reader of the audit trail: case and width do not count."""
+    return _folded(one) == _folded(other)
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name means something in the audit trail."""
+    return _folded(name) in RESERVED
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def _known(users: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
+    if name not in users:
+        raise UsageError(f"there is no user {name!r}", remedy="see radscribe users list")
+    return users[name]
+
+
 def check_name(name: str) -> None:
     """Raises `UsageError` for a user name that is reserved or cannot be sent."""
-    if name.lower() in RESERVED:
+    if is_reserved(name):
         raise UsageError(f"the user name {name!r} is reserved", remedy="choose another one")
     if not name or len(name) > 64 or ":" in name or not name.isprintable() or name != name.strip():
         raise UsageError(

@@ -70,7 +70,10 @@ class FairSlots:
 
     @asynccontextmanager
     async def place(self, client: str) -> AsyncIterator[None]:
-        """Wait for a place, and release it at the end of the block."""
+        """Wait for a place, and release it at the end of the block.
+
+        Clients get their places in the order in which they came.
+        """
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((client, turn))
         self._hand_out()
@@ -217,8 +220,10 @@ class Intake:
         except ImageError as error:
             return replace(row, file=None, error=f"{row.name}: {error.problem}")
         buffer = BytesIO()
-        levels = np.rint((1 - pixels) * np.float32(65535)).astype(np.uint16)
-        Image.fromarray(levels).save(buffer, format="PNG", compress_level=1)
+        np.subtract(1, pixels, out=pixels)  # in place: 67 megapixels are 270 MB
+        pixels *= np.float32(65535)
+        np.rint(pixels, out=pixels)
+        Image.fromarray(pixels.astype(np.uint16)).save(buffer, format="PNG", compress_level=1)
         name = folder.name(buffer.getvalue(), ".png")
         held.enter_context(self._store.holding([name]))
         folder.put(name, buffer.getvalue())

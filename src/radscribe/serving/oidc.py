@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from radscribe.errors import UsageError
-from radscribe.serving.credentials import RESERVED, ROLES, Identity
+from radscribe.serving.credentials import ROLES, Identity, is_reserved
 from radscribe.serving.problems import Problem
 
 SECONDS = 10.0  # for an answer of the provider
@@ -87,6 +87,13 @@ class Provider:
         }
         return add_params_to_uri(self._endpoint("authorization_endpoint"), parameters), state
 
+    def check_begun(self, state: str) -> None:
+        """Raises `Problem` 401 if a state was not made by `begin`, or too long ago."""
+        random, _, mac = state.rpartition(".")
+        begun = hmac.compare_digest(mac.encode(), self._derived("state", random).encode())
+        if not begun or time.time() - int(random.partition(".")[0]) > STATE_SECONDS:
+            raise Problem("unauthorised", "This sign-in was not begun here, or took too long; sign in again.")
+
     def finish(self, address: str, state: str) -> Identity:
         """Check the provider's answer.
 
@@ -102,10 +109,7 @@ class Provider:
         Problem
             401 or 403: the answer is not to a sign-in of this browser, or the person has no role here.
         """
-        random, _, mac = state.rpartition(".")
-        begun = hmac.compare_digest(mac.encode(), self._derived("state", random).encode())
-        if not begun or time.time() - int(random.partition(".")[0]) > STATE_SECONDS:
-            raise Problem("unauthorised", "This sign-in was not begun here, or took too long; sign in again.")
+        self.check_begun(state)
         try:
             code = parse_authorization_code_response(address, state)["code"]
             claims = self._claims(
@@ -154,7 +158,7 @@ class Provider:
         email = claims.get("email") if claims.get("email_verified") else None
         name = str(claims.get("preferred_username") or email or claims["sub"]).strip()[:64]
         name = "".join(c if c.isprintable() else "?" for c in name)
-        if not held or not name or name.lower() in RESERVED:
+        if not held or not name or is_reserved(name):
             raise Problem("forbidden", "You have no role in this service; ask who runs it.")
         return Identity(name, held[-1])
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,6 +30,7 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz"})
 PAGE = ("/static/", "/v1/session")  # open where the page asks for credentials; they hold no data
 INDEX = "/"
+HASHING = CapacityLimiter(2)  # passwords hashed at a time: each takes 16 MB and 50 ms of a core
 HEADERS: dict[str, str] = {
     # blob: is what a page makes of files that a user chose; nothing is loaded from elsewhere.
     "Content-Security-Policy": (
@@ -134,20 +136,34 @@ class Gate:
 
     async def _signing_in(self, scope: Scope, authorization: str) -> Identity | None:
         address = client_network(scope)
-        if wait := await run_in_threadpool(self._attempts.wait, address):
-            seconds = math.ceil(wait)
-            raise Problem(
-                "too-many-attempts",
-                f"Too many attempts failed; try again in {seconds} s.",
-                headers={"Retry-After": str(seconds)},
-            )
-        identity = await run_in_threadpool(self._credentials.check, authorization)
+        await run_in_threadpool(check_attempts, self._attempts, address)
+        check = self._credentials.check
+        identity = await run_in_threadpool(check, authorization, hashing=False)
         if identity is None:
-            count = await run_in_threadpool(self._attempts.failed, address)
-            log.warning("sign-in failed from %s, %d in a row", address, count)
-        else:
+            async with HASHING:  # many attempts at the same time must not all come before the first failure
+                await run_in_threadpool(check_attempts, self._attempts, address)
+                identity = await run_in_threadpool(check, authorization)
+                if identity is None:
+                    await run_in_threadpool(failed_attempt, self._attempts, address)
+        if identity is not None:
             await run_in_threadpool(self._attempts.succeeded, address)
         return identity
+
+
+def check_attempts(attempts: Attempts, address: str) -> None:
+    """Raises `Problem` 429 for an address from which too many attempts to sign in failed."""
+    if wait := attempts.wait(address):
+        seconds = math.ceil(wait)
+        raise Problem(
+            "too-many-attempts",
+            f"Too many attempts failed; try again in {seconds} s.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+def failed_attempt(attempts: Attempts, address: str) -> None:
+    """Count and log a failed attempt to sign in."""
+    log.warning("sign-in failed from %s, %d in a row", address, attempts.failed(address))
 
 
 def client_network(scope: Scope) -> str:

@@ -22,7 +22,7 @@ from radscribe.serving import arrivals
 from radscribe.serving.arrivals import Arrivals
 from radscribe.serving.cleaning import Sandbox
 from radscribe.serving.counters import Attempts, Counters
-from radscribe.serving.intake import Intake
+from radscribe.serving.intake import FairSlots, Intake
 from radscribe.serving.metrics import Metrics, SharedMetrics
 from radscribe.serving.problems import Problem
 from radscribe.serving.queue import StudyQueue
@@ -102,9 +102,11 @@ class Service:
             settings.quiet_seconds,
             settings.identity_key if settings.destinations else None,
         )
+        # Each request of STOW-RS holds an instance in memory twice, and each of /v1/groups all its files.
+        self.storing, self.grouping = FairSlots(6, 3), FairSlots(4, 2)
         self.node = self._listen() if worker is None or worker.number == 0 else None
         self.draining = False
-        self._closing = threading.Event()
+        self._closing, self._close_lock = threading.Event(), threading.Lock()
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         self._sweeper.start()
         self.metrics.gauge(
@@ -201,7 +203,13 @@ class Service:
         self.arrivals.close()
 
     def close(self) -> None:
-        """Stop; the next start captions accepted studies that have no draft yet."""
+        """Stop, once; the next start captions accepted studies that have no draft yet."""
+        with self._close_lock:
+            if self._closing.is_set():
+                return
+            self._close()
+
+    def _close(self) -> None:
         self.draining = True
         self._stop_receiving()
         self._closing.set()

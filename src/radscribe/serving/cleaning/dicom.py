@@ -19,6 +19,7 @@ from radscribe.imaging.codecs import Damaged
 from radscribe.imaging.dicom import samples
 from radscribe.imaging.dicom_file import DicomFile, parse
 from radscribe.imaging.dicom_view import view_of
+from radscribe.imaging.header import text_of
 from radscribe.imaging.radiograph import View
 from radscribe.inference.patients import Patient
 
@@ -190,8 +191,7 @@ def _keep_defined_terms(dataset: Dataset) -> None:
 
 def _patient(dataset: Dataset) -> tuple[str, str, str]:
     """Hashes of Patient ID, name and birth date, empty for what is missing."""
-    values = [str(dataset.get(keyword) or "").strip() or None for keyword in PATIENT]
-    return Patient("", *values).hashed()
+    return Patient("", *(text_of(dataset, keyword) for keyword in PATIENT)).hashed()
 
 
 def _decompress(parsed: DicomFile) -> None:

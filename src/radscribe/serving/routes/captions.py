@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -28,6 +29,7 @@ from radscribe.serving.routes.common import (
     find_present,
     problems,
 )
+from radscribe.serving.routes.images import DECODING
 from radscribe.serving.service import Service
 from radscribe.serving.settings import MAX_BEAM
 from radscribe.serving.store import reads
@@ -206,9 +208,9 @@ async def recaption(
         raise Problem("conflict", "The study has no image that could be captioned.")
     await check_open(service, client)
     service.queue.reserve(client)
-    task = asyncio.ensure_future(
-        run_in_threadpool(service.intake.recaption, study, requested, actor, client, invert=invert)
-    )
+    again = partial(service.intake.recaption, study, requested, actor, client, invert=invert)
+    # Inverting decodes the images whole; see `DECODING`.
+    task = asyncio.ensure_future(to_thread.run_sync(again, limiter=DECODING if invert else None))
     task.add_done_callback(partial(_release_on_failure, service, client))
     return await answer(service, await asyncio.shield(task), requested)
 
@@ -226,6 +228,7 @@ async def recaption(
 )
 async def list_captions(
     service: Serving,
+    reader: Reader,
     query: Annotated[str, Query(max_length=200, description="words that must all occur")] = "",
     status: Annotated[schemas.Status | None, Query()] = None,
     before: Annotated[str | None, Query(pattern=PATTERN, description="`next` of the previous page")] = None,
@@ -245,6 +248,7 @@ async def list_captions(
         accession_key=None if accession is None else service.arrivals.accession_key(accession),
     )
     found = await run_in_threadpool(service.store.read, ask)
+    await service.audit_read("", reader, "search" if query or accession else "list")
     more = len(found) > limit
     found = found[:limit]
     return Json({"captions": [study.to_dict() for study in found], "next": found[-1].id if more else None})
@@ -288,11 +292,12 @@ async def delete(study_id: StudyId, service: Serving, actor: Deleter) -> Respons
         **problems("not-found", "invalid"),
     },
 )
-async def audit(study_id: StudyId, service: Serving) -> Response:
+async def audit(study_id: StudyId, service: Serving, reader: Reader) -> Response:
     """Returns every change from the first on, even after the study is deleted and erased."""
     rows = await run_in_threadpool(service.store.read, reads.audit_of, study_id)
     if not rows:
         raise Problem("not-found", "There is no audit trail for this id.")
+    await service.audit_read(study_id, reader, "audit trail")
     return Json({"audit": rows})
 
 

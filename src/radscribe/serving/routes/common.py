@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -28,18 +27,28 @@ async def _service(request: Request) -> Service:
     return service
 
 
-def _requires(role: str) -> Callable[[Request], Awaitable[str]]:
-    async def actor(request: Request) -> str:
+class Requires:
+    """Dependency of a route: the client must have a role. It gives the name of the user or client.
+
+    Parameters
+    ----------
+    role : str
+        The role, or any that includes it.
+    """
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+
+    async def __call__(self, request: Request) -> str:
         identity: Identity | None = request.scope["identity"]
         if identity is None:
             raise Problem("unauthorised", "Sign in first.", headers={"WWW-Authenticate": "Bearer"})
-        if not identity.may(role):
+        if not identity.may(self.role):
             raise Problem(
-                "forbidden", f"Your role is {identity.role}; this needs {role}. Ask who runs the service."
+                "forbidden",
+                f"Your role is {identity.role}; this needs {self.role}. Ask who runs the service.",
             )
         return identity.name
-
-    return actor
 
 
 async def _client(request: Request) -> str:
@@ -51,9 +60,10 @@ async def _client(request: Request) -> str:
 
 
 Serving = Annotated[Service, Depends(_service)]
-Reader = Annotated[str, Depends(_requires("read"))]
-Actor = Annotated[str, Depends(_requires("review"))]
-Deleter = Annotated[str, Depends(_requires("delete"))]
+Reader = Annotated[str, Depends(Requires("read"))]
+Actor = Annotated[str, Depends(Requires("review"))]
+Deleter = Annotated[str, Depends(Requires("delete"))]
+Administrator = Annotated[str, Depends(Requires("administer"))]
 Client = Annotated[str, Depends(_client)]
 
 

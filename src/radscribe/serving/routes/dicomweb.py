@@ -20,9 +20,11 @@ from radscribe.serving.routes.captions import check_open
 from radscribe.serving.routes.common import Actor, Client, Serving, problems
 from radscribe.serving.service import Service
 from radscribe.serving.settings import Limits
+from radscribe.serving.store import writes
 
 router = APIRouter(prefix="/dicom-web/studies", tags=["DICOMweb"])
 MEDIA_TYPE = "application/dicom+json"
+MOST_INSTANCES = 1000  # of a request
 CLASS_NOT_SUPPORTED, SYNTAX_NOT_SUPPORTED = 0x0122, 0xC122  # PS3.18 table 10.5.3
 BODY_SCHEMA: dict[str, Any] = {
     "requestBody": {
@@ -44,7 +46,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 async def store(request: Request, service: Serving, actor: Actor, client: Client) -> Response:
     """Stores instances of any studies. Each study is captioned when no further instance of it came for a
     while, as one that came in by C-STORE."""
-    return await _store(request, service, client)
+    return await _store(request, service, actor, client)
 
 
 @router.post(
@@ -57,10 +59,12 @@ async def store_study(
     study_uid: str, request: Request, service: Serving, actor: Actor, client: Client
 ) -> Response:
     """Stores instances of one study; those of other studies are refused."""
-    return await _store(request, service, client, study_uid)
+    return await _store(request, service, actor, client, study_uid)
 
 
-async def _store(request: Request, service: Service, client: str, study_uid: str | None = None) -> Response:
+async def _store(
+    request: Request, service: Service, actor: str, client: str, study_uid: str | None = None
+) -> Response:
     await check_open(service, client)
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     of = options.get(b"type", b"application/dicom").split(b";")[0].strip().lower()
@@ -71,13 +75,14 @@ async def _store(request: Request, service: Service, client: str, study_uid: str
         )
     parts = _Parts(options[b"boundary"], service.settings.limits)
     outcomes: list[tuple[Instance | None, int]] = []
+    studies: set[str] = set()
     try:
-        async with asyncio.timeout(service.settings.limits.upload_seconds):
+        async with service.storing.place(client), asyncio.timeout(service.settings.limits.upload_seconds):
             async for chunk in request.stream():
                 parts.feed(chunk)
                 for data in parts.take():
-                    outcomes.append(await run_in_threadpool(_keep, service, data, study_uid))
-        parts.finish()
+                    outcomes.append(await run_in_threadpool(_keep, service, client, data, study_uid, studies))
+            parts.finish()
     except TimeoutError:
         raise Problem(
             "upload-timeout",
@@ -88,11 +93,16 @@ async def _store(request: Request, service: Service, client: str, study_uid: str
     if not outcomes:
         raise Problem("malformed", "The body holds no instance.")
     failed = sum(status != 0 for _, status in outcomes)
+    stored = len(outcomes) - failed
+    written = service.store.write(writes.record, "", actor, "received", instances=stored, refused=failed)
+    await asyncio.wrap_future(written)
     code = 200 if not failed else 409 if failed == len(outcomes) else 202
     return Response(msgspec.json.encode(_answer(outcomes)), code, media_type=MEDIA_TYPE)
 
 
-def _keep(service: Service, data: bytes, study_uid: str | None) -> tuple[Instance | None, int]:
+def _keep(
+    service: Service, client: str, data: bytearray, study_uid: str | None, studies: set[str]
+) -> tuple[Instance | None, int]:
     """Write an instance to the spool; return it with 0 or the reason of its failure."""
     try:
         content, syntax = without_meta(data)
@@ -108,8 +118,13 @@ def _keep(service: Service, data: bytes, study_uid: str | None) -> tuple[Instanc
     if study_uid is not None and instance.study_uid != study_uid:
         return instance, NO_MATCH
     try:
+        if studies and instance.study not in studies:
+            service.count_upload(client)  # the first one was counted with the request
+        studies.add(instance.study)
+        if not service.has_room or not service.arrivals.admit(instance.study, client):
+            return instance, OUT_OF_RESOURCES
         service.arrivals.spool.add(instance, content)
-    except OSError:
+    except (OSError, Problem):
         return instance, OUT_OF_RESOURCES
     return instance, 0
 
@@ -141,14 +156,15 @@ class _Parts:
     def __init__(self, boundary: bytes, limits: Limits) -> None:
         self._limits = limits
         self._part = bytearray()
-        self._whole: list[bytes] = []
+        self._whole: list[bytearray] = []
+        self._count = 0
         self._total, self._ended = 0, False
         self._parser = MultipartParser(
             boundary,
             {
-                "on_part_begin": self._part.clear,
+                "on_part_begin": self._begin,
                 "on_part_data": self._on_data,
-                "on_part_end": lambda: self._whole.append(bytes(self._part)),
+                "on_part_end": lambda: self._whole.append(self._part),
                 "on_end": self._on_end,
             },
         )
@@ -162,7 +178,7 @@ class _Parts:
             )
         self._parser.write(chunk)
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[bytearray]:
         """The parts that are complete since the last call."""
         whole, self._whole[:] = list(self._whole), []
         return whole
@@ -171,6 +187,12 @@ class _Parts:
         self._parser.finalize()
         if not self._ended:
             raise Problem("malformed", "The multipart body is incomplete; send it again.")
+
+    def _begin(self) -> None:
+        self._part = bytearray()  # the last one was handed out
+        self._count += 1
+        if self._count > MOST_INSTANCES:
+            raise Problem("too-large", f"A request may have {MOST_INSTANCES} instances; send several.")
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if len(self._part) + end - start > self._limits.file_bytes:

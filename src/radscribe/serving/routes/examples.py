@@ -19,7 +19,7 @@ from radscribe.serving.options import parse
 from radscribe.serving.problems import Problem
 from radscribe.serving.routes import schemas
 from radscribe.serving.routes.captions import OPTIONS_SCHEMA, TAKING, accept, answer, check_open
-from radscribe.serving.routes.common import Actor, Client, Json, Serving, problems
+from radscribe.serving.routes.common import Actor, Client, Json, Reader, Serving, problems
 from radscribe.serving.upload import UploadedFile
 
 FILMS = FilePath(__file__).parents[1] / "films"
@@ -112,7 +112,7 @@ QUERY: list[dict[str, Any]] = [
 
 
 @router.get("", summary="List examples", responses={200: {"model": schemas.Examples}, **problems()})
-def list_examples() -> Response:
+def list_examples(reader: Reader) -> Response:
     """Lists films of NIH ChestX-ray14 with NIH's labels, and drawn chests with known findings."""
     return Json({"examples": [example.to_dict() for example in EXAMPLES]})
 
@@ -143,7 +143,7 @@ async def post(name: Name, request: Request, service: Serving, actor: Actor, cli
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **problems("not-found", "invalid")},
 )
-def image(name: Name, n: Annotated[int, Path(ge=0, le=8)]) -> Response:
+def image(name: Name, n: Annotated[int, Path(ge=0, le=8)], reader: Reader) -> Response:
     """Returns a grey PNG of 8 bits."""
     example = _find(name)
     if n >= len(example.views):

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from radscribe.imaging.header import read_header
 from radscribe.inference.patients import Patient, by_patient
 from radscribe.inference.studies import study_key
-from radscribe.serving.routes.common import Actor, Json, Serving, problems
+from radscribe.serving.routes.common import Actor, Client, Json, Serving, problems
 from radscribe.serving.settings import Limits
 from radscribe.serving.upload import UploadedFile, read_form
 
@@ -43,14 +43,15 @@ BODY: dict[str, Any] = {
     },
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": BODY}}}},
 )
-async def post(request: Request, service: Serving, actor: Actor) -> Response:
+async def post(request: Request, service: Serving, actor: Actor, client: Client) -> Response:
     """As the command line groups them: by StudyInstanceUID, or by the file names of a known collection. Any
     other file is a study of its own, and different patients are never in one group. Nothing is kept."""
-    form = await read_form(request, LIMITS)
-    try:
-        return Json(await run_in_threadpool(_grouped, form.files))
-    finally:
-        form.close()
+    async with service.grouping.place(client):
+        form = await read_form(request, LIMITS)
+        try:
+            return Json(await run_in_threadpool(_grouped, form.files))
+        finally:
+            form.close()
 
 
 def _grouped(files: list[UploadedFile]) -> dict[str, Any]:

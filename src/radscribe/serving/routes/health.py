@@ -8,7 +8,7 @@ from sqlalchemy import Connection, literal, select
 from starlette.responses import PlainTextResponse, Response
 
 from radscribe.serving.problems import Problem
-from radscribe.serving.routes.common import Serving, problems
+from radscribe.serving.routes.common import Reader, Serving, problems
 
 router = APIRouter(tags=["operation"])
 
@@ -43,6 +43,6 @@ def _ping(connection: Connection) -> None:
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse, responses=problems())
-def metrics(service: Serving) -> Response:
+def metrics(service: Serving, reader: Reader) -> Response:
     """Returns counters of requests and studies, the queue and the process."""
     return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -11,7 +11,7 @@ import radscribe
 from radscribe.inference.caption import DISCLAIMER
 from radscribe.inference.options import DEFAULTS
 from radscribe.serving.routes import schemas
-from radscribe.serving.routes.common import Json, Serving, problems
+from radscribe.serving.routes.common import Json, Reader, Serving, problems
 from radscribe.serving.settings import MAX_BEAM
 
 CARD = "MODEL_CARD.md"
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/model", tags=["model"])
     summary="The model",
     responses={200: {"model": dict[str, Any], **schemas.example(schemas.EXAMPLE_MODEL)}, **problems()},
 )
-def model(service: Serving) -> Response:
+def model(service: Serving, reader: Reader) -> Response:
     """Returns the model card (Markdown), findings, cautions, training, the cost of int8 and the quality of
     the confidence as `bundle.json` has them (null if absent), and the defaults and limits of a request."""
     spec, limits = service.spec, service.settings.limits

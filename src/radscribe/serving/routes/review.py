@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from radscribe.serving import export
 from radscribe.serving.routes import schemas
-from radscribe.serving.routes.common import Actor, Json, Serving, StudyId, find, problems
+from radscribe.serving.routes.common import Actor, Json, Reader, Serving, StudyId, find, problems
 from radscribe.serving.store import writes
 
 router = APIRouter(prefix="/v1", tags=["reviews"])
@@ -50,7 +50,8 @@ async def review(study_id: StudyId, body: schemas.Review, service: Serving, acto
     responses={200: {"content": {"application/jsonl": {}}}, **problems()},
     response_class=StreamingResponse,
 )
-def reviewed(service: Serving) -> Response:
+async def reviewed(service: Serving, reader: Reader) -> Response:
     """Returns studies whose last review accepts a text, without images that the draft did not use. Paths are
     relative to the store; `radscribe export-reviews` writes a folder with the images."""
+    await service.audit_read("", reader, "reviewed texts")
     return StreamingResponse(export.lines(service.store), media_type="application/jsonl")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
@@ -13,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from radscribe.serving.credentials import SESSION_SECONDS, Identity
 from radscribe.serving.problems import Problem
 from radscribe.serving.routes.common import Json, Serving, problems
-from radscribe.serving.security import COOKIE, cookie
+from radscribe.serving.security import COOKIE, check_attempts, client_network, cookie, failed_attempt
 from radscribe.serving.service import Service
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
 STATE_SECONDS = 600  # from the beginning of a sign-in at the provider to its end
 
-log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/session", tags=["session"])
 STATE_COOKIE = "radscribe_sign_in"
+ASKING = CapacityLimiter(4)  # requests to the provider at a time: anybody can cause one
+PROVIDER_SECONDS = 30.0  # to wait for a turn
+T = TypeVar("T")
 
 
 @router.get("", summary="Who am I, and how can I sign in?", responses=problems())
@@ -70,7 +73,7 @@ async def delete(request: Request, service: Serving) -> Response:
 async def begin(request: Request, service: Serving) -> Response:
     """Redirects to the provider (OpenID Connect, authorisation code with PKCE)."""
     provider = _provider(service)
-    address, state = await run_in_threadpool(provider.begin)
+    address, state = await _ask(provider.begin)
     response = RedirectResponse(address, 303)
     # Lax, as the provider's answer comes from another site.
     response.set_cookie(
@@ -90,16 +93,23 @@ async def callback(request: Request, service: Serving) -> Response:
     """Checks the answer, opens a session and shows the page."""
     provider = _provider(service)
     state = cookie(request.headers.get("cookie"), STATE_COOKIE) or ""
+    address = client_network(request.scope)
+    await run_in_threadpool(check_attempts, service.attempts, address)
     try:
+        provider.check_begun(state)
         if not await run_in_threadpool(service.counters.first, f"sign-in state {state}", STATE_SECONDS):
             raise Problem("unauthorised", "This sign-in was finished before; sign in again.")
-        async with asyncio.timeout(30):
-            identity = await run_in_threadpool(provider.finish, str(request.url), state)
+        identity = await _ask(lambda: provider.finish(str(request.url), state))
+        if await run_in_threadpool(service.settings.credentials.is_local, identity.name):
+            raise Problem(
+                "forbidden", "A user of this service has your name; sign in as that user, or ask who runs it."
+            )
     except Problem as problem:
-        log.warning("sign-in at the identity provider failed: %s", problem.detail)
+        if problem.status in (401, 403):
+            await run_in_threadpool(failed_attempt, service.attempts, address)
         raise
     response = RedirectResponse(f"{provider.public_url}/", 303)
-    await _open(request, service, identity, response)
+    await _open(request, service, identity, response, from_provider=True)
     response.delete_cookie(STATE_COOKIE, path="/v1/session")
     return response
 
@@ -115,8 +125,24 @@ def _provider(service: Service) -> Provider:
     return service.settings.oidc
 
 
-async def _open(request: Request, service: Service, identity: Identity, response: Response) -> None:
-    key = await run_in_threadpool(service.sessions.open, identity)
+async def _ask(ask: Callable[[], T]) -> T:
+    """Ask the provider, when it is this request's turn."""
+    try:
+        async with asyncio.timeout(PROVIDER_SECONDS):
+            return await to_thread.run_sync(ask, limiter=ASKING)
+    except TimeoutError:
+        raise Problem("not-ready", "Too many people sign in; try again in a moment.") from None
+
+
+async def _open(
+    request: Request,
+    service: Service,
+    identity: Identity,
+    response: Response,
+    *,
+    from_provider: bool = False,
+) -> None:
+    key = await run_in_threadpool(service.sessions.open, identity, from_provider=from_provider)
     # Behind a proxy the service speaks HTTP; what the browser speaks stands in Origin.
     secure = (
         request.url.scheme == "https"

@@ -187,18 +187,26 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._waiting: SimpleQueue[tuple[Operation, Future[Any]] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, operation: Callable[[Connection], T]) -> Future[T]:
         """Submit an operation; its future gives the result or the error."""
         future: Future[T] = Future()
-        self._waiting.put((operation, future))
+        with self._lock:  # nothing comes behind the end, where nobody would run it
+            if self._closed:
+                raise RuntimeError("the store is closed")
+            self._waiting.put((operation, future))
         return future
 
     def close(self) -> None:
         """Finish waiting operations, then stop."""
-        self._waiting.put(None)
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:

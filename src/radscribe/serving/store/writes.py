@@ -35,7 +35,7 @@ class Superseded(Exception):
     """A study with these images was accepted meanwhile."""
 
 
-def record(connection: Connection, study_id: str, actor: str, action: str, **details: Any) -> None:
+def record(connection: Connection, /, study_id: str, actor: str, action: str, **details: Any) -> None:
     """Add a row to the audit trail.
 
     Parameters
