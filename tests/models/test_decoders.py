@@ -14,7 +14,8 @@ from radscribe.models.captioner import greedy, join_views
 from radscribe.models.content_plan import plan_of
 from radscribe.models.decoder import Taught
 from radscribe.models.encoder import EncoderOutput
-from radscribe.models.report_bank import ReportBank
+from radscribe.models.report_bank import Bank, ReportBank
+from radscribe.models.sentence_bank import SentenceBank
 from radscribe.models.study_inputs import CELLS
 from radscribe.training.config import DecoderConfig
 from radscribe.training.decoder_run import Shapes, build_decoder
@@ -25,11 +26,38 @@ V, F, C, L = 30, 14, 24, 9
 def make(kind: str, **options: object) -> Decoder:
     torch.manual_seed(1)
     decoder = DECODERS[kind](V, findings=F, channels=C, **options).eval()
-    if isinstance(decoder, ReportBank):  # an empty one has nothing to say
-        tokens = torch.cat([torch.ones(6, 1, dtype=torch.long), torch.randint(3, V, (6, 5))], 1)
-        sides = torch.eye(6, F)
-        decoder.fill(tokens, sides, sides, torch.eye(4, F), torch.zeros(4), 0.1 * torch.rand(6, 4))
+    if isinstance(decoder, Bank):  # an empty one has nothing to say
+        fill(decoder)
     return decoder
+
+
+def fill(bank: Bank) -> None:
+    if isinstance(bank, ReportBank):
+        tokens = torch.cat([torch.ones(6, 1, dtype=torch.long), torch.randint(3, V, (6, 5))], 1)
+        sides, patterns = torch.eye(6, F), torch.eye(4, F)
+        tables = {"frequency": torch.zeros(4), "agreement": 0.1 * torch.rand(6, 4)}
+        bank.put(tokens=tokens, asserted=sides, sides=sides, patterns=patterns, **tables)
+    else:
+        assert isinstance(bank, SentenceBank)
+        nothing, sides = torch.zeros(3, F), torch.eye(6, F)
+        sentences = torch.cat([torch.randint(3, V, (6, 3)), torch.zeros(3, 3, dtype=torch.long)])
+        overlap = torch.eye(9).expand(4, 9, 9).clone()
+        bank.put(
+            tokens=sentences,
+            order=torch.tensor([0.1, 0.3, 0.5, 0.7, 1.2, 1.5, -1.0, 1.0, 9.0]),
+            words=torch.tensor([3.0] * 6 + [0.0] * 3),
+            asserted=torch.cat([sides, nothing]),
+            sides=torch.cat([sides, nothing]),
+            denied=torch.cat([sides.flip(1), nothing]),
+            topics=torch.eye(9),
+            patterns=torch.eye(4, F),
+            frequency=torch.zeros(4),
+            agreement=0.1 * torch.rand(4, 9, 4),
+            overlap=overlap,
+            lengths=torch.ones(4, 40),
+        )
+        bank.plan.is_sided.fill_(True)
+        bank.denial_points.fill_(1.0)
 
 
 def features(n: int) -> StudyFeatures:
@@ -59,6 +87,7 @@ CASES: list[tuple[str, dict[str, object]]] = [(kind, {}) for kind in DECODERS] +
     ("transformer", {"attend": "maps", "image_input": "probabilities", "embedding": 64, "layers": 2}),
     ("show-and-tell", {"image_input": "plan", "places": 4}),
     ("report-bank", {"places": 4}),
+    ("sentence-bank", {"places": 4}),
     ("show-and-tell", {"image_input": "plan+both", "image_at": "start"}),
     ("show-attend-tell", {"image_input": "plan+pooled", "places": 4}),
     ("show-attend-tell-hard", {"image_input": "plan", "places": 4}),
@@ -85,8 +114,9 @@ def test_steps_are_teacher_forcing(kind: str, options: dict[str, object]) -> Non
 @torch.no_grad()
 def test_the_image_changes_what_is_said(kind: str, options: dict[str, object]) -> None:
     decoder, seen = make(kind, **options), features(2)
-    tokens = torch.randint(0, V, (1, 5)).expand(2, 5)
-    both = decoder(seen, tokens).log_probabilities
+    tokens = torch.randint(0, V, (1, 5)).expand(2, 5).clone()
+    tokens[:, 0] = 1  # <bos>
+    both = decoder(seen, tokens, sample_rate=1.0).log_probabilities
     assert not torch.allclose(both[0], both[1], atol=1e-4)
     assert len(decoder.init_state(seen)) == len(decoder.states)
 
@@ -122,6 +152,7 @@ def test_a_decoder_writes_by_the_plan_that_it_is_given(kind: str, options: dict[
 def test_a_decoder_may_read_its_own_words(kind: str) -> None:
     decoder, seen = make(kind), features(3)
     tokens = torch.randint(0, V, (3, 7))
+    tokens[:, 0] = 1  # <bos>
     own = decoder(seen, tokens, sample_rate=1.0).log_probabilities
     given = decoder(seen, tokens).log_probabilities
     assert torch.allclose(own[:, 0], given[:, 0], atol=1e-5)
@@ -171,7 +202,7 @@ def test_statistics_of_cells_leave_out_padding() -> None:
     assert torch.equal(decoder.init_state(seen)[0], decoder.init_state(seen._replace(grid=junk))[0])
 
 
-@pytest.mark.parametrize("kind", [kind for kind in DECODERS if kind != "report-bank"])  # not trained
+@pytest.mark.parametrize("kind", [kind for kind in DECODERS if not kind.endswith("bank")])  # not trained
 def test_a_decoder_learns_what_two_studies_differ_in(kind: str) -> None:
     decoder = make(kind, dropout=0.0).train()
     seen, tokens = features(4), torch.randint(4, V, (4, 8))

@@ -13,7 +13,7 @@ from radscribe.models.decoder import StudyFeatures
 from radscribe.models.report_bank import ReportBank
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import Reward
-from radscribe.training.report_bank import Teacher, choose_weights, expected_cider_d, fill
+from radscribe.training.report_bank import Teacher, choose_weights, expected_cider_d, fill, texts_of
 
 FINDINGS = ("Cardiomegaly", "Effusion")
 TEXTS = (
@@ -113,3 +113,12 @@ def test_a_teacher_gives_the_caption_of_the_probabilities_that_the_pupil_sees(
     assert len(said) > 1
     features, text = Teacher(bank, tokenizer, noise=0.0)(given, random.Random(0))
     assert torch.allclose(features["probabilities"], given["probabilities"])
+
+
+def test_texts_keep_their_section_tokens() -> None:
+    texts = ["<findings> The lungs are clear. <impression> No acute disease.", "<impression> Normal."]
+    tokenizer = ReportTokenizer.train(
+        ["The lungs are clear. No acute disease. Normal."], min_frequency=1, sections=True
+    )
+    for text in texts:
+        assert texts_of(torch.tensor([[tokenizer.bos, *tokenizer.encode(text)]]), tokenizer) == [text]

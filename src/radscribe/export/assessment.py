@@ -14,7 +14,8 @@ Both must be more than chance: Fisher's exact test, one-sided, p < `CHANCE`.
 Captions do not speak of the other findings, and name them as not assessed.
 
 A finding that is assessed is denied only below its *denial point*, a probability: among the validation
-studies below it, the finding is at most `DENIABLE` times as common as among all.
+studies below it, the finding is at most `ranking.DENIABLE` times as common as among all. The same holds among
+those with a report and among those without, which come from different collections.
 """
 
 from __future__ import annotations
@@ -25,14 +26,13 @@ import numpy as np
 
 from radscribe.bundle.format import AssessmentSpec
 from radscribe.evaluation.findings.agreement import Booleans
+from radscribe.evaluation.findings.ranking import FEWEST, denial_point
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.export.captioned_part import CaptionedPart
 from radscribe.text.findings import LABELS, label
 from radscribe.text.ontology import statements
 
-FEWEST = 8
 WRONG_DENIALS = 0.75
-DENIABLE = 0.4
 CHANCE = 0.05
 
 
@@ -45,30 +45,12 @@ def denial_points(part: CaptionedPart) -> dict[str, float]:
         Studies that nothing was trained on.
     """
     points: dict[str, float] = {}
+    reported = np.array([bool(study.text()) for study in part.studies])  # collections differ in that
     for place, name in enumerate(part.findings):
         known = ~np.isnan(part.true[:, place])
         p = np.array([caption.findings[name] for caption in part.captions])[known]
-        points[name] = denial_point(p, part.true[known, place])
+        points[name] = denial_point(p, part.true[known, place], reported[known])
     return points
-
-
-def denial_point(probabilities: Floats, true: Floats) -> float:
-    """Return the largest probability below which a finding is rare enough to be denied; 0 if there is none.
-
-    Parameters
-    ----------
-    probabilities, true : ndarray, shape (N,)
-        Of each study: the probability of the finding, and whether it is there, 1 or 0.
-    """
-    if not len(true) or not true.any():
-        return 0.0
-    order = np.argsort(probabilities, kind="stable")
-    share = np.cumsum(true[order]) / np.arange(1, len(true) + 1)
-    rare = np.flatnonzero(share <= DENIABLE * true.mean())
-    if not len(rare):
-        return 0.0
-    ranked, last = probabilities[order], int(rare[-1])
-    return float(ranked[last + 1] if last + 1 < len(ranked) else np.nextafter(ranked[last], 1.0))
 
 
 def assess_findings(part: CaptionedPart) -> dict[str, AssessmentSpec]:

@@ -17,6 +17,7 @@ DECODERS: Registry[Callable[..., Decoder]] = Registry(
         "transformer": "radscribe.models.transformer:Transformer",
         "causal-lm": "radscribe.models.causal_decoder:CausalDecoder",
         "report-bank": "radscribe.models.report_bank:ReportBank",
+        "sentence-bank": "radscribe.models.sentence_bank:SentenceBank",
         "merge": "radscribe.models.merge_captioner:MergeCaptioner",
         "merge-padded": "radscribe.models.merge_captioner:PaddedMergeCaptioner",
     },

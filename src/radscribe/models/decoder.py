@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from radscribe.errors import UsageError
 
-PAD, BOS = 0, 1  # ids of `ReportTokenizer`
+PAD, BOS, EOS = 0, 1, 2  # ids of `ReportTokenizer`
 
 
 class StudyFeatures(NamedTuple):

@@ -13,20 +13,43 @@ constraints and confidence work on it unchanged.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from radscribe.models.content_plan import ContentPlan
-from radscribe.models.decoder import BOS, Decoder, State, Step, StudyFeatures
+from radscribe.models.decoder import BOS, EOS, Decoder, State, Step, StudyFeatures
 
 LOWEST = -1e4  # log-probability of a report that does not begin with the tokens so far
 EPS = 1e-3  # probabilities are kept this far from 0 and 1
 
 
-class ReportBank(Decoder):
+class Bank(Decoder):
+    """A decoder that nothing trains: it is filled with tables, whose sizes depend on the training reports."""
+
+    contents: ClassVar[tuple[str, ...]]  # names of the tables
+    plan: ContentPlan
+
+    def put(self, **tables: Tensor) -> None:
+        """Keep the tables, which are named like `contents`."""
+        for name in self.contents:
+            self.register_buffer(name, tables[name])
+
+    @abstractmethod
+    def write(self, features: StudyFeatures) -> Tensor:
+        """Return the caption of each study, token ids `[N, T]` from `<bos>` to `<eos>`, padded."""
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        for name in self.contents:
+            if (saved := state_dict.get(prefix + name)) is not None:
+                self.register_buffer(name, torch.empty_like(saved))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class ReportBank(Bank):
     """Decoder over the reports of a bank; `training.report_bank` fills it.
 
     Parameters
@@ -51,6 +74,7 @@ class ReportBank(Decoder):
     """
 
     states = ("weights", "position")
+    contents = ("tokens", "asserted", "sides", "patterns", "frequency", "agreement")
 
     finding_weight: Tensor
     finding_threshold: Tensor
@@ -81,37 +105,17 @@ class ReportBank(Decoder):
         self.word_embedding = nn.Embedding(vocabulary_size, 1)
         self.register_buffer("finding_weight", torch.tensor(finding_weight))
         self.register_buffer("finding_threshold", torch.tensor(finding_threshold))
-        self.fill(
-            torch.tensor([[BOS, BOS + 1]]),
-            torch.zeros(1, findings),
-            torch.zeros(1, findings),
-            torch.zeros(1, findings),
-            torch.zeros(1),
-            torch.zeros(1, 1),
+        self.put(
+            tokens=torch.tensor([[BOS, EOS]]),
+            asserted=torch.zeros(1, findings),
+            sides=torch.zeros(1, findings),
+            patterns=torch.zeros(1, findings),
+            frequency=torch.zeros(1),
+            agreement=torch.zeros(1, 1),
         )
 
-    def fill(
-        self,
-        tokens: Tensor,
-        asserted: Tensor,
-        sides: Tensor,
-        patterns: Tensor,
-        frequency: Tensor,
-        agreement: Tensor,
-    ) -> None:
-        """Put reports into the bank; the shapes are those of the class's attributes."""
-        self.register_buffer("tokens", tokens)
-        self.register_buffer("asserted", asserted)
-        self.register_buffer("sides", sides)
-        self.register_buffer("patterns", patterns)
-        self.register_buffer("frequency", frequency)
-        self.register_buffer("agreement", agreement)
-
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
-        for name in ("tokens", "asserted", "sides", "patterns", "frequency", "agreement"):
-            if (saved := state_dict.get(prefix + name)) is not None:
-                self.register_buffer(name, torch.empty_like(saved))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+    def write(self, features: StudyFeatures) -> Tensor:
+        return self.tokens[self.worth(features).argmax(1)]
 
     def worth(self, features: StudyFeatures) -> Tensor:
         """Return the worth of each report of the bank for each study `[N, K]`, in units of CIDEr-D."""

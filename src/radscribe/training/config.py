@@ -247,7 +247,7 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
     ] = 0.0
     teacher: Annotated[
         str,
-        Meta(description="Run of a report bank whose captions are learned instead of the reports."),
+        Meta(description="Run of a bank whose captions are learned instead of the reports."),
     ] = ""
     teacher_noise: Annotated[
         NotNegative,

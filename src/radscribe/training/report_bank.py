@@ -20,13 +20,14 @@ from torch.nn.utils.rnn import pad_sequence
 from radscribe.evaluation.metrics.cider import SIGMA
 from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.models.decoder import StudyFeatures
-from radscribe.models.report_bank import ReportBank
-from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.models.report_bank import Bank, ReportBank
+from radscribe.text.tokenizer import SECTIONS, ReportTokenizer
 from radscribe.training.caption_data import without_section_tokens
 from radscribe.training.config import Reward
 from radscribe.training.content_plan import plan_of_text
 from radscribe.training.validation import Captioned, caption_scores
 
+Rows = Sequence[Sequence[str]]
 ORDERS = 4
 WEIGHTS = (0.5, 1.0, 1.5, 2.0, 3.0)  # of a finding, to choose from
 THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35)  # of its probability, to choose from
@@ -65,7 +66,14 @@ def fill(
     patterns, group, count = torch.unique(written, dim=0, return_inverse=True, return_counts=True)
     agreement = torch.zeros(len(kept), len(patterns))
     agreement.index_add_(1, group, expected_cider_d([without_section_tokens(t) for t in kept], references))
-    bank.fill(tokens, asserted, right - left, patterns, torch.log(count.float()), agreement / count)
+    bank.put(
+        tokens=tokens,
+        asserted=asserted,
+        sides=right - left,
+        patterns=patterns,
+        frequency=torch.log(count.float()),
+        agreement=agreement / count,
+    )
 
 
 def expected_cider_d(texts: Sequence[str], references: Sequence[str]) -> Tensor:
@@ -75,32 +83,49 @@ def expected_cider_d(texts: Sequence[str], references: Sequence[str]) -> Tensor:
     length = [torch.tensor([float(max(len(row) - 1, 0)) for row in rows]) for rows in (said, written)]
     total = torch.zeros(len(said), len(written))
     for order in range(1, ORDERS + 1):
-        counts = [
-            [Counter(zip(*(row[i:] for i in range(order)), strict=False)) for row in rows]
-            for rows in (said, written)
-        ]
-        frequency = Counter(gram for row in counts[1] for gram in row)
-        place = {gram: i for i, gram in enumerate(frequency)}
-        weight = torch.log(torch.tensor([len(written) / n for n in frequency.values()]))
-        ours, theirs = (_unit_rows(rows, place, weight) for rows in counts)
+        ours, theirs = map(unit_rows, ngram_rows(said, written, order))
         for start in range(0, len(written), COLUMNS):
             part = theirs.index_select(0, torch.arange(start, min(start + COLUMNS, len(written)))).to_dense()
             total[:, start : start + COLUMNS] += torch.sparse.mm(ours, part.T)
     difference = length[0][:, None] - length[1][None]
-    return 10 / ORDERS * total * torch.exp(-(difference**2) / (2 * SIGMA**2))
+    return 10 / ORDERS * total * length_factor(difference)
 
 
-def _unit_rows(
-    rows: Sequence[Counter[tuple[str, ...]]], place: dict[tuple[str, ...], int], weight: Tensor
-) -> Tensor:
-    """tf-idf vectors of length 1 `[N, G]`, sparse; n-grams without a place are left out."""
-    cells = [(i, place[gram], n) for i, row in enumerate(rows) for gram, n in row.items() if gram in place]
-    index = torch.tensor([cell[:2] for cell in cells]).T.reshape(2, -1)
-    value = torch.tensor([float(cell[2]) for cell in cells]) * weight[index[1]]
-    square = torch.zeros(len(rows)).index_add_(0, index[0], value**2)
+def length_factor(difference: Tensor) -> Tensor:
+    """CIDEr-D's factor for a difference in length, in words."""
+    return torch.exp(-(difference**2) / (2 * SIGMA**2))
+
+
+def ngram_rows(said: Rows, written: Rows, order: int) -> tuple[Tensor, Tensor]:
+    """Tf-idf vectors of the n-grams of texts and of references `[N, G]` and `[M, G]`, sparse.
+
+    N-grams that no reference has are left out.
+    """
+    counts = [
+        [Counter(zip(*(row[i:] for i in range(order)), strict=False)) for row in rows]
+        for rows in (said, written)
+    ]
+    frequency = Counter(gram for row in counts[1] for gram in row)
+    place = {gram: i for i, gram in enumerate(frequency)}
+    weight = torch.log(torch.tensor([len(written) / n for n in frequency.values()]))
+    made = []
+    for rows in counts:
+        cells = [
+            (i, place[gram], n) for i, row in enumerate(rows) for gram, n in row.items() if gram in place
+        ]
+        index = torch.tensor([cell[:2] for cell in cells], dtype=torch.long).T.reshape(2, -1)
+        value = torch.tensor([float(cell[2]) for cell in cells]) * weight[index[1]]
+        size = (len(rows), len(place))
+        made.append(torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce())
+    return made[0], made[1]
+
+
+def unit_rows(rows: Tensor) -> Tensor:
+    """Sparse rows of length 1."""
+    index, value = rows.indices(), rows.values()
+    square = torch.zeros(rows.shape[0]).index_add_(0, index[0], value**2)
     value = value / square.sqrt().clamp(min=1e-9)[index[0]]
-    size = (len(rows), len(place))
-    return torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce()
+    return torch.sparse_coo_tensor(index, value, rows.shape, check_invariants=False).coalesce()
 
 
 @torch.no_grad()
@@ -120,7 +145,7 @@ def choose_weights(
     references : sequence of str
         Their reports.
     """
-    spoken = [without_section_tokens(text) for text in texts_of(bank, tokenizer)]
+    spoken = [without_section_tokens(text) for text in texts_of(bank.tokens, tokenizer)]
     best: tuple[float, float, float, dict[str, float]] = (-1.0, 0.0, 0.0, {})
     for weight, threshold in product(WEIGHTS, THRESHOLDS):
         bank.finding_weight.fill_(weight)
@@ -138,10 +163,15 @@ def choose_weights(
     return figures | {"finding_weight": weight, "finding_threshold": threshold}
 
 
-def texts_of(bank: ReportBank, tokenizer: ReportTokenizer) -> list[str]:
-    """Return the reports of a bank, with section tokens if it has them."""
-    marks = {tokenizer.pad, tokenizer.bos, tokenizer.eos}
-    return [tokenizer.decode([i for i in row.tolist() if i not in marks]) for row in bank.tokens]
+def texts_of(tokens: Tensor, tokenizer: ReportTokenizer) -> list[str]:
+    """Return captions from their tokens `[N, T]`, with section tokens if they have them."""
+    token_of = {name: token for token, name in SECTIONS.items()}
+    found = []
+    for row in tokens.tolist():
+        parts = tokenizer.decode_sections(row)
+        marked = " ".join(f"{token_of[name]} {text}" for name, text in parts.items())
+        found.append(marked or tokenizer.decode(row))
+    return found
 
 
 class Teacher:
@@ -152,7 +182,7 @@ class Teacher:
 
     Parameters
     ----------
-    bank : ReportBank
+    bank : Bank
         A filled bank.
     tokenizer : ReportTokenizer
         Its vocabulary.
@@ -160,9 +190,9 @@ class Teacher:
         Standard deviation of the noise on the logits of the findings.
     """
 
-    def __init__(self, bank: ReportBank, tokenizer: ReportTokenizer, noise: float) -> None:
-        self._bank, self._texts, self._noise = bank.eval(), texts_of(bank, tokenizer), noise
-        self.inputs = bank.inputs
+    def __init__(self, bank: Bank, tokenizer: ReportTokenizer, noise: float) -> None:
+        self._bank, self._tokenizer, self._noise = bank.eval(), tokenizer, noise
+        self.inputs, self.plan = bank.inputs, bank.plan
 
     @torch.no_grad()
     def __call__(
@@ -173,4 +203,4 @@ class Teacher:
         noise = torch.tensor([generator.gauss(0.0, self._noise) for _ in logits])
         features = {**features, "probabilities": torch.sigmoid(logits + noise)}
         seen = {name: features[name].unsqueeze(0) for name in self.inputs}
-        return features, self._texts[int(self._bank.worth(StudyFeatures(**seen)).argmax())]
+        return features, texts_of(self._bank.write(StudyFeatures(**seen)), self._tokenizer)[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from radscribe.data import features as feature_file
@@ -25,13 +26,14 @@ from radscribe.labels import CHESTXRAY14
 from radscribe.models import Decoder, Encoder
 from radscribe.models.causal_decoder import CausalDecoder, architecture_of
 from radscribe.models.content_plan import ContentPlan, plan_of
-from radscribe.models.report_bank import ReportBank
+from radscribe.models.report_bank import Bank, ReportBank
+from radscribe.models.sentence_bank import SentenceBank
 from radscribe.text.context import readable
 from radscribe.text.pretrained_tokenizer import reduced
 from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
 from radscribe.text.tokenizer import ReportTokenizer
-from radscribe.training import report_bank
+from radscribe.training import report_bank, sentence_bank
 from radscribe.training.adapters import merge, train_only
 from radscribe.training.caption_data import (
     CaptionBatch,
@@ -48,7 +50,7 @@ from radscribe.training.caption_data import (
 )
 from radscribe.training.checkpoint import Checkpoint, is_checkpoint, open_checkpoint
 from radscribe.training.config import CONFIG, DecoderConfig, load
-from radscribe.training.content_plan import fit_plan
+from radscribe.training.content_plan import fit_plan, plan_of_text
 from radscribe.training.decoder_inputs import (
     FeatureSource,
     encoder_features,
@@ -175,8 +177,15 @@ def train_decoder(
         training, validation = (_loader(parts[split], config, split) for split in PARTS)
         if plan is not None:
             _fit_plan(plan, findings, parts, validation, config)
-        if isinstance(decoder, ReportBank):
-            fitted = _fill_report_bank(decoder, tokenizer, findings, parts, config)
+            if teacher is not None:  # the plan of what the teacher says
+                plan.load_state_dict(teacher.plan.state_dict())
+        if isinstance(decoder, Bank):
+            if isinstance(decoder, SentenceBank):
+                labelled = _labelled(studies["val"], features, findings, config)
+                fitted = _fill_sentence_bank(decoder, tokenizer, findings, parts, labelled, config)
+            else:
+                assert isinstance(decoder, ReportBank)
+                fitted = _fill_report_bank(decoder, tokenizer, findings, parts, config)
             return _keep(decoder, out, config, manifest, fitted)
         objective = build_objective(config, tokenizer, parts["train"].references())
         task = DecoderTask(config, decoder, tokenizer, objective, findings)
@@ -255,22 +264,65 @@ def _fill_report_bank(
     return Fitted([row], best_epoch=1, warnings=[])
 
 
+def _fill_sentence_bank(
+    bank: SentenceBank,
+    tokenizer: ReportTokenizer,
+    findings: Sequence[str],
+    parts: dict[Split, CaptionData],
+    labelled: tuple[Tensor, Tensor, Tensor],
+    config: DecoderConfig,
+) -> Fitted:
+    """Fill the bank, and choose its points on the validation part."""
+    training = parts["train"]
+    began = time.monotonic()
+    sentence_bank.fill(bank, tokenizer, findings, training.texts(), training.references())
+    every = [parts["val"][i].features for i in range(len(parts["val"]))]
+    references = parts["val"].references()
+    features = side_by_side(every)
+    figures = sentence_bank.choose_points(bank, tokenizer, features, references, labelled, config.reward)
+    row = {"epoch": 1, "seconds": time.monotonic() - began, **figures}
+    return Fitted([row], best_epoch=1, warnings=[])
+
+
+def _labelled(
+    studies: Sequence[Study], features: FeatureSource, findings: Sequence[str], config: DecoderConfig
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Probabilities and labels `[N, F]` of studies with or without a report, and whether they have one.
+
+    A finding without a label counts as the report has it.
+    """
+    generator, text = random.Random(config.seed), reports_as_written(config.target)
+    probabilities, truth, reported = [], [], []
+    for study in studies:
+        report = without_section_tokens(text(study, generator))
+        if report or study.labels:
+            probabilities.append(features(study, generator)["probabilities"])
+            said = plan_of_text(report, findings)[: len(findings)].tolist() if report else []
+            own = [
+                study.labels[name] if name in study.labels else said[f] if said else None
+                for f, name in enumerate(findings)
+            ]
+            truth.append([float("nan") if value is None else float(value) for value in own])
+            reported.append(bool(report))
+    return torch.stack(probabilities), torch.tensor(truth), torch.tensor(reported)
+
+
 def _teacher(config: DecoderConfig, tokenizer: ReportTokenizer) -> report_bank.Teacher | None:
     """The bank whose captions are learned.
 
     Raises
     ------
     DataError
-        If the teacher is no report bank.
+        If the teacher is no bank.
     """
     if not config.teacher:
         return None
     bank, words, _ = load_decoder(Path(config.teacher))
-    if not isinstance(bank, ReportBank):
+    if not isinstance(bank, Bank):
         raise DataError(
-            "is not the run of a report bank",
+            "is not the run of a bank",
             subject=config.teacher,
-            remedy="train one with decoder=report-bank",
+            remedy="train one with decoder=sentence-bank or report-bank",
         )
     return report_bank.Teacher(bank, words, config.teacher_noise)
 
@@ -299,7 +351,7 @@ def _fit_plan(
     """Choose the operating points of the content plan on the validation part."""
     batches = [batch.features for batch in validation]
     probabilities = torch.cat([batch.probabilities for batch in batches])
-    sides: torch.Tensor | None = None
+    sides: Tensor | None = None
     if plan.columns:
         sides = torch.cat([plan.side_difference(part.get("maps"), part.get("views")) for part in batches])
     texts = parts["train"].plans(), parts["val"].plans()

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
 Doubles = npt.NDArray[np.float64]
+DENIABLE = 0.4  # prevalence below a denial point, as a share of that among all
+FEWEST = 8  # positive studies of a collection that can set a denial point
 
 
 @dataclass(frozen=True, slots=False, eq=False)
@@ -147,3 +149,30 @@ def auroc(scores: Floats, labels: Floats) -> float:
 def _ratio(above: Doubles, below: Doubles) -> Doubles:
     out: Doubles = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below != 0)
     return out
+
+
+def denial_point(probabilities: Floats, true: Floats, kinds: npt.NDArray[Any] | None = None) -> float:
+    """Return the largest probability below which a finding is rare enough to be denied; 0 if there is none.
+
+    Below it, the finding is at most `DENIABLE` times as common as among all studies.
+
+    Parameters
+    ----------
+    probabilities, true : ndarray, shape (N,)
+        Of each study: the probability of the finding, and whether it is there, 1 or 0.
+    kinds : ndarray, shape (N,), optional
+        What sets collections apart in which a finding is not equally common. The point then holds for every
+        collection in which at least `FEWEST` studies have the finding, and for all studies together.
+    """
+    if not len(true) or not true.any():
+        return 0.0
+    order = np.argsort(probabilities, kind="stable")
+    share = np.cumsum(true[order]) / np.arange(1, len(true) + 1)
+    rare = np.flatnonzero(share <= DENIABLE * true.mean())
+    if not len(rare):
+        return 0.0
+    ranked, last = probabilities[order], int(rare[-1])
+    point = float(ranked[last + 1] if last + 1 < len(ranked) else np.nextafter(ranked[last], 1.0))
+    parts = [kinds == kind for kind in np.unique(kinds)] if kinds is not None else []
+    apart = [denial_point(probabilities[part], true[part]) for part in parts if true[part].sum() >= FEWEST]
+    return min([point, *apart])
