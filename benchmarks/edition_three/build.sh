@@ -22,9 +22,9 @@ prepare r2gen r2gen
 encoder "$out/cycle1" --stages 192:5,256:1
 encoder "$out/cycle2" --init "$out/cycle1/last.pt" --stages 224:6 --rate 4e-4 --seed 1
 encoder "$out/cycle3" --init "$out/cycle1/last.pt" "$out/cycle2/last.pt" \
-  --stages 224:4,256:2 --rate 3e-4 --seed 2 --mixup 0.4 --decay 0.05
+  --stages 224:2,256:1 --rate 3e-4 --seed 2 --mixup 0.4 --decay 0.05
 [ -f "$out/encoder/encoder.pt" ] || fast "$bin/python" -m benchmarks.edition_three.finish \
-  "$out" "$out/iu" "$out/encoder" "$out"/cycle{1,2,3}/last.pt
+  "$out" "$out/iu" "$out/encoder" "$out"/cycle{1,3}/last.pt
 "$bin/python" -m benchmarks.edition_three.measure "$data" "$out" "$out/encoder"
 [ -f "$out/studies/manifest.jsonl" ] ||
   "$bin/python" -m benchmarks.edition_three.studies "$data" "$out/iu" "$out/studies"
