@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from radscribe.export.assessment import assess_finding, denial_point, denied
+from radscribe.evaluation.findings.ranking import denial_point
+from radscribe.export.assessment import assess_finding, denied
 
 
 def test_a_finding_that_is_seen_and_rightly_denied_is_assessed() -> None:
@@ -46,3 +47,14 @@ def test_a_finding_is_denied_only_where_it_is_rare() -> None:
     assert denial_point(probabilities, true) == 0.5
     assert denial_point(probabilities, np.zeros(10)) == 0.0  # nothing is known of it
     assert denial_point(probabilities[::-1], true) == 0.0  # the encoder cannot tell
+
+
+def test_a_denial_point_holds_for_every_collection() -> None:
+    probabilities = np.tile(np.linspace(0.05, 0.95, 20), 2)
+    easy = (probabilities[:20] > 0.5).astype(float)
+    hard = (probabilities[:20] > 0.25).astype(float)
+    true = np.concatenate([easy, hard])
+    together = denial_point(probabilities, true)
+    apart = denial_point(probabilities, true, np.repeat([True, False], 20))
+    assert apart < together
+    assert apart == denial_point(probabilities[20:], hard)
