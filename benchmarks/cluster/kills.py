@@ -1,9 +1,11 @@
 """Caption phantoms on a Ray cluster while its workers are killed, and compare with one process, byte by byte.
 
-    python -m benchmarks.cluster.kills --images 20000 --kills 20
+    python -m benchmarks.cluster.kills --images 20000 --kills 20 --lost-nodes 1
 
 The cluster is three `ray start` processes on loopback. The command prints one JSON object and fails if an
-image is missing or there twice, or if a shard differs from the one that a single process writes.
+image is missing or there twice, or if a shard differs from the one that a single process writes. Each image
+has noise of its own, so a swapped image changes a shard; drawing a chest for each would take longer than
+captioning them.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.cluster.nodes import Cluster, ray_nodes
@@ -31,6 +35,8 @@ from radscribe.batch.run import Batch, Request
 from radscribe.batch.shard import Counts
 
 SIZE = 128  # side of a phantom in pixels
+COPIES = 20  # images of a drawn chest, each with other noise
+NOISE = 0.01  # its standard deviation
 
 
 def main() -> None:
@@ -39,31 +45,41 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--lost-nodes", type=int, default=0, help="nodes that are killed with all they run")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw, and caption without Ray")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="radscribe") as place:
         folder = Path(place)
         draw(folder / "scans", options.images, options.workers)
-        told = compare(folder, options.nodes, options.kills, random.Random(options.seed))
+        generator = random.Random(options.seed)
+        told = compare(folder, options.nodes, options.kills, options.lost_nodes, generator)
     print(json.dumps(told))
-    if told["missing"] or told["twice"] or told["shards_that_differ"]:
+    if told["missing"] or told["twice"] or told["shards_that_differ"] or told["shards_given_up"]:
         raise SystemExit(1)
 
 
 def draw(folder: Path, count: int, workers: int) -> None:
-    """Draw phantoms, each another chest."""
+    """Write images of phantoms, no two of them the same."""
     folder.mkdir()
     with ProcessPoolExecutor(workers) as pool:
-        for _ in pool.map(partial(_draw, folder), range(count), chunksize=50):
+        for _ in pool.map(partial(_draw, folder, count), range(0, count, COPIES)):
             pass
 
 
-def _draw(folder: Path, seed: int) -> None:
-    phantom.save(phantom.draw(seed, size=SIZE), folder / f"{seed:06}.png")
+def _draw(folder: Path, count: int, first: int) -> None:
+    drawn = phantom.draw(first, size=SIZE)
+    clean = drawn.radiograph.pixels
+    for number in range(first, min(first + COPIES, count)):
+        noise = np.random.default_rng(number).normal(0, NOISE, clean.shape)
+        pixels = np.clip(clean + noise, 0, 1).astype(np.float32)
+        noisy = replace(drawn, radiograph=replace(drawn.radiograph, pixels=pixels))
+        phantom.save(noisy, folder / f"{number:06}.png")
 
 
-def compare(folder: Path, nodes: int, kills: int, generator: random.Random) -> dict[str, object]:
+def compare(
+    folder: Path, nodes: int, kills: int, lost_nodes: int, generator: random.Random
+) -> dict[str, object]:
     """Caption `folder/scans` on a cluster under kills and in one process.
 
     Returns
@@ -76,8 +92,14 @@ def compare(folder: Path, nodes: int, kills: int, generator: random.Random) -> d
     with ray_nodes(nodes) as cluster:
         batch = Batch(Request(scans, str(folder / "ray")))
         killed: list[float] = []
+        lost: list[int] = []
         moments = sorted(generator.uniform(0, 0.95) for _ in range(kills))
-        with killing(cluster, moments, generator, killed, Progress(batch)):
+        ends = [(number + 1) / (lost_nodes + 1) for number in range(lost_nodes)]
+        progress = Progress(batch)
+        with (
+            killing(cluster, moments, generator, killed, progress),
+            losing(cluster, ends, lost, progress),
+        ):
             outcomes = list(batch.run(1, ray=cluster.address))
     ray_seconds = time.perf_counter() - began
     began = time.perf_counter()
@@ -94,6 +116,7 @@ def compare(folder: Path, nodes: int, kills: int, generator: random.Random) -> d
         "images": len(drawn),
         "nodes": nodes,
         "kills": len(killed),
+        "lost_nodes": len(lost),
         "shards": len(names),
         "missing": len(drawn - set(ids)),
         "twice": len(ids) - len(set(ids)),
@@ -135,20 +158,49 @@ def killing(
     killed : list of float
         Gets the share of the batch that was done at each kill.
     """
+
+    def kill() -> bool:
+        busy = cluster.busy_workers()
+        if not busy:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(generator.choice(busy), signal.SIGKILL)
+            killed.append(progress())
+        return True
+
+    with _at(moments, progress, kill):
+        yield
+
+
+@contextmanager
+def losing(cluster: Cluster, moments: Sequence[float], lost: list[int], progress: Progress) -> Iterator[None]:
+    """Kill the last node, with all that it runs, as soon as certain shares of the batch are done.
+
+    Parameters
+    ----------
+    lost : list of int
+        Gets the number of each node that was killed.
+    """
+
+    def lose() -> bool:
+        lost.append(cluster.kill_last_node())
+        return True
+
+    with _at(moments, progress, lose):
+        yield
+
+
+@contextmanager
+def _at(moments: Sequence[float], progress: Progress, act: Callable[[], bool]) -> Iterator[None]:
+    """Call `act` when each share is done, again and again until it answers True."""
     over = threading.Event()
 
-    def kill() -> None:
+    def watch() -> None:
         for moment in moments:
-            while not over.is_set():
-                busy = cluster.busy_workers() if progress() >= moment else []
-                if busy:
-                    with suppress(ProcessLookupError):
-                        os.kill(generator.choice(busy), signal.SIGKILL)
-                        killed.append(progress())
-                        break
+            while not over.is_set() and not (progress() >= moment and act()):
                 over.wait(0.05)
 
-    thread = threading.Thread(target=kill)
+    thread = threading.Thread(target=watch)
     thread.start()
     try:
         yield

@@ -46,6 +46,12 @@ class Cluster:
             if title.startswith(TASK) and ours & set(_ancestors(pid, parents))
         ]
 
+    def kill_last_node(self) -> int:
+        """Kill the last node that is left, but never the head, with all that it runs; return its number."""
+        number = max(n for n, node in enumerate(self.nodes) if n and node.poll() is None)
+        _end([self.nodes[number]])
+        return number
+
 
 @contextmanager
 def ray_nodes(count: int, cores: int = 1) -> Iterator[Cluster]:

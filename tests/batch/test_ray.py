@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cluster.kills import Progress, killing
+from benchmarks.cluster.kills import Progress, killing, losing
 from benchmarks.cluster.nodes import ray_nodes
 from radscribe.batch.plan import PLAN
 from radscribe.batch.run import Batch
@@ -36,6 +36,19 @@ def test_killed_workers_lose_no_study_and_change_no_byte(
     made, expected = files(tmp_path / "out"), files(whole)
     assert made.keys() == expected.keys()
     assert all(content == expected[name] for name, content in made.items() if name != PLAN)
+
+
+def test_the_loss_of_a_node_loses_no_study(scans: Path, whole: Path, tmp_path: Path) -> None:
+    with ray_nodes(2) as cluster:
+        batch = Batch(request(scans, tmp_path / "out"))
+        lost: list[int] = []
+        with losing(cluster, (0.25,), lost, Progress(batch)):
+            outcomes = list(batch.run(1, ray=cluster.address))
+    assert lost == [1]
+    assert all(isinstance(outcome, Counts) for outcome in outcomes)
+    assert {n: c for n, c in files(tmp_path / "out").items() if n != PLAN} == {
+        n: c for n, c in files(whole).items() if n != PLAN
+    }
 
 
 def test_a_cluster_that_is_not_there_is_told(scans: Path, tmp_path: Path) -> None:
