@@ -49,6 +49,7 @@ def fill(bank: Bank) -> None:
             asserted=torch.cat([sides, nothing]),
             sides=torch.cat([sides, nothing]),
             denied=torch.cat([sides.flip(1), nothing]),
+            placed=torch.zeros(9),
             topics=torch.eye(9),
             patterns=torch.eye(4, F),
             frequency=torch.zeros(4),

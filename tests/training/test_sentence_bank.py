@@ -8,6 +8,7 @@ import torch
 from radscribe.models.decoder import StudyFeatures
 from radscribe.models.sentence_bank import SentenceBank
 from radscribe.text.tokenizer import ReportTokenizer
+from radscribe.training import sentence_bank
 from radscribe.training.config import Reward
 from radscribe.training.report_bank import texts_of
 from radscribe.training.sentence_bank import choose_points, fill, fit_points
@@ -32,7 +33,8 @@ def tokenizer() -> ReportTokenizer:
 
 
 @pytest.fixture
-def bank(tokenizer: ReportTokenizer) -> SentenceBank:
+def bank(tokenizer: ReportTokenizer, monkeypatch: pytest.MonkeyPatch) -> SentenceBank:
+    monkeypatch.setattr(sentence_bank, "COMMON", 1)
     made = SentenceBank(len(tokenizer), len(FINDINGS))
     fill(made, tokenizer, FINDINGS, TEXTS, [text.split("> ", 1)[1] for text in TEXTS])
     made.denial_points.fill_(0.3)

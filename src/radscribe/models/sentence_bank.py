@@ -9,7 +9,7 @@ after the other, always the one that raises most the sum of
 - what the asserted findings are worth: the margin, in logits, by which they exceed their operating points.
 
 A sentence that denies a finding is out of the question from the finding's denial point on, a probability. So
-is one that contradicts a sentence before it, or speaks only of topics that others have dealt with.
+is one that contradicts a sentence before it, or speaks mostly of topics that others have dealt with.
 
 The caption is composed before the first word. The decoder then says it word by word.
 """
@@ -60,6 +60,7 @@ class SentenceBank(Bank):
         "asserted",
         "sides",
         "denied",
+        "placed",
         "topics",
         "patterns",
         "frequency",
@@ -76,6 +77,7 @@ class SentenceBank(Bank):
     asserted: Tensor  # [S + 3, F] findings that each sentence asserts
     sides: Tensor  # [S + 3, F] 1 if it names the right side alone, -1 the left, otherwise 0
     denied: Tensor  # [S + 3, F]
+    placed: Tensor  # [S + 3] 1 if it names a side or zone
     topics: Tensor  # [S + 3, P]
     patterns: Tensor  # [U, F] the distinct sets of findings of the training reports
     frequency: Tensor  # [U] log of how many training reports have each
@@ -108,6 +110,7 @@ class SentenceBank(Bank):
             asserted=nothing,
             sides=nothing.clone(),
             denied=nothing.clone(),
+            placed=torch.zeros(3),
             topics=torch.zeros(3, 1),
             patterns=torch.zeros(1, findings),
             frequency=torch.zeros(1),
@@ -143,8 +146,9 @@ class SentenceBank(Bank):
         shared = near * 0  # [4, N, S] product of the caption's vector with each sentence's
         own = torch.diagonal(self.overlap, dim1=1, dim2=2).unsqueeze(1)  # [4, 1, S]
         count, gained, worth = rows, rows, rows - 1  # one sentence at least
-        in_impression = (self.order > 1).to(p.dtype)  # it may repeat a finding
-        asserting = (self.asserted.sum(1) > 0).to(p.dtype)
+        # Only the impression repeats findings, and without a place, which might be another one.
+        may_repeat = (self.order > 1) & (self.placed == 0)
+        once = (self.asserted.sum(1) > 0) & ~may_repeat
         chosen = []
         for _ in range(self.sentences):
             squares = square.unsqueeze(2) + 2 * shared + own
@@ -153,8 +157,9 @@ class SentenceBank(Bank):
             place = total.clamp(max=length.shape[1] - 1).long()
             cider = 2.5 * (products / squares.clamp(min=1e-6).sqrt()).sum(0) * length.gather(1, place)
             new = self.finding_weight * ((margin * (1 - asserted)) @ self.asserted.T) + cost
-            is_new = ((1 - topics) @ self.topics.T > 0) | ((present * (1 - asserted)) @ self.asserted.T > 0)
-            repeats = ((1 - asserted) @ self.asserted.T <= 0) & (asserting * (1 - in_impression) > 0)
+            is_new = (1 - topics) @ self.topics.T > topics @ self.topics.T
+            is_new = is_new | ((present * (1 - asserted)) @ self.asserted.T > 0)
+            repeats = ((1 - asserted) @ self.asserted.T <= 0) & once
             conflicts = (denied @ self.asserted.T > 0) | (asserted @ self.denied.T > 0)
             out = (barred > 0) | conflicts | repeats | ~is_new
             value = torch.where(out, NEVER, cider + gained.unsqueeze(1) + new)

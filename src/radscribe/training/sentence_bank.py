@@ -16,6 +16,7 @@ from radscribe.evaluation.findings.ranking import denial_point
 from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.models.decoder import StudyFeatures
 from radscribe.models.sentence_bank import SentenceBank
+from radscribe.text.location import locations
 from radscribe.text.ontology import statements
 from radscribe.text.sentences import sentence_spans
 from radscribe.text.tokenizer import SECTIONS, ReportTokenizer
@@ -26,8 +27,9 @@ from radscribe.training.report_bank import ORDERS, length_factor, ngram_rows, te
 from radscribe.training.validation import Captioned, caption_scores
 
 FREQUENT = 3  # reports that have a sentence of the bank
-TEMPLATES = 25  # sentences that a finding should have; short ones of single reports make up for what it lacks
+TEMPLATES = 10  # sentences that a finding should have; short ones of single reports make up for what it lacks
 SHORT = 11  # their words
+COMMON = 20  # sentences of the training reports that have each of their words
 FEWEST = 3  # validation studies with a finding that can set an operating point
 WEIGHTS = (2.0, 4.0, 8.0)  # of a finding, to choose from
 CAPS = (1.0, 1.25, 1.5, 2.0)  # how often a finding may be asserted, times its frequency, to choose from
@@ -48,6 +50,7 @@ TOPICS = (
     r"abdom",
     r"aort",
 )
+_DEGREE = re.compile(r"\b(?:large|massive|severe|extensive|marked|tension|multi\w+)\b", re.I)  # not seen
 _UNSAYABLE = re.compile(r"\d|_|xxxx", re.I)  # measures, and what de-identification removed
 
 
@@ -100,6 +103,7 @@ def fill(
         asserted=_extended(asserted),
         sides=_extended(right - left),
         denied=_extended(torch.stack([_denied(sentence, findings) for sentence in said])),
+        placed=_extended(torch.tensor([float(bool(locations(sentence.lower()))) for sentence in said])),
         topics=_extended(topics),
         patterns=patterns,
         frequency=torch.log(count.float()),
@@ -133,7 +137,12 @@ def _candidates(
     kept = [key for key in known if len(places[key]) >= FREQUENT]
     asserted = {key: _asserted(first[key], findings) for key in known}
     had = Counter(finding for key in kept for finding in asserted[key])
-    rare = set(known) - set(kept)
+    frequency = Counter(word for _, sentence in places for word in set(sentence.split()))
+    rare = {
+        key
+        for key in set(known) - set(kept)
+        if not _DEGREE.search(key[1]) and min(frequency[word] for word in key[1].split()) >= COMMON
+    }
     for key in sorted(rare, key=lambda key: (-len(places[key]), len(key[1].split()), key)):
         lacking = [finding for finding in asserted[key] if had[finding] < TEMPLATES]
         if lacking and len(asserted[key]) <= 2 and len(key[1].split()) <= SHORT:
