@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import numpy as np
 
 from radscribe.evaluation.findings.ranking import denial_point
-from radscribe.export.assessment import assess_finding, denied
+from radscribe.export.assessment import assess_finding, denial_points, denied
+from radscribe.export.captioned_part import CaptionedPart
 
 
 def test_a_finding_that_is_seen_and_rightly_denied_is_assessed() -> None:
@@ -58,3 +62,16 @@ def test_a_denial_point_holds_for_every_collection() -> None:
     apart = denial_point(probabilities, true, np.repeat([True, False], 20))
     assert apart < together
     assert apart == denial_point(probabilities[20:], hard)
+
+
+def test_a_denial_that_could_be_chance_is_barred() -> None:
+    def part(positives: int, n: int) -> CaptionedPart:
+        p = np.linspace(0.01, 0.99, n)
+        captions = [SimpleNamespace(findings={"Mass": value}) for value in p]
+        studies = [SimpleNamespace(text=lambda: "A report.")] * n
+        true = (np.arange(n) >= n - positives).astype(float)[:, None]
+        said = np.zeros((n, 1), dtype=bool)
+        return CaptionedPart("made", "val", cast(Any, studies), cast(Any, captions), ["Mass"], said, true)
+
+    assert denial_points(part(10, 60))["Mass"] > 0.8
+    assert denial_points(part(1, 6))["Mass"] == 0  # five right denials of six studies, of which one has it

@@ -1,21 +1,20 @@
 """The findings that captions may speak of, measured on validation studies.
 
+A finding is denied only below its *denial point*, a probability: among the validation studies below it,
+the finding is at most `ranking.DENIABLE` times as common as among all. The same holds among those with a
+report and among those without, which come from different collections. There is no such point, and no denial,
+if that could be chance (Fisher's exact test, one-sided, p < `CHANCE`).
+
 A finding is *assessed* if captions see it at all and their denials mean something. The standard, on studies
 where it is known whether the finding is there:
 
 - at least `FEWEST` studies have it, and as many do not;
 - captions assert it in at least one study that has it (recall above zero), and assertions are right more
-  often than the finding is common;
+  often than the finding is common, by more than chance;
 - the share of wrong denials is at most `WRONG_DENIALS` of the finding's prevalence (the negative predictive
   value against prevalence).
 
-Both must be more than chance: Fisher's exact test, one-sided, p < `CHANCE`.
-
 Captions do not speak of the other findings, and name them as not assessed.
-
-A finding that is assessed is denied only below its *denial point*, a probability: among the validation
-studies below it, the finding is at most `ranking.DENIABLE` times as common as among all. The same holds among
-those with a report and among those without, which come from different collections.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ CHANCE = 0.05
 
 
 def denial_points(part: CaptionedPart) -> dict[str, float]:
-    """Return the probability of each finding from which on captions must not deny it.
+    """Return the probability of each finding from which on captions must not deny it; 0 if they never may.
 
     Parameters
     ----------
@@ -49,7 +48,10 @@ def denial_points(part: CaptionedPart) -> dict[str, float]:
     for place, name in enumerate(part.findings):
         known = ~np.isnan(part.true[:, place])
         p = np.array([caption.findings[name] for caption in part.captions])[known]
-        points[name] = denial_point(p, part.true[known, place], reported[known])
+        true = part.true[known, place]
+        point = denial_point(p, true, reported[known])
+        wrong, below = int(true[p < point].sum()), int((p < point).sum())
+        points[name] = point if _chance(wrong, below, int(true.sum()), len(true)) < CHANCE else 0.0
     return points
 
 
@@ -97,9 +99,7 @@ def assess_finding(true: Floats, asserts: Booleans, denies: Booleans) -> Assessm
     prevalence = positives / n if n else 0.0
     enough = min(positives, n - positives) >= FEWEST
     sees = right > 0 and _chance(count["asserted"] - right, count["asserted"], n - positives, n) < CHANCE
-    means = wrong <= WRONG_DENIALS * prevalence * count["denied"] and (
-        count["denied"] == 0 or _chance(wrong, count["denied"], positives, n) < CHANCE
-    )
+    means = wrong <= WRONG_DENIALS * prevalence * count["denied"]
     return AssessmentSpec(
         assessed=enough and sees and means,
         studies=n,

@@ -60,16 +60,14 @@ def finish(
         require_within(measured, tolerances)
         set_section(folder, "Precision", f"The encoder is in int8, the decoder in float32.\n\n{told[0]}")
     captioned = captioned or caption_part(Captioner(folder), manifest, part)
-    assessment = assess_findings(captioned)
-    points = denial_points(captioned)
-    _change(
-        folder,
-        assessment=assessment,
-        denial_points={name: point for name, point in points.items() if assessment[name].assessed},
-    )
-    captioned = caption_part(Captioner(folder), manifest, part)  # as users get them
+    # Three times: to find where a denial is right, which findings captions see within that, and what
+    # users get.
+    _change(folder, denial_points=denial_points(captioned))
+    first = assess_findings(caption_part(Captioner(folder), manifest, part))
+    _change(folder, assessment=first)
+    captioned = caption_part(Captioner(folder), manifest, part)
     assessment = {
-        name: msgspec.structs.replace(one, assessed=assessment[name].assessed)
+        name: msgspec.structs.replace(one, assessed=first[name].assessed)
         for name, one in assess_findings(captioned).items()
     }
     _change(folder, assessment=assessment)
