@@ -107,11 +107,11 @@ def test_a_teacher_gives_the_caption_of_the_probabilities_that_the_pupil_sees(
     given = {"probabilities": torch.tensor([0.5, 0.02])}
     said = set()
     for seed in range(30):
-        features, text = Teacher(bank, tokenizer, noise=2.0)(given, random.Random(seed))
+        (features,), (text,) = Teacher(bank, tokenizer, noise=2.0)([given], [random.Random(seed)])
         assert text == say(bank, tokenizer, *features["probabilities"].tolist())
         said.add(text)
     assert len(said) > 1
-    features, text = Teacher(bank, tokenizer, noise=0.0)(given, random.Random(0))
+    (features,), _ = Teacher(bank, tokenizer, noise=0.0)([given], [random.Random(0)])
     assert torch.allclose(features["probabilities"], given["probabilities"])
 
 

@@ -28,8 +28,10 @@ NOTHING = "no finding"
 RARE_SENTENCE = 0.002  # share of the texts up to which a sentence has full weight
 SENTENCE_ENDS = (".", "!", "?")
 TextSource = Callable[[Study, random.Random], str]
-# Features and text that are learned, from the encoder's features.
-TeacherText = Callable[[dict[str, Tensor], random.Random], tuple[dict[str, Tensor], str]]
+# Features and texts that are learned, from the encoder's features of some studies.
+TeacherText = Callable[
+    [list[dict[str, Tensor]], Sequence[random.Random]], tuple[list[dict[str, Tensor]], list[str]]
+]
 _SECTION: dict[str, Target] = {"findings": "findings", "impression": "impression"}
 
 
@@ -211,12 +213,20 @@ class CaptionData(Dataset[CaptionItem]):
         return len(self.studies)
 
     def __getitem__(self, index: int) -> CaptionItem:
-        study = self.studies[index]
-        generator = self._generator(study)
-        text = self._text(study, generator)
-        features = self._features(self._some_views(study, generator), generator)
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[CaptionItem]:
+        """The items of a batch, for which a teacher composes its texts at once."""
+        studies = [self.studies[index] for index in indices]
+        generators = [self._generator(study) for study in studies]
+        both = list(zip(studies, generators, strict=True))
+        texts = [self._text(study, generator) for study, generator in both]
+        features = [self._features(self._some_views(*one), one[1]) for one in both]
         if self._teacher is not None:
-            features, text = self._teacher(features, generator)
+            features, texts = self._teacher(features, generators)
+        return list(map(self._item, studies, features, texts))
+
+    def _item(self, study: Study, features: dict[str, Tensor], text: str) -> CaptionItem:
         ids = self._ids(text)
         plan = self._plan_of(text)
         return CaptionItem(

@@ -22,7 +22,7 @@ from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.models.decoder import StudyFeatures
 from radscribe.models.report_bank import Bank, ReportBank
 from radscribe.text.tokenizer import SECTIONS, ReportTokenizer
-from radscribe.training.caption_data import without_section_tokens
+from radscribe.training.caption_data import side_by_side, without_section_tokens
 from radscribe.training.config import Reward
 from radscribe.training.content_plan import plan_of_text
 from radscribe.training.validation import Captioned, caption_scores
@@ -196,11 +196,14 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(
-        self, features: dict[str, Tensor], generator: random.Random
-    ) -> tuple[dict[str, Tensor], str]:
-        """Return the features with noisy probabilities, and the caption to learn."""
+        self, features: list[dict[str, Tensor]], generators: Sequence[random.Random]
+    ) -> tuple[list[dict[str, Tensor]], list[str]]:
+        """Return the features of N studies with noisy probabilities, and the captions to learn."""
+        noisy = [self._noisy(*one) for one in zip(features, generators, strict=True)]
+        seen = side_by_side([{name: one[name] for name in self.inputs} for one in noisy])
+        return noisy, texts_of(self._bank.write(seen), self._tokenizer)
+
+    def _noisy(self, features: dict[str, Tensor], generator: random.Random) -> dict[str, Tensor]:
         logits = torch.logit(features["probabilities"], eps=1e-4)
         noise = torch.tensor([generator.gauss(0.0, self._noise) for _ in logits])
-        features = {**features, "probabilities": torch.sigmoid(logits + noise)}
-        seen = {name: features[name].unsqueeze(0) for name in self.inputs}
-        return features, texts_of(self._bank.write(StudyFeatures(**seen)), self._tokenizer)[0]
+        return {**features, "probabilities": torch.sigmoid(logits + noise)}
