@@ -250,6 +250,8 @@ def plot(folder: Path, runs: dict[str, Sequence[Outcome]], alone: float) -> list
         else:
             axes.set_ylim(bottom=0)
         axes.set_xscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:,g}")  # 0.1 and 1,000, not powers of ten
         axes.set_xlabel("workers (cores)")
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)

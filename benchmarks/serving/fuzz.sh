@@ -24,15 +24,16 @@ trap 'kill $service 2>/dev/null; wait $service; rm -rf "$store"' EXIT
 hooks=$PWD/benchmarks/serving
 code=0
 cd "$store"  # it writes what it found where it runs
-PYTHONPATH=$hooks SCHEMATHESIS_HOOKS=fuzz_hooks timeout $((seconds + 60)) \
-  "$fuzzer/bin/schemathesis" run "http://127.0.0.1:$port/openapi.json" --wait-for-schema 60 --no-color \
+PYTHONPATH=$hooks SCHEMATHESIS_HOOKS=fuzz_hooks timeout $((seconds + 660)) \
+  "$fuzzer/bin/schemathesis" run "http://127.0.0.1:$port/openapi.json" --wait-for-schema 600 --request-timeout 300 --no-color \
   --max-examples "$examples" --max-time "$seconds" --no-shrink --seed 0 --mode all \
   --phases examples,coverage,fuzzing,stateful --generation-database none --suppress-health-check all \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,no_library_message \
   --continue-on-failure || code=$?
 if ! kill -0 $service 2>/dev/null; then
-  echo "the service ended"
-  code=1
+  echo "the service ended:"
+  cat "$store/log"
+  exit 1
 fi
 grep -E "Traceback|Error" "$store/log" && code=1
 "$python" - <<END

@@ -1,6 +1,8 @@
 """Throughput of `radscribe serve` against the bare engine, over the same files in one run.
 
-    python -m benchmarks.serving.load [--seconds 60] [--clients 64] [--images FOLDER]
+    python -m benchmarks.serving.load [--seconds 60] [--clients 64] [--images FOLDER | --films SYNTAX]
+
+SYNTAX is a transfer syntax of DICOM, such as uncompressed; the films have 5 megapixels.
 
 First the engine alone captions the files for a while. Then clients post them over loopback, each waiting for
 its caption before the next. Then the engine runs once more. Clients use the same cores. Every caption must
@@ -19,10 +21,14 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 import radscribe
+from benchmarks.imaging.reading_speed import SYNTAXES, film, write
 from benchmarks.serving.running import RunningService, draw, multipart
 
 FILES, SIZE = 64, 512
+FILMS = 8  # of 5 megapixels
 WARM_UP = 5.0  # seconds that do not count
 
 
@@ -32,6 +38,15 @@ class Pace:
 
     images: float
     processor: float
+
+
+def draw_films(folder: Path, syntax: str) -> list[Path]:
+    """Write films of 5 megapixels whose grey values differ a little."""
+    pixels = film()
+    files = [folder / f"{number}.dcm" for number in range(FILMS)]
+    for number, file in enumerate(files):
+        write(np.maximum(pixels, np.uint16(16 * number)), SYNTAXES[syntax], file)
+    return files
 
 
 def bare(files: list[Path], seconds: float) -> tuple[Pace, dict[str, str | None]]:
@@ -126,10 +141,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--images", type=Path, help="folder of images; else phantoms are drawn")
+    parser.add_argument("--films", choices=SYNTAXES, help="draw DICOM films of 5 megapixels")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.images:
             files = sorted(path for path in arguments.images.iterdir() if path.is_file())[:FILES]
+        elif arguments.films:
+            files = draw_films(Path(folder), arguments.films)
         else:
             files = draw(Path(folder) / "images", FILES, SIZE)
         size = sum(file.stat().st_size for file in files) / len(files) / 1024

@@ -141,7 +141,7 @@ class Service:
 
 def check(url: str, folder: Path, seen: Seen, cuts: list[tuple[float, float]]) -> bool:
     """Wait until every study has a draft, and print what became of what clients were told."""
-    give_up = time.monotonic() + 90
+    give_up = time.monotonic() + 600
     with psycopg.connect(url, autocommit=True) as connection:
         while time.monotonic() < give_up:
             rows = connection.execute(QUERY).fetchall()
