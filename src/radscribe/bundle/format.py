@@ -9,6 +9,7 @@ A bundle is a folder that captions with onnxruntime alone:
 | `decoder_init.onnx` | the study's features, cells of all its views in one row → the decoder's first state |
 | `decoder.onnx` | `token` `[N]`, `state_*` → `log_probabilities` `[N, V]`, `next_state_*`, `attention` |
 | `tokenizer.json` | the vocabulary, as the `tokenizers` library writes it |
+| `sentences.txt` | digests of the sentences that captions may have; not in every bundle |
 | `MODEL_CARD.md` | data, terms, recipe and held-out figures |
 | `bundle.json.sig` | the signature of `bundle.json`, if the bundle is signed (`signature.py`) |
 | `weights.safetensors` | for going on with training; may be left out of a copy that only captions |
@@ -107,6 +108,7 @@ class BundleSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decoder: DecoderSpec
     files: dict[str, str]  # file name → SHA-256
     tokenizer: str = "tokenizer.json"
+    sentences: str = ""  # file of the sentences that captions may have; empty if they may have any
     cautions: tuple[str, ...] = ()  # what every caption of this bundle must be read with
     training: dict[str, Any] = {}
     quantisation: QuantisationSpec | None = None
@@ -202,6 +204,7 @@ def describe(folder: Path) -> BundleSpec:
             remedy="update radscribe or export it again",
         )
     needed = {spec.encoder.file, spec.decoder.init_file, spec.decoder.step_file, spec.tokenizer}
+    needed |= {spec.sentences} - {""}
     if missing := sorted(needed - spec.files.keys()):
         raise BundleError(
             f"gives no hash for {', '.join(missing)}", subject=description, remedy="export it again"

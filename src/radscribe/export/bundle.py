@@ -22,6 +22,7 @@ from radscribe.labels import VIEW_KINDS
 from radscribe.models.decoder import Decoder, State, StudyFeatures
 from radscribe.models.encoder import Encoder
 from radscribe.text.context import INDICATION_TOKENS, REPORT_TOKENS
+from radscribe.text.known_sentences import FILE as SENTENCES
 from radscribe.training.bundle_encoder import BundleEncoder
 from radscribe.training.checkpoint import portable_name
 from radscribe.training.config import CONFIG
@@ -158,6 +159,9 @@ def export(
     elif card.resolve() != (out / CARD).resolve():
         shutil.copyfile(card, out / CARD)
     files = [spec_encoder.file, spec_decoder.init_file, spec_decoder.step_file, "tokenizer.json", CARD]
+    if (run / SENTENCES).is_file():
+        shutil.copyfile(run / SENTENCES, out / SENTENCES)
+        files.append(SENTENCES)
     if weights and not isinstance(encoder, BundleEncoder):
         from safetensors.torch import save_model
 
@@ -170,6 +174,7 @@ def export(
         version=__version__,
         encoder=spec_encoder,
         decoder=spec_decoder,
+        sentences=SENTENCES if SENTENCES in files else "",
         cautions=tuple(cautions),
         files={file: sha256(out / file) for file in files},
         training={

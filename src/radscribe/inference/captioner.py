@@ -27,6 +27,7 @@ from radscribe.inference.search import Hypothesis, Strategy, search, search_sent
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession, join_views
 from radscribe.inference.studies import studies_of
 from radscribe.runtime.onnx_session import available_cores
+from radscribe.text.known_sentences import KnownSentences
 from radscribe.text.tokenizer import ReportTokenizer
 
 
@@ -87,7 +88,8 @@ class Captioner:
         self._draft = Drafter(self.spec, self._tokenizer, explain)
         self._constraints = of_a_caption(self._tokenizer)
         self._claims = Claims(self._tokenizer)
-        self._statements = Statements(self._tokenizer, self.spec.not_assessed)
+        known = KnownSentences.load(folder / self.spec.sentences) if self.spec.sentences else None
+        self._statements = Statements(self._tokenizer, self.spec.not_assessed, known)
         self._denial_points = np.array([self._denial_point(name) for name in self.findings])
 
     def _denial_point(self, finding: str) -> float:

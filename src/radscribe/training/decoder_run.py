@@ -1,7 +1,8 @@
 """The files of a captioner's run, and how to resume it.
 
-`config.json`, `shapes.json`, `tokenizer.json`, `best.ckpt` and `last.ckpt`, `decoder.pt` (the best weights),
-and, where the run has an encoder, `encoder/`, a copy of the encoder's run: all that `radscribe export` needs.
+`config.json`, `shapes.json`, `tokenizer.json`, `sentences.txt` (digests of what it learned, unless
+the decoder is a language model), `best.ckpt` and `last.ckpt`, `decoder.pt` (the best weights), and, where
+the run has an encoder, `encoder/`, a copy of the encoder's run: all that `radscribe export` needs.
 """
 
 from __future__ import annotations

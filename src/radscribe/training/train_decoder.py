@@ -29,6 +29,8 @@ from radscribe.models.content_plan import ContentPlan, plan_of
 from radscribe.models.report_bank import Bank, ReportBank
 from radscribe.models.sentence_bank import SentenceBank
 from radscribe.text.context import readable
+from radscribe.text.known_sentences import FILE as SENTENCES
+from radscribe.text.known_sentences import KnownSentences
 from radscribe.text.pretrained_tokenizer import reduced
 from radscribe.text.rules import collapse_spaces
 from radscribe.text.sentences import sayable
@@ -137,6 +139,8 @@ def train_decoder(
         if len(studies["train"]) == 1:
             studies["train"] *= LEAST  # normalisation needs as many
         teacher = _teacher(config, tokenizer)
+        if is_main():
+            _keep_sentences(texts, out, config)
         inputs = of_images((*decoder.inputs, *(teacher.inputs if teacher else ())))
         features = _features(manifest, studies, out, config, inputs, encoder, table)
         findings = encoder.findings if encoder is not None else table_findings(shapes)
@@ -191,6 +195,22 @@ def train_decoder(
         task = DecoderTask(config, decoder, tokenizer, objective, findings)
         fitted = fit(task, training, validation, config, out, resume=resume, reporter=reporter)
     return _keep(decoder, out, config, manifest, fitted)
+
+
+def _keep_sentences(texts: list[str], out: Path, config: DecoderConfig) -> None:
+    """Keep which sentences captions may have: those of the texts, of the teacher and of the run to start from.
+
+    A language model writes good English of its own, and may have any sentence.
+    """
+    if is_checkpoint(config.decoder):
+        return
+    known = KnownSentences.of(texts)
+    for run in filter(None, (config.teacher, config.init_from)):
+        if (Path(run) / SENTENCES).is_file():
+            known |= KnownSentences.load(Path(run) / SENTENCES)
+        elif run == config.init_from:  # what it learned is not known
+            return
+    known.save(out / SENTENCES)
 
 
 def _part(manifest: Manifest, split: Split) -> list[Study]:

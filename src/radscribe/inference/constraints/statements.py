@@ -8,6 +8,7 @@ from itertools import combinations, product
 from typing import NamedTuple
 
 from radscribe.text.findings import find
+from radscribe.text.known_sentences import KnownSentences
 from radscribe.text.ontology import Statement, contradict, statements
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -34,10 +35,18 @@ class Statements:
         The vocabulary.
     unassessed : collection of str
         Findings that a caption must not speak of at all.
+    known : KnownSentences, optional
+        The only sentences that a caption may have.
     """
 
-    def __init__(self, tokenizer: ReportTokenizer, unassessed: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        tokenizer: ReportTokenizer,
+        unassessed: Collection[str] = (),
+        known: KnownSentences | None = None,
+    ) -> None:
         self._tokenizer, self._unassessed = tokenizer, frozenset(unassessed)
+        self._is_known = lru_cache(REMEMBERED)(known.holds) if known else lambda text: True
         self._text = lru_cache(REMEMBERED)(tokenizer.decode)
         self._said = lru_cache(REMEMBERED)(self._read)
         self.ends = frozenset(i for i, word in enumerate(tokenizer.tokens()) if word in SENTENCE_ENDS)
@@ -64,7 +73,10 @@ class Statements:
             None if it must not be said, else how much less likely than other sentences it may be, in nats:
             0, or `DENIAL` if it only denies findings.
         """
-        new = self._said(self._text(sentence))
+        text = self._text(sentence)
+        if not self._is_known(text):
+            return None
+        new = self._said(text)
         if new.wrong or not new.denies.isdisjoint(likely):
             return None
         before = self._said(self._text(said))
@@ -87,7 +99,7 @@ class Statements:
     def allows_text(self, text: str, likely: Collection[str] = ()) -> bool:
         """Whether a whole caption may be given."""
         said = self._said(text)
-        return not said.wrong and said.denies.isdisjoint(likely)
+        return self._is_known(text) and not said.wrong and said.denies.isdisjoint(likely)
 
     def _read(self, text: str) -> _Said:
         here = statements(text)
