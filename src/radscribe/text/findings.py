@@ -44,7 +44,8 @@ _RESTART = re.compile(
     r"|moderate|large|increased|decreased)\b))"
 )
 _LISTED = re.compile(r",[A-Z]")
-_UNDERSCORES = re.compile(r"_{2,}")
+# A line to write on, before an answer: behind a colon it is nothing, elsewhere it stands for one.
+_UNDERSCORES = re.compile(r"(?P<asked>[:=?]\s{0,3})?_{2,}")
 _RANK: dict[Status, int] = {"absent": 0, "uncertain": 1, "present": 2}
 _TABLE: tuple[tuple[str, Phrase], ...] = tuple(
     (finding, phrase)
@@ -297,8 +298,15 @@ def _with_stops(text: str) -> str:
     if "," in text or "/" in text:
         text = _RESTART.sub(_restart, text)
     if "__" in text:
-        text = _UNDERSCORES.sub(lambda match: " " * (len(match[0]) - 1) + "\u2026", text)
+        text = _UNDERSCORES.sub(_line, text)
+    text = text.replace("\u2019", "'")
     return text
+
+
+def _line(match: re.Match[str]) -> str:
+    if asked := match["asked"]:
+        return asked + " " * (len(match[0]) - len(asked))
+    return " " * (len(match[0]) - 1) + "\u2026"
 
 
 def _restart(match: re.Match[str]) -> str:

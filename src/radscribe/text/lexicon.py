@@ -7,10 +7,8 @@ because finding a plain word is much faster than matching a phrase.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
 class Phrase:
     """Phrases for lower-cased text that all contain one word.
 
@@ -18,12 +16,22 @@ class Phrase:
     ----------
     key : str
         The word.
-    pattern : re.Pattern
-        Any of the phrases.
+    *spelled : str
+        The phrases, as `spell` takes them.
     """
 
-    key: str
-    pattern: re.Pattern[str]
+    __slots__ = ("_pattern", "_spelled", "key")
+
+    def __init__(self, key: str, *spelled: str) -> None:
+        self.key, self._spelled = key, spelled
+        self._pattern: re.Pattern[str] | None = None
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Any of the phrases. It is compiled when a text has the word: most of 250 never come up."""
+        if self._pattern is None:
+            self._pattern = compile_phrases(*self._spelled)
+        return self._pattern
 
 
 def spell(*phrases: str) -> str:
@@ -41,7 +49,7 @@ HEART = (
     r"(?:heart|cardiac(?: (?:silhouette|size|contour|shadow))?"
     r"|cardio-?(?:mediastinal|pericardial|thymic|vascular)? ?(?:silhouette|contours?|size|shadow))"
 )
-_HEART_IS = rf"{HEART}(?: ?[:=])?(?: (?:size|silhouette|is|are|not|appears?|\w+ly)){{0,4}}"
+_HEART_IS = rf"{HEART}(?: ?[:=\u2013-])?(?: (?:size|silhouette|is|are|not|appears?|\w+ly)){{0,4}}"
 DIAPHRAGM = r"(?:hemi-?)?diaphragm\w*"
 _BONE = r"(?:ribs?|clavic\w+|vertebra\w*|spine|sternum|humer\w+|shoulder|t-?\d+|l\d|thoraco-?lumbar)"
 _ANGLE = r"(?:costo-?phrenic|cardiophrenic|cp angle|sulc\w+|pleural spaces?|recess\w*)"
@@ -66,6 +74,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
             rf"{HEART}(?: size)?(?: ?[:=])?[^.;,:]{{0,60}}?\benlarged",
         ),
         "large": (rf"{_HEART_IS} large\b",),
+        "big": (rf"{_HEART_IS} big\b", rf"big {HEART}"),
         "increased": (rf"{_HEART_IS} increased",),
         "prominent": (rf"{_HEART_IS} prominent",),
         "generous": (rf"{HEART}[^.;,:]{{0,30}}?\bgenerous",),
@@ -224,6 +233,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
             r"(?:venous|central|picc|jugular|subclavian|support|ij|sc|arterial) lines?\b",
             r"lines? and tubes",
             r"(?<=no\s)lines\b",
+            r"lines?(?= ?[:=])",
         ),
         "implant": (r"implanted",),
         "filter": (r"filters?\b",),
@@ -286,7 +296,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def compile_table(phrases: dict[str, tuple[str, ...]]) -> tuple[Phrase, ...]:
-    return tuple(Phrase(key, compile_phrases(*spelled)) for key, spelled in phrases.items())
+    return tuple(Phrase(key, *spelled) for key, spelled in phrases.items())
 
 
 PHRASES: dict[str, tuple[Phrase, ...]] = {finding: compile_table(keys) for finding, keys in _LEXICON.items()}

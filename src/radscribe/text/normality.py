@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radscribe.text.lexicon import DIAPHRAGM, HEART, Phrase, compile_phrases, compile_table
+from radscribe.text.lexicon import DIAPHRAGM, HEART, Phrase, compile_table
 
 # Abnormalities that have no label of their own.
 _OTHER: dict[str, tuple[str, ...]] = {
@@ -59,48 +59,42 @@ IMPLIED_ABSENT: tuple[tuple[Phrase, tuple[str, ...]], ...] = (
     (
         Phrase(
             "lung",
-            compile_phrases(
-                r"lungs?\b[^.;,]{0,40}?\b(?:clear|unremarkable|normal(?! (?:volume|inflat|expan|size)))\b",
-                r"clear lungs\b",
-            ),
+            r"lungs?\b[^.;,]{0,40}?\b(?:clear|unremarkable|normal(?! (?:volume|inflat|expan|size)))\b",
+            r"clear lungs\b",
         ),
         ("Atelectasis", "Infiltration", "Mass", "Nodule", "Pneumonia", "Consolidation", "Edema", "Opacity"),
     ),
     (
-        Phrase("disease", compile_phrases(r"(?:no|without) (?:acute|active) (?:pulmonary|lung) disease")),
+        Phrase("disease", r"(?:no|without) (?:acute|active) (?:pulmonary|lung) disease"),
         ("Infiltration", "Pneumonia", "Consolidation", "Edema"),
     ),
     (
         Phrase(
             "normal",
-            compile_phrases(
-                rf"(?:{HEART}|cardio-?mediastinal)[^.;]{{0,60}}?\bnormal\b(?! variant)",
-                rf"normal (?:(?:\w+ )?(?:size|appearance|contours?) of (?:the )?)?(?:{HEART}"
-                rf"|cardio-?mediastinal)",
-            ),
+            rf"(?:{HEART}|cardio-?mediastinal)[^.;]{{0,60}}?\bnormal\b(?! variant)",
+            rf"normal (?:(?:\w+ )?(?:size|appearance|contours?) of (?:the )?)?(?:{HEART}"
+            rf"|cardio-?mediastinal)",
         ),
         ("Cardiomegaly",),
     ),
     (
         Phrase(
             "unremarkable",
-            compile_phrases(
-                rf"(?:{HEART}|cardio-?mediastinal)[^.;]{{0,60}}?\bunremarkable",
-                rf"unremarkable (?:{HEART}|cardio-?mediastinal)",
-            ),
+            rf"(?:{HEART}|cardio-?mediastinal)[^.;]{{0,60}}?\bunremarkable",
+            rf"unremarkable (?:{HEART}|cardio-?mediastinal)",
         ),
         ("Cardiomegaly",),
     ),
     (
-        Phrase("intact", compile_phrases(r"(?:bon[ey]\w*|osseous|skelet\w+|ribs?)\b[^.;]{0,40}?\bintact")),
+        Phrase("intact", r"(?:bon[ey]\w*|osseous|skelet\w+|ribs?)\b[^.;]{0,40}?\bintact"),
         ("Fracture",),
     ),
     (
-        Phrase("pleural", compile_phrases(r"pleural spaces? (?:is|are|appears?) (?:clear|normal)")),
+        Phrase("pleural", r"pleural spaces? (?:is|are|appears?) (?:clear|normal)"),
         ("Effusion", "Pneumothorax"),
     ),
     (
-        Phrase("sharp", compile_phrases(r"costophrenic (?:angles?|sulc\w+|recess\w+)[^.;]{0,20}?\bsharp")),
+        Phrase("sharp", r"costophrenic (?:angles?|sulc\w+|recess\w+)[^.;]{0,20}?\bsharp"),
         ("Effusion",),
     ),
 )

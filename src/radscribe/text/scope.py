@@ -45,7 +45,7 @@ _ADVERBS = r"(?: \w+ly| well| yet| clearly| any ?more| otherwise){0,2}"
 # Where a word that may stand before or behind a finding stands behind it.
 _LAST = (
     r"(?= ?(?:$|[.,;:)\]/]|(?:bilaterally|clinically|radiographically|currently|today|now|again|on|in"
-    r"|at|from|since|and|but|given|based|because|to exclude)\b))"
+    r"|at|from|since|and|but|given|based|because|by|to exclude)\b))"
 )
 _PARTLY = (
     r"(?:near(?:ly)?|almost|all but|partly|partial(?:ly)?|incomplete(?:ly)?|not"
@@ -169,7 +169,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"not (?:true|correct|right|certain|the case)(?: that)?(?: there (?:is|are|was|were))? no\b",
     ),
     "denied_behind": (
-        rf"(?:{_IS} )?(?:(?:{_CANNOT}|not|no longer|nowhere"
+        rf"(?:{_IS} )?(?:(?:{_CANNOT}|(?:is|are|was|were)n't|not|no longer|nowhere"
         rf"|never)(?: (?:to )?be)?{_ADVERBS} ?-?(?:{_SEEN}|recalled)"
         r"(?: to be present)?)(?! (?:on|in) (?:the )?(?:prior|previous|comparison|lateral))" + _LAST,
         r"can (?:now |(?!hardly|only|barely|scarcely|rarely)\w+ly )?be (?:\w+ly )?"
@@ -184,6 +184,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"|gone|vanished|subsided|evacuated|removed)",
         r"(?:complete(?:ly)? )?(?:resolved|cleared|disappeared)" + _LAST,
         r"(?:none|nil|negative|neg)\b(?! for| of)" + _LAST,
+        r"(?<=-)free\b",
         r"(?:none|nil)\b",
         r"no(?= ?(?:$|[.,;|)\]]))",
         r"(?:has|have|had)(?: not|n't) (?:\w+ly )?(?:recurred|returned|re-?accumulated|reappeared|developed)",
@@ -206,6 +207,8 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"|support)\b",
         r"(?:inconsistent|incompatible|not consistent|not compatible|not in keeping"
         r"|not suggestive) (?:with|of)",
+        r"(?:little|nothing|not much|not enough) to (?:suggest|indicate|support)",
+        r"non-?(?:visuali[sz]ation|demonstration|identification|detection) of",
         r"(?:argues?|arguing|evidence|speaks?|militates?) against",
         r"(?:negative|neg|unremarkable) for",
         r"neg(?:ative)?\b(?! for)",
@@ -220,6 +223,8 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:rather than|instead of|as opposed to)",
         r"den(?:y|ies|ied)\b",
         r"(?<!less\s)(?:un|not )likely\b(?: that there (?:is|are))?",
+        r"(?:(?:do|does|did|can|could)(?: not|n't)|cannot) (?:\w+ly )?(?:think|believe|feel|see)"
+        r"(?: (?:that )?there (?:is|are))?",
         r"(?:doubtful|improbable|implausible)\b(?: (?:that|if|whether) there (?:is|are))?",
         r"(?:complete |interval |full )*(?:resolution|removal|exclusion|clearance|clearing"
         rf"|disappearance) of(?![^.;,]{{0,60}}{_NOT_YET})",
@@ -235,6 +240,8 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:is |are )?(?:favou?red|preferred) (?:over|to)\b",
     ),
     "doubted": (
+        r"may or may not\b|(?:trace|tiny|small|minimal|mild) (?:to|or|versus|vs\.?) (?:no|none)\b",
+        r"(?:ddx|differential(?: diagnosis| diagnoses)?) ?:",
         r"(?:possibl[ey]|may|might|could|equivocal|differential|perhaps|maybe|conceivabl[ey]"
         r"|possibilit\w+|query|less likely|indeterminate for|unclear)\b",
         r"(?:c/f|s/o|poss|susp|ddx)\b",
@@ -248,6 +255,8 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:to identify|in detecting|to detect)",
         r"consider\b|considerations? include|worrisome for|worrying for|upper limits? of",
         r"can be seen (?:with|in)\b",
+        r"(?:hard|difficult) to call\b|more likely than\b",
+        r"either\b(?! (?:\w+ )?(?:side|lungs?|base|apex|lobe|hemi\w+|costophrenic|hilum))",
         r"(?:if any|if|whether)\b",
         r"\?",
     ),
@@ -264,7 +273,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:fail\w*|exclu(?:d|s)\w+|doubt\w*|negat\w+|disprov\w+|dismiss\w*|implausibl\w+|improbabl\w+"
         r"|unlikel\w+|unproven|unconfirmed|hypothe\w+|hardly|scarcely|vanish\w*|disappear\w*|gone"
         r"|refut\w+|contradict\w+|unsupported|inconclusive|ambiguous|dubious|spurious|mimic\w*"
-        r"|insufficient|inadequate|inconsistent|can't|cannot|absen\w+|ruled|n/a|unknown|unsure|not)\b",
+        r"|insufficient|inadequate|inconsistent|can't|cannot|\w{2,6}n't|absen\w+|ruled|n/a|unknown|unsure|not)\b",
     ),
 }
 _NAMED = "|".join(f"(?P<{kind}>{spell(*spelled)})" for kind, spelled in _CUES.items())
@@ -305,6 +314,8 @@ _ONE = re.compile(
     rf"|{spell(_CANNOT)}\s(?:\w+ly\s)?(?:exclude|rule\sout)\s(?:an?\s(?:\w+\s){{0,3}}one|it)\b"
 )
 _EXCLUDE = re.compile(r"exclude|ruled? out")
+_OPENS = re.compile(r"(?:^|[.;|])\W{0,9}$")
+_COLON = re.compile(r"\s?:")
 _ABSENCE = ("absence", "lack", "exclusion", "resolution")  # of a finding can itself be doubted
 _REACH = 40  # cues on either side of a finding
 # A cue behind does not reach over another statement.
@@ -360,8 +371,14 @@ def status(
     if _is_unsure(sentence, found, start):
         return "uncertain"
     absence = False
+    heading = -1  # where the colon of "Not seen: effusion, edema" would stand
     for place, cue in enumerate(found):
-        if cue.start < start or (cue.start < end and cue.kind in ("denied", "doubted", "neutral")):
+        if cue.start < start and cue.kind == "denied_behind":
+            if _OPENS.search(sentence, 0, cue.start) and (colon := _COLON.match(sentence, cue.end)):
+                verdict, heading = "absent", colon.end() - 1
+        elif cue.start == heading:
+            continue
+        elif cue.start < start or (cue.start < end and cue.kind in ("denied", "doubted", "neutral")):
             if cue.kind in ("end", "stop") or (cue.kind in ("cause", "and_asserts") and verdict == "absent"):
                 verdict = "present"
             elif cue.kind == "denied" or (cue.kind == "neutral" and cue.end > start):
@@ -372,6 +389,8 @@ def status(
             elif cue.kind == "history":
                 verdict = None
         elif cue.start >= end:
+            if "(" in sentence[cue.start - 1 : cue.start + 1] and "," in sentence[end : cue.start]:
+                continue  # "cardiomegaly (mild), effusion (none)": it is about the word before it
             verb = _VERB.search(sentence, end, cue.start)
             if cue.kind in ("end", "stop", "cause", "and_asserts") or (
                 verb and sentence[verb.end() : cue.start].strip()

@@ -22,7 +22,7 @@ _ENDS = r"(?= ?(?:$|[.,;)|/\]\"'*>\t\u2026]|[-\u2013\u2014] |(?:\w+ ){0,3}\w+ ?[
 _NO = (
     r"(?:-ve\b|-"
     + _ENDS
-    + r"|(?:no|none|n(?!/)|neg|negative|nil|absent|false|0|nothing|unlikely|excluded|ruled out"
+    + r"|(?:no|none|n(?!/)|neg|negative|nil|absent|false|0|nothing|nad|unlikely|excluded|ruled out"
     rf"|not {_SEEN}|no (?:\w+ )?(?:evidence|signs?)|no (?:definite|obvious|acute|significant"
     rf"|focal|large|gross"
     rf"|convincing|overt|new|visible|discernible|such)(?: \w+ly)?)(?:{_ENDS}|(?= {_SEEN}\b))"
@@ -56,7 +56,7 @@ _WORD_NO = r"no|none|neg|negative|absent|nil|n"
 _WORD_YES = r"yes|pos|positive|present|y"
 # A cell, an arrow or a leader before an answer that is a word: "Effusion | no |", "Effusion ... none".
 _LEADER = re.compile(
-    rf"(?:[|\t]|[-=]>|\.{{2,9}}|\u2026|(?<!_)_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN}|[-+](?=\s{{0,9}}[|\t]))"
+    rf"(?:[|\t;]|(?<=\s)/|[-=]>|\.{{2,9}}|\u2026|(?<!_)_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN}|[-+](?=\s{{0,9}}[|\t]))"
     r"\s{0,9}(?:[|\t.,;]|$|(?:\w+\s{1,40}){1,3}\u2026|\u2026))"
 )
 # An answer for each side: "Effusion: R: none L: small".
@@ -100,9 +100,9 @@ _MINUS = re.compile(
 )
 _MINUS_SHORT = re.compile(r"(?P<absent>-)(?=(?:ptx|pnx|pna|eff|chf|asd|atx|effs)\s{0,9}[.,;]?\s{0,9}$)")
 _SIGN_BEHIND = re.compile(
-    r"(?<=[a-z])\s?(?:(?P<present>\+(?:ve\b)?)|(?P<absent>-(?:ve\b)?|0(?!\.\d)))(?=\s?(?:[.,;]|$))"
+    r"(?<=[a-z])\s?(?:(?P<present>\+(?:ve\b)?)|(?P<absent>-(?:ve\b)?|0(?!\.\d)))(?=\s?(?:[.,;]|$)|\s{1,3}[a-z]{2,12}[-+](?:[\s.,;]|$))"
 )
-_ASKS = re.compile(r"[:=?|\t\u2026_]|\s[-\u2013\u2014]\s|->|\.\.|\by ?/ ?n\b|\byes ?/ ?no\b")
+_ASKS = re.compile(r"[:=?|\t;/\u2026_]|\s[-\u2013\u2014]\s|->|\.\.|\by ?/ ?n\b|\byes ?/ ?no\b")
 _CHOICE = re.compile(r"\(?\by ?/ ?n\b\)?|\(?\byes ?/ ?no\b\)?")
 _OPTION = re.compile(r"\b(?:(?P<present>yes|present)|(?P<absent>no|none|absent))\b")
 _WORD = re.compile(r"\w")
@@ -214,7 +214,9 @@ def _marked(sentence: str, marks: list[re.Match[str]]) -> list[Answer]:
     word = _WORD.search(sentence)
     if not marks or word is None:
         return []
-    leading = marks[0].start() <= word.start()
+    # "No PNA, +effusion": a sign that is glued to a word belongs to it.
+    glued = marks[0][0] == "+" and marks[0].string[marks[0].end() :][:1].isalpha()
+    leading = glued or marks[0].start() <= word.start()
     found: list[Answer] = []
     begin = 0
     for mark, following in zip(marks, [*marks[1:], None], strict=True):
