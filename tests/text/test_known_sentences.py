@@ -28,9 +28,11 @@ def test_a_sentence_that_nobody_wrote_is_not_known(broken: str) -> None:
 def test_a_file_holds_digests_and_no_words(tmp_path: Path) -> None:
     KNOWN.save(tmp_path / "sentences.txt")
     written = (tmp_path / "sentences.txt").read_text()
-    assert "lung" not in written and len(written.split()) == 3
+    assert "lung" not in written
+    assert len(written.split()) == 3
     again = KnownSentences.load(tmp_path / "sentences.txt")
-    assert again.holds("Lung volumes are low.") and not again.holds("Lung volumes.")
+    assert again.holds("Lung volumes are low.")
+    assert not again.holds("Lung volumes.")
     (tmp_path / "sentences.txt").write_text("no digest\n")
     with pytest.raises(BundleError, match="not a list of sentence digests"):
         KnownSentences.load(tmp_path / "sentences.txt")

@@ -299,8 +299,7 @@ def _with_stops(text: str) -> str:
         text = _RESTART.sub(_restart, text)
     if "__" in text:
         text = _UNDERSCORES.sub(_line, text)
-    text = text.replace("\u2019", "'")
-    return text
+    return text.replace("\u2019", "'")
 
 
 def _line(match: re.Match[str]) -> str:

@@ -198,7 +198,7 @@ def train_decoder(
 
 
 def _keep_sentences(texts: list[str], out: Path, config: DecoderConfig) -> None:
-    """Keep which sentences captions may have: those of the texts, of the teacher and of the run to start from.
+    """Keep which sentences captions may have: of the texts, of the teacher and of the run to start from.
 
     A language model writes good English of its own, and may have any sentence.
     """
