@@ -16,6 +16,7 @@ from radscribe.inference.search import (
     Beam,
     DiverseBeam,
     Greedy,
+    Hypothesis,
     LengthPenalty,
     Mean,
     Ranker,
@@ -27,6 +28,7 @@ from radscribe.inference.search import (
     search,
 )
 from radscribe.inference.search.beam import largest
+from radscribe.inference.search.loop import Lost
 from radscribe.text.tokenizer import ReportTokenizer
 from tests.inference.toy_language import BOS, EOS, LONGEST, WORDED, Bigrams, V, captions, run, table
 
@@ -226,3 +228,38 @@ def test_a_caption_may_start_two_sentences_alike() -> None:
         constraint.apply(scores, tokens, np.zeros(1, np.int64))
     (a,) = tokenizer.encode("a")
     assert np.isfinite(scores[0, a])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
+def test_a_study_is_given_up_only_when_none_of_its_captions_may_be_given(strategy: Strategy) -> None:
+    step, end, wrong = Bigrams([table(seed) for seed in range(12)]), 2, 3
+    rows: list[int] = []
+
+    def counted(token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped:
+        rows.append(len(token))
+        return step(token, state, fixed)
+
+    def lost(study: int, tokens: tuple[int, ...]) -> bool:
+        return wrong in tokens
+
+    def searched(lost: Lost | None) -> list[list[Hypothesis]]:
+        return search(
+            counted,
+            step.start(*range(12)),
+            strategy=strategy,
+            bos=BOS,
+            eos=EOS,
+            max_length=12,
+            constraints=WORDED,
+            lost=lost,
+            ends=[end],
+        )
+
+    whole = searched(None)
+    all_rows = sum(rows)
+    rows.clear()
+    for before, after in zip(whole, searched(lost), strict=True):
+        assert [h for h in after if wrong not in h.tokens] == [h for h in before if wrong not in h.tokens]
+    rows.clear()
+    searched(lambda study, tokens: True)
+    assert sum(rows) < all_rows

@@ -21,7 +21,7 @@ from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
 from radscribe.inference.inputs import Image, Source, StudyInput, is_one_image
 from radscribe.inference.options import DEFAULTS, CaptionOptions, suggest_keywords
-from radscribe.inference.pipeline import two_stages
+from radscribe.inference.pipeline import BATCH, two_stages
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.search import Hypothesis, Strategy, search, search_sentences
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession, join_views
@@ -250,6 +250,7 @@ class Captioner:
             lambda batch: self._caption(batch, options),
             workers=self._threads,
             ordered=ordered,
+            batch=BATCH // 2 if options.evidence else BATCH,  # which keeps the original pixels
         )
 
     def caption_together(
@@ -322,6 +323,7 @@ class Captioner:
             "eos": self._tokenizer.eos,
             "max_length": self.spec.decoder.max_length,
         }
+        likely = [self._likely(row) for row in features["probabilities"]]
         state, fixed = self._decoder.init_state(features)
         found = search(
             self._decoder.step,
@@ -329,11 +331,12 @@ class Captioner:
             fixed,
             strategy=options.search,
             constraints=(*self._constraints, self._claims.of(views)),
+            lost=lambda study, said: not self._statements.allows(said, likely[study]),
+            ends=self._statements.ends,
             **settings,
         )
-        likely = [self._likely(row) for row in features["probabilities"]]
         allowed = [
-            [h for h in mine if self._statements.allows_text(self._tokenizer.decode(h.tokens), likely[study])]
+            [h for h in mine if self._statements.allows(h.tokens, likely[study])]
             for study, mine in enumerate(found)
         ]
         for place in range(options.n_best):

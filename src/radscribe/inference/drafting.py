@@ -43,13 +43,16 @@ def token_spans(text: str, tokens: Sequence[str]) -> list[TokenSpan]:
     tokens : sequence of str
         A token that the text leaves out, such as `<unk>`, gets an empty span.
     """
+    mentions = _mentions(text)
     return [
-        TokenSpan(start, end, next((m for m in _mentions(text) if start < m.end and m.start < end), None))
+        TokenSpan(start, end, next((m for m in mentions if start < m.end and m.start < end), None))
         for start, end in _places(text, tokens)
     ]
 
 
-@lru_cache(maxsize=1024)  # many studies get the same caption
+_spans = lru_cache(maxsize=1024)(token_spans)  # many studies get the same caption
+
+
 def _mentions(text: str) -> tuple[Mention, ...]:
     named = [mention for mention in find(text) if mention.finding != "Normal"]
     return tuple(sorted(named, key=lambda m: (m.end - m.start, _SAID[m.status])))  # stable
@@ -139,8 +142,8 @@ class Drafter:
         return assess(draft, self._spec.confidence, self._spec.normality)
 
     def _tokens(self, hypothesis: Hypothesis, text: str) -> Iterator[Token]:
-        tokens = [self._tokenizer.token(token) for token in hypothesis.tokens]
-        spans = token_spans(text, tokens)
+        tokens = tuple(self._tokenizer.token(token) for token in hypothesis.tokens)
+        spans = _spans(text, tokens)
         for token, (start, end, mention), said in zip(
             tokens, spans, hypothesis.log_probabilities, strict=False
         ):

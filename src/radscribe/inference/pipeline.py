@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-BATCH = 16  # items that go through the second stage at once
+BATCH = 32  # items that go through the second stage at once, unless they are large
 AHEAD = 2 * BATCH  # items drawn and not yet in the second stage: while it has a batch, the workers have one
 WAITING = 4 * BATCH  # results that may wait for an earlier item, so that a slow one holds up nobody
 PATIENCE = 0.1  # seconds between batches after which a smaller one will do
@@ -29,6 +29,7 @@ def two_stages(
     *,
     workers: int,
     ordered: bool = True,
+    batch: int = BATCH,
 ) -> Generator[Result, None, None]:
     """`together` of `each` of the items; memory does not grow with their number.
 
@@ -41,11 +42,13 @@ def two_stages(
     each : callable
         Called in one of `workers` threads.
     together : callable
-        Called in the caller's thread with `BATCH` items at most; one result for each, in order.
+        Called in the caller's thread with `batch` items at most; one result for each, in order.
     ordered : bool
         Results come in the order of the items; else as they are done.
+    batch : int
+        Items that go through the second stage at once, and half of those that are in memory.
     """
-    source, ahead = enumerate(items), max(AHEAD, BATCH + 2 * workers)
+    source, ahead = enumerate(items), max(AHEAD * batch // BATCH, batch + 2 * workers)
     exhausted = False
     failure: Exception | None = None  # of drawing
     places: dict[Future[Half], int] = {}  # what the workers have, or have done
@@ -79,11 +82,11 @@ def two_stages(
                 else:
                     ready.append((places.pop(future), future.result()))
             late = time.monotonic() > last + PATIENCE
-            if len(ready) >= BATCH or (ready and (late or not places)):
+            if len(ready) >= batch or (ready and (late or not places)):
                 last = time.monotonic()
-                batch, ready = ready[:BATCH], ready[BATCH:]
-                drafted = together([half for _, half in batch])
-                results |= zip((place for place, _ in batch), drafted, strict=True)
+                taken, ready = ready[:batch], ready[batch:]
+                drafted = together([half for _, half in taken])
+                results |= zip((place for place, _ in taken), drafted, strict=True)
                 deliverable = not ordered or due in results
             if deliverable:
                 yield results.pop(due if ordered else next(iter(results)))

@@ -95,7 +95,9 @@ class ShowAndTell(Decoder):
         image = self._image(features)
         if self.fixed:
             start = image.new_zeros(image.shape[0], self.lstm.hidden_size)
-            return start, start.clone(), image
+            weight, *_ = self.lstm.all_weights[0]
+            # Its share of the gates [N, 4 H] is the same beside every word.
+            return start, start.clone(), functional.linear(image, weight[:, -image.shape[1] :])
         _, (h, c) = self.lstm(image.unsqueeze(1))  # each [1, N, H]
         return h[0], c[0]
 
@@ -105,11 +107,11 @@ class ShowAndTell(Decoder):
         return functional.linear(word, weight[:, : word.shape[1]], bias + other_bias)  # [N, 4 H]
 
     def step_after(self, read: Tensor, state: State) -> Step:
-        h, c, *image = state  # each [N, H], and perhaps [N, E]
-        weight, recurrent, *_ = self.lstm.all_weights[0]
+        h, c, *image = state  # each [N, H], and perhaps the image's gates [N, 4 H]
+        _, recurrent, *_ = self.lstm.all_weights[0]
         gates = read + functional.linear(h, recurrent)  # [N, 4 H]
-        for word in image:
-            gates = gates + functional.linear(word, weight[:, -word.shape[1] :])
+        for part in image:
+            gates = gates + part
         i, f, g, o = gates.chunk(4, dim=1)  # equations 4 to 8, in torch's order
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)

@@ -64,19 +64,22 @@ class SectionOrder:
     """
 
     def __init__(self, sections: Iterable[int], ends: Iterable[int], eos: int) -> None:
-        self._sections = np.array(sorted(sections), dtype=np.int64)
-        self._ends = np.array(sorted(ends), dtype=np.int64)
+        self._sections = sorted(sections)
         self._eos = eos
+        closing = set(ends)
+        # By token: a look-up is much faster than a search in a list. The last place is any other token.
+        ids = range(2 + max((*self._sections, *closing, eos)))
+        self._is_section = np.array([i in self._sections for i in ids])
+        self._is_end = np.array([i in closing for i in ids])
 
     def apply(self, scores: Scores, tokens: Tokens, studies: Tokens) -> None:
         if not tokens.shape[1]:
             return
-        last = tokens[:, -1]
-        opened = np.isin(last, self._sections)
-        scores[opened, self._eos] = -np.inf
-        scores[np.ix_(~np.isin(last, self._ends), self._sections)] = -np.inf
-        for section in self._sections.tolist():
-            scores[(tokens == section).any(axis=1), section] = -np.inf
+        last = np.minimum(tokens[:, -1], len(self._is_end) - 1)
+        inside = ~self._is_end[last]
+        for section in self._sections:
+            scores[inside | (tokens == section).any(axis=1), section] = -np.inf
+        scores[self._is_section[last], self._eos] = -np.inf
 
 
 class NoRepeatedNgram:

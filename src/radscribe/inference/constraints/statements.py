@@ -49,6 +49,7 @@ class Statements:
         self._is_known = lru_cache(REMEMBERED)(known.holds) if known else lambda text: True
         self._text = lru_cache(REMEMBERED)(tokenizer.decode)
         self._said = lru_cache(REMEMBERED)(self._read)
+        self._follows = lru_cache(REMEMBERED)(self._weigh)
         self.ends = frozenset(i for i, word in enumerate(tokenizer.tokens()) if word in SENTENCE_ENDS)
 
     def judge(
@@ -73,20 +74,24 @@ class Statements:
             None if it must not be said, else how much less likely than other sentences it may be, in nats:
             0, or `DENIAL` if it only denies findings.
         """
+        denies, allowance = self._follows(said, sentence)
+        return allowance if denies.isdisjoint(likely) else None
+
+    def _weigh(self, said: tuple[int, ...], sentence: tuple[int, ...]) -> tuple[frozenset[str], float | None]:
+        """The findings that must not be likely, and what `judge` returns if they are not."""
         text = self._text(sentence)
-        if not self._is_known(text):
-            return None
         new = self._said(text)
-        if new.wrong or not new.denies.isdisjoint(likely):
-            return None
+        if new.wrong or not self._is_known(text):
+            return new.denies, None
         before = self._said(self._text(said))
         if any(contradict(*pair) for pair in product(before.statements, new.statements)):
-            return None
+            return new.denies, None
         section = self._said(self._text(self._section(said, sentence)))
         repeats = all(any(_repeats(one, old) for old in section.statements) for one in new.statements)
         if new.text in section.text or (new.statements and repeats):
-            return None
-        return DENIAL if new.statements and not any(one.asserts for one in new.statements) else 0.0
+            return new.denies, None
+        only_denies = new.statements and not any(one.asserts for one in new.statements)
+        return new.denies, DENIAL if only_denies else 0.0
 
     def _section(self, said: tuple[int, ...], sentence: tuple[int, ...]) -> tuple[int, ...]:
         """The tokens of the complete sentences in the section that a sentence belongs to."""
@@ -95,6 +100,10 @@ class Statements:
             return ()
         last = max((place for place, token in enumerate(said) if token in opening), default=-1)
         return said[last + 1 :]
+
+    def allows(self, tokens: tuple[int, ...], likely: Collection[str] = ()) -> bool:
+        """Whether a whole caption may be given."""
+        return self.allows_text(self._text(tokens), likely)
 
     def allows_text(self, text: str, likely: Collection[str] = ()) -> bool:
         """Whether a whole caption may be given."""

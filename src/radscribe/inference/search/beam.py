@@ -14,38 +14,37 @@ from radscribe.inference.search.strategy import (
     Choice,
     Chooser,
     Doubles,
+    Floats,
     Hypothesis,
     Integers,
     Ranker,
     ranked,
 )
 
+BLOCK = 32  # values that are looked at as one, by their largest
+
 
 def largest(values: Doubles, count: int) -> tuple[Doubles, Integers]:
     """The `count` largest of each row `[N, K]`, the largest first, and their places, both `[N, count]`.
 
-    Equal values stand by rising place, and where not all of them find room the first ones are taken: partial
-    sorting alone would take any. A row of fewer numbers is filled up with minus infinity at place 0.
+    Equal values stand by rising place. A row of fewer numbers is filled up with minus infinity at place 0.
     """
-    size = values.shape[1]
-    row = np.arange(len(values))[:, None]
-    some = size > count + 1
-    if some:  # one more than asked for: is the last one that is taken equal to the next?
-        places = values.argpartition(size - count - 1, axis=1)[:, size - count - 1 :]
-        places.sort(axis=1)
+    n, size = values.shape
+    if size < count:
+        found, places = largest(np.pad(values, ((0, 0), (0, count - size)), constant_values=-np.inf), count)
+        return found, np.where(places < size, places, 0)
+    blocks = size // BLOCK
+    if blocks > count:  # as many blocks have such a value, so nothing smaller is among the largest
+        tops = values[:, : blocks * BLOCK].reshape(n, blocks, BLOCK).max(axis=2)
+        tops.partition(blocks - count, axis=1)
+        row, place = np.nonzero(values >= tops[:, blocks - count, None])
     else:
-        places = np.broadcast_to(np.arange(size), values.shape)
-    found = values[row, places]
-    order = (-found).argsort(axis=1, kind="stable")
-    found, places = found[row, order], places[row, order]
-    if some:
-        tied = (found[:, -2] == found[:, -1]) & (found[:, -1] > -np.inf)
-        for wrong in tied.nonzero()[0]:
-            places[wrong] = (-values[wrong]).argsort(kind="stable")[: count + 1]
-    elif size < count:
-        room = ((0, 0), (0, count - size))
-        found, places = np.pad(found, room, constant_values=-np.inf), np.pad(places, room)
-    return found[:, :count], places[:, :count]
+        row, place = np.divmod(np.arange(values.size), size)
+    order = np.lexsort((-values[row, place], row))  # stable
+    rank = np.arange(len(order)) - np.searchsorted(row, row)
+    order = order[rank < count]
+    places = place[order].reshape(n, count)
+    return np.take_along_axis(values, places, axis=1), places
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Greedy:
 class _Likeliest:
     """Rows are studies; one that ends leaves."""
 
-    def choose(self, scores: Doubles, eos: int) -> Choice:
+    def choose(self, scores: Floats, eos: int) -> Choice:
         tokens = scores.argmax(axis=1)
         ends = tokens == eos
         going = np.flatnonzero(~ends)
@@ -116,7 +115,7 @@ class Beams:
         self._finished = np.full((studies, width), -np.inf)  # [N, B] ranks of the best, by falling rank
         self._study = np.arange(studies)[:, None]  # [N, 1]
 
-    def choose(self, scores: Doubles, eos: int) -> Choice:
+    def choose(self, scores: Floats, eos: int) -> Choice:
         n, rows = self._scores.shape
         parents, tokens, ended = self.advance(scores.reshape(n, rows, -1), eos)
         parents += self._study * rows
@@ -127,13 +126,13 @@ class Beams:
         return Choice(ended[:, 0] * rows + ended[:, 1], parents.ravel(), tokens.ravel())
 
     def advance(
-        self, scores: Doubles, eos: int, penalty: Doubles | None = None
+        self, scores: Floats, eos: int, penalty: Doubles | None = None
     ) -> tuple[Integers, Integers, Integers]:
         """Go one token on.
 
         Parameters
         ----------
-        scores : Doubles
+        scores : Floats
             `[N, rows, V]` of the next tokens.
         penalty : Doubles, optional
             `[N, V]` that candidates are picked with, and not ranked by.
@@ -254,7 +253,7 @@ class _Groups:
         self._groups, self._width, self._strength = groups, width, strength
         self._first = True  # all groups start from the one row of a study
 
-    def choose(self, scores: Doubles, eos: int) -> Choice:
+    def choose(self, scores: Floats, eos: int) -> Choice:
         n = len(self._groups[0].open)
         by_study = scores.reshape(n, -1, scores.shape[1])  # [N, rows, V]
         rows = by_study.shape[1]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
 from radscribe.inference.constraints import Constraint
 from radscribe.inference.search.strategy import Floats, Hypothesis, Integers, State, StepFunction, Strategy
+
+Lost = Callable[[int, tuple[int, ...]], bool]
 
 
 class Paths:
@@ -17,6 +19,7 @@ class Paths:
         self.study = np.arange(studies)  # [R] whose hypothesis a row is
         self._tokens = np.zeros((studies, max_length), np.int64)  # [R, T], t of them said
         self._log_probabilities = np.zeros((studies, max_length), np.float32)  # [R, T] of each token
+        self.lost = np.zeros(studies, bool)  # [R] whether no continuation of a row may be given
         self._length = 0
         self._looked: list[Floats] = []  # attention [rows of then, L] of every step
         self._stood = np.zeros((studies, max_length), np.int64)  # [R, T] which of these rows was its own
@@ -46,7 +49,7 @@ class Paths:
 
     def follow(self, parents: Integers, tokens: Integers, log_probabilities: Floats) -> None:
         """Go on from `parents` `[R']` with one token each."""
-        self.study = self.study[parents]
+        self.study, self.lost = self.study[parents], self.lost[parents]
         self._tokens = self._tokens.take(parents, axis=0)
         self._log_probabilities = self._log_probabilities.take(parents, axis=0)
         if self._looked:
@@ -67,6 +70,8 @@ def search(
     eos: int,
     max_length: int,
     constraints: Sequence[Constraint] = (),
+    lost: Lost | None = None,
+    ends: Collection[int] = (),
 ) -> list[list[Hypothesis]]:
     """Captions of each study, the best first.
 
@@ -78,6 +83,12 @@ def search(
         The decoder's first state, N rows, and what of it stays the same at every token.
     max_length : int
         Tokens of a caption at most; a caption that reaches it is ended there.
+    lost : callable, optional
+        Takes a study's place and the tokens of complete sentences, and returns whether no caption that begins
+        like this may be given. A study of which every hypothesis is lost is given up: it gets hypotheses
+        that may not be given, or none.
+    ends : collection of int
+        Tokens that end a sentence, where `lost` is asked.
 
     Returns
     -------
@@ -85,6 +96,8 @@ def search(
         For each of the N studies one to `strategy.width` hypotheses.
     """
     n = len(state[0])
+    closing = np.array(sorted(ends), dtype=np.int64)
+    hopeful = np.zeros(n, bool)  # studies with a finished caption that may be given
     finished: list[list[Hypothesis]] = [[] for _ in range(n)]
     chooser = strategy.begin(n, max_length + 1)
     paths = Paths(n, max_length)
@@ -92,23 +105,32 @@ def search(
     for t in range(max_length + 1):
         log_probabilities, state, attention = step(token, state, fixed)  # [R, V]
         paths.look(attention)
-        scores = log_probabilities.astype(np.float64)
+        scores = log_probabilities.copy()
         for constraint in constraints:
             constraint.apply(scores, paths.tokens, paths.study)
         over = scores.max(axis=1) == -np.inf  # there is nothing that the row may say: it ends
         if t == max_length:
             over[:] = True
+        if paths.lost.any():
+            open_ = hopeful.copy()  # [N] studies to go on with
+            open_[paths.study[~paths.lost]] = True
+            over |= ~open_[paths.study]
         if over.any():
             scores[over] = -np.inf
             scores[over, eos] = log_probabilities[over, eos]
         ended, parents, token = chooser.choose(scores, eos)
         for row in ended:
             finished[paths.study[row]].append(paths.hypothesis(row, log_probabilities[row, eos]))
+            hopeful[paths.study[row]] |= not paths.lost[row]
         if not len(parents):
             break
         said = log_probabilities[parents, token]
         studies = paths.study
         paths.follow(parents, token, said)
+        if lost is not None:
+            ended_now = (token[:, None] == closing).any(axis=1) & ~paths.lost
+            for row in ended_now.nonzero()[0].tolist():
+                paths.lost[row] = lost(int(paths.study[row]), tuple(paths.tokens[row].tolist()))
         state = tuple(part.take(parents, axis=0) for part in state)
         if len(studies) != len(parents) or (studies != paths.study).any():
             fixed = tuple(part.take(parents, axis=0) for part in fixed)  # equal in all rows of a study

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from radscribe.errors import UsageError
-from radscribe.inference.search.strategy import MEAN, Choice, Doubles, Hypothesis, Integers, Ranker, ranked
+from radscribe.inference.search.strategy import (
+    MEAN,
+    Choice,
+    Doubles,
+    Floats,
+    Hypothesis,
+    Integers,
+    Ranker,
+    ranked,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +95,13 @@ class _Drawn:
         self._rows = np.tile(np.arange(sample.samples), studies)  # [R] which sample of its study a row is
         self._length = 0
 
-    def choose(self, scores: Doubles, eos: int) -> Choice:
+    def choose(self, scores: Floats, eos: int) -> Choice:
         rows = np.arange(len(self._rows))
         if self._length == 0:  # the samples of a study start from its one row
             rows //= self._sample.samples
             scores = scores[rows]
         tokens = draw(
-            scores / self._sample.temperature,
+            scores.astype(np.float64) / self._sample.temperature,
             self._numbers[self._rows, self._length],
             self._sample.top_k,
             self._sample.top_p,

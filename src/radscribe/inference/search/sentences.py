@@ -176,7 +176,7 @@ class _Sentences:
             log_probabilities, state, attention = step(token, state, still)
             if attention is not None:
                 self._looked.append(attention)
-            scores = log_probabilities.astype(np.float64)
+            scores = log_probabilities.copy()
             self._constrain(scores, place, studies, constraints)
             if place == 0:
                 self._is_end = np.isin(np.arange(scores.shape[1]), self._ends)  # [V]
@@ -198,7 +198,7 @@ class _Sentences:
             state = tuple(part.take(kept, axis=0) for part in state)
 
     def _constrain(
-        self, scores: Doubles, place: int, studies: Integers, constraints: Sequence[Constraint]
+        self, scores: Floats, place: int, studies: Integers, constraints: Sequence[Constraint]
     ) -> None:
         """Apply constraints, which take rows of one length, to the rows of each length."""
         edges = np.searchsorted(self._draft, [0, *self._groups, len(self._drafts)])
@@ -210,7 +210,7 @@ class _Sentences:
                         scores[start:stop], self._tokens[start:stop, 1 : 1 + length], studies[start:stop]
                     )
 
-    def _choose(self, scores: Doubles, place: int) -> tuple[Integers, Integers]:
+    def _choose(self, scores: Floats, place: int) -> tuple[Integers, Integers]:
         """Rows and next tokens: the likeliest openings of each draft, or else each row's likeliest token."""
         if place >= BRANCHING:
             best = scores.argmax(axis=1)
@@ -235,7 +235,7 @@ class _Sentences:
 
     def _close(
         self,
-        scores: Doubles,
+        scores: Floats,
         log_probabilities: Floats,
         state: State,
         place: int,

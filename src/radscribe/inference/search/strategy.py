@@ -118,7 +118,7 @@ class Choice(NamedTuple):
 class Chooser(Protocol):
     """Picks the next tokens for the studies of one batch, and keeps what it needs to remember."""
 
-    def choose(self, scores: Doubles, eos: int) -> Choice:
+    def choose(self, scores: Floats, eos: int) -> Choice:
         """`scores` `[R, V]`: log-probabilities of the next token, minus infinity where it is forbidden;
         the chooser's own to change. At first there is one row per study; then the rows of the last choice."""
 
