@@ -131,9 +131,10 @@ class SentenceBank(Bank):
         margin = torch.where(self.plan.is_written & ~self.plan.is_normal, margin, LOWEST_GAIN)
         present = (self.plan.present(p) & ~self.plan.is_normal).to(p.dtype)
         barred = (p >= self.denial_points).to(p.dtype) @ self.denied.T  # [N, S]
-        barred = barred + ((self.order < 0) | (self.order == 1) | (self.order > 2)).to(
-            p.dtype
-        )  # no sentences
+        is_none = (self.order < 0) | (self.order == 1) | (self.order > 2)
+        # An impression sums up: it asserts something, or denies more than one finding.
+        trivial = (self.order > 1) & (self.asserted.sum(1) == 0) & (self.denied.sum(1) < 2)
+        barred = barred + (is_none | trivial).to(p.dtype)
         cost = torch.zeros_like(barred)
         if self.plan.columns:
             stronger = self.plan.side_difference(features.get("maps"), features.get("views"))  # [N, F]

@@ -30,7 +30,7 @@ CHEST = LUNG | PLEURA | {"Cardiomegaly", "Hernia", "Fracture"}
 
 # A denial of the finding covers these findings too.
 COVERS: dict[str, frozenset[str]] = {
-    "Consolidation": AIRSPACE,
+    "Consolidation": frozenset({"Consolidation", "Pneumonia"}),  # an infiltrate may be less dense
     "Infiltration": AIRSPACE,
     "Opacity": AIRSPACE | {"Opacity"},
 }
@@ -52,7 +52,8 @@ _BROAD: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         ),
         (
             (
-                r"no (?:evidence of |radiographic evidence of )?(?:acute|active)(?: or active)?"
+                r"(?:no|without|negative for) (?:evidence of |radiographic evidence of )?"
+                r"(?:acute|active)(?: or active)?"
                 r" (?:cardio-?pulmonary|cardio-?thoracic|intra-?thoracic|pulmonary|chest|thoracic|lung)?"
                 r" ?(?:disease|abnormalit\w+|process\w*|findings?|patholog\w+)",
             ),
@@ -77,7 +78,7 @@ _BROAD: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
     )
 )
 _start_of = attrgetter("start")
-_MAY_DENY = re.compile(r"\b(?:no|normal|clear|unremarkable|within|not|free|negative)\b")
+_MAY_DENY = re.compile(r"\b(?:no|normal|clear|unremarkable|within|without|not|free|negative)\b")
 # Words of a denial that leave room for what the report asserts elsewhere.
 _RESTRICTED = re.compile(
     r"\b(?:otherwise|elsewhere|remain(?:ing|der)|rest of|apart from|except|other than|aside from|besides"

@@ -50,8 +50,16 @@ TOPICS = (
     r"abdom",
     r"aort",
 )
-_DEGREE = re.compile(r"\b(?:large|massive|severe|extensive|marked|tension|multi\w+)\b", re.I)  # not seen
-_UNSAYABLE = re.compile(r"\d|_|xxxx", re.I)  # measures, and what de-identification removed
+# Degrees, and the place of a device, which the encoder does not see.
+_UNSEEN = re.compile(
+    r"\b(?:large|massive|moderate|severe|extensive|marked|tension|displaced|multi\w+|tips?)\b", re.I
+)
+_SUBJECT = re.compile(r"^(?:the|there|this|these|both)\b")
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|appears?|remains?|demonstrates?|shows?|may|could|likely|represents?|contains?)\b"
+)
+# Measures, and what de-identification left: "The lungs are clear [of] airspace disease."
+_UNSAYABLE = re.compile(r"\d|_|xxxx|clear airspace", re.I)
 
 
 def fill(
@@ -132,16 +140,17 @@ def _candidates(
     known = [
         key
         for key in places
-        if not _UNSAYABLE.search(key[1]) and tokenizer.unk not in tokenizer.encode(first[key])
+        if not _UNSAYABLE.search(key[1])
+        and (_VERB.search(key[1]) or not _SUBJECT.search(key[1]))
+        and tokenizer.unk not in tokenizer.encode(first[key])
     ]
-    kept = [key for key in known if len(places[key]) >= FREQUENT]
     asserted = {key: _asserted(first[key], findings) for key in known}
+    known = [key for key in known if not (asserted[key] and _UNSEEN.search(key[1]))]
+    kept = [key for key in known if len(places[key]) >= FREQUENT]
     had = Counter(finding for key in kept for finding in asserted[key])
     frequency = Counter(word for _, sentence in places for word in set(sentence.split()))
     rare = {
-        key
-        for key in set(known) - set(kept)
-        if not _DEGREE.search(key[1]) and min(frequency[word] for word in key[1].split()) >= COMMON
+        key for key in set(known) - set(kept) if min(frequency[word] for word in key[1].split()) >= COMMON
     }
     for key in sorted(rare, key=lambda key: (-len(places[key]), len(key[1].split()), key)):
         lacking = [finding for finding in asserted[key] if had[finding] < TEMPLATES]
