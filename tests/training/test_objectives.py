@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -19,10 +21,11 @@ from radscribe.training import config
 from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.config import DecoderConfig
 from radscribe.training.objectives import build_objective
+from radscribe.training.objectives.clinical import ClinicalReward
 from radscribe.training.objectives.cross_entropy import cross_entropy
 from radscribe.training.objectives.reward import Reward, finding_f1, micro_f1_share
 from radscribe.training.objectives.scheduled_sampling import sample_rate
-from radscribe.training.objectives.self_critical import draw, likelihoods
+from radscribe.training.objectives.self_critical import SelfCritical, draw, likelihoods
 from radscribe.training.validation import Captioned, caption_scores
 
 REPORTS = [
@@ -119,6 +122,83 @@ def test_the_reward_mixes_cider_and_findings() -> None:
     assert findings.tolist() == [1, 0, 1, 0]
     assert cider[0] > cider[1]
     assert np.allclose(Reward(config.Reward(0.5, 2), REPORTS)(captions, REPORTS), 0.5 * cider + 2 * findings)
+
+
+def test_the_clinical_reward_knows_sides_and_zones() -> None:
+    report = "Right lower lobe consolidation. Small left pleural effusion. No pneumothorax."
+    rest = "Small left pleural effusion."
+    captions = {
+        "right": report,
+        "no zone": f"Right consolidation. {rest}",
+        "other zone": f"Right upper lobe consolidation. {rest}",
+        "no side": f"Consolidation of the lower lobe. {rest}",
+        "other side": f"Left lower lobe consolidation. {rest}",
+        "missed": rest,
+        "invented": f"{report} Cardiomegaly.",
+        "denied": f"{rest} No consolidation.",
+    }
+    f1 = {name: ClinicalReward().f1([text], [report]) for name, text in captions.items()}
+    assert f1["right"] == 1
+    assert f1["right"] > f1["no zone"] > f1["other zone"] > f1["other side"] >= f1["denied"]
+    assert f1["no side"] > f1["other side"]
+    assert f1["missed"] > f1["denied"]
+    assert f1["invented"] == pytest.approx(4 / 5)
+    assert ClinicalReward()([report, rest], [report, report])[0] > 0
+
+
+def test_rewards_of_weight_0_are_not_computed() -> None:
+    clinical = Reward(config.Reward(0, 0, clinical_weight=2), REPORTS)
+    expected = 2 * ClinicalReward()(REPORTS, REPORTS[::-1])
+    assert np.allclose(clinical(REPORTS, REPORTS[::-1]), expected)
+    scored = [Captioned(str(i), text, text) for i, text in enumerate(REPORTS)]
+    figures = caption_scores(scored, config.Reward(0, 0, clinical_weight=3))
+    assert figures["val_score"] == 3 * figures["val_clinical_f1"] == 3
+
+
+def test_radgraph_is_asked_as_its_signature_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="needs the package radgraph"):
+        Reward(config.Reward(radgraph_weight=1), REPORTS)
+
+    class F1RadGraph:  # the interface of radgraph 0.1
+        def __init__(self, reward_level: str, model_type: str | None = None, **kwargs: object) -> None:
+            assert reward_level in ("simple", "partial", "complete", "all")
+            assert model_type in (None, "radgraph", "radgraph-xl", "echograph")
+
+        def __call__(
+            self, refs: list[str], hyps: list[str]
+        ) -> tuple[float, list[float], list[str], list[str]]:
+            each = [float(ref == hyp) for ref, hyp in zip(refs, hyps, strict=True)]
+            return sum(each) / len(each), each, hyps, refs
+
+    module = types.ModuleType("radgraph")
+    module.F1RadGraph = F1RadGraph  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "radgraph", module)
+    reward = Reward(config.Reward(0, 0, radgraph_weight=0.5), REPORTS)
+    assert reward(REPORTS, [REPORTS[0], *REPORTS[2:], REPORTS[1]]).tolist() == [0.5, 0, 0, 0]
+
+
+def test_the_divergence_holds_the_decoder_near_its_start() -> None:
+    """The reward asks for silence; with the penalty the decoder keeps most of its words' probabilities."""
+    start, given = decoder(dropout=0.0).eval(), batch()
+    lengths: dict[float, float] = {}
+    for weight in (0.0, 5.0):
+        settings = DecoderConfig(objective="self-critical", self_critical=config.SelfCritical(samples=4))
+        objective, model = build_objective(settings, TOKENIZER, REPORTS), decoder(dropout=0.0)
+        assert isinstance(objective, SelfCritical)
+        objective.options = config.SelfCritical(samples=4, kl=weight)
+        objective.start = start if weight else None
+        objective.reward = lambda captions, _: -np.array([len(text) / 100 for text in captions])  # type: ignore[assignment]
+        optimiser = torch.optim.Adam(model.parameters(), 0.01)
+        torch.manual_seed(0)
+        for _ in range(10):
+            loss = objective.loss(model, given, epoch=0)
+            optimiser.zero_grad()
+            loss.total.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        drawn = given.tokens[:, 1:]
+        apart = likelihoods(model.eval(), given.features, drawn, TOKENIZER.bos, TOKENIZER.pad, start)[2]
+        lengths[weight] = float(apart.detach().mean())
+    assert lengths[5.0] < lengths[0.0] / 3
 
 
 def test_captions_are_drawn_as_often_as_they_are_likely() -> None:

@@ -184,6 +184,8 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cider_weight: NotNegative = 1.0  # of CIDEr-D, 0 to 10
     finding_weight: NotNegative = 1.0  # of the F1 of its findings, 0 to 1
     finding_f1: Literal["study", "micro"] = "study"  # of each study, or what a study adds to micro-F1
+    clinical_weight: NotNegative = 0.0  # of what a study adds to the F1 of findings with sides and zones
+    radgraph_weight: NotNegative = 0.0  # of RadGraph F1, 0 to 1; needs the package radgraph
 
 
 class DecoderConfig(RunConfig, frozen=True, kw_only=True):

@@ -158,7 +158,7 @@ def train_decoder(
                 *common,
                 fresh=True,
                 findings=findings,
-                plan=plan is not None,
+                plan=plan is not None and not _rewarded_at_once(config),
                 view_dropout=config.view_dropout,
                 sentence_balance=config.sentence_balance,
                 teacher=teacher,
@@ -211,6 +211,11 @@ def _keep_sentences(texts: list[str], out: Path, config: DecoderConfig) -> None:
         elif run == config.init_from:  # what it learned is not known
             return
     known.save(out / SENTENCES)
+
+
+def _rewarded_at_once(config: DecoderConfig) -> bool:
+    """Whether all training is by reward: what is rewarded must be what will caption, with its own plan."""
+    return config.objective == "self-critical" and not config.self_critical.warm_up
 
 
 def _part(manifest: Manifest, split: Split) -> list[Study]:

@@ -19,6 +19,7 @@ from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.text.details import label_details
 from radscribe.text.findings import label
 from radscribe.training.config import Reward
+from radscribe.training.objectives.clinical import ClinicalReward
 
 MOST_FREQUENT = 0.5  # share of the studies with one and the same caption
 LEAST_F1 = 0.02  # of asserted findings
@@ -44,7 +45,8 @@ def caption_scores(
     -------
     dict
         `val_score`, the mix that checkpoints are chosen by, and its parts: `val_cider_d`, `val_finding_f1`
-        and `val_finding_macro_f1` of asserted findings. `val_shuffled_cider_d` is CIDEr-D if each study has
+        and `val_finding_macro_f1` of asserted findings, and `val_clinical_f1` of findings with their sides
+        and zones, if the reward weighs them. `val_shuffled_cider_d` is CIDEr-D if each study has
         the caption of another one's images. `val_distinct` is the number of different captions,
         `val_most_frequent` the share of the commonest, `val_plan_f1` the F1 of the captions' findings
         against those of their plans.
@@ -59,8 +61,12 @@ def caption_scores(
     micro_f1 = float(found["micro_f1"][0])
     count = Counter(captions)
     figures = {} if studies[0].plan is None else {"val_plan_f1": _plan_f1(studies, findings)}
+    score = weights.cider_weight * cider_d + weights.finding_weight * micro_f1
+    if weights.clinical_weight:
+        figures["val_clinical_f1"] = ClinicalReward().f1(captions, references)
+        score += weights.clinical_weight * figures["val_clinical_f1"]
     return {
-        "val_score": weights.cider_weight * cider_d + weights.finding_weight * micro_f1,
+        "val_score": score,
         "val_cider_d": cider_d,
         "val_shuffled_cider_d": _cider_d(exchanged, references),
         "val_finding_f1": micro_f1,

@@ -1,4 +1,4 @@
-"""The reward of a caption: CIDEr-D against its reference, and F1 of the findings that it asserts."""
+"""The reward of a caption: CIDEr-D against its reference, its findings, and clinical rewards."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from radscribe.evaluation.metrics.base import Floats
 from radscribe.evaluation.metrics.cider import CiderD
 from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
 from radscribe.training import config
+from radscribe.training.objectives.clinical import ClinicalReward, RadGraphReward, micro_share
 
 MEMORY = 50_000  # texts whose findings are kept
 
@@ -24,23 +25,15 @@ def finding_f1(said: Booleans, written: Booleans) -> Floats:
 
 
 def micro_f1_share(said: Booleans, written: Booleans) -> Floats:
-    """Contribution of each study's findings `[N, F]` to the micro-F1 of all N, `[N]`, to first order.
-
-    A study by itself, where silence is right more often than not, teaches a caption to assert nothing. With
-    F = 2 TP / D, D = 2 TP + FP + FN, the share is (2 TP_n - F D_n) / mean D: a finding is worth asserting
-    from a probability of F / 2 on (Lipton et al., Optimal Thresholding of Classifiers to Maximize F1, 2014).
-    """
-    hits = 2.0 * (said & written).sum(1)  # [N]
-    total = said.sum(1) + written.sum(1)  # [N]
-    share: Floats = (hits - hits.sum() / max(total.sum(), 1) * total) / max(total.mean(), 1e-9)
-    return share
+    """`micro_share` of each study's findings `[N, F]` in the micro-F1 of all N, `[N]`."""
+    return micro_share((said & written).sum(1) * 1.0, (said.sum(1) + written.sum(1)) * 1.0)
 
 
 FINDING_F1 = {"study": finding_f1, "micro": micro_f1_share}
 
 
 class Reward:
-    """Mixes the two.
+    """Mixes the rewards of a configuration; those of weight 0 are not computed.
 
     Parameters
     ----------
@@ -51,15 +44,26 @@ class Reward:
     def __init__(self, weights: config.Reward, reports: Sequence[str]) -> None:
         self.weights = weights
         self._tokens = TOKENIZATIONS["plain"].tokens
-        self._cider = CiderD(map(self._tokens, reports))
+        self._cider = CiderD(map(self._tokens, reports)) if weights.cider_weight else None
         self._asserted = lru_cache(MEMORY)(lambda text: asserted(Labelled().codes([text])[0], "absent"))
+        self._clinical = ClinicalReward() if weights.clinical_weight else None
+        self._radgraph = RadGraphReward() if weights.radgraph_weight else None
 
     def __call__(self, captions: Sequence[str], references: Sequence[str]) -> Floats:
         """The reward of each caption, `[N]`."""
-        said, written = (np.stack([self._asserted(t) for t in texts]) for texts in (captions, references))
-        cider = [
-            self._cider.score(self._tokens(caption), self._tokens(reference))
-            for caption, reference in zip(captions, references, strict=True)
-        ]
-        findings = FINDING_F1[self.weights.finding_f1](said, written)
-        return self.weights.cider_weight * np.array(cider) + self.weights.finding_weight * findings
+        weights = self.weights
+        reward: Floats = np.zeros(len(captions))
+        if self._cider is not None:
+            cider = [
+                self._cider.score(self._tokens(caption), self._tokens(reference))
+                for caption, reference in zip(captions, references, strict=True)
+            ]
+            reward = reward + weights.cider_weight * np.array(cider)
+        if weights.finding_weight:
+            said, written = (np.stack([self._asserted(t) for t in texts]) for texts in (captions, references))
+            reward = reward + weights.finding_weight * FINDING_F1[weights.finding_f1](said, written)
+        if self._clinical is not None:
+            reward = reward + weights.clinical_weight * self._clinical(captions, references)
+        if self._radgraph is not None:
+            reward = reward + weights.radgraph_weight * self._radgraph(captions, references)
+        return reward
