@@ -129,11 +129,29 @@ def docker(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[
     )
 
 
-def test_docker_compose_takes_the_file(tmp_path: Path) -> None:
-    if shutil.which("docker") is None or docker("compose", "version").returncode:
-        pytest.skip("needs docker compose, which is not installed")
-    result = docker("compose", "--file", str(PACKAGING / "compose.yaml"), "--profile", "pacs", "config")
+def compose_program() -> list[str] | None:
+    """The command for Compose 2 or later, or None."""
+    programs = (["docker", "compose"], ["/usr/libexec/docker/cli-plugins/docker-compose"], ["docker-compose"])
+    for program in programs:
+        if shutil.which(program[0]) is None:
+            continue
+        told = subprocess.run([*program, "version"], capture_output=True, text=True, check=False, timeout=60)
+        if re.search(r"version v?([2-9]|\d\d)\.", told.stdout):
+            return program
+    return None
+
+
+def test_docker_compose_takes_the_file() -> None:
+    program = compose_program()
+    if program is None:
+        pytest.skip("needs docker compose 2, which is not installed")
+    command = [*program, "--file", str(PACKAGING / "compose.yaml"), "--profile", "pacs", "config"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stderr
+    config = yaml.safe_load(result.stdout)
+    assert set(config["services"]) == {"radscribe", "postgres", "nginx", "listen", "orthanc"}
+    for service in ("radscribe", "nginx", "listen"):
+        assert config["services"][service]["read_only"]  # that the shared settings were merged
 
 
 def test_the_image_serves_without_a_network_and_with_a_read_only_root(tmp_path: Path) -> None:
