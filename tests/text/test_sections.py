@@ -101,6 +101,25 @@ def test_an_unknown_heading_ends_a_section_and_is_reported(heading: str) -> None
     assert read.unknown == (heading,)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INDICATION -- cough FINDINGS -- clear IMPRESSION -- normal",
+        "<p>INDICATION: cough</p><p>FINDINGS: clear</p><p>IMPRESSION: normal</p>",
+        "<b>INDICATION:</b> cough<br><b>FINDINGS:</b> clear<br/><b>IMPRESSION:</b> normal",
+        "[INDICATION] cough [FINDINGS] clear [IMPRESSION] normal",
+        "INDICATION=cough\nFINDINGS=clear\nIMPRESSION=normal",
+        "CLINICAL HISTORY/INDICATION: cough\nRADIOLOGICAL FINDINGS: clear\nRADIOLOGIC IMPRESSION: normal",
+        "INDICATION FOR STUDY: cough\nX-RAY FINDINGS: clear\nIMPRESSION: normal",
+        "CLINICAL INFO: cough\nFINDINGS\uff1aclear\nIMPRESSION\uff1anormal",
+        "HISTORY & INDICATION: cough\nFINDINGS: clear\nCONCLUSION: normal",
+    ],
+)
+def test_headings_end_in_other_signs_than_a_colon(text: str) -> None:
+    report = read_sections(text).report
+    assert (report.indication, report.findings, report.impression) == ("cough", "clear", "normal")
+
+
 def test_a_report_without_a_reading_says_so() -> None:
     assert not read_sections("INDICATION: Cough.\nCOMPARISON: None.").has_reading
 

@@ -19,17 +19,20 @@ Section = Literal["indication", "comparison", "findings", "impression", "addendu
 
 # Heading → section. What stands in "other" (technique, notices to the ward) is no part of a `Report`.
 HEADINGS: dict[str, Section] = {
-    r"indications?|(?:clinical |patient |brief )?history|hx|clinical (?:information|indication|data|statement"
+    r"indications?(?: for (?:the )?(?:study|exam(?:ination)?|procedure))?"
+    r"|(?:clinical |patient |brief )?history|hx|clinical (?:info(?:rmation)?|context|presentation"
+    r"|indication|data|statement"
     r"|details|question|history|hx|notes?)|(?:underlying )?medical condition|(?:admitting|admission|referral"
     r"|working) diagnosis|cc|hpi|reason(?: for (?:the |this )?(?:exam(?:ination)?|study|visit|request))?"
     r"|symptoms?|(?:presenting )?complaint|clinical": "indication",
     r"comparisons?(?: (?:stud(?:y|ies)|exams?|films?))?|priors?(?: (?:stud(?:y|ies)|exams?))?"
     r"|compar(?:ed|ison)(?: is made)? (?:to|with)|compare": "comparison",
-    r"findings?|description|(?:chest|radiographic|imaging) findings|report|results?|observations?|body"
+    r"findings?|description|(?:chest|radiographic|radiologic(?:al)?|imaging|cxr|x-?ray) findings"
+    r"|report|results?|observations?|body"
     r"|(?:final|preliminary|radiology) report|interpretation": "findings",
     r"impressions?|imp|conclusions?|opinion|summary|assessment|(?:final )?(?:impression|diagnosis)"
     r"|findings?(?: and | ?/ ?| ?& ?)impressions?|impressions?(?: and | ?/ ?| ?& ?)(?:plan|recommendations?)"
-    r"|radiological diagnosis": "impression",
+    r"|radiologic(?:al)? (?:diagnosis|impression|conclusion)": "impression",
     r"addend(?:um|a)|final addendum|addendum(?: report| to report| begins?| ?#? ?\d)?|corrections?|amendment"
     r"|(?:corrected|amended|revised) report|correction to report|late addendum": "addendum",
     r"(?:type of )?exam(?:ination)?(?: type)?|procedures?|stud(?:y|ies)|technique|(?:number of )?views?"
@@ -76,6 +79,12 @@ _PLAIN = re.compile(
 )
 _SMALL = re.compile(rf"(?<!\s)\s{{0,40}}(?:{_PLAIN.pattern})\s?:")
 _DASHED = re.compile(rf"(?<![ \t])[ \t]{{0,40}}(?:{_PLAIN.pattern})\s?[-\u2013\u2014]{{1,2}}[ \t]", re.I)
+# Other signs than a colon: "<b>Findings:</b>", "[FINDINGS]", "FINDINGS=", "IMPRESSION --".
+_HEADED = r"(?:INDICATION|HISTORY|COMPARISON|TECHNIQUE|FINDINGS|IMPRESSION|CONCLUSION)S?"
+_SIGNED = re.compile(
+    rf"(?P<line><(?:br|/p|/div|/h[1-6])\s{{0,3}}/?>)|</?(?:b|i|u|p|div|strong|em|h[1-6])>"
+    rf"|\[(?P<boxed>{_HEADED})\]|\b(?P<signed>{_HEADED})\s{{0,2}}(?:=(?!=)|--(?!-))"
+)
 _FRAME = " \t\r=*#_-<>[]"  # around a heading
 # A question or a comparison takes one paragraph; a paragraph behind it without a heading is the reading.
 _OF_ONE_PARAGRAPH = frozenset({"indication", "comparison", "other"})
@@ -83,6 +92,7 @@ _PARAGRAPH = re.compile(r"\n[ \t\r]{0,40}\n\s{0,40}")
 _WRITTEN_BY = re.compile(
     r"(?:dictated|signed|electronically|transcribed|dr\b|attending|resident|approved|\W*$)", re.I
 )
+_BOTH = re.compile(r"\s?[/&]\s?|\sAND\s", re.I)
 _ENDS = ".!?:;\n"
 _LONGEST = 70  # characters of a heading
 
@@ -132,6 +142,7 @@ def section_spans(text: str) -> list[SectionSpan]:
     Text before the first heading, and a text without headings, is `findings`. So is a paragraph without a
     heading that follows a question, a comparison or a technique.
     """
+    text = _SIGNED.sub(_with_colon, text).replace("\uff1a", ":")
     spans: list[SectionSpan] = []
     section: Section = "findings"
     start, heading = 0, ""
@@ -145,6 +156,15 @@ def section_spans(text: str) -> list[SectionSpan]:
             section, start, heading = following, end, " ".join(text[begin:end].split())
     _add(spans, text, SectionSpan(section, start, len(text), heading))
     return spans
+
+
+def _with_colon(match: re.Match[str]) -> str:
+    """What stands for a sign in plain text, as long as the sign."""
+    if match["line"]:
+        return "\n".rjust(len(match[0]))
+    heading = match["boxed"] or match["signed"]
+    begin = f" {heading}" if match["boxed"] else heading
+    return begin.ljust(len(match[0]) - 1) + ":" if heading else " " * len(match[0])
 
 
 def read_sections(text: str) -> SectionedReport:
@@ -298,7 +318,11 @@ def _named(name: str) -> tuple[Section | Literal["part"], int] | None:
 
 
 def _known(name: str) -> Section | None:
-    return next((section for pattern, section in _SECTION_OF.items() if pattern.fullmatch(name)), None)
+    section = next((section for pattern, section in _SECTION_OF.items() if pattern.fullmatch(name)), None)
+    if section is None and len(parts := _BOTH.split(name)) > 1:
+        named = {_known(part) for part in parts}  # "CLINICAL HISTORY/INDICATION"
+        return named.pop() if len(named) == 1 else None
+    return section
 
 
 def _misspelt(name: str) -> Section | None:
