@@ -183,6 +183,7 @@ def read_sections(text: str) -> SectionedReport:
     >>> read.report.findings, read.unknown, read.has_reading
     ('Lungs are clear.', ('BILLING CODE',), True)
     """
+    text = _SIGNED.sub(_with_colon, text)
     parts: dict[Section, list[str]] = {}
     spans = section_spans(text)
     for span in spans:
