@@ -81,7 +81,24 @@ def text(studies: list[Study]) -> str:
 
 def cases() -> Iterator[Case]:
     """Build cases in a temporary folder."""
-    for word in ("NaN", "nan", "None", "NA", "N/A", "null", "<NA>", "#N/A", ""):
+    words = (
+        "NaN",
+        "nan",
+        "None",
+        "NA",
+        "N/A",
+        "null",
+        "<NA>",
+        "#N/A",
+        "",
+        " NAN ",
+        "NONE",
+        "-",
+        "--",
+        "?",
+        ".",
+    )
+    for word in (*words, "missing", "unknown", "not available"):
         row = {"image": "a.png", "text": word, "who": word, "found": word}
         settings = {"patient": "who", "findings": "found"}
         for end, content in (
@@ -100,7 +117,9 @@ def cases() -> Iterator[Case]:
         "['cardiomegaly', 'pleural effusion']", '["Cardiomegaly", "Effusion"]', "[cardiomegaly, effusion]",
         "{'Cardiomegaly': 1, 'Effusion': 1}",
         "Cardiomegaly / effusion", "CARDIOMEGALY / x", "cardiomegaly and effusion",
-        "cardiomegalia|derrame pleural",
+        "cardiomegalia|derrame pleural", "['cardiomegaly' 'pleural effusion']", '["cardiomegaly" "effusion"]',
+        "Cardiomegaly\tEffusion", "Cardiomegaly\nEffusion", "('Cardiomegaly', 'Effusion')",
+        "Pleural Effusion|Enlarged heart", "CARDIOMEGALY|EFFUSION", "Cardiomegaly & Effusion",
     ):  # fmt: skip
         strange = cell.endswith("/ x")
         yield list_case(cell, "unknown finding names: 'CARDIOMEGALY / x'" if strange else both)
@@ -168,6 +187,29 @@ def cases() -> Iterator[Case]:
         "wrong row", "no such label value", "line 2: label Mass is 'x', not 1, 0, -1 or empty",
         {"t.csv": "image,Mass\na.png,x\n"}, settings={"labels": "Mass"},
     )  # fmt: skip
+    for name, rows, expected in (
+        (
+            "a comma in a text without quotation marks",
+            "image,text\na.png,No effusion, heart normal.\n",
+            "line 2 has more cells than the 2 columns",
+        ),
+        ("a column twice", "image,text,text\na.png,A.,B.\n", "has 2 columns called 'text'"),
+        ("an index without a name", ",image,text\n0,a.png,A.\n", "1"),
+        ("empty cells at the end", "image,text\na.png,A.,,\n", "1"),
+        ("semicolons", "image;text\na.png;A.\n", "1"),
+        ("tabs in a .csv", "image\ttext\na.png\tA.\n", "1"),
+        ("a byte order mark", "\ufeffimage,text\na.png,A.\n", "1"),
+        ("blank lines", "image,text\n\na.png,A.\n\n", "1"),
+        ("an upper-case header", "IMAGE,TEXT\na.png,A.\n", "1"),
+    ):
+        yield Case("table", name, expected, {"t.csv": rows, "a.png": None})
+    for part in ("Training", "VALIDATION", "valid", "validate", "dev", "testing"):
+        yield Case(
+            "part", part, "1", {"t.csv": f"image,part\na.png,{part}\n", "a.png": None},
+            settings={"split": "part"},
+        )  # fmt: skip
+    for listed, stored in (("Scan_A.PNG", "scan_a.png"), (" a.png ", "a.png"), ("sub\\a.png", "sub/a.png")):
+        yield Case("path", repr(listed), "1 of 1", {"t.csv": f"image\n{listed}\n", stored: None}, found)
     yield Case(
         "wrong row", "no such part", "line 2: 'dev2' is not a part",
         {"t.csv": "image,part\na.png,dev2\n"}, settings={"split": "part"},

@@ -27,11 +27,14 @@ FILE = "metadata.jsonl"
 FOLDERS: dict[Split, str] = {"train": "train", "val": "validation", "test": "test"}
 NAMES: dict[str, Split] = {
     "train": "train",
+    "training": "train",
+    "validate": "val",
     "validation": "val",
     "valid": "val",
     "val": "val",
     "dev": "val",
     "test": "test",
+    "testing": "test",
 }
 SECTIONS = ("indication", "comparison", "findings", "impression")
 

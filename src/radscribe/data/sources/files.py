@@ -15,8 +15,11 @@ from radscribe.text.report import Report
 from radscribe.text.sections import read_sections
 
 Row = dict[str, str]
-MISSING = frozenset(("", "nan", "none", "na", "n/a", "#n/a", "null", "<na>", "nat"))  # in any case
-_LONGEST = 12  # characters of a cell that may be a missing value
+MISSING = frozenset(  # in any case
+    ("", "nan", "none", "na", "n/a", "#n/a", "null", "<na>", "nat", "-", "--", "---", "?", ".", "missing")
+) | {"unknown", "not available"}
+_LONGEST = 16  # characters of a cell that may be a missing value
+_MORE = "\0"  # the column of cells beyond the last one
 FIELD = 1 << 24  # characters: longer than any report, but a quotation mark that is never closed ends
 
 
@@ -111,7 +114,7 @@ def numbered_rows(
         with opener(path, "rt", encoding=encoding, newline="") as file:
             quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
             reader = csv.DictReader(
-                file, header, restkey="", restval="", delimiter=delimiter, quoting=quoting
+                file, header, restkey=_MORE, restval="", delimiter=delimiter, quoting=quoting
             )
             missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:
@@ -120,9 +123,16 @@ def numbered_rows(
                     subject=path,
                     remedy="check that it is the right file",
                 )
+            _require_different(path, reader.fieldnames or ())
             for row in reader:
                 line = reader.line_num
-                row.pop("", None)  # cells beyond the last column
+                row.pop("", None)  # a column without a name, such as an index
+                if any(cell and not cell.isspace() for cell in row.pop(_MORE, ())):
+                    raise DataError(
+                        f"line {line} has more cells than the {len(row)} columns",
+                        subject=path,
+                        remedy="put quotation marks around a text that holds the separator",
+                    )
                 yield line, {column: "" if is_missing(cell, column) else cell for column, cell in row.items()}
     except UnicodeDecodeError as error:
         raise DataError(
@@ -135,6 +145,14 @@ def numbered_rows(
         raise DataError(
             f"cannot be read near line {line + 1}: {reason}", subject=path, remedy="download it again"
         ) from error
+
+
+def _require_different(path: Path, columns: Sequence[str]) -> None:
+    for name, count in Counter(columns).items():
+        if name and count > 1:
+            raise DataError(
+                f"has {count} columns called '{name}'", subject=path, remedy="rename or delete one of them"
+            )
 
 
 def without_suffix(path: str) -> str:

@@ -104,7 +104,8 @@ _NORMAL = frozenset(
 ) | {"sin hallazgos", "sin hallazgo", "sano"}
 # Names that say nothing about what is there.
 _SILENT = frozenset(("exclude", "unchanged", "suboptimal study", "unknown", "not labelled", "sin cambios"))
-_SEPARATORS = re.compile(r"[|;,\n]")
+_SEPARATORS = re.compile(r"[|;,\n\t]")
+_OF_NUMPY = re.compile(r"(?<=['\"])\s{1,9}(?=['\"])")  # between the items of a printed array
 _JOINED = re.compile(r"\s*(?:[/&+]|\band\b|\by\b)\s*", re.I)
 _CLOSE = 0.75  # similarity from which on a known name is suggested
 
@@ -168,6 +169,7 @@ def split_list(value: Any) -> list[str]:
         return [str(item).strip() for item in value if item is not None and str(item).strip()]
     text = str(value).strip()
     if text[:1] in "[({" and text[-1:] in "])}":
+        text = _OF_NUMPY.sub(", ", text)
         for parse in (json.loads, ast.literal_eval):
             try:
                 return (
