@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from radscribe.inference.caption import Caption
     from radscribe.inference.captioner import Captioner
     from radscribe.inference.guard import Guard
+    from radscribe.inference.inputs import Prior
     from radscribe.text.findings import ReportLabels
 
 __all__ = [
     "Caption",
     "Captioner",
+    "Prior",
     "Radiograph",
     "Study",
     "__version__",
@@ -43,6 +45,7 @@ __all__ = [
 _HOMES = {
     "Caption": "radscribe.inference.caption",
     "Captioner": "radscribe.inference.captioner",
+    "Prior": "radscribe.inference.inputs",
     "Radiograph": "radscribe.imaging.radiograph",
     "Study": "radscribe.data.study",
 }
@@ -281,6 +284,7 @@ def evaluate(
     report_column: str = "report",
     beam: int = DEFAULTS.beam,
     encode_training: bool = False,
+    context_of: str = "own",
     advance: Callable[..., None] | None = None,
 ) -> Results:
     """Score captions, and probabilities of findings, on a prepared dataset.
@@ -325,6 +329,9 @@ def evaluate(
         Beam width of the bundle.
     encode_training : bool
         Encode the training images with the bundle, for the nearest-neighbour baseline.
+    context_of : {"own", "none", "swapped"}
+        Whose indication and prior study the bundle's captions are written with: the study's own, nobody's, or
+        those of another study.
     advance : callable, optional
         Called with the name of the step and its number of studies after each study.
 
@@ -362,6 +369,7 @@ def evaluate(
         target=target,
         beam=beam,
         encode_training=encode_training,
+        context_of=context_of,
         advance=advance or quiet,
         tokenization=tokenization,
         vocabulary=vocabulary,

@@ -23,7 +23,7 @@ from radscribe.labels import CHESTXRAY14
 KEYS = {
     *("study", "files", "text", "tokens", "log_probability", "alternatives", "findings", "warnings"),
     *("refused", "error", "used", "left_out", "bundle", "evidence", "sections"),
-    *("confidence", "normality", "doubtful_findings", "unsaid_findings", "not_assessed"),
+    *("confidence", "normality", "doubtful_findings", "unsaid_findings", "not_assessed", "context"),
 }
 FRONTAL, LATERAL = "7_IM-0001-1001.png", "7_IM-0001-2001.png"  # named as in the Indiana collection
 DRAFT = "not verified, not for diagnosis"

@@ -83,6 +83,27 @@ BAR = 24  # characters of a full bar
     metavar="P",
     help="Refuse studies whose confidence is below P, from 0 to 1 (default: refuse none).",
 )
+@click.option(
+    "--indication",
+    metavar="TEXT",
+    help="Why the studies were asked for, if the bundle reads it (default: not known).",
+)
+@click.option(
+    "--indication-from-dicom",
+    is_flag=True,
+    help="Take the indication from Reason for Study, or else Study Description, of DICOM files.",
+)
+@click.option(
+    "--prior",
+    "prior",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="An image of an earlier study of the same patient; may be repeated. Only for a single study.",
+)
+@click.option(
+    "--prior-report", metavar="TEXT", help="What was reported of the earlier study (default: not known)."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Images to encode at once (default: all cores).")
 @click.option(
     "--device",
@@ -104,6 +125,10 @@ def command(
     overwrite: bool,
     grad_cam: bool,
     min_confidence: float | None,
+    indication: str | None,
+    indication_from_dicom: bool,
+    prior: tuple[Path, ...],
+    prior_report: str | None,
     threads: int | None,
     device: str,
     **search: Any,
@@ -120,6 +145,7 @@ def command(
     radscribe caption scans/ --format csv > findings.csv
     radscribe caption frontal.png lateral.png --study --verbose
     radscribe caption chest.dcm --evidence pictures
+    radscribe caption chest.dcm --indication "cough, fever" --prior earlier.dcm
 
     Exit code 0: all done. 1: some inputs could not be read or were refused; the others are done. 2: wrong
     use.
@@ -128,12 +154,15 @@ def command(
     from radscribe.files import refuse_existing
     from radscribe.inference.captioner import Captioner
     from radscribe.inference.evidence.write import write
-    from radscribe.inference.studies import group
+    from radscribe.inference.inputs import Prior, with_context
+    from radscribe.inference.studies import group, indication_of
 
     if grad_cam and evidence is None:
         raise UsageError("--grad-cam computes evidence", remedy="name a folder with --evidence DIR")
     if evidence is not None:
         refuse_existing(evidence, overwrite)
+    if indication is not None and indication_from_dicom:
+        raise UsageError("--indication and --indication-from-dicom exclude each other", remedy="give one")
     chosen = strategy(n_best=n_best, **search)
     explain = gradients(bundle) if grad_cam else None
     captioner = Captioner(bundle, threads=threads, explain=explain, device=device)
@@ -141,12 +170,22 @@ def command(
     grouping = group(paths, together=one_study)
     if skipped := grouping.describe_skipped():
         click.echo(f"radscribe: {skipped}", err=True)
+    earlier = Prior(prior, prior_report or "") if prior or prior_report else None
+    if earlier is not None and len(grouping.studies) > 1:
+        raise UsageError(
+            f"--prior belongs to one study, and there are {len(grouping.studies)}",
+            remedy="name the images of one study, with --study if they have no common name",
+        )
+    studies = [
+        with_context(study, indication_of(study) if indication_from_dicom else indication, earlier)
+        for study in grouping.studies
+    ]
     out = _Output(form, verbose, captioner.spec)
     failed = False
     with Progress() as progress:
-        progress.start("captioning", len(grouping.studies), "studies")
+        progress.start("captioning", len(studies), "studies")
         for caption in captioner.stream(
-            grouping.studies,
+            studies,
             strategy=chosen,
             n_best=n_best,
             force=force,
@@ -217,6 +256,7 @@ def line(caption: Caption, shared: list[str]) -> str:
         return f"{named(caption)}: refused: {caption.refused}"
     text = f"{named(caption)}: {marked(caption)}{trust(caption)}"
     lines = [text, *(f"    or: {alternative.text}" for alternative in caption.alternatives)]
+    lines += [f"    read beside the images: {', '.join(caption.context)}"] if caption.context else []
     lines += [f"    ! {warning}" for warning in caption.warnings if warning not in shared]
     return "\n".join(lines)
 
@@ -272,6 +312,7 @@ def render(caption: Caption) -> str:
             lines += textwrap.wrap(paragraph, 100)
         lines += doubts(caption)
         lines += [f"or: {alternative.text}" for alternative in caption.alternatives]
+        lines += [f"read beside the images: {', '.join(caption.context)}"] if caption.context else []
         for finding, probability in sorted(caption.findings.items(), key=lambda item: -item[1]):
             filled = round(probability * BAR)
             bar = "█" * filled + "·" * (BAR - filled)

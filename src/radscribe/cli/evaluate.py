@@ -128,6 +128,15 @@ _RESULTS = click.Path(path_type=Path)
     is_flag=True,
     help="With --bundle: encode the training images, too, for the nearest-neighbour baseline.",
 )
+@click.option(
+    "--context",
+    "context_of",
+    type=click.Choice(["own", "none", "swapped"]),
+    default="own",
+    show_default=True,
+    help="With --bundle: indication and prior study that captions are written with: the study's own, none, "
+    "or another study's.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print scores.json on standard output, in one line.")
 def command(
     data: Path,
@@ -142,6 +151,7 @@ def command(
     target: str,
     beam: int,
     encode_training: bool,
+    context_of: str,
     evidence: Path | None,
     as_json: bool,
     **scoring: object,
@@ -190,6 +200,7 @@ def command(
             target=target,
             beam=beam,
             encode_training=encode_training,
+            context_of=context_of,
             advance=progress.tick,
             **scoring,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from radscribe.data.study import Study
 from radscribe.errors import DataError
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.inference.captioner import Captioner
-from radscribe.inference.inputs import StudyInput
+from radscribe.inference.inputs import StudyInput, as_prior
 from radscribe.inference.options import DEFAULTS
 
 
@@ -54,12 +54,16 @@ class BundleCaptions:
         return sum(text is None for text in self.texts)
 
 
+ContextOf = Literal["own", "none", "swapped"]
+
+
 def caption_studies(
     captioner: Captioner,
     studies: Sequence[Study],
     beam: int = DEFAULTS.beam,
     advance: Callable[..., None] = quiet,
     step: str = "captioning",
+    context_of: ContextOf = "own",
 ) -> BundleCaptions:
     """Caption studies with a bundle.
 
@@ -75,6 +79,9 @@ def caption_studies(
         Called with the step's name and its number of studies after each study.
     step : str
         Name of the step.
+    context_of : {"own", "none", "swapped"}
+        Whose indication and prior study a caption is written with, if the bundle reads them: the study's own,
+        nobody's, or those of another study.
 
     Raises
     ------
@@ -88,7 +95,7 @@ def caption_studies(
             subject=absent[0].root,
             remedy="get the images, or score captions that were made elsewhere with --predictions",
         )
-    inputs = [StudyInput(study.id, study.files) for study in studies]
+    inputs = _inputs(studies, context_of)
     texts: list[str | None] = []
     rows: list[dict[str, float]] = []
     for caption in captioner.stream(inputs, beam=beam):
@@ -98,3 +105,19 @@ def caption_studies(
     findings = captioner.findings
     values = np.array([[row.get(name, math.nan) for name in findings] for row in rows], dtype=np.float64)
     return BundleCaptions(captioner.bundle, texts, findings, values.reshape(len(inputs), len(findings)))
+
+
+def _inputs(studies: Sequence[Study], context_of: ContextOf) -> list[StudyInput]:
+    """The studies with their own context, with none, or with that of the study half of them further on."""
+    places = range(len(studies))
+    if context_of == "swapped":
+        places = range(len(studies) // 2, len(studies) // 2 + len(studies))
+    given = (
+        [studies[place % len(studies)] for place in places] if context_of != "none" else [None] * len(studies)
+    )
+    return [
+        StudyInput(study.id, study.files)
+        if other is None
+        else StudyInput(study.id, study.files, indication=other.indication, prior=as_prior(other.earlier))
+        for study, other in zip(studies, given, strict=True)
+    ]

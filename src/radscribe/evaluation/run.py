@@ -14,7 +14,7 @@ from radscribe.errors import DataError, UsageError
 from radscribe.evaluation import dataset as datasets
 from radscribe.evaluation import predictions as prediction_files
 from radscribe.evaluation import references
-from radscribe.evaluation.bundle_captions import BundleCaptions, caption_studies, quiet
+from radscribe.evaluation.bundle_captions import BundleCaptions, ContextOf, caption_studies, quiet
 from radscribe.evaluation.dataset import Dataset
 from radscribe.evaluation.evaluate import evaluate as evaluate_task
 from radscribe.evaluation.findings import label_scores, probability_file
@@ -130,6 +130,7 @@ def evaluate(
     target: str = "findings",
     beam: int = DEFAULTS.beam,
     encode_training: bool = False,
+    context_of: str = "own",
     advance: Callable[..., None] = quiet,
     **scoring: Any,
 ) -> Results:
@@ -147,7 +148,14 @@ def evaluate(
     dataset = datasets.read(Path(data), part(split), globals()["target"](target))
     if bundle:
         return _on_bundle(
-            Captioner(bundle), dataset, _as_list(compare), given, beam, encode_training, advance
+            Captioner(bundle),
+            dataset,
+            _as_list(compare),
+            given,
+            beam,
+            encode_training,
+            cast(ContextOf, _one_of("context_of", context_of, get_args(ContextOf))),
+            advance,
         )
     return _on_files(dataset, seeds, _as_list(compare), probabilities, given)
 
@@ -165,11 +173,12 @@ def _on_bundle(
     options: Options,
     beam: int,
     encode_training: bool,
+    context_of: ContextOf,
     advance: Callable[..., None],
 ) -> Results:
     with_text = dataset.references.studies if dataset.references else []
     studies = list({study.id: study for study in (*with_text, *dataset.labelled)}.values())
-    said = caption_studies(captioner, studies, beam, advance)
+    said = caption_studies(captioner, studies, beam, advance, context_of=context_of)
     row = {study.id: place for place, study in enumerate(studies)}
     labels = None
     if dataset.labelled:

@@ -53,6 +53,12 @@ SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),  # a codestream without the file format around it
 )
+_REASONS = (
+    "ReasonForStudy",
+    "ReasonForTheRequestedProcedure",
+    "RequestedProcedureDescription",
+    "StudyDescription",
+)
 HEAD = 132  # bytes that decide the kind
 
 
@@ -75,6 +81,10 @@ class Header:
         Of the DICOM header, as written. For grouping files only: never store or log them.
     view : str
         How the beam went, as far as the DICOM header says.
+    indication : str or None
+        Why the study was asked for: Reason for Study (0032,1030), Reason for the Requested Procedure
+        (0040,1002), Requested Procedure Description (0032,1060) or Study Description (0008,1030), the first
+        that is filled. It may name the patient, and is used only on request.
     """
 
     kind: Kind
@@ -89,6 +99,7 @@ class Header:
     patient_name: str | None = None
     birth_date: str | None = None
     view: View = "unknown"
+    indication: str | None = None
 
 
 def read_header(source: Readable) -> Header:
@@ -216,6 +227,7 @@ def _dicom_header(file: BinaryIO) -> Header:
                 patient_name=text("PatientName"),
                 birth_date=text("PatientBirthDate"),
                 view=view_of(dataset),
+                indication=next(filter(None, map(text, _REASONS)), None),
             )
     except ImageError:
         return Header("DICOM", True)

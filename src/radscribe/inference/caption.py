@@ -120,6 +120,8 @@ class Caption:
         Findings that the model cannot judge. The caption neither asserts nor denies them.
     sections : dict of str to str
         Section ("findings", "impression") to its part of `text`. Empty if the model writes no sections.
+    context : tuple of str
+        What the caption was written with beside the images: "indication", "prior images", "prior report".
     """
 
     study: str
@@ -143,6 +145,7 @@ class Caption:
     unsaid_findings: tuple[str, ...] = ()
     not_assessed: tuple[str, ...] = ()
     sections: dict[str, str] = field(default_factory=dict)
+    context: tuple[str, ...] = ()
 
     def section_starts(self) -> dict[str, int]:
         """Return where each section starts in `text`, in order of the text."""
@@ -180,6 +183,7 @@ class Caption:
             "doubtful_findings": list(self.doubtful_findings),
             "unsaid_findings": list(self.unsaid_findings),
             "not_assessed": list(self.not_assessed),
+            "context": list(self.context),
         }
 
 

@@ -11,15 +11,17 @@ from typing import Any, cast
 import numpy as np
 
 from radscribe.bundle import format as bundle_format
+from radscribe.data.study import Study
 from radscribe.errors import UsageError
 from radscribe.imaging.radiograph import View
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import refuse_below, require_confidence
 from radscribe.inference.constraints import Claims, Statements, of_a_caption
 from radscribe.inference.constraints.statements import DENIAL
+from radscribe.inference.context import NO_CONTEXT, ContextReader, StudyContext
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
-from radscribe.inference.inputs import Image, Source, StudyInput, is_one_image
+from radscribe.inference.inputs import Image, Prior, Source, StudyInput, is_one_image, with_context
 from radscribe.inference.options import DEFAULTS, CaptionOptions, suggest_keywords
 from radscribe.inference.pipeline import BATCH, two_stages
 from radscribe.inference.prepare import Prepared, Preparer
@@ -37,6 +39,7 @@ class Encoded:
 
     prepared: Prepared
     outputs: dict[str, Array]  # of M images: [M, K], planes [M, K, h, w]
+    context: StudyContext = NO_CONTEXT
 
 
 class Captioner:
@@ -85,6 +88,9 @@ class Captioner:
         self._decoder = DecoderSession(folder, self.spec, device)
         self._tokenizer = ReportTokenizer.load(folder / self.spec.tokenizer)
         self._prepare = Preparer(self.spec.encoder.image_size, self.spec.encoder.views)
+        self._read_context = ContextReader(
+            self.spec.decoder.inputs, self._tokenizer, self._prepare, self._encoder
+        )
         self._draft = Drafter(self.spec, self._tokenizer, explain)
         self._constraints = of_a_caption(self._tokenizer)
         self._claims = Claims(self._tokenizer)
@@ -104,6 +110,11 @@ class Captioner:
         return self.spec.id
 
     @property
+    def context(self) -> tuple[str, ...]:
+        """What the bundle reads beside the images: "indication" and "prior", or nothing."""
+        return self._read_context.parts
+
+    @property
     def findings(self) -> tuple[str, ...]:
         """The findings that the encoder gives probabilities of."""
         return self.spec.encoder.findings
@@ -120,6 +131,9 @@ class Captioner:
         strategy: Strategy | None = DEFAULTS.strategy,
         min_confidence: float | None = DEFAULTS.min_confidence,
         exact: bool = DEFAULTS.exact,
+        indication: str | None = None,
+        prior: Prior | Study | None = None,
+        context: bool = DEFAULTS.context,
     ) -> Caption:
         """Caption one study.
 
@@ -142,6 +156,14 @@ class Captioner:
             Refuse the study if the confidence of its caption is lower, from 0 to 1.
         exact : bool
             Decode JPEG and JPEG 2000 at full resolution (default: at the lowest one that suffices).
+        indication : str, optional
+            Why the study was asked for (default: what the report of a `Study` says).
+        prior : Prior or Study, optional
+            An earlier study of the same patient (default: `Study.earlier`). Its images must not be of another
+            patient.
+        context : bool
+            Read the indication and the earlier study, if the bundle reads them. `Caption.context` says which
+            were read; a bundle that reads none adds a warning if `indication` or `prior` is given.
 
         Returns
         -------
@@ -162,8 +184,8 @@ class Captioner:
         >>> caption.refused is None
         True
         """
-        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence, exact)
-        studies = list(studies_of([source]))
+        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence, exact, context)
+        studies = [with_context(study, indication, prior) for study in studies_of([source])]
         if len(studies) > 1:
             raise UsageError(
                 f"holds {len(studies)} studies",
@@ -186,6 +208,7 @@ class Captioner:
         strategy: Strategy | None = DEFAULTS.strategy,
         min_confidence: float | None = DEFAULTS.min_confidence,
         exact: bool = DEFAULTS.exact,
+        context: bool = DEFAULTS.context,
     ) -> Generator[Caption, None, None]:
         """Caption many studies; memory does not grow with their number.
 
@@ -202,7 +225,7 @@ class Captioner:
             a published collection.
         ordered : bool
             Yield captions in the order of the sources; otherwise each as soon as it is ready.
-        beam, n_best, force, evidence, strategy, min_confidence, exact
+        beam, n_best, force, evidence, strategy, min_confidence, exact, context
             As for `caption`.
 
         Yields
@@ -215,7 +238,7 @@ class Captioner:
         UsageError
             As for `caption`.
         """
-        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence, exact)
+        options = CaptionOptions(beam, n_best, force, evidence, strategy, min_confidence, exact, context)
         return self.run(sources, options, ordered=ordered)
 
     def run(
@@ -290,7 +313,12 @@ class Captioner:
         prepared = self._prepare(study, options.force, options.evidence, exact=options.exact)
         if not prepared.images:
             return Encoded(prepared, {})
-        return Encoded(prepared, self._encoder(np.stack(prepared.images), maps=options.evidence))
+        context = NO_CONTEXT
+        if options.context:
+            context = self._read_context(study, options.force, exact=options.exact)
+        prepared.context = context.used
+        prepared.warnings += context.warnings
+        return Encoded(prepared, self._encoder(np.stack(prepared.images), maps=options.evidence), context)
 
     def _caption(self, batch: Sequence[Encoded], options: CaptionOptions) -> list[Caption]:
         seen = [study for study in batch if study.outputs]
@@ -300,6 +328,7 @@ class Captioner:
                 name: np.concatenate([study.outputs[name] for study in seen]) for name in seen[0].outputs
             }
             features = join_views(outputs, [study.prepared.views for study in seen])
+            features |= self._read_context.features([study.context for study in seen], features)
             hypotheses = self._search(features, [study.prepared.views for study in seen], options)
             # Height and width of the cells of an image, where there are some.
             height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))

@@ -133,6 +133,7 @@ class Drafter:
             used=tuple(prepared.files),
             not_assessed=self._spec.not_assessed,
             sections=self._tokenizer.decode_sections(best.tokens),
+            context=prepared.context,
             left_out={**prepared.errors, **prepared.refusals},
             failed=bool(prepared.errors),
             evidence=evidence,

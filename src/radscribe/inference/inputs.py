@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,6 +34,22 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """An earlier study of the same patient.
+
+    Parameters
+    ----------
+    images : path, bytes, binary file, PIL image, pydicom data set, array, Radiograph or list
+        Its image, or a list of its images; an empty list if there is only a report.
+    report : str
+        What was reported then.
+    """
+
+    images: Any = ()
+    report: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StudyInput:
     """The images of one study, read or still to be read.
 
@@ -47,12 +63,24 @@ class StudyInput:
         What the caption must say about how the images were put together.
     refused : str, optional
         Why these images are not one study. No caption is written then.
+    indication : str
+        Why the study was asked for; empty if that is not known.
+    prior : StudyInput, optional
+        An earlier study of the same patient, which may have no images but a report.
+    report : str
+        What was reported of an earlier study.
+    context_asked : bool
+        Whether the caption must say that its bundle reads no such context.
     """
 
     name: str
     images: tuple[Path | Unread | Radiograph, ...]
     warnings: tuple[str, ...] = ()
     refused: str | None = None
+    indication: str = ""
+    prior: StudyInput | None = None
+    report: str = ""
+    context_asked: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -77,9 +105,10 @@ def as_study(source: Source, name: str | None = None) -> StudyInput:
     UsageError
         If the source is none of these, or an array of another shape.
     """
+    more: dict[str, Any] = {}
     if isinstance(source, Study):
         images: tuple[Path | Unread | Radiograph, ...] = source.files
-        name = source.id
+        name, more = source.id, {"indication": source.indication, "prior": as_prior(source.earlier)}
     elif isinstance(source, (list, tuple)):
         images = tuple(_image(image) for image in source)
     else:
@@ -87,7 +116,49 @@ def as_study(source: Source, name: str | None = None) -> StudyInput:
     if not images:
         raise UsageError("a study needs at least one image", subject=name)
     refused = several_patients([_patient(image) for image in images]) if len(images) > 1 else None
-    return StudyInput(name or _origin(images[0]), images, refused=refused)
+    return StudyInput(name or _origin(images[0]), images, refused=refused, **more)
+
+
+def as_prior(prior: Prior | Study | None) -> StudyInput | None:
+    """Make an earlier study of its images and its report.
+
+    Raises
+    ------
+    UsageError
+        If it has neither images nor a report.
+    """
+    if prior is None:
+        return None
+    if isinstance(prior, Study):
+        images: Any = list(prior.files) if prior.images else []
+        name, report = prior.id, prior.text()
+    else:
+        images, name, report = prior.images, None, prior.report
+    if isinstance(images, (list, tuple)) and not images:
+        if not report.strip() and not isinstance(prior, Study):
+            raise UsageError("a prior study needs images or a report")
+        return StudyInput(name or "prior study", (), report=report)
+    return replace(as_study(images, name), report=report)
+
+
+def with_context(
+    study: StudyInput, indication: str | None = None, prior: Prior | Study | None = None
+) -> StudyInput:
+    """Give a study its context; what is None stays as it is."""
+    if indication is None and prior is None:
+        return study
+    return replace(
+        study,
+        indication=study.indication if indication is None else indication,
+        prior=study.prior if prior is None else as_prior(prior),
+        context_asked=True,
+    )
+
+
+def of_one_patient(study: StudyInput, other: StudyInput) -> bool:
+    """Whether two studies can be of one patient, by the headers of their images."""
+    patients = [_patient(image) for image in (*study.images, *other.images)]
+    return several_patients(patients) is None
 
 
 def is_one_image(source: object) -> bool:

@@ -40,6 +40,8 @@ class CaptionOptions:
     exact : bool
         Decode JPEG and JPEG 2000 at full resolution (default: true). Otherwise they are decoded at the
         lowest resolution that suffices, which is much faster and changes finding probabilities.
+    context : bool
+        Read the indication and the earlier study, where the bundle reads them (default: true).
 
     Raises
     ------
@@ -55,6 +57,7 @@ class CaptionOptions:
     strategy: Strategy | None = None
     min_confidence: float | None = None
     exact: bool = True
+    context: bool = True
 
     def __post_init__(self) -> None:
         if self.strategy is None and self.beam < 1:

@@ -29,6 +29,7 @@ class Prepared:
     originals: list[npt.NDArray[np.uint8]] = field(default_factory=list)  # [H, W] of the images, if kept
     forced: bool = False  # an image of it would have been refused
     warnings: list[str] = field(default_factory=list)
+    context: tuple[str, ...] = ()  # what the caption is written with beside the images
     errors: dict[str, str] = field(default_factory=dict)  # file → why it could not be read
     refusals: dict[str, str] = field(default_factory=dict)  # file → why it is not to be captioned
 

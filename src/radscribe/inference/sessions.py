@@ -16,6 +16,7 @@ from radscribe.labels import view_code
 from radscribe.runtime.onnx_session import open_session
 
 Array = npt.NDArray[Any]
+OUTPUTS = ("probabilities", "pooled", "grid", "maps")  # of encoders, which decoders may read
 
 
 def join_views(outputs: dict[str, Array], views: Sequence[Sequence[View]]) -> dict[str, Array]:
@@ -68,7 +69,8 @@ class EncoderSession:
     def __init__(self, folder: Path, spec: BundleSpec, device: str = "cpu") -> None:
         self._session = open_session(folder / spec.encoder.file, 1, device)
         # Fetch only what the decoder reads: the grid is large. The image's file gives the view.
-        self.outputs = tuple(sorted({"probabilities", *spec.decoder.inputs} - {"views"}))
+        read = {name.removeprefix("prior_") for name in spec.decoder.inputs}
+        self.outputs = tuple(sorted({"probabilities"} | read.intersection(OUTPUTS)))
         given = {output.name for output in self._session.get_outputs()}  # older graphs have no maps
         self._with_maps = tuple(sorted({*self.outputs, *({"maps"} & given)}))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from radscribe.data.image_names import image_key
 from radscribe.errors import RadscribeWarning
 from radscribe.imaging.header import IMAGE_SUFFIXES, Header, read_header
-from radscribe.inference.inputs import Source, StudyInput, as_study
+from radscribe.inference.inputs import Source, StudyInput, Unread, as_study
 from radscribe.inference.patients import Patient, by_patient, listed
 
 # Why a file in a folder is skipped: one of them, several of them.
@@ -211,3 +211,12 @@ def studies_of(sources: Iterable[Source | StudyInput]) -> Iterator[StudyInput]:
             yield from grouping.studies
         else:
             yield as_study(source)
+
+
+def indication_of(study: StudyInput) -> str | None:
+    """Return why a study was asked for, from its first DICOM file that says so; None if none does."""
+    for image in study.images:
+        source = image.source if isinstance(image, Unread) else image
+        if isinstance(source, (Path, bytes)) and (text := read_header(source).indication):
+            return text
+    return None

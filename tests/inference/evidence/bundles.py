@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,6 +14,7 @@ from radscribe.imaging.radiograph import Provenance, Radiograph
 from radscribe.models import DECODERS
 from radscribe.models.captioner import join_views
 from radscribe.models.encoder import Encoder
+from radscribe.text.context import INDICATION_TOKENS, REPORT_TOKENS
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import DecoderConfig, EncoderConfig, save
 from radscribe.training.decoder_run import SHAPES, WEIGHTS, Shapes
@@ -26,7 +28,7 @@ OPTIONS: dict[str, dict[str, int | float | bool | str]] = {
 }
 
 
-def bundle_of(kind: str, folder: Path) -> Path:
+def bundle_of(kind: str, folder: Path, context: tuple[Any, ...] = ()) -> Path:
     run, options = folder / "run", OPTIONS[kind]
     torch.manual_seed(0)
     (run / "encoder").mkdir(parents=True)
@@ -36,11 +38,11 @@ def bundle_of(kind: str, folder: Path) -> Path:
     tokenizer.save(run / "tokenizer.json")
     shapes = Shapes(len(FINDINGS), encoder.channels, (SIZE // 32) ** 2)
     (run / SHAPES).write_bytes(msgspec.json.encode(shapes))
-    config = DecoderConfig(decoder=kind, options=options, max_length=12)
+    config = DecoderConfig(decoder=kind, options=options, max_length=12, context=context)
     save(config, run / "config.json")
     given = msgspec.structs.asdict(shapes)
     lengths = given if kind == "show-attend-tell" else {k: n for k, n in given.items() if k != "places"}
-    decoder = DECODERS[kind](len(tokenizer), **lengths, **options)
+    decoder = DECODERS[kind](len(tokenizer), **lengths, **options, context=context)
     for parameter in decoder.parameters():  # far from even, so that captions and attention differ
         torch.nn.init.normal_(parameter, std=0.4)
     for module in (*encoder.modules(), *decoder.modules()):
@@ -49,7 +51,14 @@ def bundle_of(kind: str, folder: Path) -> Path:
     pictures = torch.stack([torch.from_numpy(picture(seed).pixels)[None] for seed in range(16)])
     with torch.no_grad():
         encoder.train()(pictures)
-        decoder.init_state(join_views(encoder.eval()(pictures), torch.ones(16, 1, dtype=torch.long)))
+        seen = join_views(encoder.eval()(pictures), torch.ones(16, 1, dtype=torch.long))
+        earlier: dict[str, Any] = {
+            f"prior_{name}": x.flip(0) for name, x in seen._asdict().items() if x is not None
+        }
+        words = torch.randint(4, len(tokenizer), (16, REPORT_TOKENS))
+        there = torch.ones(16, dtype=torch.long)
+        texts = {"indication": words[:, :INDICATION_TOKENS], "prior_report": words, "prior_given": there}
+        decoder.init_state(seen._replace(**earlier, **texts) if context else seen)
         encoder.calibration_scale.copy_(torch.tensor([2.0, 0.5]))
         encoder.calibration_shift.copy_(torch.tensor([-1.0, 0.3]))
     torch.save(encoder.state_dict(), run / "encoder" / "encoder.pt")
