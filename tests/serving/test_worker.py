@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
@@ -248,3 +249,17 @@ def test_a_study_that_kills_the_service_again_and_again_is_given_up(tmp_path: Pa
     assert study is not None
     assert study.status == "failed"
     assert b"died 3 times" in (study.document or b"")
+
+
+def test_a_draft_names_images_as_the_client_does_and_not_as_the_store(tmp_path: Path) -> None:
+    stored = tmp_path / "0123456789abcdef.png"
+    told = Caption(
+        "x",
+        (str(stored),),
+        "b@0",
+        text="Clear.",
+        warnings=(f"written from 1 image: {stored.name}", f"a faint marker ({stored})"),
+    )
+    draft = draft_of(told, Job("id", "", ("CR 1-2.dcm",), {"CR 1-2.dcm": stored}, {}, CaptionOptions()))
+    warnings = msgspec.json.decode(draft.document)["warnings"]
+    assert warnings == ["written from 1 image: CR 1-2.dcm", "a faint marker (CR 1-2.dcm)"]

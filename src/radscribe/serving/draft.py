@@ -55,11 +55,13 @@ class _Names:
     """Replaces paths of stored files by the names that the client gave them."""
 
     def __init__(self, images: Mapping[str, Path]) -> None:
-        self._names: dict[str, str] = {}
+        self._names: dict[str, str] = {}  # whole paths before the names of files, which stand in them
         for name, path in images.items():
             # How an error shows it.
             as_told = "".join(c if c.isprintable() else "?" for c in " ".join(str(path).split()))
             self._names |= {str(path): name, as_told: name}
+        # Some warnings name the file without its folder: a digest of its content, which is in no other text.
+        self._names |= {path.name: name for name, path in images.items()}
 
     def text(self, text: Any) -> Any:
         for path, name in self._names.items():
