@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from pydicom import dcmread
+
+from radscribe.interop.destinations import destination
 from radscribe.interop.identity import IdentityKey
 from radscribe.interop.spool import Spool, describe
 from radscribe.serving.arrivals import Arrivals
+from radscribe.serving.options import CaptionOptions, CaptionRequest
+from radscribe.serving.problems import Problem
 from radscribe.serving.service import Service
 from radscribe.serving.store import identities
+from radscribe.serving.store.reads import StoredStudy
 from tests.interop.conftest import Receive
 from tests.interop.receiving import DX, data_set, drafts, new_study, radiograph, send, until
+
+REQUEST = CaptionRequest(CaptionOptions(), "", False)
 
 
 def port(service: Service) -> int:
@@ -136,3 +145,41 @@ def test_identities_are_kept_only_for_a_destination(receive: Receive, tmp_path: 
     assert merged.accession_number == found.accession_number
     assert newest.accession_key == sealed[0].accession_key
     again.close()
+
+
+def test_a_study_that_is_captioned_again_keeps_its_identity(receive: Receive, tmp_path: Path) -> None:
+    key, out = IdentityKey(bytes(32)), tmp_path / "out"
+    service = receive(identity_key=key, destinations=(destination(f"folder:{out}"),))
+    study = new_study()
+    send(port(service), radiograph(study, size=64))
+    settled(service, 1)
+    (first,) = drafts(service)
+
+    def again(of: StoredStudy) -> None:
+        service.queue.reserve("reader")
+        identify = service.arrivals.identity_again(of)
+        service.intake.recaption(of, REQUEST, "reader", "reader", invert=True, identify=identify)
+
+    again(first)
+    settled(service, 2)
+    second = drafts(service)[1]
+    assert second.supersedes == first.id
+    assert second.images[0].file != first.images[0].file
+    until(lambda: len(list(out.rglob("*.dcm"))) == 6)
+    made = [dcmread(file) for file in out.rglob("report-*.dcm")]
+    assert {(made.StudyInstanceUID, made.PatientID) for made in made} == {(study, "P1")}
+    before = next(made for made in made if "PredecessorDocumentsSequence" not in made)
+    after = next(made for made in made if "PredecessorDocumentsSequence" in made)
+    assert before.SOPInstanceUID in str(after.PredecessorDocumentsSequence)
+    # An image that is late belongs to the newest draft; one of an old draft would overtake it.
+    send(port(service), radiograph(study, number=2, size=64))
+    assert settled(service, 3)[2] == "2 images."
+    third = drafts(service)[2]
+    assert (third.supersedes, third.images[0].file) == (second.id, second.images[0].file)
+    with pytest.raises(Problem, match=third.id):
+        service.arrivals.identity_again(second)
+
+
+def test_an_upload_that_is_captioned_again_has_no_identity(receive: Receive) -> None:
+    service = receive()
+    assert service.arrivals.identity_again(StoredStudy("1" * 26, "", None, "done", "", "{}", 0, None)) is None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from pydicom import Dataset
@@ -20,6 +21,7 @@ from radscribe.serving.problems import Problem
 from radscribe.serving.queue import StudyQueue
 from radscribe.serving.store import identities, reads
 from radscribe.serving.store.identities import IdentityRow
+from radscribe.serving.store.reads import StoredStudy
 from radscribe.serving.store.records import ImageRow
 from radscribe.serving.store.store import Store
 from radscribe.serving.store.writes import Superseded
@@ -92,6 +94,33 @@ class Arrivals:
                 return False
             mine.add(study)
             return True
+
+    def identity_again(self, study: StoredStudy) -> Callable[[str, Sequence[ImageRow]], IdentityRow] | None:
+        """Return what makes the identity of a study that is captioned again; None if it has no identity.
+
+        Raises
+        ------
+        Problem
+            409: further images of the study came in, and another study has them.
+        """
+        previous = self._store.read(identities.find, study.id)
+        if previous is None:
+            return None
+        newest = self._store.read(identities.newest, previous.study_key)
+        if newest is not None and newest.study_id != study.id:
+            raise Problem("conflict", f"There is a newer draft of this study: {newest.study_id}.")
+
+        def identify(study_id: str, rows: Sequence[ImageRow]) -> IdentityRow:
+            sealed = None
+            if previous.sealed is not None and self._key is not None:
+                identity = self._key.open(previous.sealed, previous.study_id)
+                # An inverted image is another file.
+                files = {old.file: new.file for old, new in zip(study.images, rows, strict=True)}
+                paths = {i.sop_instance_uid: file for i in identity.instances if (file := files.get(i.path))}
+                sealed = self._key.seal(identity.with_paths(paths), study_id)
+            return replace(previous, study_id=study_id, sealed=sealed)
+
+        return identify
 
     def close(self) -> None:
         """Finish the studies that are being accepted; the others stay in the spool for the next start."""

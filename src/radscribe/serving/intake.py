@@ -159,9 +159,22 @@ class Intake:
             return self._add(rows, requested, actor, client)
 
     def recaption(
-        self, study: StoredStudy, requested: CaptionRequest, actor: str, client: str, *, invert: bool
+        self,
+        study: StoredStudy,
+        requested: CaptionRequest,
+        actor: str,
+        client: str,
+        *,
+        invert: bool,
+        identify: Callable[[str, Sequence[ImageRow]], IdentityRow] | None = None,
     ) -> Accepted:
-        """Queue the stored images of a study as a new study, with other options."""
+        """Queue the stored images of a study as a new study, with other options.
+
+        Parameters
+        ----------
+        identify : callable, optional
+            Makes the identity of the new study, as in `receive`. It then supersedes the old one.
+        """
         folder, rows = self._store.images, [replace(row) for row in study.images]
         with ExitStack() as held:
             held.enter_context(self._store.holding(row.file for row in rows if row.file))
@@ -169,7 +182,11 @@ class Intake:
                 raise Problem("gone", "The study was deleted meanwhile.")
             if invert:
                 rows = [self._inverted(row, held) if row.file else row for row in rows]
-            return self._add(rows, requested, actor, client)
+            before = study.id if identify is not None else None
+            try:
+                return self._add(rows, requested, actor, client, identify, before)
+            except writes.Superseded:
+                raise Problem("conflict", "Further images of this study have just come in.") from None
 
     def receive(
         self,

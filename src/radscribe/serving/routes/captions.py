@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
+import msgspec
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -199,16 +200,23 @@ async def recaption(
     study_id: StudyId, request: Request, service: Serving, actor: Actor, client: Client
 ) -> Response:
     """Makes a new study of the same images, with other options; the first one stays as it is.
-    `force=true` captions what was refused, `invert=true` turns black into white first."""
+    `force=true` captions what was refused, `invert=true` turns black into white first. The new draft of a
+    study that came by DICOM supersedes the first one, and its results go to the same patient and study."""
     fields = dict(request.query_params)
     invert = flag(fields.pop("invert", ""), "invert")
     study = await find_present(service, study_id)
     requested = parse({"study": study.study, **fields})
     if not any(row.file for row in study.images):
         raise Problem("conflict", "The study has no image that could be captioned.")
+    identify = await run_in_threadpool(service.arrivals.identity_again, study)
+    if identify is not None and service.outbox is not None:  # results need the maps, to draw them
+        options = msgspec.structs.replace(requested.options, evidence=True)
+        requested = msgspec.structs.replace(requested, options=options)
     await check_open(service, client)
     service.queue.reserve(client)
-    again = partial(service.intake.recaption, study, requested, actor, client, invert=invert)
+    again = partial(
+        service.intake.recaption, study, requested, actor, client, invert=invert, identify=identify
+    )
     # Inverting decodes the images whole; see `DECODING`.
     task = asyncio.ensure_future(to_thread.run_sync(again, limiter=DECODING if invert else None))
     task.add_done_callback(partial(_release_on_failure, service, client))

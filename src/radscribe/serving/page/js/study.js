@@ -39,7 +39,7 @@ export class StudyView {
     this.#standing.replaceChildren(standing(this.#study));
     const { superseded_by: later } = this.#study;
     return h("header", { class: "study-head" }, h("h1", {}, named(this.#study)),
-      later && h("p", { class: "bad" }, "Further images of this study came in. ", h("a", { href: `#/study/${encodeURIComponent(later)}` }, "Open the newer draft"), "."),
+      later && h("p", { class: "bad" }, "There is a newer draft of this study. ", h("a", { href: `#/study/${encodeURIComponent(later)}` }, "Open the newer draft"), "."),
       h("div", { class: "row spread small" }, h("span", { class: "row" }, this.#standing, h("time", { datetime: this.#study.created }, time(this.#study.created))),
         h("button", { type: "button", class: "quiet", onclick: () => on.remove(this.#study) }, "Delete")));
   }
