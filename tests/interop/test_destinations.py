@@ -29,6 +29,7 @@ from radscribe.interop.destinations.destination import DeliveryError, Parcel
 from radscribe.interop.destinations.fhir import bundle
 from radscribe.interop.destinations.hl7 import END, START, message
 from radscribe.interop.results.record import Result
+from tests.interop.fhir_server import FhirServer
 from tests.interop.make import IDENTITY, TEXT, draft, reviewed
 
 
@@ -269,6 +270,54 @@ def test_fhir_says_why_a_bundle_was_refused_but_quotes_no_text() -> None:
     refused = pytest.raises(DeliveryError, match=r"status 404 \(not-found\)$")
     with web(lambda path, body: (404, outcome)) as (url, _), refused:
         destination(f"fhir:{url}").send("message", parcel())
+
+
+def test_a_fhir_server_has_one_report_after_retries_and_the_review() -> None:
+    server = FhirServer(failures=1)
+    with web(server.answer) as (url, _):
+        to = destination(f"fhir:{url}")
+        assert not refusal(lambda: to.send("message", parcel()))
+        assert not server.resources
+        for result in (draft(), draft(), reviewed()):
+            to.send("message", parcel(result))
+    (report,) = server.of("DiagnosticReport")
+    assert (report["status"], report["meta"]["versionId"]) == ("final", 3)
+    kept = {f"Observation/{one['id']}" for one in server.of("Observation")}
+    assert {one["reference"] for one in report["result"]} <= kept
+    assert len(server.of("Device")) == 1
+    assert len(server.of("Provenance")) == 2  # of the draft and of the review
+    assert {kind for kind, _ in server.resources} == {
+        *("Device", "Observation", "DiagnosticReport", "Provenance")
+    }
+
+
+def test_a_fhir_server_refuses_a_reference_to_nothing() -> None:
+    """The stand-in is no rubber stamp."""
+    broken = bundle(draft())
+    broken["entry"] = broken["entry"][1:]  # without the device
+    assert FhirServer().answer("", json.dumps(broken).encode())[0] == 422
+    broken["entry"][0]["resource"]["status"] = ["no", "status"]
+    assert FhirServer().answer("", json.dumps(broken).encode())[0] == 422
+
+
+def test_hl7_has_the_same_control_id_at_a_retry_and_another_one_for_the_review() -> None:
+    control = [str(hl7.parse(message(made))["MSH"][0][10]) for made in (draft(), draft(), reviewed())]
+    assert control[0] == control[1] != control[2]
+    assert message(draft()) == message(draft())
+
+
+def test_hl7_writes_names_of_any_script_in_utf_8() -> None:
+    odd = replace(
+        IDENTITY, patient_name="Yamada^Tarou=山田^太郎=やまだ^たろう", issuer_of_patient_id="WARD&1"
+    )
+    with mllp("AA") as (port, seen):
+        destination(f"hl7:127.0.0.1:{port}").send("message", parcel(draft(odd)))
+    read = hl7.parse(seen[0] + "\r")
+    assert str(read["MSH"][0][18]) == "UNICODE UTF-8"
+    assert str(read["PID"][0][3]) == "4711^^^WARD\\T\\1"
+    assert str(read["PID"][0][5]) == "Yamada^Tarou"
+    greek = hl7.parse(message(draft(replace(IDENTITY, patient_name="Διονυσιος"))))
+    assert str(greek["PID"][0][5]) == "Διονυσιος"
 
 
 def test_hl7_delivers_a_message_and_waits_for_its_acknowledgement() -> None:
