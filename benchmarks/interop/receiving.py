@@ -1,15 +1,18 @@
-"""Receiving by DICOM: the rate beside dcmtk's storescp, and a count of drafts after kills.
+"""Receiving by DICOM: the rate beside dcmtk's storescp, and a count of drafts and results after kills.
 
     python -m benchmarks.interop.receiving rate --instances 60 --side 2000
-    python -m benchmarks.interop.receiving kills --studies 200 --kills 5
+    python -m benchmarks.interop.receiving kills --studies 1000 --kills 20
 
-Both need dcmtk's storescu, and `rate` its storescp. Senders and receivers share this machine's cores.
-storescp syncs nothing itself, so it runs `sync` after each file; radscribe syncs the file and its folder.
+Both need dcmtk. Senders and receivers share this machine's cores. storescp syncs nothing itself, so it
+runs `sync` after each file; radscribe syncs the file and its folder. `kills` sends the results to
+storescp, and its engine only counts images.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import random
 import shutil
 import signal
 import socket
@@ -21,18 +24,31 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.interop.receiving import new_study, part10, radiograph
+import pydicom
+from pydicom import Dataset
+
+from radscribe.interop.identity import IdentityKey
+from radscribe.interop.results.record import KINDS, derived_uid, version
+from radscribe.serving.store import identities, outbox, reads
+from radscribe.serving.store.database import open_for_reading
+from tests.interop.receiving import CountingEngine, data_set, new_study, part10, radiograph
+
+ROOT = "1.2.826.0.1.3680043.10."
+PATIENTS = 20
 
 SERVE = """
 import logging, sys
 from pathlib import Path
+from radscribe.interop.destinations import destination
+from radscribe.interop.identity import IdentityKey
 from radscribe.interop.node import NodeSettings
 from radscribe.serving.service import Service
 from radscribe.serving.settings import Settings
 from tests.interop.receiving import CountingEngine
-node = NodeSettings(port=int(sys.argv[2]))
+node = NodeSettings(port=int(sys.argv[2]), idle_seconds=120)
 settings = Settings(
-    store=Path(sys.argv[1]), node=node, quiet_seconds=1, free_bytes=0, intake_processes=1
+    store=Path(sys.argv[1]), node=node, quiet_seconds=2, free_bytes=0, intake_processes=1,
+    identity_key=IdentityKey(bytes(32)), destinations=tuple(map(destination, sys.argv[3:])),
 )
 Service(settings, lambda: CountingEngine())
 __import__("signal").pause()
@@ -101,74 +117,172 @@ def rate(instances: int, side: int, rounds: int) -> None:
     shutil.rmtree(folder)
 
 
-def kills(studies: int, count: int, associations: int) -> None:
-    """Interleave studies of two images over associations, killing the node in between."""
-    folder = Path(tempfile.mkdtemp(prefix="radscribe-kills-"))
-    port = free_port()
-    work: list[tuple[str, Path]] = []
-    for number in (1, 2):
-        for index in range(studies):
-            study = f"1.2.826.0.1.3680043.10.{index + 1}"
+def study_uid(index: int) -> str:
+    """The study instance UID of a study of the benchmark; its patient is `index % PATIENTS`."""
+    return f"{ROOT}{index + 1}"
+
+
+def misplaced(result: Dataset) -> list[str]:
+    """What is wrong with the place of a result: its patient, or the images that it names."""
+    index = int(result.StudyInstanceUID.rpartition(".")[2]) - 1
+    wrong = []
+    if result.PatientID != f"P{index % PATIENTS}":
+        wrong.append(f"{result.SOPInstanceUID} is of another patient")
+    for element in result.iterall():
+        named = str(element.value)
+        refers = element.keyword == "ReferencedSOPInstanceUID" and named.startswith(ROOT)
+        if refers and not named.startswith(f"{result.StudyInstanceUID}."):
+            wrong.append(f"{result.SOPInstanceUID} names an image of another study")
+    return wrong
+
+
+def work_list(studies: int, folder: Path, dice: random.Random) -> list[Path]:
+    """Files of two images of each study, interleaved with those of neighbours; one in ten of them is late."""
+    placed = []
+    for index in range(studies):
+        for number in (1, 2):
+            late = number == 2 and dice.random() < 0.1
+            place = dice.uniform(0, studies) if late else index + dice.uniform(0, 20)
             path = folder / f"{index}-{number}.dcm"
-            path.write_bytes(part10(radiograph(study, f"P{index % 20}", number)))
-            work.append((study, path))
-    lock, acknowledged = threading.Lock(), Counter[str]()
+            path.write_bytes(part10(radiograph(study_uid(index), f"P{index % PATIENTS}", number, 64)))
+            placed.append((place, path))
+    return [path for _, path in sorted(placed)]
+
+
+def kills(studies: int, count: int, associations: int) -> bool:
+    """Interleave studies of two images over associations, killing the service in between.
+
+    Each instance is sent until it is acknowledged, and never after. Half of the kills come while images
+    arrive, half while drafts are written and results are sent.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="radscribe-kills-"))
+    (folder / "in").mkdir()
+    (folder / "out").mkdir()
+    port, to, dice = free_port(), free_port(), random.Random(1)
+    work = work_list(studies, folder / "in", dice)
+    lock, acknowledged = threading.Lock(), 0
+    # It writes a file of its own for whatever comes, so that what comes twice is seen.
+    archive = subprocess.Popen(["storescp", "-od", str(folder / "out"), "-uf", "-aet", "ARCHIVE", str(to)])
 
     def sender() -> None:
+        nonlocal acknowledged
         while True:
             with lock:
                 if not work:
                     return
-                study, path = work.pop(0)
-            command = ["storescu", "-to", "10", "-aec", "RADSCRIBE", "127.0.0.1", str(port), str(path)]
+                path = work.pop(0)
+            patience = ["-to", "60", "-ta", "300", "-td", "300"]
+            command = ["storescu", *patience, "-aec", "RADSCRIBE", "127.0.0.1", str(port), str(path)]
             while subprocess.run(command, capture_output=True).returncode:
-                time.sleep(0.2)  # as a PACS does: it tries again until it is acknowledged
+                time.sleep(0.3)  # as a PACS does: it tries again until it is acknowledged
             with lock:
-                acknowledged[study] += 1
+                acknowledged += 1
 
     def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-W", "ignore", "-c", SERVE, str(folder / "store"), str(port)]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        places = [str(folder / "store"), str(port), f"dicom:ARCHIVE@127.0.0.1:{to}"]
+        command = [sys.executable, "-W", "ignore", "-c", SERVE, *places]
+        log = (folder / "log").open("ab")
+        return subprocess.Popen(command, stdout=log, stderr=log)
 
+    started = time.monotonic()
     node = start()
     senders = [threading.Thread(target=sender) for _ in range(associations)]
     for thread in senders:
         thread.start()
-    killed = 0
-    while any(thread.is_alive() for thread in senders) or killed < count:
+    for killed in range(1, count + 1):
         wait_for(port)
-        time.sleep(0.5 + 0.3 * (killed % 5))
-        if killed < count:
-            node.send_signal(signal.SIGKILL)
-            node.wait()
-            killed += 1
-            node = start()
-            print(f"kill {killed}: {sum(acknowledged.values())} instances acknowledged", flush=True)
-    from radscribe.serving.store import reads
-    from radscribe.serving.store.database import open_for_reading
-
-    spool, end = folder / "store" / "spool", time.monotonic() + 300
-    while list(spool.rglob("*.dcm")) and time.monotonic() < end:
-        time.sleep(0.5)
-    time.sleep(2)
+        if killed <= count // 2:
+            goal = 2 * studies * killed // (count // 2 + 1)
+            while acknowledged < goal:
+                time.sleep(0.02)
+        else:
+            time.sleep(dice.uniform(1, 12))
+        node.send_signal(signal.SIGKILL)
+        node.wait()
+        print(f"{time.monotonic() - started:.0f} s, kill {killed}: {acknowledged} acknowledged, ", end="")
+        print(f"{results(folder)} results", flush=True)
+        node = start()
+    for thread in senders:
+        thread.join()
+    spool, end = folder / "store" / "spool", time.monotonic() + 3600
+    while time.monotonic() < end:
+        time.sleep(5)
+        with open_for_reading(folder / "store", None) as engine, engine.connect() as connection:
+            left = (
+                reads.unfinished(connection),
+                sum(n for n, _ in outbox.unsent(connection, "waiting").values()),
+            )
+        if not any(left) and not any(spool.rglob("*.dcm")):
+            break
     node.terminate()
     node.wait()
+    archive.terminate()
+    archive.wait()
+    print(
+        f"{time.monotonic() - started:.0f} s: {studies} studies of {PATIENTS} patients, ",
+        f"{acknowledged} instances ",
+        sep="",
+        end="",
+    )
+    print(f"acknowledged over {associations} associations, {count} kills", flush=True)
+    right = report(folder, studies)
+    shutil.rmtree(folder)
+    return right
+
+
+def results(folder: Path) -> int:
+    """Number of objects at the destination."""
+    return sum(1 for _ in (folder / "out").iterdir())
+
+
+def report(folder: Path, studies: int) -> bool:
+    """Compare the drafts with what was acknowledged, and the destination with the drafts."""
+    key = IdentityKey(bytes(32))
     with open_for_reading(folder / "store", None) as engine, engine.connect() as connection:
-        found = []
-        before = None
+        found, before = [], None
         while page := reads.page(connection, before=before, limit=500):
             found += page
             before = page[-1].id
+        identity = {study.id: identities.find(connection, study.id) for study in found}
+    uids = {
+        study_id: key.open(row.sealed, study_id).study_instance_uid
+        for study_id, row in identity.items()
+        if row is not None and row.sealed is not None
+    }
     newest = [study for study in found if study.superseded_by is None]
-    images = Counter(len(study.images) for study in newest)
-    print(f"{studies} studies, {sum(acknowledged.values())} instances acknowledged, {killed} kills")
-    print(f"newest drafts: {len(newest)}, by images: {dict(images)}")
-    print(f"by status: {dict(Counter(study.status for study in newest))}")
-    print(f"drafts that a later image superseded: {len(found) - len(newest)}")
-    shutil.rmtree(folder)
+    per_study = Counter(uids[study.id] for study in newest)
+    expected = {
+        derived_uid(CountingEngine.bundle, uids[study.id], kind, version(study.id, 0)): kind
+        for study in found
+        for kind in KINDS
+    }
+    print(f"drafts: {len(found)}, of which a later image superseded {len(found) - len(newest)}; ", end="")
+    print(f"by status: {dict(Counter(study.status for study in found))}")
+    print(f"newest drafts by images: {dict(Counter(len(study.images) for study in newest))}; ", end="")
+    print(f"studies with one newest draft: {sum(n == 1 for n in per_study.values())}")
+    arrived: dict[str, set[str]] = {}  # UID → digests of what came with it
+    wrong: list[str] = []
+    for path in (folder / "out").iterdir():
+        dataset = pydicom.dcmread(path)
+        wrong += misplaced(dataset)
+        content = hashlib.sha256(data_set(dataset)).hexdigest()
+        arrived.setdefault(str(dataset.SOPInstanceUID), set()).add(content)
+    print(f"destination: {len(arrived)} objects, {len(expected.keys() - arrived.keys())} missing, ", end="")
+    print(f"{len(arrived.keys() - expected.keys())} that no draft has; ", end="")
+    differ = sum(len(digests) > 1 for digests in arrived.values())
+    print(f"sent again: {results(folder) - len(arrived)}, with other bytes: {differ}")
+    print(f"in a wrong study or patient: {len(wrong)}")
+    return (
+        set(per_study.values()) == {1}
+        and len(per_study) == studies
+        and all(len(study.images) == 2 and study.status == "done" for study in newest)
+        and arrived.keys() == expected.keys()
+        and not differ
+        and not wrong
+    )
 
 
-def main() -> None:
+def main() -> int:
     """Run one of the two."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -176,7 +290,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, options in {
         "rate": {"instances": 60, "side": 2000, "rounds": 3},
-        "kills": {"studies": 200, "kills": 5, "associations": 8},
+        "kills": {"studies": 1000, "kills": 20, "associations": 8},
     }.items():
         sub = commands.add_parser(name)
         for option, default in options.items():
@@ -185,8 +299,9 @@ def main() -> None:
     if given.command == "rate":
         rate(given.instances, given.side, given.rounds)
     else:
-        kills(given.studies, given.kills, given.associations)
+        return not kills(given.studies, given.kills, given.associations)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
