@@ -112,7 +112,7 @@ def variants() -> Iterator[Variant]:
         warnings.simplefilter("ignore")
         for make in (_descriptors, _tables, _windows, _rescales, _bits, _shutters, _orientations):
             yield from make()
-        for make in (_padding, _encodings, _streams, _views, _cut):
+        for make in (_photometric, _unknown_syntaxes, _padding, _encodings, _streams, _views, _cut):
             yield from make()
 
 
@@ -330,6 +330,32 @@ def _orientations() -> Iterator[Variant]:
         for orientation, stored in ways.items():
             data = dicom(np.ascontiguousarray(stored), syntax, PatientOrientation=("LO", orientation))
             yield Variant("orientation", f"{encoding}, {orientation}", data, "film")
+
+
+def _photometric() -> Iterator[Variant]:
+    inverse = (4095 - film()).astype(np.uint16)
+    for name in ("MONOCHROME2", "monochrome2", " MONOCHROME2", "MONOCHROME 2", "Monochrome2", ""):
+        data = dicom(film(), PhotometricInterpretation=("CS", name))
+        yield Variant("photometric", repr(name), data, "film")
+    for name in ("MONOCHROME1", "monochrome1", "MONOCHROME1 ", "MONOCHROME 1"):
+        data = dicom(inverse, PhotometricInterpretation=("CS", name))
+        yield Variant("photometric", repr(name), data, "film")
+    data = dicom(inverse, PhotometricInterpretation="MONOCHROME1", PresentationLUTShape="INVERSE")
+    yield Variant("photometric", "MONOCHROME1 with an inverse shape", data, "film")
+    data = dicom(inverse, RescaleSlope="-1", RescaleIntercept="4095")
+    yield Variant("photometric", "a falling slope", data, "film")
+
+
+def _unknown_syntaxes() -> Iterator[Variant]:
+    eight = (film() >> 4).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(eight).save(buffer, "JPEG", quality=98)
+    old = str(ExplicitVRLittleEndian).encode() + b"\0"
+    for name in ("1.2.840.10008.1.9.9", "1.3.6.1.4.1.99.12"):
+        raw = dicom(film()).replace(old, name.encode().ljust(len(old), b"\0")[: len(old)])
+        yield Variant("transfer syntax", f"{name}, not compressed", raw, "film")
+        data = _compressed(eight, encapsulate([buffer.getvalue()]), UID(name))
+        yield Variant("transfer syntax", f"{name}, JPEG", data, "film")
 
 
 def _padding() -> Iterator[Variant]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from os import PathLike
 from typing import Any, BinaryIO
 
@@ -17,7 +18,7 @@ from radscribe.errors import ImageError
 from radscribe.imaging.codecs import JPEG_XL, Damaged, Frame, decode_frame
 from radscribe.imaging.dicom_file import DicomFile, PixelElement, parse
 from radscribe.imaging.dicom_view import upright, view_of
-from radscribe.imaging.grey import Cells, grey_table, numbers, over_range, words
+from radscribe.imaging.grey import Cells, grey_table, numbers, over_range, photometric_of, words
 from radscribe.imaging.limits import MAX_PIXELS, check_size, one_line
 from radscribe.imaging.radiograph import Provenance, Radiograph
 from radscribe.imaging.resize import BAND, look_up, resize
@@ -81,8 +82,10 @@ def _read(
 ) -> Radiograph:
     dataset = parsed.dataset
     refuse_other_objects(parsed, subject, max_pixels)
+    if not parsed.syntax.is_transfer_syntax:  # a vendor's own; the compressed stream says what it is
+        parsed = replace(parsed, syntax=JPEGBaseline8Bit)
     rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
-    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").strip()
+    photometric = photometric_of(dataset)
     steps: list[str] = []
     notes = list(parsed.notes)
     frame = samples(parsed, None if exact else size)
@@ -201,12 +204,11 @@ def samples(parsed: DicomFile, needed: int | None = None) -> Frame:
     per_pixel = _whole(dataset, "SamplesPerPixel") or 1
     allocated = _whole(dataset, "BitsAllocated")
     bits = _whole(dataset, "BitsStored") or allocated
-    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").strip()
+    photometric = photometric_of(dataset)
     if pixels.compressed:
         stream = b"".join(parsed.read(*fragment) for fragment in pixels.fragments[1:])
-        syntax = (
-            parsed.syntax if parsed.syntax.is_encapsulated else JPEGBaseline8Bit
-        )  # the stream corrects it
+        # The stream corrects it.
+        syntax = parsed.syntax if parsed.syntax.is_encapsulated else JPEGBaseline8Bit
         frame = decode_frame(
             stream, syntax, rows, columns, per_pixel, bits or 8, rgb=photometric == "RGB", needed=needed
         )
@@ -327,7 +329,7 @@ def _beyond_tables(values: Array, dataset: Dataset, mask: Mask | None, steps: li
     for top in range(0, len(values), BAND):
         pixels[top : top + BAND] = over_range(values[top : top + BAND], low, high)
     steps.append("range")
-    if str(dataset.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1":
+    if photometric_of(dataset) == "MONOCHROME1":
         np.subtract(1, pixels, out=pixels)
         steps.append("invert")
     if mask is not None:

@@ -208,8 +208,12 @@ def parse(
     if walk.implicit:
         actual = ImplicitVRLittleEndian
     syntax = declared or actual
-    if declared is None or not declared.is_transfer_syntax:  # such as JPEG XL, which pydicom does not know
+    if declared is None:
         pass
+    elif not declared.is_transfer_syntax:  # a vendor's own, or JPEG XL, which pydicom does not know
+        if walk.pixels is None or not walk.pixels.compressed:
+            syntax = actual
+            notes.append(f"transfer syntax {declared} is not known; the file was read as what it looks like")
     elif walk.pixels is not None and not walk.pixels.compressed and declared.is_encapsulated:
         syntax = actual
         notes.append(f"pixels are not compressed, although the transfer syntax is {declared.name}")

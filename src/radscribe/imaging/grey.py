@@ -81,6 +81,12 @@ class Grey:
     notes: list[str] = field(default_factory=list)
 
 
+def photometric_of(dataset: Dataset) -> str:
+    """Return the Photometric Interpretation, however it is spelled: "monochrome1 " inverts as well."""
+    name = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").strip().upper()
+    return name.replace(" ", "") if name.startswith("MONOCHROME") else name
+
+
 def grey_table(dataset: Dataset, cells: Cells, counts: Counts, little_endian: bool) -> Grey:
     """Work out the lookup table of a monochrome image.
 
@@ -104,7 +110,7 @@ def grey_table(dataset: Dataset, cells: Cells, counts: Counts, little_endian: bo
     weights = np.where(shown, counts, 0)
     values = _modality(dataset, cells, stored.astype(np.float64), weights, little_endian, grey)
     unit = _voi(dataset, cells, values, weights, little_endian, grey)
-    if str(dataset.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1":
+    if photometric_of(dataset) == "MONOCHROME1":
         unit = 1 - unit
         grey.steps.append("invert")
     if (counts[padding] > 0).any():
