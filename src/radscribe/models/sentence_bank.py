@@ -6,7 +6,8 @@ after the other, always the one that raises most the sum of
 
 - the expected CIDEr-D of the caption against the training reports, each weighted by how probable its findings
   are for the image, as in the report bank;
-- what the asserted findings are worth: the margin, in logits, by which they exceed their operating points.
+- what the asserted findings are worth: the margin, in logits, by which they exceed their operating points;
+- what denials are worth, a little for each finding.
 
 A sentence that denies a finding is out of the question from the finding's denial point on, a probability. So
 is one that contradicts a sentence before it, or speaks mostly of topics that others have dealt with.
@@ -26,6 +27,7 @@ from radscribe.models.report_bank import EPS, LOWEST, Bank
 NEVER = -1e9  # worth of a sentence that is out of the question
 LEAST = 1e-3  # gain from which on a sentence is added
 LOWEST_GAIN, HIGHEST_GAIN = -3.0, 1.5  # logits beyond an operating point that count
+BROAD = 3  # findings that a denial in the impression covers at least
 SIDE_COST = 0.3  # of naming the wrong side, as a share of a finding's weight
 
 
@@ -47,6 +49,8 @@ class SentenceBank(Bank):
         Cells of one image, for the sides of findings; 0 leaves sides out of account.
     finding_weight : float
         Worth of one logit by which an asserted finding exceeds its operating point, in units of CIDEr-D.
+    denial_weight : float
+        Worth of denying a finding, in units of CIDEr-D.
     sentences : int
         Sentences of a caption at most.
     """
@@ -70,6 +74,7 @@ class SentenceBank(Bank):
     )
 
     finding_weight: Tensor
+    denial_weight: Tensor
     denial_points: Tensor  # [F] probability from which on a finding is not denied
     tokens: Tensor  # [S + 3, W] padded, without <bos> and <eos>
     order: Tensor  # [S + 3] place in a report: findings 0 to 1, impression 1 to 2
@@ -92,6 +97,7 @@ class SentenceBank(Bank):
         channels: int = 0,
         places: int = 0,
         finding_weight: float = 4.0,
+        denial_weight: float = 0.1,
         sentences: int = 10,
     ) -> None:
         super().__init__()
@@ -101,6 +107,7 @@ class SentenceBank(Bank):
         # Decoders hand their tokens through an embedding; a bank needs only the ids.
         self.word_embedding = nn.Embedding(vocabulary_size, 1)
         self.register_buffer("finding_weight", torch.tensor(finding_weight))
+        self.register_buffer("denial_weight", torch.tensor(denial_weight))
         self.register_buffer("denial_points", torch.zeros(findings))
         nothing = torch.zeros(3, findings)
         self.put(
@@ -132,8 +139,8 @@ class SentenceBank(Bank):
         present = (self.plan.present(p) & ~self.plan.is_normal).to(p.dtype)
         barred = (p >= self.denial_points).to(p.dtype) @ self.denied.T  # [N, S]
         is_none = (self.order < 0) | (self.order == 1) | (self.order > 2)
-        # An impression sums up: it asserts something, or denies more than one finding.
-        trivial = (self.order > 1) & (self.asserted.sum(1) == 0) & (self.denied.sum(1) < 2)
+        # An impression sums up: it asserts something, or denies several findings.
+        trivial = (self.order > 1) & (self.asserted.sum(1) == 0) & (self.denied.sum(1) < BROAD)
         barred = barred + (is_none | trivial).to(p.dtype)
         cost = torch.zeros_like(barred)
         if self.plan.columns:
@@ -158,6 +165,7 @@ class SentenceBank(Bank):
             place = total.clamp(max=length.shape[1] - 1).long()
             cider = 2.5 * (products / squares.clamp(min=1e-6).sqrt()).sum(0) * length.gather(1, place)
             new = self.finding_weight * ((margin * (1 - asserted)) @ self.asserted.T) + cost
+            new = new + self.denial_weight * ((1 - denied) @ self.denied.T)
             is_new = (1 - topics) @ self.topics.T > topics @ self.topics.T
             is_new = is_new | ((present * (1 - asserted)) @ self.asserted.T > 0)
             repeats = ((1 - asserted) @ self.asserted.T <= 0) & once

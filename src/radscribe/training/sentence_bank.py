@@ -31,7 +31,8 @@ TEMPLATES = 10  # sentences that a finding should have; short ones of single rep
 SHORT = 11  # their words
 COMMON = 20  # sentences of the training reports that have each of their words
 FEWEST = 3  # validation studies with a finding that can set an operating point
-WEIGHTS = (2.0, 4.0, 8.0)  # of a finding, to choose from
+WEIGHTS = (4.0, 8.0)  # of a finding, to choose from
+DENIALS = (0.2, 0.4, 0.8)  # weight of a denied finding, to choose from
 CAPS = (1.0, 1.25, 1.5, 2.0)  # how often a finding may be asserted, times its frequency, to choose from
 OPEN, NONE = -1.0, 9.0  # order of what opens the findings and of no sentence
 
@@ -245,18 +246,21 @@ def choose_points(
     labelled : tuple of Tensor
         `probabilities`, `truth` and `reported` of `fit_points`.
     """
-    best: tuple[float, float, float, dict[str, float]] = (-1.0, 0.0, 0.0, {})
-    for cap, weight in product(CAPS, WEIGHTS):
+    best: dict[str, float] = {"val_score": -1.0}
+    for cap in CAPS:
         fit_points(bank, *labelled, cap)
-        bank.finding_weight.fill_(weight)
-        captions = map(without_section_tokens, texts_of(bank.write(features), tokenizer))
-        said = [
-            Captioned(str(i), caption, text)
-            for i, (caption, text) in enumerate(zip(captions, references, strict=True))
-        ]
-        figures = caption_scores(said, reward)
-        best = max(best, (figures["val_score"], cap, weight, figures), key=lambda one: one[0])
-    _, cap, weight, figures = best
-    fit_points(bank, *labelled, cap)
-    bank.finding_weight.fill_(weight)
-    return figures | {"cap": cap, "finding_weight": weight}
+        for weight, denial in product(WEIGHTS, DENIALS):
+            bank.finding_weight.fill_(weight)
+            bank.denial_weight.fill_(denial)
+            captions = map(without_section_tokens, texts_of(bank.write(features), tokenizer))
+            said = [
+                Captioned(str(i), caption, text)
+                for i, (caption, text) in enumerate(zip(captions, references, strict=True))
+            ]
+            figures = caption_scores(said, reward)
+            chosen = {"cap": cap, "finding_weight": weight, "denial_weight": denial}
+            best = max(best, figures | chosen, key=lambda one: one["val_score"])
+    fit_points(bank, *labelled, best["cap"])
+    bank.finding_weight.fill_(best["finding_weight"])
+    bank.denial_weight.fill_(best["denial_weight"])
+    return best
