@@ -155,6 +155,15 @@ def test_every_phrase_of_the_list_is_forbidden(kind: str) -> None:
     assert not completes(words, constraint, "the heart .")
 
 
+def test_comparisons_are_allowed_where_there_is_a_prior() -> None:
+    words = tokenizer("word")
+    claims = Claims(words)
+    for given in (True, False):
+        constraint = claims.of([BOTH], [given])
+        assert completes(words, constraint, "the heart size is stable compared to the prior study .") != given
+    assert completes(words, claims.of([FRONT], [True]), "a granuloma is again seen on the lateral view .")
+
+
 @pytest.mark.real_data
 def test_real_sentences_are_forbidden_where_the_reader_finds_a_prior(shared_data: Path) -> None:
     annotation = json.loads((shared_data / "iu" / "annotation.json").read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -270,3 +271,23 @@ def test_images_of_views_that_an_encoder_has_not_learned_are_left_out() -> None:
     (kept,) = with_views([both, alone], ("frontal",))
     assert kept.images == (frontal, unknown)
     assert with_views([both, alone], ("frontal", "lateral")) == [both, alone]
+
+
+def test_a_report_keeps_its_comparisons_where_the_prior_is_read() -> None:
+    report = Report(findings="Unchanged mild cardiomegaly. The effusion has resolved. The lungs are clear.")
+    earlier = Study("a", (ImageRef("a.png"),), "p", Report(findings="Cardiomegaly. Effusion."))
+    study = Study("b", (ImageRef("b.png"),), "p", report, prior="a", earlier=earlier)
+    draw = random.Random(0)
+    assert reports_as_written("findings")(study, draw) == "Mild cardiomegaly. The lungs are clear."
+    source = reports_as_written("findings", prior=True)
+    assert source(study, draw) == report.findings
+    assert source(replace(study, earlier=None), draw) == "Mild cardiomegaly. The lungs are clear."
+    words = ReportTokenizer.train([report.findings], min_frequency=1)
+
+    def given(study: Study, generator: random.Random) -> dict[str, torch.Tensor]:
+        return {"probabilities": torch.empty(0), "prior": torch.tensor(study.earlier is not None)}
+
+    for dropout, compares in ((0.0, True), (1.0, False)):
+        item = CaptionData([study], given, source, words, 30, fresh=True, prior_dropout=dropout)[0]
+        assert bool(item.features["prior"]) is compares
+        assert ("unchanged" in words.decode(item.tokens.tolist()).lower()) is compares

@@ -132,6 +132,8 @@ TARGET_RULES: tuple[str, ...] = (
     "drop_unseen",
     "drop_redacted",
 )
+# With a prior study.
+COMPARING_RULES = tuple(r for r in TARGET_RULES if r not in ("say_without_prior", "drop_comparisons"))
 # These drop sentences, which makes no sense in an indication or a comparison.
 _OF_THE_READING_ALONE = frozenset({"say_without_prior", "drop_comparisons", "drop_unseen", "drop_redacted"})
 

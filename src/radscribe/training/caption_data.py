@@ -18,7 +18,7 @@ from radscribe.data.weak_pairs import WeakPairs
 from radscribe.models.decoder import StudyFeatures
 from radscribe.text.findings import label
 from radscribe.text.report import Target
-from radscribe.text.rules import normalise
+from radscribe.text.rules import COMPARING_RULES, TARGET_RULES, normalise
 from radscribe.text.tokenizer import SECTIONS, ReportTokenizer
 from radscribe.training.config import CaptionTarget
 from radscribe.training.content_plan import plan_of_text
@@ -76,25 +76,29 @@ def scored_target(target: CaptionTarget) -> Target:
     return "both" if target == "sections" else target
 
 
-def reports_as_written(target: CaptionTarget) -> TextSource:
+def reports_as_written(target: CaptionTarget, prior: bool = False) -> TextSource:
     """Each study's own report, without what its images cannot show (`text.rules.TARGET_RULES`).
+
+    With `prior`, the reports of studies that have an earlier one keep what they say of it.
 
     `both` is findings and then impression as one text, as `radscribe evaluate --target both` reads it;
     `sections` is the same with a token in front of each section.
     """
-    known: dict[str, str] = {}  # every epoch asks again
+    known: dict[tuple[str, bool], str] = {}  # every epoch asks again
 
     def text(study: Study, generator: random.Random) -> str:
-        if study.id not in known:
-            report = study.report and normalise(study.report)
+        compares = prior and study.earlier is not None
+        key = study.id, compares
+        if key not in known:
+            report = study.report and normalise(study.report, COMPARING_RULES if compares else TARGET_RULES)
             if report is None:
-                known[study.id] = ""
+                known[key] = ""
             elif target == "sections":
                 parts = {token: report.text(_SECTION[name]) for token, name in SECTIONS.items()}
-                known[study.id] = " ".join(f"{token} {part}" for token, part in parts.items() if part)
+                known[key] = " ".join(f"{token} {part}" for token, part in parts.items() if part)
             else:
-                known[study.id] = report.text(target)
-        return known[study.id]
+                known[key] = report.text(target)
+        return known[key]
 
     return text
 
@@ -158,6 +162,8 @@ class CaptionData(Dataset[CaptionItem]):
         Probability that an image of a study is left out; one image always stays.
     sentence_balance : float
         Exponent by which frequent sentences weigh less in the loss (0: all weigh 1).
+    prior_dropout : float
+        Probability that a study loses its earlier one, and its text what compares with it.
     teacher : TeacherText, optional
         Source of the text that is learned, in place of `text`; the decoder reads its own content plan.
         Studies without a report take part too.
@@ -177,9 +183,10 @@ class CaptionData(Dataset[CaptionItem]):
         plan: bool = False,
         view_dropout: float = 0.0,
         sentence_balance: float = 0.0,
+        prior_dropout: float = 0.0,
         teacher: TeacherText | None = None,
     ) -> None:
-        self._teacher = teacher
+        self._teacher, self._prior_dropout = teacher, prior_dropout
         self._features, self._text, self._target = features, text, scored_target(target)
         self._tokenizer, self._max_length = tokenizer, max_length
         self._seed, self._fresh, self._epoch = seed, fresh, 0
@@ -219,6 +226,7 @@ class CaptionData(Dataset[CaptionItem]):
         """The items of a batch, for which a teacher composes its texts at once."""
         studies = [self.studies[index] for index in indices]
         generators = [self._generator(study) for study in studies]
+        studies = [self._maybe_alone(*one) for one in zip(studies, generators, strict=True)]
         both = list(zip(studies, generators, strict=True))
         texts = [self._text(study, generator) for study, generator in both]
         features = [self._features(self._some_views(*one), one[1]) for one in both]
@@ -247,6 +255,11 @@ class CaptionData(Dataset[CaptionItem]):
         if text not in self._plans:
             self._plans[text] = plan_of_text(without_section_tokens(text), self._findings).half()
         return self._plans[text].float()
+
+    def _maybe_alone(self, study: Study, generator: random.Random) -> Study:
+        if study.earlier is None or generator.random() >= self._prior_dropout:
+            return study
+        return replace(study, earlier=None)
 
     def _some_views(self, study: Study, generator: random.Random) -> Study:
         if not self._view_dropout or len(study.images) < 2:

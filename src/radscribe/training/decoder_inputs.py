@@ -88,7 +88,7 @@ def with_context(
     kinds : sequence of str
         The decoder's inputs.
     dropout : float
-        Probability that the indication is left out, and that the prior is left out.
+        Probability that the indication is left out. `CaptionData` leaves out the prior, with its words.
     """
     earlier_kinds = [
         kind.removeprefix(PRIOR) for kind in kinds if kind.startswith(PRIOR) and kind not in _OF_CONTEXT
@@ -103,7 +103,7 @@ def with_context(
             asked = "" if generator.random() < dropout else study.indication
             found["indication"] = ids(asked, INDICATION_TOKENS)
         if "prior_given" in kinds:
-            earlier = None if generator.random() < dropout else study.earlier
+            earlier = study.earlier
             found["prior_report"] = ids("" if earlier is None else earlier.text(), REPORT_TOKENS)
             given = earlier is not None and bool(earlier.images)
             found["prior_given"] = torch.tensor(int(given))

@@ -6,6 +6,7 @@ import random
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -161,6 +162,7 @@ def train_decoder(
                 plan=plan is not None and not _rewarded_at_once(config),
                 view_dropout=config.view_dropout,
                 sentence_balance=config.sentence_balance,
+                prior_dropout=config.context_dropout if "prior" in config.context else 0.0,
                 teacher=teacher,
             ),
             "val": CaptionData(
@@ -316,7 +318,7 @@ def _labelled(
 
     A finding without a label counts as the report has it.
     """
-    generator, text = random.Random(config.seed), reports_as_written(config.target)
+    generator, text = random.Random(config.seed), reports_as_written(config.target, "prior" in config.context)
     probabilities, truth, reported = [], [], []
     for study in studies:
         report = without_section_tokens(text(study, generator))
@@ -481,7 +483,8 @@ def _texts(
     manifest: Manifest, reviewed: dict[Split, list[Study]], config: DecoderConfig
 ) -> tuple[list[str], dict[Split, TextSource]]:
     """The texts of the vocabulary (of the training part alone), and where each part's texts come from."""
-    written = reports_as_written(config.target)
+    compares = "prior" in config.context
+    written = reports_as_written(config.target, compares)
     own = [written(study, random.Random()) for study in reviewed["train"]]
     if config.weak_reports:
         parts = reports_to_pair(Path(config.weak_reports))
@@ -490,6 +493,12 @@ def _texts(
             sources = {split: _written_or(written, source) for split, source in sources.items()}
         return [" ".join(sayable(collapse_spaces(text))) for text in parts["train"]] + own, sources
     texts = [written(study, random.Random()) for study in manifest.split("train")]
+    if compares:  # what is learned of them if their prior is left out
+        own += [
+            written(replace(study, earlier=None), random.Random())
+            for study in manifest.split("train")
+            if study.earlier is not None
+        ]
     return texts + own, dict.fromkeys(PARTS, written)
 
 

@@ -1,4 +1,4 @@
-"""Forbids claims about an earlier study, which is never given, or about views that are missing."""
+"""Forbids claims about an earlier study, or about views, where there are none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from radscribe.labels import VIEW_KINDS, view_code
 from radscribe.text import claims
 from radscribe.text.tokenizer import ReportTokenizer
 
-ALWAYS, NO_LATERAL, NO_FRONTAL = 1, 2, 4
+ALWAYS, NO_LATERAL, NO_FRONTAL, NO_PRIOR = 1, 2, 4, 8
 
 
 class Claims:
@@ -32,24 +32,35 @@ class Claims:
     def _tables(self) -> tuple[Tokens, npt.NDArray[np.uint8], int]:
         phrases = Phrases(
             {
-                ALWAYS: (*claims.PRIOR, *claims.OTHER_VIEWS),
+                ALWAYS: claims.OTHER_VIEWS,
                 NO_LATERAL: claims.LATERAL,
                 NO_FRONTAL: claims.FRONTAL,
+                NO_PRIOR: claims.PRIOR,
             },
-            unless={ALWAYS: claims.PRIOR_UNLESS_EVENT},
+            unless={NO_PRIOR: claims.PRIOR_UNLESS_EVENT},
             exceptions=claims.PAST_EVENTS,
         )
         return phrases.over(self._tokenizer)
 
-    def of(self, views: Sequence[Iterable[str]]) -> ClaimsOfStudies:
-        """Make the constraint for studies with these views. An unknown view counts as neither kind."""
-        kinds = np.array([_missing(seen) for seen in views], dtype=np.uint8)
-        return ClaimsOfStudies(*self._tables, kinds)
+    def of(self, views: Sequence[Iterable[str]], priors: Sequence[bool] | None = None) -> ClaimsOfStudies:
+        """Make the constraint for studies.
+
+        Parameters
+        ----------
+        views : sequence of iterable of str
+            The views of each study. An unknown view counts as neither kind.
+        priors : sequence of bool, optional
+            Whether the captioner read an earlier study, for each study (default: for none).
+        """
+        given = priors if priors is not None else [False] * len(views)
+        kinds = [_missing(*study) for study in zip(views, given, strict=True)]
+        return ClaimsOfStudies(*self._tables, np.array(kinds, dtype=np.uint8))
 
 
-def _missing(views: Iterable[str]) -> int:
+def _missing(views: Iterable[str], prior: bool) -> int:
     seen = {VIEW_KINDS[view_code(view)] for view in views}
-    return ALWAYS | NO_LATERAL * ("lateral" not in seen) | NO_FRONTAL * ("frontal" not in seen)
+    missing = NO_LATERAL * ("lateral" not in seen) | NO_FRONTAL * ("frontal" not in seen)
+    return ALWAYS | missing | NO_PRIOR * (not prior)
 
 
 class ClaimsOfStudies:
