@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from benchmarks.serving.running import free_port
@@ -69,6 +71,13 @@ class Nginx:
                     return
             time.sleep(0.05)
         raise RuntimeError(f"nginx did not start: {(self._folder / 'error.log').read_text()}")
+
+    def errors(self) -> dict[str, int]:
+        """Count what its log says of upstream processes, by message."""
+        lines = (self._folder / "error.log").read_text().splitlines()
+        return dict(
+            Counter(re.sub(r".*\*\d+ |, client:.*", "", line) for line in lines if "upstream" in line)
+        )
 
     def __enter__(self) -> Nginx:
         return self

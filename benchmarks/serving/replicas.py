@@ -118,19 +118,19 @@ class Service:
         return self._held.enter_context(RunningService(self._folder / "store", *self._options, port=port))
 
     async def kill_in_turn(self, seconds: float) -> list[tuple[float, float]]:
-        """Kill one process every ten seconds and start it again; returns when."""
+        """Kill one process every ten seconds, or when all are up again; start it again; return when."""
         cuts: list[tuple[float, float]] = []
         starting: dict[int, asyncio.Task[RunningService]] = {}
         started = time.monotonic()
         for number in itertools.count():
             until = started + EVERY * (number + 1)
-            if until > started + seconds - OPEN_SECONDS:
-                break
-            await asyncio.sleep(until - time.monotonic())
+            await asyncio.sleep(max(0, min(until, started + seconds) - time.monotonic()))
             which = number % len(self.running)
-            if which in starting:
-                self.running[which] = await starting.pop(which)
+            for killed in list(starting):
+                self.running[killed] = await starting.pop(killed)
             at = time.monotonic()
+            if at > started + seconds - OPEN_SECONDS:
+                break
             self.running[which].kill()
             cuts.append((at, at + OPEN_SECONDS))
             starting[which] = asyncio.create_task(asyncio.to_thread(self._start, self.ports[which]))
@@ -238,6 +238,7 @@ def main() -> int:
         cuts = asyncio.run(restarting(seen))
         print(f"PostgreSQL restarted, away for {cuts[0][1] - cuts[0][0] - OPEN_SECONDS:.1f} s:")
         right &= check(postgres.url, folder, seen, cuts)
+        print(f"nginx's errors of both parts: {service.nginx.errors()}")
     return int(not right)
 
 
