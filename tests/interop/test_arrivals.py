@@ -176,6 +176,9 @@ def test_a_study_that_is_captioned_again_keeps_its_identity(receive: Receive, tm
     assert settled(service, 3)[2] == "2 images."
     third = drafts(service)[2]
     assert (third.supersedes, third.images[0].file) == (second.id, second.images[0].file)
+    until(lambda: len(list(out.rglob("report-*.dcm"))) == 3)
+    named = [str(dcmread(file).get("PredecessorDocumentsSequence")) for file in out.rglob("report-*.dcm")]
+    assert any(str(after.SOPInstanceUID) in uids for uids in named)
     with pytest.raises(Problem, match=third.id):
         service.arrivals.identity_again(second)
 

@@ -30,6 +30,12 @@ ODD = {
         patient_name="Hong^Gildong=洪^吉洞=홍^길동",
         specific_character_set="\\ISO 2022 IR 149",
     ),
+    "japanese": replace(
+        IDENTITY,
+        patient_name="Yamada^Tarou=山田^太郎=やまだ^たろう",
+        specific_character_set="\\ISO 2022 IR 87",
+    ),
+    "greek": replace(IDENTITY, patient_name="Διονυσιος", specific_character_set="ISO_IR 126"),
     "cyrillic": replace(IDENTITY, patient_name="Иванов^Пётр", specific_character_set="ISO_IR 144"),
     "latin": replace(IDENTITY, patient_name="Müller^Jörg", referring_physician="Ærø^Åse"),
     "invalid": replace(IDENTITY, birth_date="unknown", sex="?", study_date="2026.01.02", study_time="9:15"),
@@ -203,3 +209,25 @@ def test_a_study_without_images_is_one_clear_error() -> None:
         findings_report(draft(replace(IDENTITY, instances=())))
     with pytest.raises(DataError, match="no radiograph"):
         film_capture(draft(), [])
+
+
+@pytest.mark.parametrize(
+    ("zone", "clock"), [("+0900", "191607"), ("-0330", "064607"), ("", None), ("JST", None)]
+)
+def test_times_are_in_the_zone_of_the_study(zone: str, clock: str | None) -> None:
+    """One attribute holds for all dates and times of an object, those of the original study among them."""
+    made = text_report(draft(replace(IDENTITY, timezone=zone)))
+    assert made.StudyTime == IDENTITY.study_time
+    assert made.get("TimezoneOffsetFromUTC") == (zone if clock else None)
+    local = draft().written.astimezone().strftime("%H%M%S")
+    assert made.ContentTime == made.SeriesTime == (clock or local)
+    verified = text_report(reviewed(replace(IDENTITY, timezone="+0900")))
+    assert verified.VerifyingObserverSequence[0].VerificationDateTime == "20260102211607+0900"
+
+
+def test_a_verified_object_of_another_review_has_another_uid_and_the_same_series() -> None:
+    made = [text_report(result) for result in (draft(), draft(), reviewed(), reviewed(number=2))]
+    uids = [one.SOPInstanceUID for one in made]
+    assert uids[0] == uids[1]
+    assert len(set(uids)) == 3
+    assert len({one.SeriesInstanceUID for one in made}) == 1

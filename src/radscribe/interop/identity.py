@@ -55,6 +55,8 @@ class StudyIdentity:
         With "^" between its components and "=" between its alphabetic, ideographic and phonetic forms.
     birth_date, study_date, study_time : str
         As in DICOM: YYYYMMDD, HHMMSS.
+    timezone : str
+        Offset of the dates and times from UTC, as in DICOM: "+0900".
     specific_character_set : str
         Of the original, with backslashes between several values. Its texts are not in it any more.
     instances : tuple of InstanceReference
@@ -73,6 +75,7 @@ class StudyIdentity:
     study_time: str = ""
     referring_physician: str = ""
     study_description: str = ""
+    timezone: str = ""
     specific_character_set: str = ""
     instances: tuple[InstanceReference, ...] = ()
 
@@ -116,6 +119,7 @@ ATTRIBUTES = {
     "study_time": "StudyTime",
     "referring_physician": "ReferringPhysicianName",
     "study_description": "StudyDescription",
+    "timezone": "TimezoneOffsetFromUTC",
     "specific_character_set": "SpecificCharacterSet",
 }
 

@@ -11,7 +11,7 @@ import hl7
 from radscribe.interop import codes
 from radscribe.interop.codes import Code
 from radscribe.interop.destinations.destination import SECONDS, Address, Destination, Parcel
-from radscribe.interop.results.record import Kind, Result, as_date, as_time
+from radscribe.interop.results.record import Kind, Result, as_date, as_time, as_zone
 from radscribe.interop.results.report import notes
 
 START, END = b"\x0b", b"\x1c\r"
@@ -104,7 +104,8 @@ def _segments(result: Result, application: str, facility: str) -> Iterator[list[
     yield ["PID", "1", "", patient.rstrip("^"), "", name, "", as_date(identity.birth_date), sex]
     reader = "" if result.review is None else f"^{_escaped(result.review.reviewer)}"
     day = as_date(identity.study_date)
-    observed = day and day + as_time(identity.study_time).partition(".")[0]
+    clock = day and as_time(identity.study_time).partition(".")[0]
+    observed = day + clock + (identity.timezone if clock and as_zone(identity.timezone) is not None else "")
     order = ["OBR", "1", "", _escaped(identity.accession_number), _coded(codes.REPORT), "", "", observed]
     yield [*order, *[""] * 14, at, "", "RAD", status, *[""] * 6, reader]
     for number, (kind, what, group, value, units) in enumerate(_observations(result), 1):

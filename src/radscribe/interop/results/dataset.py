@@ -14,7 +14,7 @@ import radscribe
 from radscribe.errors import DataError
 from radscribe.interop.codes import PRIVATE, SYSTEMS, Code
 from radscribe.interop.identity import InstanceReference, StudyIdentity
-from radscribe.interop.results.record import Result, as_date, as_time
+from radscribe.interop.results.record import Result, as_date, as_time, as_zone
 
 MANUFACTURER = "radscribe"
 UTF8 = "ISO_IR 192"
@@ -136,7 +136,8 @@ def finish(dataset: Dataset, result: Result) -> Dataset:
     if identity.study_description:
         dataset.StudyDescription = identity.study_description
     dataset.SoftwareVersions = [radscribe.__version__, result.bundle[:64]]
-    dataset.TimezoneOffsetFromUTC = "+0000"
+    if as_zone(identity.timezone) is not None:
+        dataset.TimezoneOffsetFromUTC = identity.timezone
     _set_times(dataset, result)
     _set_character_set(dataset, identity.specific_character_set)
     if any(e.keyword == "CodingSchemeDesignator" and e.value == PRIVATE for e in dataset.iterall()):
@@ -154,20 +155,26 @@ def _private_scheme() -> Dataset:
 
 
 def _set_times(dataset: Dataset, result: Result) -> None:
-    """The times of the result, not of this try, so that a retry sends the same bytes."""
-    day, time = result.at.strftime("%Y%m%d"), result.at.strftime("%H%M%S")
+    """The times of the result, not of this try, so that a retry sends the same bytes.
+
+    They are in the time zone of the original, because an object has one for all its dates and times, and
+    those of the study are the original's. If the original names none, they are in this machine's.
+    """
+    zone = as_zone(result.identity.timezone)
+    at, written = result.at.astimezone(zone), result.written.astimezone(zone)
+    day, time = at.strftime("%Y%m%d"), at.strftime("%H%M%S")
     for prefix in ("InstanceCreation", "Content"):
         if f"{prefix}Date" in dataset:
             setattr(dataset, f"{prefix}Date", day)
             setattr(dataset, f"{prefix}Time", time)
     if "DateOfSecondaryCapture" in dataset:
         dataset.DateOfSecondaryCapture, dataset.TimeOfSecondaryCapture = day, time
-    dataset.SeriesDate = result.written.strftime("%Y%m%d")
-    dataset.SeriesTime = result.written.strftime("%H%M%S")
+    dataset.SeriesDate = written.strftime("%Y%m%d")
+    dataset.SeriesTime = written.strftime("%H%M%S")
     for equipment in dataset.get("ContributingEquipmentSequence", ()):
-        equipment.ContributionDateTime = f"{day}{time}+0000"
+        equipment.ContributionDateTime = f"{day}{time}{at:%z}"
     for observer in dataset.get("VerifyingObserverSequence", ()):
-        observer.VerificationDateTime = f"{day}{time}+0000"
+        observer.VerificationDateTime = f"{day}{time}{at:%z}"
 
 
 def _set_character_set(dataset: Dataset, original: str) -> None:

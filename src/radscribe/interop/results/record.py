@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Literal
 
 import numpy as np
@@ -304,6 +304,15 @@ def as_date(text: str) -> str:
     except ValueError:
         return ""
     return digits
+
+
+def as_zone(text: str) -> tzinfo | None:
+    """Return a time zone of DICOM's ("+0900"); None if it is none."""
+    match = re.fullmatch(r"([+-])(0\d|1[0-4])([0-5]\d)", text)
+    if match is None:
+        return None
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return timezone(-offset if match[1] == "-" else offset)
 
 
 def as_time(text: str) -> str:
