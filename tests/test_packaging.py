@@ -51,8 +51,20 @@ def pods() -> list[dict[str, Any]]:
     return [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": pod} for pod in found]
 
 
-def test_the_compose_file_is_valid() -> None:
-    jsonschema.validate(yaml.safe_load((PACKAGING / "compose.yaml").read_text()), schema("compose-spec"))
+@pytest.mark.parametrize("name", ["compose.yaml", "orthanc.yaml"])
+def test_the_compose_file_is_valid(name: str) -> None:
+    jsonschema.validate(yaml.safe_load((PACKAGING / name).read_text()), schema("compose-spec"))
+
+
+def test_orthanc_gets_the_results_of_what_it_sends() -> None:
+    compose = yaml.safe_load((PACKAGING / "orthanc.yaml").read_text())
+    options = dict(o.removeprefix("--").split("=") for o in compose["services"]["radscribe"]["command"][1:])
+    orthanc = compose["services"]["orthanc"]["environment"]
+    assert options["allow-ae"] == orthanc["ORTHANC__DICOM_AET"] == "ORTHANC"
+    assert options["destination"] == "dicom:ORTHANC@orthanc:4242"
+    assert f'"radscribe", {options["listen"]}]' in orthanc["ORTHANC__DICOM_MODALITIES"]
+    assert "OnStableStudy" in (PACKAGING / "orthanc.lua").read_text()
+    assert {f"--{name}" for name in options} <= OPTIONS
 
 
 def test_the_compose_file_names_only_what_it_defines() -> None:
