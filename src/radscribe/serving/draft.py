@@ -17,7 +17,9 @@ from radscribe.serving.store.records import Draft
 
 def draft_of(caption: Caption, job: Job) -> Draft:
     """Make the draft of a study that the engine captioned, refused or could not read."""
-    rename = _Names(job.images)
+    rename = _Names(
+        {**job.images, **{f"image {n} of the prior study": path for n, path in enumerate(job.prior, 1)}}
+    )
     document = caption.to_dict()
     evidence = document.pop("evidence", None)
     document["study"] = job.study or None

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -26,7 +28,7 @@ from radscribe.serving.options import CaptionRequest, decode
 from radscribe.serving.problems import Problem
 from radscribe.serving.queue import Finished, Job, StudyQueue
 from radscribe.serving.settings import Settings
-from radscribe.serving.store import writes
+from radscribe.serving.store import reads, writes
 from radscribe.serving.store.identities import IdentityRow
 from radscribe.serving.store.reads import StoredStudy
 from radscribe.serving.store.records import ImageRow, new_id
@@ -301,17 +303,26 @@ class Intake:
 
     def _job(self, study: StoredStudy, client: str = "") -> Job:
         images = {row.name: self._store.images.path(row.file) for row in study.images if row.file}
+        options = decode(study.options)
         job = Job(
             study.id,
             study.study,
             tuple(row.name for row in study.images),
             images,
             {row.name: row.error for row in study.images if row.error},
-            decode(study.options),
+            options,
             client=client,
+            prior=self._images_of(options.prior) if options.prior else (),
         )
         self.dispatcher.track(job)
         return job
+
+    def _images_of(self, study_id: str) -> tuple[Path, ...]:
+        """The stored images of a study; none if it was deleted."""
+        study = self._store.read(partial(reads.find, study_id=study_id))
+        if study is None or study.deleted:
+            return ()
+        return tuple(self._store.images.path(row.file) for row in study.images if row.file)
 
     def _enqueue(self, job: Job) -> None:
         if job.images:

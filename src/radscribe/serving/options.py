@@ -13,7 +13,7 @@ from radscribe.serving.problems import Problem
 from radscribe.serving.settings import MAX_BEAM
 
 TRUE, FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
-STUDY_LENGTH = 200
+STUDY_LENGTH, INDICATION_LENGTH = 200, 1000
 
 
 class CaptionOptions(msgspec.Struct, frozen=True):
@@ -25,10 +25,17 @@ class CaptionOptions(msgspec.Struct, frozen=True):
     min_confidence: float | None = DEFAULTS.min_confidence
     force: bool = DEFAULTS.force
     exact: bool = DEFAULTS.exact
+    indication: str = ""  # personal data: in the study's row alone
+    prior: str = ""  # id of a stored study
+
+    @property
+    def shared(self) -> CaptionOptions:
+        """The options that studies of one batch have in common: all but the context."""
+        return msgspec.structs.replace(self, indication="", prior="")
 
     def arguments(self) -> dict[str, Any]:
         """Return keyword arguments for `Captioner.stream`: the beam, and values that are not defaults."""
-        given = msgspec.structs.asdict(self)
+        given = msgspec.structs.asdict(self.shared)
         return {key: value for key, value in given.items() if value != getattr(DEFAULT, key)} | {
             "beam": self.beam
         }
@@ -56,21 +63,28 @@ class CaptionRequest(msgspec.Struct, frozen=True):
 
 
 FIELDS = ("beam", "n_best", "evidence", "min_confidence", "force", "exact", "study", "wait")
+CONTEXT = ("indication", "prior")  # of forms alone: what is in an address ends up in logs
 
 
-def parse(fields: Mapping[str, str]) -> CaptionRequest:
+def parse(fields: Mapping[str, str], *, form: bool = False) -> CaptionRequest:
     """Parse the fields of a form or query.
+
+    Parameters
+    ----------
+    form : bool
+        Whether the fields are of a form, which may also hold the study's context.
 
     Raises
     ------
     Problem
         422 for an unknown field or an invalid value.
     """
+    known = (*FIELDS, *CONTEXT) if form else FIELDS
     for name in fields:
-        if name not in FIELDS:
+        if name not in known:
             raise Problem(
                 "invalid",
-                f"There is no field {one_line(name)!r}; there are files, {', '.join(FIELDS)}.",
+                f"There is no field {one_line(name)!r}; there are files, {', '.join(known)}.",
             )
     beam = _integer(fields, "beam", DEFAULT.beam)
     n_best = _integer(fields, "n_best", DEFAULT.n_best)
@@ -81,13 +95,24 @@ def parse(fields: Mapping[str, str]) -> CaptionRequest:
     confidence = _share(fields, "min_confidence")
     evidence, force = _flag(fields, "evidence", DEFAULT.evidence), _flag(fields, "force", DEFAULT.force)
     exact = _flag(fields, "exact", DEFAULT.exact)
-    options = CaptionOptions(beam, n_best, evidence, confidence, force, exact)
+    indication, prior = (
+        one_line(fields.get("indication", ""), INDICATION_LENGTH),
+        fields.get("prior", "").strip(),
+    )
+    options = CaptionOptions(beam, n_best, evidence, confidence, force, exact, indication, prior)
     return CaptionRequest(options, one_line(fields.get("study", "")), _flag(fields, "wait", True))
 
 
-def one_line(text: str) -> str:
+def with_context_of(requested: CaptionRequest, stored: str) -> CaptionRequest:
+    """Give a request the context of a stored study, by its options in JSON."""
+    before = decode(stored)
+    options = msgspec.structs.replace(requested.options, indication=before.indication, prior=before.prior)
+    return msgspec.structs.replace(requested, options=options)
+
+
+def one_line(text: str, length: int = STUDY_LENGTH) -> str:
     """Turn a client's text into one short printable line."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:STUDY_LENGTH]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:length]
 
 
 def _integer(fields: Mapping[str, str], name: str, default: int) -> int:

@@ -43,6 +43,8 @@ class Job:
         Whether to caption it on its own, because the engine failed or died on a batch with it.
     client : str
         Client that sent it and holds a place in the queue.
+    prior : tuple of Path
+        Stored images of the earlier study that it is compared with.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Job:
     options: CaptionOptions
     alone: bool = False
     client: str = ""
+    prior: tuple[Path, ...] = ()
     done: Future[Finished] = field(default_factory=Future)
 
 
@@ -138,7 +141,7 @@ class StudyQueue:
             return self._jobs.popleft()
 
     def take(self, options: CaptionOptions, most: int, passed: int) -> list[Job]:
-        """Take waiting studies with the same options.
+        """Take waiting studies with the same options; their context may differ.
 
         Parameters
         ----------
@@ -157,13 +160,13 @@ class StudyQueue:
         with self._changed:
             if not self._jobs or self._closed:
                 return []
-            if passed >= PASSED and (self._jobs[0].options != options or self._jobs[0].alone):
+            if passed >= PASSED and (self._jobs[0].options.shared != options.shared or self._jobs[0].alone):
                 return []
             taken: list[Job] = []
             kept: deque[Job] = deque()
             while self._jobs and len(taken) < most:
                 job = self._jobs.popleft()
-                (taken if job.options == options and not job.alone else kept).append(job)
+                (taken if job.options.shared == options.shared and not job.alone else kept).append(job)
             self._jobs = kept + self._jobs
             self._changed.notify_all()
             return taken

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
+from radscribe.inference.inputs import Prior, StudyInput, as_study, with_context
 from radscribe.serving.draft import draft_of, failed
 from radscribe.serving.metrics import Metrics
 from radscribe.serving.queue import Finished, Job, StudyQueue
@@ -107,7 +108,7 @@ class CaptionWorker:
             if count:
                 self._queue.finished((time.perf_counter() - started) / count)
 
-    def _sources(self, first: Job) -> Iterator[list[Path]]:
+    def _sources(self, first: Job) -> Iterator[list[Path] | StudyInput]:
         """Yield the images of the first study, then of waiting studies with the same options."""
         passed = 0
         while self._taken:
@@ -115,7 +116,7 @@ class CaptionWorker:
             while self._taken:
                 passed += 1
                 self._running.append(self._taken.popleft())
-                yield list(self._running[-1].images.values())
+                yield _source(self._running[-1])
             if not first.alone:
                 self._taken.extend(self._queue.take(first.options, MARKED, passed))
 
@@ -172,3 +173,12 @@ class CaptionWorker:
         else:  # the store still lists it as queued, so the next start captions it
             log.error("a draft could not be written: %s", error)
             job.done.set_exception(error)
+
+
+def _source(job: Job) -> list[Path] | StudyInput:
+    """The images of a study, with its context if it has one."""
+    images = list(job.images.values())
+    if not (job.options.indication or job.prior):
+        return images
+    prior = Prior(list(job.prior)) if job.prior else None
+    return with_context(as_study(images), job.options.indication or None, prior)

@@ -15,7 +15,15 @@ from starlette.responses import Response
 
 from radscribe.inference.options import DEFAULTS
 from radscribe.serving.intake import Accepted
-from radscribe.serving.options import FIELDS, CaptionRequest, flag, one_line, parse
+from radscribe.serving.options import (
+    FIELDS,
+    INDICATION_LENGTH,
+    CaptionRequest,
+    flag,
+    one_line,
+    parse,
+    with_context_of,
+)
 from radscribe.serving.problems import Problem, storage_full
 from radscribe.serving.routes import schemas
 from radscribe.serving.routes.common import (
@@ -75,6 +83,15 @@ FORM_SCHEMA: dict[str, Any] = {
             "description": "DICOM, PNG, JPEG, BMP, TIFF or WebP files of one study",
         },
         **OPTIONS_SCHEMA,
+        "indication": {
+            "type": "string",
+            "maxLength": INDICATION_LENGTH,
+            "description": "why the study was asked for, if the model reads it",
+        },
+        "prior": {
+            "type": "string",
+            "description": "id of a stored study of the same patient to compare with, if the model reads it",
+        },
     },
 }
 TAKING: dict[int | str, dict[str, Any]] = {
@@ -114,9 +131,11 @@ async def post(request: Request, service: Serving, actor: Actor, client: Client)
     try:
         form = await read_form(request, service.settings.limits)
         try:
-            requested = parse(form.fields)
+            requested = parse(form.fields, form=True)
             if not form.files:
                 raise Problem("invalid", "There is no file; send one or more as `files`.")
+            if requested.options.prior:
+                await find_present(service, requested.options.prior)
             handed_over = True
             accepted = await accept(service, form.files, requested, actor, client)
         finally:
@@ -205,7 +224,7 @@ async def recaption(
     fields = dict(request.query_params)
     invert = flag(fields.pop("invert", ""), "invert")
     study = await find_present(service, study_id)
-    requested = parse({"study": study.study, **fields})
+    requested = with_context_of(parse({"study": study.study, **fields}), study.options)
     if not any(row.file for row in study.images):
         raise Problem("conflict", "The study has no image that could be captioned.")
     identify = await run_in_threadpool(service.arrivals.identity_again, study)

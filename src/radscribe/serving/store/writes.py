@@ -209,7 +209,12 @@ def add_review(
 def mark_deleted(connection: Connection, study_id: str, actor: str) -> list[str] | None:
     """Mark a study as deleted; return its files, or None if it was marked before."""
     changed = connection.execute(
-        update(studies).where(studies.c.id == study_id, studies.c.deleted.is_(None)).values(deleted=now())
+        update(studies)
+        .where(studies.c.id == study_id, studies.c.deleted.is_(None))
+        .values(
+            deleted=now(),
+            options="{}",  # they may hold the indication
+        )
     )
     if not changed.rowcount:
         return None

@@ -35,7 +35,7 @@ export const dropped = async (transfer) => items(await fromDrop(transfer));
 async function items(files) {
   const { studies, notes } = await grouped(files, how());
   if (notes.length) tell(notes);
-  return studies.map((files) => ({ title: title(files), files, fields: fields() }));
+  return studies.map((files) => ({ title: title(files), files, fields: { ...fields(), indication: indication() } }));
 }
 
 function tell(notes) {
@@ -60,6 +60,9 @@ function groupChoice() {
 
 let defaultBeam = ""; // the service's own; it is not sent
 
+/** Why the study was asked for: of the next studies alone, as it is personal data, so it is never remembered. */
+const indication = () => document.getElementById("option-indication")?.value.trim() ?? "";
+
 const fields = () => ({
   beam: remembered("beam"), n_best: remembered("n_best", "3"), evidence: "true", min_confidence: remembered("min_confidence"),
 });
@@ -79,7 +82,10 @@ function options() {
     h("input", { type: "number", id: `option-${key}`, value: fields()[key], "aria-describedby": `hint-${key}`, ...attributes,
       onchange: (event) => { if (event.target.reportValidity()) remember(key, event.target.value); balance(key); } }),
     h("small", { id: `hint-${key}` }, hint));
-  return h("details", { class: "options" }, h("summary", {}, "Options"), h("div", { class: "fields" },
+  const why = h("div", { class: "field" }, h("label", { for: "option-indication" }, "Indication"),
+    h("input", { type: "text", id: "option-indication", maxlength: 1000, autocomplete: "off", "aria-describedby": "hint-indication" }),
+    h("small", { id: "hint-indication" }, "Why the films were asked for, if the model reads it. Never required; kept and deleted with the study."));
+  return h("details", { class: "options" }, h("summary", {}, "Options"), h("div", { class: "fields" }, why,
     number("beam", "Beam width", "Captions that the search keeps at a time; 1 is greedy.", { min: 1, max: 10, placeholder: defaultBeam }),
     number("n_best", "Captions to show", "The draft and its alternatives.", { min: 1, max: 10, required: true }),
     number("min_confidence", "Least confidence", "0 to 1. A draft with less confidence is refused. Empty: never.", { min: 0, max: 1, step: 0.05 })));
