@@ -1,9 +1,10 @@
 """Honest and hostile clients together: latency, memory, and whether every accepted study gets its draft.
 
-    python -m benchmarks.serving.mixed [--minutes 3] [--clients 8]
+    python -m benchmarks.serving.mixed [--minutes 3] [--alone 3] [--rounds 1] [--clients 6] [--pause 0.2]
 
-Two phases of the same length: honest clients alone, then with a third as many hostile ones. Honest clients
-come from 127.0.0.1, hostile ones from 127.0.0.2 upwards.
+In each round, honest clients are alone first, then with a third as many hostile ones, so a quarter of all are
+hostile. Several rounds even out what else the machine does. Honest clients come from 127.0.0.1, hostile ones
+from 127.0.0.2 upwards.
 """
 
 from __future__ import annotations
@@ -25,14 +26,12 @@ from benchmarks.serving.attacks.__main__ import post
 from benchmarks.serving.attacks.watch import tree_memory
 from benchmarks.serving.running import RunningService, draw, multipart
 
-PAUSE = 0.2  # seconds that a client waits between two requests
-
 
 class Load:
     """Clients of one phase."""
 
-    def __init__(self, service: RunningService, images: list[Path], ends: float) -> None:
-        self._service, self._ends = service, ends
+    def __init__(self, service: RunningService, images: list[Path], ends: float, pause: float) -> None:
+        self._service, self._ends, self._pause = service, ends, pause
         self._bodies = [multipart(image) for image in images]
         self.seconds: list[float] = []
         self.statuses: Counter[int] = Counter()
@@ -57,7 +56,7 @@ class Load:
             status, seconds = post(self._service, *chosen.choice(self._bodies))
             self.statuses[status] += 1
             self.seconds.append(seconds)
-            time.sleep(PAUSE)
+            time.sleep(self._pause)
 
     def attacker(self, n: int) -> None:
         """Post hostile files, and now and then leave a connection half open."""
@@ -68,14 +67,16 @@ class Load:
             half = socket.create_connection(("127.0.0.1", self._service.port))
             half.sendall(b"POST /v1/captions HTTP/1.1\r\nHost: localhost\r\n")
             held.append(half)
-            time.sleep(PAUSE)
+            time.sleep(self._pause)
         for half in held:
             half.close()
 
 
-def phase(service: RunningService, images: list[Path], seconds: float, honest: int, hostile: int) -> Load:
+def phase(
+    service: RunningService, images: list[Path], seconds: float, honest: int, hostile: int, pause: float
+) -> Load:
     """Run the clients, sample memory, and print a line."""
-    load = Load(service, images, time.monotonic() + seconds)
+    load = Load(service, images, time.monotonic() + seconds, pause)
     threads = [threading.Thread(target=load.honest, args=(n,)) for n in range(honest)]
     threads += [threading.Thread(target=load.attacker, args=(n,)) for n in range(hostile)]
     memory = []
@@ -110,26 +111,36 @@ def unfinished(service: RunningService) -> tuple[int, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=3.0, help="length of both phases together")
+    parser.add_argument("--minutes", type=float, default=3.0, help="with hostile clients, in all rounds")
+    parser.add_argument("--alone", type=float, default=3.0, help="minutes without, in all rounds")
+    parser.add_argument("--rounds", type=int, default=1, help="times that both follow each other")
     parser.add_argument("--clients", type=int, default=6, help="honest clients")
+    parser.add_argument("--pause", type=float, default=0.2, help="seconds from an answer to the next request")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         images = draw(Path(folder, "images"), 8, 320)
         with RunningService(Path(folder, "store"), "--threads", "1", "--keep-free", "0") as service:
             print("| clients | honest answers | statuses | median | p99 | hostile statuses | memory | tree |")
             print("|---|---|---|---|---|---|---|---|")
-            seconds = 30 * arguments.minutes
-            phase(service, images, 5, 2, 0)  # warms up
-            alone = phase(service, images, seconds, arguments.clients, 0)
-            beside = phase(service, images, seconds, arguments.clients, max(1, arguments.clients // 3))
+            honest, hostile = arguments.clients, max(1, arguments.clients // 3)
+            pause, rounds = arguments.pause, arguments.rounds
+            loads = [phase(service, images, 5, 2, 0, pause)]  # warms up
+            alone: list[float] = []
+            beside: list[float] = []
+            for _ in range(rounds):
+                loads.append(phase(service, images, 60 * arguments.alone / rounds, honest, 0, pause))
+                alone += loads[-1].seconds
+                loads.append(phase(service, images, 60 * arguments.minutes / rounds, honest, hostile, pause))
+                beside += loads[-1].seconds
             time.sleep(5)
             total, open_ = unfinished(service)
-            ratio = (
-                statistics.quantiles(beside.seconds, n=100)[98]
-                / statistics.quantiles(alone.seconds, n=100)[98]
+            slow, usual = (statistics.quantiles(seconds, n=100)[98] for seconds in (beside, alone))
+            print(
+                f"p99 beside hostile clients is {slow:.2f} s, {slow / usual:.2f} times p99 without, "
+                f"{usual:.2f} s (goal: at most 2)"
             )
-            print(f"p99 beside hostile clients is {ratio:.2f} times p99 without (goal: at most 2)")
-            print(f"{total} studies were accepted, {open_} of them have no draft")
+            accepted = sum(load.statuses[code] + load.hostile[code] for load in loads for code in (200, 202))
+            print(f"{accepted} were answered 200 or 202, {total} are in the store, {open_} have no draft")
 
 
 if __name__ == "__main__":
