@@ -13,13 +13,14 @@ import argparse
 import json
 import random
 import socket
-import statistics
 import tempfile
 import threading
 import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks.serving.attacks import files
 from benchmarks.serving.attacks.__main__ import post
@@ -85,15 +86,19 @@ def phase(
     while any(thread.is_alive() for thread in threads):
         memory.append(service.resident())
         time.sleep(1)
-    quantiles = statistics.quantiles(load.seconds, n=100)
     tree = tree_memory(service.process.pid)
     print(
         f"| {honest} honest, {hostile} hostile | {len(load.seconds)} | {dict(load.statuses)} "
-        f"| {quantiles[49]:.2f} s | {quantiles[98]:.2f} s | {dict(load.hostile)} "
+        f"| {quantile(load.seconds, 50):.2f} s | {quantile(load.seconds, 99):.2f} s | {dict(load.hostile)} "
         f"| {memory[0]:.0f}, {max(memory):.0f}, {memory[-1]:.0f} MB | {tree:.0f} MB |",
         flush=True,
     )
     return load
+
+
+def quantile(seconds: list[float], percent: int) -> float:
+    """Return a percentile; 0 without any value."""
+    return float(np.percentile(seconds, percent)) if seconds else 0.0
 
 
 def unfinished(service: RunningService) -> tuple[int, int]:
@@ -124,7 +129,7 @@ def main() -> None:
             print("|---|---|---|---|---|---|---|---|")
             honest, hostile = arguments.clients, max(1, arguments.clients // 3)
             pause, rounds = arguments.pause, arguments.rounds
-            loads = [phase(service, images, 5, 2, 0, pause)]  # warms up
+            loads = [phase(service, images, 10, 2, 0, pause)]  # warms up
             alone: list[float] = []
             beside: list[float] = []
             for _ in range(rounds):
@@ -134,7 +139,7 @@ def main() -> None:
                 beside += loads[-1].seconds
             time.sleep(5)
             total, open_ = unfinished(service)
-            slow, usual = (statistics.quantiles(seconds, n=100)[98] for seconds in (beside, alone))
+            slow, usual = quantile(beside, 99), quantile(alone, 99)
             print(
                 f"p99 beside hostile clients is {slow:.2f} s, {slow / usual:.2f} times p99 without, "
                 f"{usual:.2f} s (goal: at most 2)"

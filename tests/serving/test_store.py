@@ -188,6 +188,68 @@ def test_the_trail_is_exported_as_dicom_audit_messages(store: Store) -> None:
     assert found.get("ParticipantObjectID") == study_id
 
 
+# PS3.15 A.5.1: the children of each element in their order, and the attributes that it must have.
+CODED = ((), {"csd-code", "codeSystemName", "originalText"})
+SCHEMA: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "AuditMessage": (
+        (
+            *("EventIdentification", "ActiveParticipant", "AuditSourceIdentification"),
+            "ParticipantObjectIdentification",
+        ),
+        set(),
+    ),
+    "EventIdentification": (
+        ("EventID", "EventTypeCode"),
+        {"EventActionCode", "EventDateTime", "EventOutcomeIndicator"},
+    ),
+    "ActiveParticipant": (("RoleIDCode",), {"UserID", "UserIsRequestor"}),
+    "AuditSourceIdentification": (("AuditSourceTypeCode",), {"AuditSourceID"}),
+    "AuditSourceTypeCode": ((), {"csd-code"}),
+    "ParticipantObjectIdentification": (
+        ("ParticipantObjectIDTypeCode", "ParticipantObjectName", "ParticipantObjectDetail"),
+        {"ParticipantObjectID"},
+    ),
+    "ParticipantObjectName": ((), set()),
+    "ParticipantObjectDetail": ((), {"type", "value"}),
+    **dict.fromkeys(("EventID", "EventTypeCode", "RoleIDCode", "ParticipantObjectIDTypeCode"), CODED),
+}
+OPTIONAL = {
+    *("EventTypeCode", "RoleIDCode", "ParticipantObjectIdentification", "ParticipantObjectDetail"),
+}
+
+
+def check_message(element: ElementTree.Element) -> None:
+    children, attributes = SCHEMA[element.tag]
+    assert attributes <= set(element.attrib), element.tag
+    order = [children.index(child.tag) for child in element]
+    assert order == sorted(order), element.tag
+    present = {child.tag for child in element}
+    assert set(children) - present <= OPTIONAL, element.tag
+    for child in element:
+        check_message(child)
+
+
+def test_each_event_of_the_trail_makes_a_message_of_the_standards_form(store: Store) -> None:
+    for study_id, action, details in (
+        ("0" * 26, "accepted", {"images": 2}),
+        ("0" * 26, "read", {"what": "caption"}),
+        ("", "read", {"what": "search"}),
+        ("", "signed in", {}),
+        ("", "user changed", {"user": "ann", "role": "read"}),
+        ("", "received", {"instances": 3, "refused": 0}),
+        ("0" * 26, "sent", {"kind": "sr"}),
+    ):
+        store.write(writes.record, study_id, "ann", action, **details).result()
+    exported = list(store.read(audit_messages.messages))
+    assert len(exported) == 7
+    seen = []
+    for _, line in exported:
+        message = ElementTree.fromstring(line.partition(b"\xef\xbb\xbf")[2])
+        check_message(message)
+        seen += [e.get("csd-code") for e in message.iter("EventID")]
+    assert seen == ["110107", "110103", "110112", "110114", "110113", "110100", "110100"]
+
+
 def test_only_the_owner_reads_the_store_whatever_the_umask(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir(mode=0o777)
@@ -468,6 +530,26 @@ def test_the_trail_is_sent_to_a_syslog_server_once(tmp_path: Path) -> None:
     assert len(messages) == 2
     assert all(b" DICOM+RFC3881 - " in message and b"<AuditMessage>" in message for message in messages)
     assert second == b""  # --after leaves nothing
+
+
+def test_the_trail_is_sent_by_udp_a_datagram_each(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    opened = Store(folder)
+    for name in ("one", "two"):
+        add(opened, name)
+    opened.close()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        result = CliRunner().invoke(
+            audit_command, ["export", "--store", str(folder), "--syslog", address, "--udp"]
+        )
+        assert result.exit_code == 0, result.output
+        received = [server.recv(65536) for _ in range(2)]
+    assert all(message.startswith(b"<85>1 ") and message.endswith(b"</AuditMessage>") for message in received)
+    both = ["export", "--store", str(folder), "--syslog", address, "--udp", "--tls"]
+    assert isinstance(CliRunner().invoke(audit_command, both).exception, UsageError)
 
 
 def test_a_syslog_server_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -65,9 +65,18 @@ def verify(store: Path, database: str | None, head: str | None) -> int:
 @click.option("--out", type=FILE, help="Write the messages to a file, one per line.")
 @click.option("--syslog", metavar="HOST:PORT", help="Send them to a syslog server by TCP (RFC 6587).")
 @click.option("--tls", is_flag=True, help="Use TLS for --syslog (RFC 5425).")
+@click.option(
+    "--udp", is_flag=True, help="Use UDP for --syslog (RFC 5426), which does not tell whether they arrive."
+)
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Id of the last row that was exported.")
 def export(
-    store: Path, database: str | None, out: Path | None, syslog: str | None, tls: bool, after: int
+    store: Path,
+    database: str | None,
+    out: Path | None,
+    syslog: str | None,
+    tls: bool,
+    udp: bool,
+    after: int,
 ) -> int:
     """Export the trail as DICOM audit messages (PS3.15 A.5) in syslog's form (RFC 5424).
 
@@ -80,6 +89,8 @@ def export(
 
     if (out is None) == (syslog is None):
         raise UsageError("needs one of --out and --syslog", remedy="name a file or a server")
+    if (tls or udp) and (syslog is None or tls is udp):
+        raise UsageError("--tls and --udp are for --syslog, one of them", remedy="leave one out")
     with open_for_reading(folder, database) as engine, engine.connect() as connection:
         messages = audit_messages.messages(connection, after)
         if out is not None:
@@ -88,7 +99,7 @@ def export(
                 last = audit_messages.write(messages, lambda line: file.write(line + b"\n"), after)
         else:
             assert syslog is not None
-            with audit_messages.syslog(syslog, tls=tls) as send:
+            with audit_messages.syslog(syslog, tls=tls, udp=udp) as send:
                 last = audit_messages.write(messages, send, after)
     click.echo(str(last))
     return 0

@@ -92,6 +92,31 @@ def remove(name: str, store: Path, users_file: Path | None) -> int:
     return 0
 
 
+@command.command()
+@click.argument("name")
+@store_option
+@users_option
+def disable(name: str, store: Path, users_file: Path | None) -> int:
+    """Keep a user out without removing the account. Open sessions end at once.
+
+    The name stays taken, so that nobody else acts under it in the audit trail.
+    """
+    _users(store, users_file).disable(name)
+    click.echo(f"disabled {name}", err=True)
+    return 0
+
+
+@command.command()
+@click.argument("name")
+@store_option
+@users_option
+def enable(name: str, store: Path, users_file: Path | None) -> int:
+    """Let a disabled user sign in again."""
+    _users(store, users_file).disable(name, disabled=False)
+    click.echo(f"enabled {name}", err=True)
+    return 0
+
+
 @command.command("list")
 @store_option
 @users_option
@@ -100,5 +125,7 @@ def list_users(store: Path, users_file: Path | None) -> int:
     for name, entry in sorted(_users(store, users_file).all().items()):
         ways = ["password"] if entry.get("password") else []
         ways += [f"token {label!r}" if label else "token" for label in entry.get("tokens", {}).values()]
+        if entry.get("disabled"):
+            ways = ["disabled"]
         click.echo(f"{name}\t{entry['role']}\t{', '.join(ways) or 'no way to sign in'}")
     return 0

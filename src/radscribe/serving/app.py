@@ -28,6 +28,7 @@ from radscribe.serving.routes import (
     results,
     review,
     session,
+    users,
 )
 from radscribe.serving.security import Gate
 from radscribe.serving.service import Service
@@ -78,7 +79,9 @@ def create_app(
     )
     app.state.service = service
     problems.install(app)
-    for module in (captions, groups, dicomweb, review, results, images, examples, model, session, health):
+    for module in (
+        *(captions, groups, dicomweb, review, results, images, examples, model, session, users, health),
+    ):
         app.include_router(module.router)
     app.add_api_route("/", _index, include_in_schema=False)
     if PAGE.is_dir():

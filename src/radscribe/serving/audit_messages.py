@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from xml.etree import ElementTree
 
 from sqlalchemy import Connection, Row, select
@@ -31,6 +32,12 @@ EVENTS: dict[str, tuple[tuple[str, str], str, str]] = {
     "signed in": (("110114", "User Authentication"), "E", "110122:Login"),
     "signed out": (("110114", "User Authentication"), "E", "110123:Logout"),
 }
+# What an event is about (PS3.15 A.5.1.2): type and role of the object, code and meaning of its id.
+REPORT = ("2", "3", "9", "Report Number")
+USER = ("1", "11", "11", "User Identifier")
+SERVICE = ("2", "13", "12", "URI")
+SECURITY = (("110113", "Security Alert"), "E", "110137:User Security Attributes Changed")
+EVENTS |= dict.fromkeys(("user changed", "user removed", "token made"), SECURITY)
 OTHER = (("110100", "Application Activity"), "E", "")
 
 
@@ -65,6 +72,8 @@ def write(found: Iterable[tuple[int, bytes]], send: Callable[[bytes], object], l
 def to_xml(row: Row[tuple[object, ...]]) -> bytes:
     """A row as an AuditMessage element."""
     (code, name), action, event_type = EVENTS.get(row.action, OTHER)
+    if row.action == "read" and not row.study_id:  # of several studies at once
+        code, name, action = "110112", "Query", "E"
     message = ElementTree.Element("AuditMessage")
     event = ElementTree.SubElement(
         message,
@@ -84,24 +93,41 @@ def to_xml(row: Row[tuple[object, ...]]) -> bytes:
     )
     if row.actor == "service":
         _coded(person, "RoleIDCode", "110150", "Application")
-    ElementTree.SubElement(
-        message, "AuditSourceIdentification", AuditSourceID=socket.gethostname(), code="4"
-    ).set("AuditEnterpriseSiteID", "radscribe")
+    source = ElementTree.SubElement(
+        message,
+        "AuditSourceIdentification",
+        AuditEnterpriseSiteID="radscribe",
+        AuditSourceID=socket.gethostname(),
+    )
+    ElementTree.SubElement(source, "AuditSourceTypeCode", {"csd-code": "4"})  # an application server
+    details = json.loads(row.details)
     if row.study_id:
-        # 2: a system object, 3: a report.
-        study = ElementTree.SubElement(
-            message,
-            "ParticipantObjectIdentification",
-            ParticipantObjectID=row.study_id,
-            ParticipantObjectTypeCode="2",
-            ParticipantObjectTypeCodeRole="3",
-        )
-        _coded(study, "ParticipantObjectIDTypeCode", "9", "Report Number", "RFC-3881")
-        for key, value in {"action": row.action, **json.loads(row.details)}.items():
-            ElementTree.SubElement(study, "ParticipantObjectDetail", type=key, value=_base64(value))
+        _object(message, row.study_id, "study", REPORT, {"action": row.action, **details})
+    elif "user" in details:
+        user = str(details.pop("user"))
+        _object(message, user, user, USER, {"action": row.action, **details})
+    elif details:
+        _object(message, row.action, "radscribe", SERVICE, {"action": row.action, **details})
     ElementTree.indent(message, "")
     xml: bytes = ElementTree.tostring(message, encoding="utf-8")
     return xml.replace(b"\n", b"")
+
+
+def _object(
+    message: ElementTree.Element, number: str, name: str, kind: tuple[str, str, str, str], details: Any
+) -> None:
+    type_code, role, code, text = kind
+    found = ElementTree.SubElement(
+        message,
+        "ParticipantObjectIdentification",
+        ParticipantObjectID=number,
+        ParticipantObjectTypeCode=type_code,
+        ParticipantObjectTypeCodeRole=role,
+    )
+    _coded(found, "ParticipantObjectIDTypeCode", code, text, "RFC-3881")
+    ElementTree.SubElement(found, "ParticipantObjectName").text = name
+    for key, value in details.items():
+        ElementTree.SubElement(found, "ParticipantObjectDetail", type=key, value=_base64(value))
 
 
 def _coded(parent: ElementTree.Element, tag: str, code: str, text: str, system: str = DCM) -> None:
@@ -122,8 +148,17 @@ def _syslog_line(row: Row[tuple[object, ...]]) -> bytes:
 
 
 @contextmanager
-def syslog(address: str, *, tls: bool) -> Iterator[Callable[[bytes], object]]:
-    """Connect to a syslog server; yields a function that sends one message (RFC 6587 octet counting).
+def syslog(address: str, *, tls: bool = False, udp: bool = False) -> Iterator[Callable[[bytes], object]]:
+    """Connect to a syslog server; yields a function that sends one message.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT.
+    tls : bool
+        TLS (RFC 5425) instead of plain TCP; both count octets (RFC 6587).
+    udp : bool
+        A datagram per message (RFC 5426). Nobody learns whether it arrives.
 
     Raises
     ------
@@ -136,6 +171,10 @@ def syslog(address: str, *, tls: bool) -> Iterator[Callable[[bytes], object]]:
     if not host or not port.isdecimal():
         raise UsageError("is not HOST:PORT", subject=address, remedy="name a server, as in log.example:6514")
     try:
+        if udp:
+            with _datagrams(host.strip("[]"), int(port)) as connected:
+                yield connected.send
+            return
         with socket.create_connection((host.strip("[]"), int(port)), SECONDS) as plain:
             connection = (
                 ssl.create_default_context().wrap_socket(plain, server_hostname=host) if tls else plain
@@ -148,3 +187,11 @@ def syslog(address: str, *, tls: bool) -> Iterator[Callable[[bytes], object]]:
             subject=address,
             remedy="check the address, and --tls",
         ) from error
+
+
+def _datagrams(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    connected = socket.socket(family, kind, protocol)
+    connected.settimeout(SECONDS)
+    connected.connect(address)
+    return connected
