@@ -240,7 +240,7 @@ def test_each_event_of_the_trail_makes_a_message_of_the_standards_form(store: St
         ("0" * 26, "sent", {"kind": "sr"}),
     ):
         store.write(writes.record, study_id, "ann", action, **details).result()
-    exported = list(store.read(audit_messages.messages))
+    exported = store.read(lambda connection: list(audit_messages.messages(connection)))
     assert len(exported) == 7
     seen = []
     for _, line in exported:

@@ -139,6 +139,14 @@ def large_pictures(service: RunningService) -> str:
     return together([lambda: send(service, "large.tif", data)] * 4)
 
 
+def inverting(service: RunningService) -> str:
+    """Six requests at a time to invert a stored picture of 36 megapixels."""
+    send(service, "large.tif", files.large_picture(6000))
+    with urllib.request.urlopen(f"{service.address}/v1/captions", timeout=30) as answer:
+        path = f"/v1/captions/{json.load(answer)['captions'][0]['id']}/recaption?invert=true"
+    return together([lambda: post(service, "text/plain", b"", path=path)] * 6)
+
+
 def slow_uploads(service: RunningService) -> str:
     """130 uploads of one client that bring a byte per second, and an honest client beside them."""
     head = (
@@ -252,6 +260,7 @@ ATTACKS = (
     dicom_sequence,
     tiff_directories,
     large_pictures,
+    inverting,
     slow_uploads,
     form_fields,
     guessing,
