@@ -118,6 +118,15 @@ def test_numbers_and_blanks_of_json(folder: Path, run: Prepare) -> None:
     assert (one.patient_id, two.patient_id, one.report) == ("7", "7", None)
 
 
+def test_a_column_names_the_earlier_study(folder: Path, run: Prepare) -> None:
+    rows = "pics/one,s1,p1,\npics/two.png,s2,p1,s1\npics/sub/three.jpg,s2,p1,\n"
+    (folder / "t.csv").write_text(f"image,case,who,before\n{rows}")
+    columns = {"study": "case", "patient": "who", "prior": "before"}
+    one, two = Manifest(run("table", folder, settings=columns).manifest)
+    assert (one.prior, two.prior, two.earlier) == (None, "s1", one)
+    assert len(two.images) == 2
+
+
 def test_roco(tmp_path: Path, run: Prepare, picture: Picture) -> None:
     src = tmp_path / "roco"
     for place, part in enumerate(("train", "validation", "test")):

@@ -82,7 +82,11 @@ def merge(earlier: Study, later: Study) -> Study:
     for finding, value in later.labels.items():
         labels[finding] = value if labels.get(finding, value) == value else None
     return replace(
-        earlier, images=earlier.images + more, report=earlier.report or later.report, labels=labels
+        earlier,
+        images=earlier.images + more,
+        report=earlier.report or later.report,
+        labels=labels,
+        prior=earlier.prior or later.prior,
     )
 
 

@@ -59,6 +59,7 @@ class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
     indication: Annotated[str, Meta(description="Column of the indication.")] = ""
     study: Annotated[str, Meta(description="Column of the study; its rows are joined.")] = ""
     patient: Annotated[str, Meta(description="Column of the patient.")] = ""
+    prior: Annotated[str, Meta(description="Column of the id of the patient's earlier study.")] = ""
     split: Annotated[str, Meta(description="Column of the part: train, val (validation) or test.")] = ""
     view: Annotated[str, Meta(description="Column of the view: PA, AP, frontal or lateral.")] = ""
     labels: Annotated[str, Meta(description="Columns of findings, separated by commas.")] = ""
@@ -179,6 +180,7 @@ class TableReader:
                 self._report(row),
                 self._findings(row),
                 self._split(row, patient or study_id),
+                prior=(self._cell(row, s.prior) or None) if s.prior else None,
             )
         if self._lists.strange and s.unknown == "error":
             raise DataError(
