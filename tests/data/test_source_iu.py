@@ -151,7 +151,7 @@ def test_utf_16_tables_are_read_as_others(kaggle: Path, run: Prepare) -> None:
 
 
 def test_a_setting_that_the_source_does_not_have(kaggle: Path, run: Prepare) -> None:
-    with pytest.raises(UsageError, match="unknown field `x`; the keys of this source are: images, labels"):
+    with pytest.raises(UsageError, match="there is no key 'x'; the keys of this source are: images, labels"):
         run("iu-kaggle", kaggle, settings={"x": "1"})
 
 

@@ -211,7 +211,7 @@ def test_the_row_that_is_wrong_is_named(folder: Path, run: Prepare, name: str, t
         ({"image": "picture"}, "has no column 'picture', only file, words; check --set"),
         ({}, r"which column is the image\? There are file, words; give --set image=COLUMN"),
         ({"section": "summary"}, "Invalid enum value 'summary'"),
-        ({"imagge": "file"}, r"unknown field `imagge`; did you mean image\? the keys of this source are"),
+        ({"imagge": "file"}, r"there is no key 'imagge'; did you mean image\? the keys of this source are"),
     ],
 )
 def test_settings_that_make_no_sense(

@@ -338,13 +338,15 @@ def _settings(kind: Any, settings: dict[str, str]) -> Any:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         keys = ", ".join(kind.__struct_fields__) or "none"
+        unknown = [key for key in settings if key not in kind.__struct_fields__]
         near = [
             match[0]
-            for key in settings.keys() - set(kind.__struct_fields__)
+            for key in unknown
             if (match := get_close_matches(key, kind.__struct_fields__, n=1))
         ]
         hint = f"did you mean {near[0]}? " if near else ""
-        raise UsageError(f"--set: {error}", remedy=f"{hint}the keys of this source are: {keys}") from error
+        problem = f"there is no key '{unknown[0]}'" if unknown else str(error)
+        raise UsageError(f"--set: {problem}", remedy=f"{hint}the keys of this source are: {keys}") from error
 
 
 def _relative(root: Path, out: Path) -> str:
