@@ -78,6 +78,7 @@ def test_pictures_in_a_folder_are_studies_of_their_own_whatever_their_number(
         ("CXR1_1_IM-0001-3001.png", "CXR1_1_IM-0001-4001.png"),
         ("1015_IM-0001-1001.png", "1015_IM-0013-1001.png"),
         ("CXR2384_IM-0942/0.png", "CXR2384_IM-0942/1.png"),
+        ("CXR1_1_IM-0001/0.png", "CXR1_1_IM-0001/1.png"),
         ("p10/p10000032/s50414267/02aa804e-bde0afdd.jpg", "p10/p10000032/s50414267/174413ec-4ec4c1f7.jpg"),
         ("patient00001/study1/view1_frontal.jpg", "patient00001/study1/view2_lateral.jpg"),
     ],

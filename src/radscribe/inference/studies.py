@@ -40,7 +40,7 @@ _NOT_PICTURES = (
 
 # Naming schemes of published collections. A name is tried against `image_key`, which drops suffixes.
 _IU = re.compile(r"^(?P<study>\d+)_im-\d+")  # 1000_IM-0003-1001, CXR1000_IM-0003-1001
-_R2GEN_FOLDER = re.compile(r"^cxr\d+_im-\d+(?:-\d+)?$", re.I)  # CXR1000_IM-0003/0.png
+_R2GEN_FOLDER = re.compile(r"^cxr\d+(?:_\d+)?_im-\d+(?:-\d+)?$", re.I)  # CXR1_1_IM-0001/0.png
 _MIMIC_FOLDER = re.compile(r"^s\d{8}$")  # p10/p10000032/s50414267/*.jpg
 _MIMIC_PATIENT = re.compile(r"^p\d{8}$")
 _CHEXPERT_FOLDER = re.compile(r"^study\d+$")  # patient00001/study1/view1_frontal.jpg
