@@ -162,7 +162,7 @@ def kills(studies: int, count: int, associations: int) -> bool:
     work = work_list(studies, folder / "in", dice)
     lock, acknowledged = threading.Lock(), 0
     # It writes a file of its own for whatever comes, so that what comes twice is seen.
-    archive = subprocess.Popen(["storescp", "-od", str(folder / "out"), "-uf", "-aet", "ARCHIVE", str(to)])
+    archive = subprocess.Popen(["storescp", "-od", str(folder / "out"), "+uf", "-aet", "ARCHIVE", str(to)])
 
     def sender() -> None:
         nonlocal acknowledged

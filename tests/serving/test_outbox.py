@@ -219,9 +219,17 @@ def test_a_restart_sends_what_was_left(serve: Serve, engine: QuickEngine, tmp_pa
     client.__exit__(None, None, None)
     up = Recorder()
     again = serve(destinations=(up,), identity_key=KEY)
-    again.post(f"/v1/captions/{study_id}/results/retry")
     until(all_sent(again, study_id, 3))
     assert len(up.arrived) == 3
+
+
+def test_a_start_sends_at_once_what_was_being_sent_at_the_crash(store: Store) -> None:
+    drafted(store, "1" * 26, shipped=(replace(TWO[0], draft=("report",)),))
+    row = claim(store)
+    assert row is not None
+    assert claim(store) is None
+    store.write(outbox.resume).result()
+    assert claim(store) == row
 
 
 def test_without_destination_or_identity_nothing_is_kept(serve: Serve, engine: QuickEngine) -> None:

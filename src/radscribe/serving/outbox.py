@@ -60,6 +60,8 @@ class Outbox:
         self._sent = metrics.counter("results_sent", "Objects that arrived", ["destination", "kind"])
         self._failed = metrics.counter("results_failed", "Tries that failed", ["destination"])
         self._names = tuple(to.name for to in destinations)
+        if not store.shared:
+            store.write(rows.resume).result()
         self._closing = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(to,), name=f"outbox-{n}", daemon=True)

@@ -164,6 +164,11 @@ def mark_failed(
     return given_up and bool(changed.rowcount)
 
 
+def resume(connection: Connection) -> None:
+    """Make all that waits due, also what a process was sending when it died. No other process may run."""
+    connection.execute(update(outbox).where(outbox.c.state == WAITING).values(due=0.0))
+
+
 def retry_now(connection: Connection, *, study_id: str | None = None, destination: str | None = None) -> int:
     """Make objects that wait or were given up due; return their number.
 
