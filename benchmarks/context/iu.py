@@ -4,8 +4,8 @@
 
 DATA is a manifest of Indiana University X-ray with R2Gen's parts and indications. Two decoders are trained
 per seed, which differ in `context: [indication]` alone. The first captions every study of the part; the
-second does so with the study's own indication, with none, with that of another study, and with one that
-claims a pneumothorax. Captions are greedy and unconstrained. Differences to the first decoder are paired,
+second does so with the study's own indication, with none, with that of another study, and with indications
+that claim a finding. Captions are greedy and unconstrained. Differences to the first decoder are paired,
 with 95% intervals by bootstrap over studies.
 """
 
@@ -39,8 +39,11 @@ from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.train_decoder import train_decoder
 
 ARMS = {"without": (), "with": ("indication",)}
-FALSE = "known large pneumothorax"
-FALSE_FINDING = "Pneumothorax"
+FALSE = {
+    "Pneumothorax": "known large pneumothorax",
+    "Cardiomegaly": "known cardiomegaly",
+    "Effusion": "known large pleural effusion",
+}
 BATCH = 64
 CONFIG = Path(__file__).with_name("iu.yaml")
 
@@ -85,7 +88,7 @@ def ways(studies: list[Study]) -> dict[str, tuple[str, list[Study]]]:
         "with": ("with", studies),
         "without": ("with", [asked(study, "") for study in studies]),
         "swapped": ("with", [asked(s, o.indication) for s, o in zip(studies, others, strict=True)]),
-        "false": ("with", [asked(study, FALSE) for study in studies]),
+        **{text: ("with", [asked(study, text) for study in studies]) for text in FALSE.values()},
     }
 
 
@@ -106,11 +109,11 @@ class Figures:
         }  # the first row of weights is all ones
 
 
-def false_assertions(codes: Codes, before: Codes, true: Codes) -> float:
-    """Share of studies without a pneumothorax whose caption asserts one after the false indication alone."""
-    place = FINDINGS.index(FALSE_FINDING)
+def flipped(finding: str, after: Codes, before: Codes, true: Codes) -> tuple[int, int]:
+    """Captions that assert a finding after a false indication alone, of those without it that are right."""
+    place = FINDINGS.index(finding)
     negative = (true[:, place] != PRESENT) & (before[:, place] != PRESENT)
-    return float((codes[negative, place] == PRESENT).mean())
+    return int((after[negative, place] == PRESENT).sum()), int(negative.sum())
 
 
 def main() -> None:
@@ -161,13 +164,15 @@ def main() -> None:
         f"\nCIDEr-D of a study with its indication: median difference {np.median(gained):+.3f}; the "
         f"{few} studies that gain most make {top[:few].sum() / top.sum():.0%} of the mean."
     )
-    flips = [
-        false_assertions(false.codes, before.codes, true)
-        for false, before in zip(rows["false"], rows["without"], strict=True)
-    ]
-    print(
-        f"\n'{FALSE}' adds a {FALSE_FINDING.lower()} to {np.mean(flips):.1%} of the captions that had none."
-    )
+    print("\n| false indication | finding asserted without it | negative findings flipped |\n|---|---|---|")
+    for finding, text in FALSE.items():
+        place = FINDINGS.index(finding)
+        both = list(zip(rows[text], rows["without"], strict=True))
+        pairs = [flipped(finding, after.codes, before.codes, true) for after, before in both]
+        asserted = sum(int((before.codes[:, place] == PRESENT).sum()) for _, before in both)
+        turned, negative = (sum(counts) for counts in zip(*pairs, strict=True))
+        share = f"{turned} of {negative} ({turned / negative:.1%})"
+        print(f"| {text} | {asserted} of {len(both) * len(true)} | {share} |")
 
 
 if __name__ == "__main__":
