@@ -42,6 +42,11 @@ hashes: $(BIN)/python  ## Renew packaging/requirements.txt: what the image insta
 	$(BIN)/uv pip compile pyproject.toml --extra serve --extra postgres --extra oidc --extra s3 --extra interop --universal \
 	  --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --constraints constraints.txt \
 	  >> packaging/requirements.txt
+	@printf '%s\n' "# What CI and make test install, with the hashes of all files on PyPI, except torch, whose wheels come from an" \
+	  "# index of your choice. Renew after constraints.txt: make hashes" > packaging/requirements-dev.txt
+	{ grep -v '^#\|^torch==' constraints.txt; printf '%s\n' hatchling editables trove-classifiers; } | \
+	  $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11.5 --generate-hashes --no-header --no-annotate \
+	  --quiet >> packaging/requirements-dev.txt
 
 sbom: $(VENV)/dev.stamp  ## A software bill of materials (CycloneDX) of the environment, made at each release.
 	@$(PIP) "cyclonedx-bom>=7"
@@ -67,7 +72,9 @@ $(VENV)/docs.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) --editable ".[docs]"
 	@touch $@ $(VENV)/plain.stamp
 
-$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/dev.stamp: pyproject.toml constraints.txt packaging/requirements-dev.txt | $(BIN)/python
 	@echo "installing radscribe with what training and the tests need ..."
-	@$(PIP) --editable ".[train,serve,dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --requirement packaging/requirements-dev.txt
+	@$(PIP) --no-build-isolation --editable ".[train,serve,dev]"  # torch is all that is missing
 	@touch $@ $(VENV)/plain.stamp

@@ -221,3 +221,18 @@ def test_the_image_installs_the_tested_versions_with_hashes() -> None:
         assert pinned.get(name, found[2]) == found[2], name
         assert "--hash=sha256:" in entry, name
     assert "torch" not in {entry.partition("==")[0] for entry in entries}
+
+
+def test_ci_installs_all_tested_versions_but_torch_with_hashes() -> None:
+    def plain(pin: str) -> str:
+        name, _, version = pin.partition("==")
+        return f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}"
+
+    constraints = (PACKAGING.parent / "constraints.txt").read_text()
+    pinned = {plain(line) for line in re.findall(r"^[\w.-]+==\S+", constraints, re.MULTILINE)}
+    text = (PACKAGING / "requirements-dev.txt").read_text()
+    entries = re.split(r"^(?=[a-zA-Z])", text, flags=re.MULTILINE)[1:]
+    hashed = {plain(entry.split()[0]) for entry in entries if "--hash=sha256:" in entry}
+    assert len(hashed) == len(entries)
+    missing = {pin.partition("==")[0] for pin in pinned - hashed}
+    assert missing == {"torch"}, "run: make hashes"
