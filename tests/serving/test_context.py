@@ -82,6 +82,8 @@ def test_an_address_holds_no_indication_and_a_prior_must_be_there(client: TestCl
     assert (answer.status_code, "There is no field 'indication'" in answer.text) == (422, True)
     gone = post(client, ("a.png", picture()), prior="nothing")
     assert gone.status_code == 404
+    documented = client.get("/openapi.json").json()["paths"]["/v1/captions"]["post"]["responses"]
+    assert {"404", "410"} <= documented.keys()
     with pytest.raises(Problem, match="no field"):
         parse({"indication": WHY})
     assert len(parse({"indication": "x" * 5000}, form=True).options.indication) == 1000

@@ -339,11 +339,7 @@ def _settings(kind: Any, settings: dict[str, str]) -> Any:
     except msgspec.ValidationError as error:
         keys = ", ".join(kind.__struct_fields__) or "none"
         unknown = [key for key in settings if key not in kind.__struct_fields__]
-        near = [
-            match[0]
-            for key in unknown
-            if (match := get_close_matches(key, kind.__struct_fields__, n=1))
-        ]
+        near = [match[0] for key in unknown if (match := get_close_matches(key, kind.__struct_fields__, n=1))]
         hint = f"did you mean {near[0]}? " if near else ""
         problem = f"there is no key '{unknown[0]}'" if unknown else str(error)
         raise UsageError(f"--set: {problem}", remedy=f"{hint}the keys of this source are: {keys}") from error

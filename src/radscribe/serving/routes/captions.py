@@ -115,6 +115,7 @@ TAKING: dict[int | str, dict[str, Any]] = {
         **TAKING,
         **problems(
             *("malformed", "cross-origin", "upload-timeout", "too-large", "unsupported-media-type"),
+            *("not-found", "gone"),  # of `prior`
             *("invalid", "queue-full", "storage-full"),
         ),
     },
