@@ -31,6 +31,28 @@ FILES = {
 TABLES = ["t.csv", "t.tsv", "t.jsonl", "t.csv.gz", "t.jsonl.gz"]
 
 
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("image,text\na.png,No effusion, heart normal.\n", "line 2 has more cells than the 2 columns"),
+        ("image,text,text\na.png,A.,B.\n", "has 2 columns called 'text'"),
+    ],
+)
+def test_a_table_that_would_lose_text_is_refused(tmp_path: Path, table: str, problem: str) -> None:
+    (tmp_path / "t.csv").write_text(table)
+    with pytest.raises(RadscribeError, match=problem):
+        prepare(Request("table", tmp_path / "t.csv", tmp_path / "out", allow_missing=True))
+
+
+@pytest.mark.parametrize("table", [",image,text\n0,a.png,A.\n", "image,text\na.png,A.,,\n"])
+def test_an_index_and_empty_cells_lose_nothing(tmp_path: Path, table: str) -> None:
+    (tmp_path / "t.csv").write_text(table)
+    made = prepare(Request("table", tmp_path / "t.csv", tmp_path / "out", allow_missing=True))
+    (study,) = Manifest(made.manifest)
+    assert study.report is not None
+    assert study.report.findings == "A."
+
+
 def attempt(source: str, files: list[str], content: bytes) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)

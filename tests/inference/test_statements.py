@@ -6,6 +6,7 @@ import numpy as np
 
 from radscribe.inference.constraints import SectionOrder, Statements, of_a_caption
 from radscribe.inference.constraints.statements import DENIAL
+from radscribe.text.known_sentences import KnownSentences
 from radscribe.text.tokenizer import ReportTokenizer
 
 TEXTS = ("there is a pneumonia .", "the lungs are clear .", "no pleural effusion .", "the heart is normal .")
@@ -29,6 +30,14 @@ def test_a_finding_that_is_not_assessed_is_not_spoken_of() -> None:
     assert silent.judge((), HEART) is None
     assert silent.judge((), NO_EFFUSION) == DENIAL
     assert not silent.allows_text("The heart is normal.")
+
+
+def test_a_sentence_that_no_training_text_has_is_not_said() -> None:
+    strict = Statements(WORDS, known=KnownSentences.of(TEXTS))
+    assert strict.judge((), PNEUMONIA) == 0
+    assert strict.judge((), tuple(WORDS.encode("there is a clear ."))) is None
+    assert strict.allows_text("There is a pneumonia.")
+    assert not strict.allows_text("There is a pneumonia. There is a normal.")
 
 
 def test_a_likely_finding_is_not_denied_and_nothing_is_said_twice() -> None:
