@@ -6,11 +6,12 @@ The photographs come with scikit-image, scikit-learn and matplotlib.
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +87,23 @@ def radiographs(data: Path) -> Iterator[Example]:
     for name in ("jsrt", "openist"):
         for path in sorted((data / name / "images").iterdir()):
             yield Example(_load(path), "frontal", name, assign(f"{name}{path.stem}", fractions=FRACTIONS))
+
+
+def apart(data: Path, use: Literal["threshold", "figures"]) -> Iterator[tuple[str, Path]]:
+    """Yield collection and file of radiographs that trained nothing.
+
+    A sixth of Indiana's studies, by a hash of their number, and Hannover's films choose the threshold.
+    Another sixth and the films of Figure 1 give the figures.
+    """
+    rest = 0 if use == "threshold" else 1
+    for path in sorted((data / "iu" / "images" / "images_normalized").iterdir()):
+        study = path.name.partition("_")[0]
+        if int(hashlib.sha256(study.encode()).hexdigest(), 16) % 6 == rest:
+            yield "Indiana", path
+    other = "covid_hannover" if use == "threshold" else "covid_figure1"
+    for path in sorted((data / other).rglob("*")):
+        if path.suffix.lower() in (".png", ".jpg", ".jpeg"):
+            yield other, path
 
 
 def others(data: Path) -> Iterator[Example]:

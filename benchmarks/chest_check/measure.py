@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.chest_check.images import others, radiographs
+from benchmarks.chest_check.images import apart, others, radiographs
 from radscribe.imaging.chest_check import ChestChecker
 from radscribe.imaging.radiograph import Radiograph
 from radscribe.imaging.reader import read
@@ -57,6 +57,9 @@ def main() -> None:
         for name, pixels in altered.items():
             (result,) = check([Radiograph(np.ascontiguousarray(pixels))])
             passed["other", name].append(result.refused is None)
+    for collection, path in apart(data, "figures"):
+        (result,) = check([read(path)])
+        passed["chest", f"{collection}, unseen"].append(result.refused is None)
     for example in (e for e in others(data) if e.split == "test"):
         (result,) = check([Radiograph(example.pixels)])
         passed["other", example.source].append(result.refused is None)
@@ -66,7 +69,7 @@ def main() -> None:
             if kind == group:
                 right = values if group == "chest" else [not value for value in values]
                 good += right
-                print(f"  {source:16} {sum(right):5} of {len(right):5} {verb} ({np.mean(right):.1%})")
+                print(f"  {source:22} {sum(right):5} of {len(right):5} {verb} ({np.mean(right):.1%})")
         print(f"{group}: {sum(good)} of {len(good)} {verb} ({np.mean(good):.1%})")
     print(f"view right: {np.mean(views):.1%} of {len(views)} that pass")
 

@@ -15,7 +15,8 @@ from radscribe.imaging.resize import resize
 
 BLACK, WHITE = 0.01, 0.99  # shares of the pixels that become 0 and 1: markers and borders do not count
 MARGIN = 0.1  # share of each side that the median leaves out: collimator and burnt-in letters
-GAMMA_RANGE = (0.33, 3.0)
+GAMMA_RANGE = (0.2, 5.0)
+USUAL_GAMMA = (0.33, 3.0)  # what a film may need without a warning
 SMALLEST_RANGE = 1e-4  # of white over black; a flatter picture stays flat
 LARGEST_OFFSET = 0.15  # of the middle from 0.5; a film beyond is reported as unusual
 LEAST_RANGE = 0.14  # of white over black, which is what a fifth of the range leaves a film of low contrast
@@ -134,9 +135,10 @@ def unusual(pixels: npt.NDArray[np.float32], exposure: Exposure) -> tuple[str, .
     found = []
     if white - black < LEAST_RANGE:
         found.append(f"unusual exposure: the film uses only {max(white - black, 0):.0%} of the grey range")
-    if gamma in GAMMA_RANGE:  # the middle cannot be brought to 0.5
+    usual = min(max(gamma, USUAL_GAMMA[0]), USUAL_GAMMA[1])
+    if usual in USUAL_GAMMA:  # it would not bring the middle to 0.5
         share = (_median_of_middle(pixels) - black) / max(white - black, SMALLEST_RANGE)
-        if abs(max(share, 0.0) ** gamma - 0.5) > LARGEST_OFFSET:
+        if abs(max(share, 0.0) ** usual - 0.5) > LARGEST_OFFSET:
             found.append(f"unusual exposure: the film is far too {'dark' if gamma < 1 else 'bright'}")
     margin = TONE_MARGIN * (white - black)
     for name, share in (
