@@ -94,7 +94,9 @@ class Captioner:
         self._draft = Drafter(self.spec, self._tokenizer, explain)
         self._constraints = of_a_caption(self._tokenizer)
         self._claims = Claims(self._tokenizer)
-        known = KnownSentences.load(folder / self.spec.sentences) if self.spec.sentences else None
+        known = None
+        if self.spec.sentences and self.spec.assessment:  # else captions show what the decoder writes
+            known = KnownSentences.load(folder / self.spec.sentences)
         self._statements = Statements(self._tokenizer, self.spec.not_assessed, known)
         self._denial_points = np.array([self._denial_point(name) for name in self.findings])
 
