@@ -11,6 +11,7 @@ faster). "exact" is our reader at full resolution.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import statistics
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     JPEG2000Lossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
@@ -49,6 +51,8 @@ SYNTAXES = {
     "JPEG-LS": JPEGLSLossless,
     "JPEG 2000 lossless": JPEG2000Lossless,
 }
+if importlib.util.find_spec("imagecodecs"):  # of the extra jxl; only it writes High-Throughput JPEG 2000
+    SYNTAXES["HTJ2K lossless"] = HTJ2KLossless
 Film = npt.NDArray[np.uint16]
 
 
@@ -80,6 +84,11 @@ def write(pixels: Film, syntax: UID, path: Path) -> None:
         stream = encode_array(pixels, 14, photometric_interpretation=2, compression_ratios=ratios)
         dataset.PixelData = encapsulate([stream])
         dataset.file_meta.TransferSyntaxUID = syntax
+    elif syntax == HTJ2KLossless:
+        import imagecodecs
+
+        dataset.PixelData = encapsulate([imagecodecs.htj2k_encode(pixels)])
+        dataset.file_meta.TransferSyntaxUID = syntax
     elif syntax in (RLELossless, JPEGLSLossless):
         dataset.compress(syntax, generate_instance_uid=False)
     dataset.save_as(path, enforce_file_format=True)
@@ -110,7 +119,11 @@ def _to_jpeg_lossless(path: Path) -> None:
 def shortest(path: Path, size: int = SIZE) -> npt.NDArray[np.float32]:
     """`dcmread`, pixels, one table, resize."""
     dataset = dcmread(path)
-    if dataset.file_meta.TransferSyntaxUID in (JPEG2000Lossless, JPEG2000):
+    if dataset.file_meta.TransferSyntaxUID == HTJ2KLossless:
+        import imagecodecs
+
+        stored = imagecodecs.htj2k_decode(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    elif dataset.file_meta.TransferSyntaxUID in (JPEG2000Lossless, JPEG2000):
         from openjpeg.utils import decode_pixel_data
 
         frame = decode_pixel_data(get_frame(dataset.PixelData, 0, number_of_frames=1), version=2)

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import HTJ2KLossless, JPEG2000Lossless
 
 from radscribe.errors import ImageError
+from radscribe.imaging import codecs, dicom
 from radscribe.imaging.codecs import decode_frame
 from radscribe.imaging.dicom_file import MAX_DEPTH
 from radscribe.imaging.exposure import normalise
@@ -140,7 +141,6 @@ def test_a_reduced_read_of_a_plain_file_is_the_resized_full_read(write_dicom: Wr
 
 def test_fragments_of_one_frame_are_joined(write_dicom: Write, ramp: Any) -> None:
     from openjpeg.utils import encode_array
-    from pydicom import dcmread
 
     path = write_dicom(ramp, BitsStored=12)
     dataset: Dataset = dcmread(path)
@@ -152,11 +152,41 @@ def test_fragments_of_one_frame_are_joined(write_dicom: Write, ramp: Any) -> Non
     np.testing.assert_allclose(read(path).pixels, ramp / 4095, atol=1e-6)
 
 
-@pytest.mark.parametrize("number", [110, 111, 112])
-def test_jpeg_xl_is_refused_by_name(write_dicom: Write, number: int) -> None:
-    path = write_dicom(np.zeros((80, 80), np.uint16), syntax=JPEG2000Lossless)
-    given, wanted = b"\x16\x00" + JPEG2000Lossless.encode(), f"1.2.840.10008.1.2.4.{number}\0".encode()
+def with_syntax(path: Path, syntax: str, stream: bytes) -> None:
+    """Change a file's compressed frame and its transfer syntax, which pydicom may not know."""
+    dataset: Dataset = dcmread(path)
+    dataset.PixelData = encapsulate([stream])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.save_as(path)
+    given = b"\x16\x00" + JPEG2000Lossless.encode()
     assert path.read_bytes().count(given) == 1
-    path.write_bytes(path.read_bytes().replace(given, b"\x18\x00" + wanted))
-    with pytest.raises(ImageError, match="is compressed as JPEG XL, which radscribe does not read; export"):
+    wanted = len(syntax + "\0").to_bytes(2, "little") + f"{syntax}\0".encode()
+    path.write_bytes(path.read_bytes().replace(given, wanted))
+
+
+@pytest.mark.parametrize("number", [110, 111, 112])
+def test_jpeg_xl_without_its_decoder_names_the_extra(
+    write_dicom: Write, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(dicom, "reads_jpeg_xl", lambda: False)
+    path = write_dicom(np.zeros((80, 80), np.uint16))
+    with_syntax(path, f"1.2.840.10008.1.2.4.{number}", b"\0\0")
+    with pytest.raises(ImageError, match=r"JPEG XL, whose decoder is not installed; run: pip install .*jxl"):
         read(path)
+
+
+def test_jpeg_xl_is_read_with_the_optional_decoder(
+    write_dicom: Write, ramp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codecs, "SECONDS", 60.0)  # a busy machine
+    imagecodecs = pytest.importorskip("imagecodecs", reason="the extra jxl is not installed")
+    stream = imagecodecs.jpegxl_encode(ramp, lossless=True)
+    path = write_dicom(ramp, BitsStored=12)
+    with_syntax(path, "1.2.840.10008.1.2.4.110", stream)
+    np.testing.assert_allclose(read(path).pixels, ramp / 4095, atol=1e-6)
+    for damaged in (stream[: len(stream) // 2], b"no stream", imagecodecs.jpegxl_encode(ramp[:-1])):
+        write_dicom(ramp, BitsStored=12)
+        with_syntax(path, "1.2.840.10008.1.2.4.110", damaged)
+        with pytest.raises(ImageError, match="its compressed pixels are damaged"):
+            read(path)

@@ -2,12 +2,14 @@
 
 Pillow, OpenJPEG and CharLS decode JPEG, JPEG 2000 and JPEG-LS; GDCM decodes the other kinds of JPEG. GDCM
 ends the whole process on some damaged streams and hangs on others; CharLS spends seconds on some streams of
-a few thousand pixels. Those two run in child processes with a limit on time and memory. A child serves many
-streams, because starting one takes longer than decoding a film.
+a few thousand pixels. Those two run in child processes with a limit on time and memory, and so does libjxl,
+which decodes JPEG XL if imagecodecs is installed. A child serves many streams, because starting one takes
+longer than decoding a film.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
@@ -47,7 +49,7 @@ WAVELET = frozenset(
 )
 JPEG_LS = frozenset([JPEGLSLossless, JPEGLSNearLossless])
 JPEG = frozenset([JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1])
-# Supplement 232 of 2024: lossless, recompressed JPEG, lossy. The decoders on PyPI are large or under the GPL.
+# Supplement 232 of 2024: lossless, recompressed JPEG, lossy. The decoder is optional because it is large.
 JPEG_XL = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112))
 SUPPORTED = WAVELET | JPEG_LS | JPEG | {RLELossless}
 
@@ -99,6 +101,11 @@ class StreamHeader(NamedTuple):
     syntax: UID | None
 
 
+def reads_jpeg_xl() -> bool:
+    """Return whether the optional decoder of JPEG XL is installed."""
+    return importlib.util.find_spec("imagecodecs") is not None
+
+
 def decode_frame(
     stream: bytes,
     syntax: UID,
@@ -133,6 +140,10 @@ def decode_frame(
     """
     if syntax == RLELossless:
         return _rle(stream, rows, columns, samples, bits)
+    if syntax in JPEG_XL:
+        kind = np.dtype(np.uint8 if bits <= 8 else "<u2")
+        decoded = decode_in_child(stream, rows * columns, "jpegxl", rows, columns, samples, kind.itemsize)
+        return Frame(_shaped(decoded, kind, rows, columns, samples), bits, None if samples == 1 else "RGB")
     header = stream_header(stream)
     if header is None:
         raise Damaged("compressed pixels are damaged")

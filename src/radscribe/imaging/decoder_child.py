@@ -54,6 +54,18 @@ def charls_samples(stream: bytes) -> bytes:
     return bytes(_CharLS._decode(stream))
 
 
+def jpeg_xl_samples(stream: bytes, rows: int, columns: int, samples: int, size: int) -> bytes:
+    """Decode JPEG XL with libjxl, into samples of `size` bytes."""
+    import imagecodecs
+
+    decoded = imagecodecs.jpegxl_decode(stream, numthreads=1)
+    if decoded.shape != ((rows, columns) if samples == 1 else (rows, columns, samples)):
+        raise ValueError("another size than the header says")
+    if decoded.dtype.kind != "u" or decoded.itemsize > size:
+        raise ValueError("another depth than the header says")
+    return bytes(decoded.astype(f"<u{size}", copy=False).tobytes())
+
+
 def limit_memory(size: int) -> None:
     """Allow `size` bytes of address space, if the system has such a limit (Windows has none)."""
     if sys.platform != "win32":
@@ -71,6 +83,8 @@ def main() -> None:
         try:
             if request["codec"] == "charls":
                 decoded = charls_samples(stream)
+            elif request["codec"] == "jpegxl":
+                decoded = jpeg_xl_samples(stream, *request["arguments"])
             else:
                 decoded = gdcm_samples(stream, *request["arguments"])
             status = b"\1"

@@ -15,7 +15,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit
 
 from radscribe.errors import ImageError
-from radscribe.imaging.codecs import JPEG_XL, Damaged, Frame, decode_frame
+from radscribe.imaging.codecs import JPEG_XL, Damaged, Frame, decode_frame, reads_jpeg_xl
 from radscribe.imaging.dicom_file import DicomFile, PixelElement, parse
 from radscribe.imaging.dicom_view import upright, view_of
 from radscribe.imaging.grey import Cells, grey_table, numbers, over_range, photometric_of, words
@@ -82,7 +82,8 @@ def _read(
 ) -> Radiograph:
     dataset = parsed.dataset
     refuse_other_objects(parsed, subject, max_pixels)
-    if not parsed.syntax.is_transfer_syntax:  # a vendor's own; the compressed stream says what it is
+    if not parsed.syntax.is_transfer_syntax and parsed.syntax not in JPEG_XL:
+        # A vendor's own: the compressed stream says what it is.
         parsed = replace(parsed, syntax=JPEGBaseline8Bit)
     rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
     photometric = photometric_of(dataset)
@@ -105,7 +106,7 @@ def _read(
             dataset, stored, frame.bits, parsed.pixels is not None and parsed.pixels.compressed, notes
         )
         counts = _counts(stored, cells, mask, exact="PixelPaddingValue" in dataset)
-        grey = grey_table(dataset, cells, counts, parsed.syntax.is_little_endian)
+        grey = grey_table(dataset, cells, counts, parsed.syntax in JPEG_XL or parsed.syntax.is_little_endian)
         steps += grey.steps
         notes += grey.notes
         extent = (rows / frame.reduction, columns / frame.reduction)
@@ -157,11 +158,11 @@ def refuse_other_objects(
         raise ImageError(
             f"is a DICOM object without an image: {name}", subject=subject, remedy="give the image object"
         )
-    if parsed.syntax in JPEG_XL:
+    if parsed.syntax in JPEG_XL and not reads_jpeg_xl():
         raise ImageError(
-            "is compressed as JPEG XL, which radscribe does not read",
+            "is compressed as JPEG XL, whose decoder is not installed",
             subject=subject,
-            remedy="export it uncompressed or as JPEG 2000",
+            remedy='run: pip install ".[jxl]" in the checkout, or export the image as JPEG 2000',
         )
     frames = (numbers(dataset, "NumberOfFrames") or [1])[0] or 1
     if frames > 1:
@@ -207,8 +208,8 @@ def samples(parsed: DicomFile, needed: int | None = None) -> Frame:
     photometric = photometric_of(dataset)
     if pixels.compressed:
         stream = b"".join(parsed.read(*fragment) for fragment in pixels.fragments[1:])
-        # The stream corrects it.
-        syntax = parsed.syntax if parsed.syntax.is_encapsulated else JPEGBaseline8Bit
+        known = parsed.syntax in JPEG_XL or parsed.syntax.is_encapsulated
+        syntax = parsed.syntax if known else JPEGBaseline8Bit  # the stream corrects it
         frame = decode_frame(
             stream, syntax, rows, columns, per_pixel, bits or 8, rgb=photometric == "RGB", needed=needed
         )
