@@ -56,7 +56,13 @@ def main() -> int:
         pairs = list(zip(said[REFERENCE], captions, strict=True))
         changed = sum(one.text != other.text for one, other in pairs)
         furthest = max(
-            (abs(p - other.findings[f]) for one, other in pairs for f, p in one.findings.items()), default=0.0
+            (
+                abs(p - other.findings[f])
+                for one, other in pairs
+                if other.findings
+                for f, p in one.findings.items()
+            ),
+            default=0.0,
         )
         readable = sum(caption.text is not None for caption in captions)
         print(f"| {name} | {readable} | {changed} | {furthest:.2g} |")
