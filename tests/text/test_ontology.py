@@ -10,6 +10,8 @@ CONTRADICTORY = [
     ("Right lower lobe pneumonia. The lungs are clear.", "Pneumonia"),
     ("There is pneumonia. No focal airspace disease.", "Pneumonia"),
     ("Patchy infiltrates. No airspace disease.", "Infiltration"),
+    ("Left basilar airspace opacities. No acute airspace disease, effusions, or CHF.", "Opacity"),
+    ("Left base opacities. Lungs normally inflated without evidence of focal airspace disease.", "Opacity"),
     ("No focal consolidation. Right lower lobe pneumonia.", "Pneumonia"),
     ("Lungs are clear of focal airspace disease. Left basilar consolidation.", "Consolidation"),
     ("Cardiomegaly is present. The heart size is within normal limits.", "Cardiomegaly"),

@@ -44,7 +44,8 @@ _BROAD: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         ((rf"lungs?(?: fields?)?\b(?!-)[^.;,]{{0,40}}?\b{_CLEAR}", r"clear (?:lungs?|chest)\b"), LUNG),
         (
             (
-                r"no (?:focal )?(?:air ?-?space|parenchymal|lung|pulmonary)"
+                r"(?:no|without|negative for) (?:radiographic )?(?:evidence of )?"
+                r"(?:(?:acute|active|focal|definite) ){0,2}(?:air ?-?space|parenchymal|lung|pulmonary)"
                 r" (?:disease|abnormalit\w+|opacit\w+)",
                 r"(?:free|clear|negative) (?:of|for|from) (?:focal )?air ?-?space (?:disease|opacit\w+)",
             ),
