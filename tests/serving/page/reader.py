@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DRAWN = """() => [...document.querySelectorAll('.view:not([hidden])')].every(view =>
     ['.view-state', '.view-note'].some(part => /[:%]/.test(view.querySelector(part).textContent)))"""
 ALTERNATIVE = {"text": "The lungs are clear. The heart is normal in size.", "log_probability": -9.0}
+SECTIONS = ("Findings", "Impression")
 DRAFT = "Draft, not verified, not for diagnosis"
 
 
@@ -83,8 +84,16 @@ class Reader:
 
     @property
     def draft(self) -> str:
-        """The draft as it is shown."""
-        return self.page.locator("#draft").inner_text()
+        """The text of the draft, without the names of its sections."""
+        return " ".join(line for line in self._lines() if line not in SECTIONS)
+
+    @property
+    def exported(self) -> str:
+        """The draft as exports write it: a line for each section."""
+        return re.sub(rf"^({'|'.join(SECTIONS)})\n", r"\1: ", "\n".join(self._lines()), flags=re.M)
+
+    def _lines(self) -> list[str]:
+        return [line for line in self.page.locator("#draft").inner_text().split("\n") if line]
 
     def view(self, place: int = 0) -> Locator:
         """An image of the study."""

@@ -87,7 +87,7 @@ def test_what_is_taken_along_says_what_it_is(reader: Reader, files: Path, tmp_pa
         assert download.value.suggested_filename == f"a.{'txt' if kind == 'Text' else kind.lower()}"
         download.value.save_as(tmp_path / kind)
         taken[kind] = (tmp_path / kind).read_bytes()
-    assert draft in taken["Text"].decode()
+    assert reader.exported in taken["Text"].decode()
     assert "not verified, not for diagnosis" in taken["Text"].decode()
     assert json.loads(taken["JSON"])["caption"]["text"] == draft
 
@@ -105,7 +105,7 @@ def test_an_export_carries_the_draft_the_edit_and_what_the_confidence_refers_to(
     download.value.save_as(tmp_path / "text")
     text = (tmp_path / "text").read_text()
     assert "Text accepted by Dr Reader\n\nClear lungs, edited." in text
-    assert study["caption"]["text"] in text
+    assert reader.exported in text
     asserts = any(token["status"] == "present" for token in study["caption"]["tokens"])
     assert ("does not refer to the edited text" in text) == asserts
     meaning = "Confidence in what it asserts" if asserts else "Probability that no finding is there"
@@ -148,7 +148,7 @@ def test_a_copy_says_who_accepted_it(reader: Reader, files: Path) -> None:
     reader.page.get_by_role("button", name="Copy").click()
     expect(reader.page.locator(".exports [role=status]")).to_contain_text("Copied")
     assert reader.page.evaluate(copied).startswith(
-        f"{reader.draft}\n\nDraft by a research model: not verified"
+        f"{reader.exported}\n\nDraft by a research model: not verified"
     )
     reader.page.locator("#edit").fill("Clear lungs.")
     reader.page.locator("#reviewer").fill("Dr Reader")
