@@ -87,7 +87,7 @@ def write(pixels: Film, syntax: UID, path: Path) -> None:
     elif syntax == HTJ2KLossless:
         import imagecodecs
 
-        dataset.PixelData = encapsulate([imagecodecs.htj2k_encode(pixels)])
+        dataset.PixelData = encapsulate([bytes(imagecodecs.htj2k_encode(pixels))])
         dataset.file_meta.TransferSyntaxUID = syntax
     elif syntax in (RLELossless, JPEGLSLossless):
         dataset.compress(syntax, generate_instance_uid=False)
