@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -18,6 +19,7 @@ from radscribe.data.study import ImageRef
 from radscribe.errors import UsageError
 from radscribe.evaluation.bundle_captions import ContextOf, caption_studies
 from radscribe.inference.caption import Caption
+from radscribe.inference.constraints.claims import Claims, ClaimsOfStudies
 from radscribe.inference.inputs import StudyInput, as_prior, as_study, with_context
 from radscribe.inference.options import CaptionOptions
 from radscribe.text.report import Report
@@ -37,6 +39,32 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def reading(bundle: Path) -> Captioner:
     return Captioner(bundle)
+
+
+class Recorder:
+    """The claims of a captioner; remembers for which studies comparisons were allowed."""
+
+    def __init__(self, claims: Claims) -> None:
+        self._claims = claims
+        self.priors: list[bool] = []
+
+    def of(self, views: Sequence[Sequence[str]], priors: Sequence[bool]) -> ClaimsOfStudies:
+        self.priors += priors
+        return self._claims.of(views, priors)
+
+
+def test_comparisons_are_allowed_only_where_an_earlier_study_was_read(
+    reading: Captioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(reading._claims)
+    monkeypatch.setattr(reading, "_claims", recorder)
+    for prior, allowed in ((None, False), (PRIOR, True), (Prior((), "there is a large mass ."), True)):
+        recorder.priors.clear()
+        reading.caption(FILM, force=True, prior=prior, indication="large mass")
+        assert set(recorder.priors) == {allowed}
+    recorder.priors.clear()
+    reading.caption(FILM, force=True, prior=PRIOR, context=False)
+    assert set(recorder.priors) == {False}
 
 
 def said(caption: Caption) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from radscribe.inference.constraints import SectionOrder, Statements, of_a_caption
-from radscribe.inference.constraints.statements import DENIAL
+from radscribe.inference.constraints.statements import DENIAL, Compared
 from radscribe.text.known_sentences import KnownSentences
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -78,3 +78,24 @@ def test_sections_open_at_the_end_of_a_sentence_once_and_are_not_empty() -> None
     assert allowed("<findings>") == set()
     assert allowed("<findings> the lungs") == {SECTIONED.eos}
     assert allowed("<findings> the lungs are clear .") == {SECTIONED.eos, impression}
+
+
+def test_a_change_must_agree_with_what_both_studies_show() -> None:
+    new, gone, same = (
+        "new pleural effusion .",
+        "the right pleural effusion has resolved .",
+        "unchanged pleural effusion .",
+    )
+    words = ReportTokenizer.train([new, gone, same], min_frequency=1, kind="word")
+    judged = Statements(words)
+    effusion = frozenset({"Effusion"})
+    for text, compared, allowed in (
+        (new, Compared(effusion, effusion), False),
+        (new, Compared(effusion), True),
+        (gone, Compared(effusion, effusion), False),
+        (gone, Compared((), effusion), True),
+        (same, Compared(effusion, effusion), True),
+    ):
+        said = tuple(words.encode(text))
+        assert (judged.judge((), said, (), compared) is not None) is allowed
+        assert judged.allows(said, (), compared) is allowed

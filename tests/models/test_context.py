@@ -100,13 +100,8 @@ def test_steps_are_teacher_forcing_with_context(kind: str, options: dict[str, ob
         assert torch.allclose(step.log_probabilities, taught[:, t], atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("kind", "context"),
-    [
-        ("show-and-tell", ("indication",)),
-        *((k, BOTH) for k in ("show-and-tell", "show-attend-tell", "transformer")),
-    ],
-)
+# Bundles of the other decoders are exported in tests/inference/test_context.py.
+@pytest.mark.parametrize(("kind", "context"), [("show-and-tell", ("indication",)), ("transformer", BOTH)])
 def test_graphs_read_the_context(kind: str, context: tuple[str, ...], tmp_path: Path) -> None:
     encoder = Encoder("efficientnet-lite0", 32, ("Mass", "Nodule"))
     small = {"embedding": 32, "layers": 1} if kind == "transformer" else {}

@@ -13,11 +13,10 @@ import numpy as np
 from radscribe.bundle import format as bundle_format
 from radscribe.data.study import Study
 from radscribe.errors import UsageError
-from radscribe.imaging.radiograph import View
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import refuse_below, require_confidence
 from radscribe.inference.constraints import Claims, Statements, of_a_caption
-from radscribe.inference.constraints.statements import DENIAL
+from radscribe.inference.constraints.statements import DENIAL, NOT_COMPARED, Compared
 from radscribe.inference.context import NO_CONTEXT, ContextReader, StudyContext
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.gather import Cells, Explain
@@ -302,9 +301,29 @@ class Captioner:
         return self._caption([self._encode(study, options) for study in studies], options)
 
     def _judge(
-        self, likely: Sequence[Collection[str]], study: int, said: tuple[int, ...], sentence: tuple[int, ...]
+        self,
+        shown: Sequence[tuple[Collection[str], Compared]],
+        study: int,
+        said: tuple[int, ...],
+        sentence: tuple[int, ...],
     ) -> float | None:
-        return self._statements.judge(said, sentence, likely[study])
+        return self._statements.judge(said, sentence, *shown[study])
+
+    def _compared(self, features: dict[str, Array], studies: Sequence[Encoded]) -> list[Compared]:
+        """The findings at the operating point or above it, in each study and in the earlier one."""
+        point = self.spec.decoder.operating_point
+
+        def seen(probabilities: Array) -> frozenset[str]:
+            return frozenset(self.findings[place] for place in (probabilities >= point).nonzero()[0])
+
+        found: list[Compared] = []
+        for row, study in enumerate(studies):
+            then = study.context.reported
+            if study.context.outputs and "prior_probabilities" in features:
+                then = seen(features["prior_probabilities"][row])
+            now = seen(features["probabilities"][row])
+            found.append(Compared(now, then) if study.context.has_prior else NOT_COMPARED)
+        return found
 
     def _likely(self, probabilities: Array) -> frozenset[str]:
         """The findings that must not be denied, of probabilities `[F]`."""
@@ -331,7 +350,7 @@ class Captioner:
             }
             features = join_views(outputs, [study.prepared.views for study in seen])
             features |= self._read_context.features([study.context for study in seen], features)
-            hypotheses = self._search(features, [study.prepared.views for study in seen], options)
+            hypotheses = self._search(features, seen, options)
             # Height and width of the cells of an image, where there are some.
             height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
             maps = features.get("maps", [None] * len(seen))
@@ -346,7 +365,7 @@ class Captioner:
         return [drafts.get(id(study)) or self._draft.nothing(study.prepared) for study in batch]
 
     def _search(
-        self, features: dict[str, Array], views: Sequence[Sequence[View]], options: CaptionOptions
+        self, features: dict[str, Array], studies: Sequence[Encoded], options: CaptionOptions
     ) -> list[list[Hypothesis]]:
         """The captions of N studies, best first, none of which says anything that it must not say."""
         settings: dict[str, Any] = {
@@ -355,19 +374,22 @@ class Captioner:
             "max_length": self.spec.decoder.max_length,
         }
         likely = [self._likely(row) for row in features["probabilities"]]
+        compared = self._compared(features, studies)
+        views = [study.prepared.views for study in studies]
+        priors = [study.context.has_prior for study in studies]
         state, fixed = self._decoder.init_state(features)
         found = search(
             self._decoder.step,
             state,
             fixed,
             strategy=options.search,
-            constraints=(*self._constraints, self._claims.of(views)),
-            lost=lambda study, said: not self._statements.allows(said, likely[study]),
+            constraints=(*self._constraints, self._claims.of(views, priors)),
+            lost=lambda study, said: not self._statements.allows(said, likely[study], compared[study]),
             ends=self._statements.ends,
             **settings,
         )
         allowed = [
-            [h for h in mine if self._statements.allows(h.tokens, likely[study])]
+            [h for h in mine if self._statements.allows(h.tokens, likely[study], compared[study])]
             for study, mine in enumerate(found)
         ]
         for place in range(options.n_best):
@@ -378,9 +400,12 @@ class Captioner:
                 self._decoder.step,
                 tuple(part[rest] for part in state),
                 tuple(part[rest] for part in fixed),
-                judge=partial(self._judge, [likely[study] for study in rest]),
+                judge=partial(self._judge, [(likely[study], compared[study]) for study in rest]),
                 ends=self._statements.ends,
-                constraints=(*self._constraints, self._claims.of([views[study] for study in rest])),
+                constraints=(
+                    *self._constraints,
+                    self._claims.of([views[i] for i in rest], [priors[i] for i in rest]),
+                ),
                 passed_over=place,
                 most_allowance=DENIAL,
                 **settings,

@@ -13,6 +13,7 @@ from radscribe.inference.prepare import Preparer
 from radscribe.inference.sessions import Array, EncoderSession, join_views
 from radscribe.labels import CONTEXT_PARTS
 from radscribe.text.context import INDICATION_TOKENS, REPORT_TOKENS, context_ids
+from radscribe.text.findings import label
 from radscribe.text.tokenizer import ReportTokenizer
 
 MARKS = {"indication": "indication", "prior": "prior_given"}  # part → the decoder's input that tells it
@@ -35,6 +36,8 @@ class StudyContext:
         What there is, for readers of the caption.
     warnings : tuple of str
         What was left out, and why.
+    reported : frozenset of str
+        Findings that the earlier study's report asserts.
     """
 
     indication: Sequence[int] = ()
@@ -43,6 +46,12 @@ class StudyContext:
     views: tuple[View, ...] = ()
     used: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    reported: frozenset[str] = frozenset()
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether an earlier study, or its report, is read."""
+        return bool(self.outputs or self.report)
 
 
 NO_CONTEXT = StudyContext()
@@ -92,7 +101,10 @@ class ContextReader:
         used += ["prior images"] if earlier.images else []
         used += ["prior report"] if report else []
         outputs = self._encoder(np.stack(earlier.images)) if earlier.images else {}
-        return StudyContext(indication, report, outputs, tuple(earlier.views), tuple(used), tuple(told))
+        reported = frozenset(name for name, status in label(prior.report).items() if status == "present")
+        return StudyContext(
+            indication, report, outputs, tuple(earlier.views), tuple(used), tuple(told), reported
+        )
 
     def features(self, studies: Sequence[StudyContext], seen: dict[str, Array]) -> dict[str, Array]:
         """The inputs of the decoder for N studies, with zeros for what is absent.

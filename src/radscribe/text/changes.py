@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -116,28 +116,6 @@ def changes(text: str) -> dict[str, Change]:
         before = found.get(said.finding, said.change)
         found[said.finding] = min(before, said.change, key=CHANGES.index)
     return found
-
-
-def untrue(text: str, now: Collection[str], then: Collection[str]) -> list[CourseMention]:
-    """Return the changes that contradict what two studies show.
-
-    These are a new finding that was there before, and a resolved one that still is. An effusion on the other
-    side may be new, so a captioner that knows no sides forbids too much rather than too little.
-
-    Parameters
-    ----------
-    text : str
-        A caption of the present study, or a sentence of it.
-    now, then : collection of str
-        Findings that are likely in the present study, and in the prior one.
-
-    Examples
-    --------
-    >>> [said.change for said in untrue("New effusion.", now=["Effusion"], then=["Effusion"])]
-    ['appeared']
-    """
-    wrong: dict[Change, Collection[str]] = {"appeared": then, "resolved": now}
-    return [said for said in courses(text) if said.finding in wrong.get(said.change, ())]
 
 
 def _courses(text: str, mentions: Sequence[Mention]) -> Iterator[CourseMention]:
