@@ -374,7 +374,8 @@ def status(
     heading = -1  # where the colon of "Not seen: effusion, edema" would stand
     for place, cue in enumerate(found):
         if cue.start < start and cue.kind == "denied_behind":
-            if _OPENS.search(sentence, 0, cue.start) and (colon := _COLON.match(sentence, cue.end)):
+            opens = _OPENS.search(sentence, max(0, cue.start - 10), cue.start)
+            if opens and (colon := _COLON.match(sentence, cue.end)):
                 verdict, heading = "absent", colon.end() - 1
         elif cue.start == heading:
             continue
