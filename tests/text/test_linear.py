@@ -121,7 +121,8 @@ def is_slow(run: Callable[[str], object], piece: str, limit: float) -> bool:
         return first > limit  # even a quadratic function keeps the limit, or a linear one does not
     if seconds(run, piece, LENGTH, times=1) <= limit:
         return False
-    return seconds(run, piece, LENGTH) > max(limit, 3.2 * seconds(run, piece, LENGTH // 2))
+    whole, half = (seconds(run, piece, length, times=4) for length in (LENGTH, LENGTH // 2))
+    return whole > max(limit, 3.2 * half)
 
 
 def test_a_quadratic_pattern_is_caught() -> None:
