@@ -32,6 +32,13 @@ class Bank(Decoder):
 
     contents: ClassVar[tuple[str, ...]]  # names of the tables
     plan: ContentPlan
+    patterns: Tensor  # [U, F] the distinct sets of findings of the training reports
+    frequency: Tensor  # [U] log of how many training reports have each
+
+    def posterior(self, p: Tensor) -> Tensor:
+        """Return how probable each set of findings is `[N, U]`, from those of findings `[N, F]`."""
+        likelihood = torch.log(p) @ self.patterns.T + torch.log(1 - p) @ (1 - self.patterns).T
+        return torch.softmax(likelihood + self.frequency, dim=1)
 
     def put(self, **tables: Tensor) -> None:
         """Keep the tables, which are named like `contents`."""
@@ -81,8 +88,6 @@ class ReportBank(Bank):
     tokens: Tensor  # [K, T] from <bos> to <eos>, padded
     asserted: Tensor  # [K, F] findings that each report of the bank asserts
     sides: Tensor  # [K, F] 1 if it names the right side alone, -1 the left, otherwise 0
-    patterns: Tensor  # [U, F] the distinct sets of findings of the training reports
-    frequency: Tensor  # [U] log of how many training reports have each
     agreement: Tensor  # [K, U] mean CIDEr-D of each report of the bank with the training reports of each set
 
     def __init__(
@@ -120,14 +125,12 @@ class ReportBank(Bank):
     def worth(self, features: StudyFeatures) -> Tensor:
         """Return the worth of each report of the bank for each study `[N, K]`, in units of CIDEr-D."""
         p = features.probabilities.clamp(EPS, 1 - EPS)  # [N, F]
-        likelihood = torch.log(p) @ self.patterns.T + torch.log(1 - p) @ (1 - self.patterns).T  # [N, U]
-        posterior = torch.softmax(likelihood + self.frequency, dim=1)
         gain = self.finding_weight * ((p - self.finding_threshold) @ self.asserted.T)  # [N, K]
         if self.plan.columns:
             stronger = self.plan.side_difference(features.get("maps"), features.get("views"))  # [N, F]
             side = torch.where(stronger.abs() > self.plan.side_margin, torch.sign(stronger), 0.0)
             gain = gain + self.side_weight * ((p * side) @ self.sides.T)
-        return posterior @ self.agreement.T + gain
+        return self.posterior(p) @ self.agreement.T + gain
 
     def init_state(self, features: StudyFeatures) -> State:
         weights = torch.log_softmax(self.worth(features) / self.temperature, dim=1)  # [N, K]

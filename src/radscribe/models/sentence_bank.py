@@ -84,8 +84,6 @@ class SentenceBank(Bank):
     denied: Tensor  # [S + 3, F]
     placed: Tensor  # [S + 3] 1 if it names a side or zone
     topics: Tensor  # [S + 3, P]
-    patterns: Tensor  # [U, F] the distinct sets of findings of the training reports
-    frequency: Tensor  # [U] log of how many training reports have each
     agreement: Tensor  # [4, S + 3, U] mean product of n-gram vectors, by the length of the report's alone
     overlap: Tensor  # [4, S + 3, S + 3] product of the n-gram vectors of two sentences
     lengths: Tensor  # [U, L] mean of CIDEr-D's factor for a caption of so many words
@@ -129,8 +127,7 @@ class SentenceBank(Bank):
     def choose(self, features: StudyFeatures) -> Tensor:
         """Return the sentences of each study's caption `[N, sentences]`, as chosen; the last row is none."""
         p = features.probabilities.clamp(EPS, 1 - EPS)  # [N, F]
-        likelihood = torch.log(p) @ self.patterns.T + torch.log(1 - p) @ (1 - self.patterns).T
-        posterior = torch.softmax(likelihood + self.frequency, dim=1)  # [N, U]
+        posterior = self.posterior(p)  # [N, U]
         near = self.agreement @ posterior.T  # [4, S, N]
         near = near.transpose(1, 2)  # [4, N, S]
         length = posterior @ self.lengths  # [N, L]

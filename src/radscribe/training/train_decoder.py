@@ -186,12 +186,7 @@ def train_decoder(
             if teacher is not None:  # the plan of what the teacher says
                 plan.load_state_dict(teacher.plan.state_dict())
         if isinstance(decoder, Bank):
-            if isinstance(decoder, SentenceBank):
-                labelled = _labelled(studies["val"], features, findings, config)
-                fitted = _fill_sentence_bank(decoder, tokenizer, findings, parts, labelled, config)
-            else:
-                assert isinstance(decoder, ReportBank)
-                fitted = _fill_report_bank(decoder, tokenizer, findings, parts, config)
+            fitted = _fill_bank(decoder, tokenizer, findings, parts, studies["val"], features, config)
             return _keep(decoder, out, config, manifest, fitted)
         objective = build_objective(config, tokenizer, parts["train"].references())
         task = DecoderTask(config, decoder, tokenizer, objective, findings)
@@ -273,40 +268,29 @@ def _keep(decoder: Decoder, out: Path, config: DecoderConfig, manifest: Manifest
     return path
 
 
-def _fill_report_bank(
-    bank: ReportBank,
+def _fill_bank(
+    bank: Bank,
     tokenizer: ReportTokenizer,
     findings: Sequence[str],
     parts: dict[Split, CaptionData],
+    studies: Sequence[Study],
+    source: FeatureSource,
     config: DecoderConfig,
 ) -> Fitted:
     """Fill the bank instead of training: nothing of it is learned by gradients."""
-    training = parts["train"]
+    training, validation = parts["train"], parts["val"]
     began = time.monotonic()
-    report_bank.fill(bank, tokenizer, findings, training.texts(), training.references(), config.max_length)
-    every = [parts["val"][i].features for i in range(len(parts["val"]))]
-    references = parts["val"].references()
-    figures = report_bank.choose_weights(bank, tokenizer, side_by_side(every), references, config.reward)
-    row = {"epoch": 1, "seconds": time.monotonic() - began, **figures}
-    return Fitted([row], best_epoch=1, warnings=[])
-
-
-def _fill_sentence_bank(
-    bank: SentenceBank,
-    tokenizer: ReportTokenizer,
-    findings: Sequence[str],
-    parts: dict[Split, CaptionData],
-    labelled: tuple[Tensor, Tensor, Tensor],
-    config: DecoderConfig,
-) -> Fitted:
-    """Fill the bank, and choose its points on the validation part."""
-    training = parts["train"]
-    began = time.monotonic()
-    sentence_bank.fill(bank, tokenizer, findings, training.texts(), training.references())
-    every = [parts["val"][i].features for i in range(len(parts["val"]))]
-    references = parts["val"].references()
-    features = side_by_side(every)
-    figures = sentence_bank.choose_points(bank, tokenizer, features, references, labelled, config.reward)
+    texts, written = training.texts(), training.references()
+    features = side_by_side([validation[i].features for i in range(len(validation))])
+    references = validation.references()
+    if isinstance(bank, SentenceBank):
+        sentence_bank.fill(bank, tokenizer, findings, texts, written)
+        labelled = _labelled(studies, source, findings, config)
+        figures = sentence_bank.choose_points(bank, tokenizer, features, references, labelled, config.reward)
+    else:
+        assert isinstance(bank, ReportBank)
+        report_bank.fill(bank, tokenizer, findings, texts, written, config.max_length)
+        figures = report_bank.choose_weights(bank, tokenizer, features, references, config.reward)
     row = {"epoch": 1, "seconds": time.monotonic() - began, **figures}
     return Fitted([row], best_epoch=1, warnings=[])
 
