@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from radscribe.phantom.chest import SIDES, Chest
+from radscribe.phantom.anatomy import bones, tree
+from radscribe.phantom.chest import SIDES, Chest, Layers
 from radscribe.phantom.frame import Floats, Frame, Points, spline, step, stream, texture
-from radscribe.phantom.layers import Layers
 from radscribe.phantom.patient import Patient, Sign
-from radscribe.phantom.skeleton import bones
-from radscribe.phantom.vessels import tree
 
 HILUM_U = 0.075
 CARINA_V = 0.335

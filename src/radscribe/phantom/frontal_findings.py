@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from radscribe.phantom.chest import Chest
+from radscribe.phantom.chest import Chest, ball, bands, patch, pouch
 from radscribe.phantom.findings import Finding
 from radscribe.phantom.frame import Box, Floats, step, stream
-from radscribe.phantom.lesions import ball, bands, patch, pouch
 
 ZONE_LEVELS = {"upper": 0.25, "middle": 0.50, "lower": 0.76}  # share of the way from apex to dome
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from radscribe.phantom.chest import SIDES, Chest
+from radscribe.phantom.anatomy import VERTEBRA, hollow, tree
+from radscribe.phantom.chest import SIDES, Chest, Layers
 from radscribe.phantom.frame import Floats, Frame, Points, spline, step, stream, texture
-from radscribe.phantom.layers import Layers
 from radscribe.phantom.patient import Patient, Sign
-from radscribe.phantom.skeleton import VERTEBRA, hollow
-from radscribe.phantom.vessels import tree
 
 HILUM = (0.035, 0.405)
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from radscribe.phantom.chest import Chest
+from radscribe.phantom.chest import Chest, ball, bands, patch, pouch
 from radscribe.phantom.findings import Finding
 from radscribe.phantom.frame import Box, Floats, step, stream
 from radscribe.phantom.frontal_findings import ZONE_LEVELS
 from radscribe.phantom.lateral import diaphragm, lung_outline
-from radscribe.phantom.lesions import ball, bands, patch, pouch
 
 
 def paint(view: Chest, finding: Finding) -> Box:
