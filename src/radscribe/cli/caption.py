@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from radscribe.inference.evidence.write import Which
 
 BAR = 24  # characters of a full bar
+DOUBT = " (?)"
 
 
 @click.command()
@@ -323,7 +324,7 @@ def render(caption: Caption) -> str:
 
 
 def marked(caption: Caption, between: str = " ") -> str:
-    """The text with headings of sections, and a question mark after the words of each doubtful finding.
+    """The text with headings of sections, and "(?)" after the words of each doubtful finding.
 
     `between` separates the sections.
     """
@@ -334,10 +335,10 @@ def marked(caption: Caption, between: str = " ") -> str:
         for token, after in zip(tokens, following, strict=True)
         if token.doubtful and not (after and after.doubtful and after.finding == token.finding)
     ]
-    inserts = [(end, "?") for end in ends]
+    inserts = [(end, DOUBT) for end in ends]
     inserts += [(start, f"{name.upper()}: ") for name, start in caption.section_starts().items()]
     for at, insert in sorted(inserts, reverse=True):
-        before = text[:at].rstrip() + between if at and insert != "?" else text[:at]
+        before = text[:at].rstrip() + between if at and insert != DOUBT else text[:at]
         text = f"{before}{insert}{text[at:]}"
     return text
 
