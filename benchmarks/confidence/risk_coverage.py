@@ -21,8 +21,7 @@ from radscribe.bundle.format import ConfidenceSpec
 from radscribe.data.manifest import Manifest
 from radscribe.evaluation.bootstrap import Rows, interval
 from radscribe.evaluation.calibration import reliability
-from radscribe.evaluation.findings.ranking import auroc
-from radscribe.evaluation.findings.risk_coverage import aurc, risks
+from radscribe.evaluation.findings.binary_scores import aurc, auroc, risks
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.confidence_fit import cross_fitted, features, fit_confidence, right

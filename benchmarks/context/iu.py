@@ -27,7 +27,7 @@ from radscribe.evaluation.findings import assertions
 from radscribe.evaluation.findings.assertions import FINDINGS, PRESENT, Codes, Labelled
 from radscribe.evaluation.metrics.base import Corpus, Floats
 from radscribe.evaluation.metrics.cider import per_study
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.models.captioner import greedy
 from radscribe.text.report import Report
 from radscribe.text.sentences import compares_with_prior, split_sentences

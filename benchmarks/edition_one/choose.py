@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.edition_one.measure import Booleans, asserted, truth
 from benchmarks.torch_captions import captions
 from radscribe.data.manifest import Manifest
-from radscribe.evaluation.findings.agreement import agreement, macro_f1
+from radscribe.evaluation.findings.binary_scores import agreement, macro_f1
 from radscribe.models import StudyFeatures
 from radscribe.models.show_and_tell import ShowAndTell
 from radscribe.training.config import DecoderConfig, load

@@ -25,8 +25,7 @@ from radscribe.data.study import Split, Study
 from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.evaluation.bootstrap import Rows, interval
 from radscribe.evaluation.calibration import expected_calibration_error
-from radscribe.evaluation.findings.agreement import Agreement, agreement, macro_f1
-from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.findings.binary_scores import Agreement, agreement, auroc, macro_f1
 from radscribe.inference.caption import Caption
 from radscribe.text.findings import label
 

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.findings.binary_scores import auroc
 from radscribe.models.encoder import Encoder, EncoderOutput
 from radscribe.training.augment import augment
 

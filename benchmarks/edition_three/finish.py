@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from benchmarks.edition_three.encoder import half_logits, labels_for_measuring, masked, soup
 from benchmarks.edition_three.images import FINDINGS
 from radscribe.data.manifest import Manifest
-from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.findings.binary_scores import auroc
 from radscribe.models.encoder import Encoder
 from radscribe.text.details import DETAILS, label_details
 from radscribe.training.calibration import fit_platt

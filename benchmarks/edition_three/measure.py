@@ -17,7 +17,7 @@ from PIL import Image
 
 from benchmarks.edition_three.encoder import Array, labels_for_measuring
 from radscribe.evaluation.calibration import reliability
-from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.findings.binary_scores import auroc
 from radscribe.labels import CHESTXRAY14
 from radscribe.runtime.numeric import sigmoid
 from radscribe.training.config import CONFIG, EncoderConfig, load

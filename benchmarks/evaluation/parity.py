@@ -21,8 +21,7 @@ from radscribe.evaluation.metrics import bleu, cider, rouge
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.meteor import meteor
 from radscribe.evaluation.metrics.registry import score
-from radscribe.evaluation.tokenisation import ptb
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS, Tokens
+from radscribe.evaluation.tokenisation import TOKENIZATIONS, Tokens, penn_treebank
 
 TIMES = 3
 Scores = dict[str, float]
@@ -70,7 +69,7 @@ def compare_ptb(texts: Sequence[str]) -> None:
 
     different = [" ".join(text.split()) for text in dict.fromkeys(texts)]
     theirs = PTBTokenizer().tokenize({i: [{"caption": text}] for i, text in enumerate(different)})
-    equal = sum(" ".join(ptb.tokens(text)) == theirs[i][0] for i, text in enumerate(different))
+    equal = sum(" ".join(penn_treebank(text)) == theirs[i][0] for i, text in enumerate(different))
     print(f"ptb: {equal:,} of {len(different):,} different reports have the same words.")
 
 

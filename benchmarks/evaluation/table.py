@@ -29,7 +29,7 @@ from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.records import Captions, Task
 from radscribe.evaluation.references import References
 from radscribe.evaluation.system_scores import Scorer, Settings, SystemScores
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 
 COLUMNS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
 PARTS: tuple[Split, ...] = ("train", "val", "test")

@@ -20,10 +20,10 @@ import numpy.typing as npt
 from benchmarks.torch_captions import captions
 from radscribe.data.features import FILE, FeatureTable
 from radscribe.data.manifest import Manifest
-from radscribe.evaluation.findings.agreement import agreement
+from radscribe.evaluation.findings.binary_scores import agreement
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.registry import score
-from radscribe.evaluation.tokenisation.named import plain
+from radscribe.evaluation.tokenisation import plain
 from radscribe.inference.search import Beam, Sample, Strategy
 from radscribe.labels import CHESTXRAY14
 from radscribe.text.findings import label

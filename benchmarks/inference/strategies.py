@@ -22,7 +22,7 @@ import radscribe
 from benchmarks.edition_one.measure import asserted, truth
 from radscribe.bundle import format as bundle_format
 from radscribe.data.manifest import Manifest
-from radscribe.evaluation.findings.agreement import agreement
+from radscribe.evaluation.findings.binary_scores import agreement
 from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.inference.search import (
     Beam,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from radscribe.evaluation.bootstrap import interval, resamples
-from radscribe.evaluation.findings.agreement import agreement, macro_f1
-from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.findings.binary_scores import agreement, auroc, macro_f1
 
 
 def by_pairs(scores: np.ndarray, labels: np.ndarray) -> float:

@@ -16,7 +16,7 @@ from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.records import Task
 from radscribe.evaluation.references import References
 from radscribe.evaluation.system_scores import Settings
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from tests.evaluation.small import REPORTS, reports
 from tests.evaluation.test_metrics import words
 

@@ -16,7 +16,7 @@ from radscribe.data.manifest import Header
 from radscribe.data.study import ImageRef, Study
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.registry import score
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.text.report import Report
 from tests.evaluation.small import PARTS, REPORTS, reports, write, write_csv
 

@@ -17,8 +17,8 @@ from radscribe.data.manifest import Header
 from radscribe.data.study import ImageRef, Study
 from radscribe.evaluation.bootstrap import interval, multiplicities
 from radscribe.evaluation.calibration import cross_fitted, expected_calibration_error
+from radscribe.evaluation.findings.binary_scores import Ranking, auroc
 from radscribe.evaluation.findings.label_scores import score_assertions, score_probabilities
-from radscribe.evaluation.findings.ranking import Ranking, auroc
 from radscribe.text.report import Report
 from tests.evaluation.test_evaluate import read, run
 

@@ -15,7 +15,7 @@ from radscribe.evaluation.bootstrap import multiplicities, paired_p_value, resam
 from radscribe.evaluation.metrics import registry
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.rouge import common_subsequence
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS, Tokens
+from radscribe.evaluation.tokenisation import TOKENIZATIONS, Tokens
 from tests.evaluation.small import reports
 
 

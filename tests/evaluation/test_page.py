@@ -12,8 +12,8 @@ from PIL import Image
 
 from radscribe.evaluation import dataset, run
 from radscribe.evaluation.findings.assertions import Labelled
-from radscribe.evaluation.page.diff import compare
 from radscribe.evaluation.page.document import page
+from radscribe.evaluation.page.examples import compare
 from radscribe.evaluation.page.markup import Markup, tag
 from radscribe.evaluation.records import Captions
 from tests.evaluation.small import reports, write

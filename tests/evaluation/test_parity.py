@@ -12,7 +12,7 @@ import pytest
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.meteor import meteor
 from radscribe.evaluation.metrics.registry import score
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS, Tokens
+from radscribe.evaluation.tokenisation import TOKENIZATIONS, Tokens
 
 pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is a development dependency")
 

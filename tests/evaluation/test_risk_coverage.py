@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radscribe.evaluation.findings.risk_coverage import aurc, risks
+from radscribe.evaluation.findings.binary_scores import aurc, risks
 
 
 def test_risks_by_hand() -> None:

@@ -14,7 +14,7 @@ import radscribe
 from radscribe.errors import DataError, UsageError
 from radscribe.evaluation.metrics import registry
 from radscribe.evaluation.metrics.base import Corpus, Floats, mean_of
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from tests.evaluation.small import reports, write, write_csv
 
 

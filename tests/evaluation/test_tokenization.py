@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from radscribe.errors import DataError, UsageError
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS, tokenization
-from radscribe.evaluation.tokenisation.ptb import tokens as ptb
-from radscribe.evaluation.tokenisation.r2gen import iu_xray, mimic_cxr
+from radscribe.evaluation.tokenisation import TOKENIZATIONS, iu_xray, mimic_cxr, tokenization
+from radscribe.evaluation.tokenisation import penn_treebank as ptb
 
 
 def test_plain_drops_punctuation_and_case_and_keeps_decimals() -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from radscribe.evaluation.findings.ranking import denial_point
+from radscribe.evaluation.findings.binary_scores import denial_point
 from radscribe.export.assessment import assess_finding, denial_points, denied
 from radscribe.export.captioned_part import CaptionedPart
 

@@ -9,7 +9,7 @@ import pytest
 
 from radscribe.data.study import Study
 from radscribe.errors import DataError
-from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.findings.binary_scores import auroc
 from radscribe.export.captioned_part import CaptionedPart
 from radscribe.export.confidence_fit import FEWEST, cross_fit, fit, fit_confidence, right
 from radscribe.inference.caption import Caption, Token

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from radscribe.errors import UsageError
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.cider import CiderD, per_study
-from radscribe.evaluation.tokenisation.named import plain
+from radscribe.evaluation.tokenisation import plain
 from radscribe.models import DECODERS, Decoder, StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training import config

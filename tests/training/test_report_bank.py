@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from radscribe.evaluation.metrics.cider import CiderD
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.models.decoder import StudyFeatures
 from radscribe.models.report_bank import ReportBank
 from radscribe.text.tokenizer import ReportTokenizer

@@ -19,7 +19,7 @@ from radscribe.evaluation.findings.assertions import Codes, Labelled, Uncertain,
 from radscribe.evaluation.metrics import bleu, cider
 from radscribe.evaluation.metrics.base import Corpus, Floats, ratio
 from radscribe.evaluation.records import Task, Vectors
-from radscribe.evaluation.tokenisation.named import Tokens
+from radscribe.evaluation.tokenisation import Tokens
 
 CHUNK = 512  # studies whose distances are in memory at once
 CANDIDATES = 2000  # for constant captions

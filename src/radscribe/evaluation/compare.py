@@ -14,7 +14,7 @@ from radscribe.evaluation import references
 from radscribe.evaluation.bundle_captions import caption_studies, quiet
 from radscribe.evaluation.references import Part, References
 from radscribe.evaluation.system_scores import Difference, Scorer, Settings, difference
-from radscribe.evaluation.tokenisation.named import tokenization
+from radscribe.evaluation.tokenisation import tokenization
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.options import DEFAULTS
 from radscribe.text.report import Target

@@ -17,7 +17,7 @@ from radscribe.evaluation import references
 from radscribe.evaluation.bundle_captions import BundleCaptions, ContextOf, caption_studies, quiet
 from radscribe.evaluation.dataset import Dataset
 from radscribe.evaluation.evaluate import evaluate as evaluate_task
-from radscribe.evaluation.findings import label_scores, probability_file
+from radscribe.evaluation.findings import label_scores
 from radscribe.evaluation.findings.assertions import FINDINGS, Labelled, Uncertain, asserted
 from radscribe.evaluation.findings.label_scores import ProbabilityScores
 from radscribe.evaluation.metrics import radeval
@@ -27,7 +27,7 @@ from radscribe.evaluation.records import Captions, Evaluation, LabelScores, Mete
 from radscribe.evaluation.references import Part
 from radscribe.evaluation.results import Results
 from radscribe.evaluation.system_scores import Settings
-from radscribe.evaluation.tokenisation.named import tokenization as tokenization_of
+from radscribe.evaluation.tokenisation import tokenization as tokenization_of
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.options import DEFAULTS
 from radscribe.text.report import Target
@@ -305,7 +305,7 @@ def _on_files(
     if probabilities:
         path = Path(probabilities)
         also = {name for study in dataset.texts.studies for name in study.labels}
-        names, values = probability_file.read(path, dataset.texts.ids, options.id_column, also)
+        names, values = prediction_files.read_probabilities(path, dataset.texts.ids, options.id_column, also)
         curves = score_probabilities(names, values, dataset, path.stem, options)
     if compared and compared[0].name == everyone[0].name:
         system = [replace(system[0], name=f"{system[0].name} (A)")]
@@ -344,7 +344,7 @@ def _files_on_labels(
     if probabilities:
         path, system = Path(probabilities), Path(probabilities).stem
         also = {name for study in studies for name in study.labels}
-        names, values = probability_file.read(path, ids, options.id_column, also)
+        names, values = prediction_files.read_probabilities(path, ids, options.id_column, also)
         true, source = datasets.truth(studies, names, "both")
         scored = label_scores.score_probabilities(
             names,

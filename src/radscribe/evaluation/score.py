@@ -15,7 +15,7 @@ from radscribe.evaluation.metrics import radeval
 from radscribe.evaluation.metrics.meteor import meteor
 from radscribe.evaluation.metrics.registry import TITLES, finding_signature, metric_names, signature
 from radscribe.evaluation.system_scores import Scorer, Settings, SystemScores
-from radscribe.evaluation.tokenisation.named import tokenization as tokenization_of
+from radscribe.evaluation.tokenisation import tokenization as tokenization_of
 
 DEFAULT = ("bleu_1", "bleu_4", "rouge_l", "cider_d", "micro_f1", "macro_f1")
 FINDING_SCORES = (

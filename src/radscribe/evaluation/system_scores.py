@@ -14,7 +14,7 @@ from radscribe.evaluation.findings.assertions import Booleans, Codes, Labelled, 
 from radscribe.evaluation.metrics import registry, wording
 from radscribe.evaluation.metrics.base import Corpus, Floats
 from radscribe.evaluation.metrics.meteor import Meteor
-from radscribe.evaluation.tokenisation.named import Tokenization, Tokens
+from radscribe.evaluation.tokenisation import Tokenization, Tokens
 
 
 @dataclass(frozen=True, slots=True)

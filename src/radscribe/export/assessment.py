@@ -24,8 +24,7 @@ from math import comb
 import numpy as np
 
 from radscribe.bundle.format import AssessmentSpec
-from radscribe.evaluation.findings.agreement import Booleans
-from radscribe.evaluation.findings.ranking import FEWEST, denial_point
+from radscribe.evaluation.findings.binary_scores import FEWEST, Booleans, denial_point
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.export.captioned_part import CaptionedPart
 from radscribe.text.findings import LABELS, label

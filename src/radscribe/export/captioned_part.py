@@ -11,7 +11,7 @@ import numpy as np
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split, Study
 from radscribe.errors import DataError
-from radscribe.evaluation.findings.agreement import Booleans
+from radscribe.evaluation.findings.binary_scores import Booleans
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.inference.caption import Caption
 from radscribe.inference.captioner import Captioner

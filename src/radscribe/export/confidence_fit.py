@@ -10,8 +10,7 @@ from radscribe.bundle.format import ConfidenceSpec
 from radscribe.errors import DataError
 from radscribe.evaluation import calibration
 from radscribe.evaluation.calibration import Rows, reliability
-from radscribe.evaluation.findings.agreement import Booleans
-from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.findings.binary_scores import Booleans, auroc
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.export.captioned_part import CaptionedPart
 from radscribe.inference.confidence import FEATURES

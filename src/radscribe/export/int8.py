@@ -16,12 +16,11 @@ from radscribe.data.manifest import Manifest
 from radscribe.data.splits import unit_hash
 from radscribe.data.study import Split
 from radscribe.errors import BundleError, DataError, RadscribeError, UsageError
-from radscribe.evaluation.findings.agreement import agreement
+from radscribe.evaluation.findings.binary_scores import agreement, auroc
 from radscribe.evaluation.findings.label_scores import FEWEST
-from radscribe.evaluation.findings.ranking import auroc
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.cider import per_study
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.export.captioned_part import CaptionedPart, caption_part
 from radscribe.export.quantise import FLOAT_CONVOLUTIONS, Images, quantise
 from radscribe.export.weight_only import quantise_weights

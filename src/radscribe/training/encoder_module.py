@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
-from radscribe.evaluation.findings.ranking import auroc
+from radscribe.evaluation.findings.binary_scores import auroc
 from radscribe.labels import VIEW_KINDS
 from radscribe.models.encoder import VIEWS, Encoder
 from radscribe.training.augment import augment, random_affine, warp

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from radscribe.evaluation.metrics.cider import SIGMA
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.models.decoder import StudyFeatures
 from radscribe.models.report_bank import Bank, ReportBank
 from radscribe.text.tokenizer import SECTIONS, ReportTokenizer

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from radscribe.evaluation.findings.ranking import denial_point
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.findings.binary_scores import denial_point
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.models.decoder import StudyFeatures
 from radscribe.models.sentence_bank import SentenceBank
 from radscribe.text.location import locations

@@ -15,7 +15,7 @@ from radscribe.evaluation.findings import assertions
 from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.cider import CIDER_D
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.text.details import label_details
 from radscribe.text.findings import label
 from radscribe.training.config import Reward

@@ -9,8 +9,7 @@ import numpy as np
 
 from radscribe.evaluation.bootstrap import multiplicities, percentiles
 from radscribe.evaluation.calibration import BINS, Reliability, reliability
-from radscribe.evaluation.findings.agreement import Booleans
-from radscribe.evaluation.findings.ranking import Ranking
+from radscribe.evaluation.findings.binary_scores import Booleans, Ranking
 from radscribe.evaluation.metrics.base import Floats, ratio
 
 FEWEST = 5  # positives, and negatives, of a finding that enters the mean over findings

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radscribe.evaluation.metrics.base import Corpus, Floats, Metric
-from radscribe.evaluation.metrics.ngrams import ORDERS, look_up
+from radscribe.evaluation.metrics.base import ORDERS, Corpus, Floats, Metric, look_up
 
 _SMALL, _TINY = 1e-9, 1e-15  # pycocoevalcap's
 

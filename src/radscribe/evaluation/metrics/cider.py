@@ -22,9 +22,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from radscribe.evaluation.metrics.base import Corpus, Floats, Metric, mean_of
-from radscribe.evaluation.metrics.ngrams import ORDERS, Grams, Ints, look_up
-from radscribe.evaluation.tokenisation.named import Tokens
+from radscribe.evaluation.metrics.base import ORDERS, Corpus, Floats, Grams, Ints, Metric, look_up, mean_of
+from radscribe.evaluation.tokenisation import Tokens
 
 SIGMA = 6.0
 SCALE = 10 / ORDERS

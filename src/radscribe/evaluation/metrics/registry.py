@@ -9,7 +9,7 @@ import numpy as np
 
 from radscribe._version import __version__
 from radscribe.evaluation.metrics.base import Corpus, Floats, Metric
-from radscribe.evaluation.tokenisation.named import Tokenization
+from radscribe.evaluation.tokenisation import Tokenization
 from radscribe.registry import Registry
 
 # Entry points of the group `radscribe.metrics` add metrics of other packages.
@@ -95,7 +95,7 @@ def finding_signature(name: str, findings: int, uncertain: str, n: int) -> str:
 def signature(name: str, tokenization: Tokenization, references: int, n: int, parameters: str = "") -> str:
     """Return what a score depends on, as sacrebleu does (Post, WMT 2018).
 
-    >>> from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+    >>> from radscribe.evaluation.tokenisation import TOKENIZATIONS
     >>> signature("bleu_4", TOKENIZATIONS["plain"], 1, 590).replace(__version__, "V")
     'bleu_4|radscribe:V|tok:plain|case:lower|refs:1|n:590|reflen:closest'
     """

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from radscribe.evaluation.metrics.base import Corpus, Floats, Metric, mean_of, ratio
-from radscribe.evaluation.tokenisation.named import Tokens
+from radscribe.evaluation.tokenisation import Tokens
 
 
 def exact(corpus: Corpus) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from radscribe.evaluation.findings.assertions import Booleans, Labelled, asserted
 from radscribe.evaluation.metrics.base import Floats
 from radscribe.evaluation.metrics.cider import CiderD
-from radscribe.evaluation.tokenisation.named import TOKENIZATIONS
+from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.training import config
 from radscribe.training.objectives.clinical import ClinicalReward, RadGraphReward, micro_share
 

@@ -1,7 +1,7 @@
-"""How well scores rank positives above negatives: ROC, average precision, sensitivity at a specificity.
+"""Scores of yes-or-no answers: agreement, ranking, and the risk if unsure answers are withheld.
 
-Every figure takes weights, so that a thousand bootstrap resamples cost a few matrix operations. Studies with
-equal scores are one step of the curve.
+Every figure of a ranking takes weights, so that a thousand bootstrap resamples cost a few matrix operations.
+Studies with equal scores are one step of the curve.
 """
 
 from __future__ import annotations
@@ -13,10 +13,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+Booleans = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating[Any]]
 Doubles = npt.NDArray[np.float64]
 DENIABLE = 0.4  # prevalence below a denial point, as a share of that among all
 FEWEST = 8  # positive studies of a collection that can set a denial point
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Scores over all pairs of study and finding; a ratio over nothing is 0."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+def agreement(asserted: Booleans, true: Booleans) -> Agreement:
+    """Return the micro-averaged agreement of assertions with the truth, `[N, F]` or `[N]` each."""
+    hits = float((asserted & true).sum())
+    precision = hits / max(float(asserted.sum()), 1.0)
+    recall = hits / max(float(true.sum()), 1.0)
+    f1 = 2 * hits / max(float(asserted.sum() + true.sum()), 1.0)
+    return Agreement(precision, recall, f1)
+
+
+def macro_f1(asserted: Booleans, true: Booleans) -> float:
+    """Return the mean F1 over findings, `[N, F]` each; one that is neither asserted nor there counts 0."""
+    return float(np.mean([agreement(asserted[:, f], true[:, f]).f1 for f in range(true.shape[1])]))
 
 
 @dataclass(frozen=True, slots=False, eq=False)
@@ -176,3 +200,38 @@ def denial_point(probabilities: Floats, true: Floats, kinds: npt.NDArray[Any] | 
     parts = [kinds == kind for kind in np.unique(kinds)] if kinds is not None else []
     apart = [denial_point(probabilities[part], true[part]) for part in parts if true[part].sum() >= FEWEST]
     return min([point, *apart])
+
+
+def risks(confidence: Doubles, right: Doubles) -> Doubles:
+    """Return the risk if the 1, 2, … N most confident captions are kept, `[N]`.
+
+    The risk is the share of wrong captions among those that are kept (selective prediction).
+    El-Yaniv & Wiener, On the Foundations of Noise-free Selective Classification, JMLR 2010.
+
+    For captions of equal confidence, this is the expected risk over their orders.
+
+    Parameters
+    ----------
+    confidence : ndarray
+        Confidence of each caption, `[N]`.
+    right : ndarray
+        1 if the caption is right, else 0, `[N]`.
+
+    Examples
+    --------
+    >>> risks(np.array([0.9, 0.2, 0.5]), np.array([1.0, 0.0, 1.0])).round(2).tolist()
+    [0.0, 0.0, 0.33]
+    """
+    order = np.argsort(-confidence, kind="stable")
+    _, tie = np.unique(confidence, return_inverse=True)
+    wrong = 1 - (np.bincount(tie, right) / np.bincount(tie))[tie]
+    out: Doubles = np.cumsum(wrong[order]) / np.arange(1, len(right) + 1)
+    return out
+
+
+def aurc(confidence: Doubles, right: Doubles) -> float:
+    """Return the area under the risk-coverage curve, the mean of `risks`; smaller is better.
+
+    A random order gives the share of wrong captions, a perfect order gives `aurc(right, right)`.
+    """
+    return float(risks(confidence, right).mean())

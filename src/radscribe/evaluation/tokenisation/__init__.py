@@ -1,1 +1,0 @@
-"""Named ways to split a report into words."""
