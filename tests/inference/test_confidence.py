@@ -89,7 +89,7 @@ def test_what_the_probabilities_speak_against_is_doubtful() -> None:
 
 def test_what_a_reader_sees() -> None:
     draft = assess(CAPTION, FITTED)
-    assert marked(draft) == "There is a pleural effusion?. Possible pneumonia. No mass?."
+    assert marked(draft) == "There is a pleural effusion (?). Possible pneumonia. No mass (?)."
     shown = render(draft).splitlines()
     assert "confidence in what it asserts: 40%" in shown
     assert "doubtful: Effusion 40%" in shown
