@@ -80,7 +80,7 @@ def test_sections_are_parts_of_the_text_and_stand_apart() -> None:
     assert marked(caption) == "FINDINGS: No effusion. There is a mass IMPRESSION: Mass."
     doubtful = Token("Mass", 0.0, 29, 33, "Mass", "present", doubtful=True)
     caption = Caption("a", ("a.png",), "b", text=text, tokens=(doubtful,), sections=sections)
-    assert marked(caption, "\n") == "FINDINGS: No effusion. There is a mass\nIMPRESSION: Mass?."
+    assert marked(caption, "\n") == "FINDINGS: No effusion. There is a mass\nIMPRESSION: Mass (?)."
 
 
 def test_a_vocabulary_without_sections_gives_none() -> None:
