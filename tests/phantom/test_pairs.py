@@ -12,6 +12,8 @@ from radscribe.phantom.findings import complete
 from radscribe.text.changes import changes
 from radscribe.text.findings import label
 from radscribe.text.ontology import contradictions
+from radscribe.text.report import Report
+from radscribe.text.rules import COMPARING_RULES, normalise
 from radscribe.text.sentences import compares_with_prior, split_sentences
 
 
@@ -23,6 +25,7 @@ def test_the_second_report_tells_what_became_of_the_finding(name: str, change: C
         assert {place[0]: became for place, became in pair.changes.items()} == {name: change}
         for text in (pair.after.findings_section, pair.after.impression):
             assert changes(text) == {name: change}
+            assert changes(normalise(Report(findings=text), COMPARING_RULES).findings) == {name: change}
         assert not contradictions(pair.after.report)
         assert not any(map(compares_with_prior, split_sentences(pair.before.report)))
         present = [drawn.labels.get(name) for drawn in (pair.before, pair.after)]

@@ -129,6 +129,22 @@ def test_a_comparison_may_stay_where_a_prior_is_given() -> None:
     assert sayable(text, prior=True) == ["Heart size is unchanged.", "No edema."]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("The effusion has decreased since the prior study.", True),
+        ("Larger than on the previous chest radiograph.", True),
+        ("Unchanged compared with the most recent PA film.", True),
+        ("Smaller than on the prior CT.", False),
+        ("The prior lateral view showed it better.", False),
+        ("Compared with the prior study, the CT shows less.", False),
+    ],
+)
+def test_a_model_that_reads_the_prior_radiograph_may_speak_of_it(sentence: str, shown: bool) -> None:
+    assert sayable(sentence) == []
+    assert sayable(sentence, prior=True) == ([sentence] if shown else [])
+
+
 @pytest.mark.real_data
 def test_the_share_of_real_reports_that_compare(shared_data: Path) -> None:
     rows = json.loads((shared_data / "iu/annotation.json").read_text(encoding="utf-8"))["train"]

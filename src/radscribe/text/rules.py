@@ -97,6 +97,11 @@ def drop_unseen(text: str) -> str:
     return _join(s for s in split_sentences(text) if not knows_more_than_a_frontal(s))
 
 
+def drop_unseen_with_prior(text: str) -> str:
+    """As `drop_unseen`, but keep what is said of an earlier radiograph, which the model sees too."""
+    return _join(s for s in split_sentences(text) if not knows_more_than_a_frontal(s, prior=True))
+
+
 def lower(text: str) -> str:
     """Convert to lower case."""
     return text.lower()
@@ -118,6 +123,7 @@ RULES: dict[str, Rule] = {
         say_without_prior,
         drop_comparisons,
         drop_unseen,
+        drop_unseen_with_prior,
         lower,
         drop_punctuation,
     )
@@ -133,9 +139,17 @@ TARGET_RULES: tuple[str, ...] = (
     "drop_redacted",
 )
 # With a prior study.
-COMPARING_RULES = tuple(r for r in TARGET_RULES if r not in ("say_without_prior", "drop_comparisons"))
+COMPARING_RULES: tuple[str, ...] = (
+    "mend_mojibake",
+    "collapse_spaces",
+    "drop_enumeration",
+    "drop_unseen_with_prior",
+    "drop_redacted",
+)
 # These drop sentences, which makes no sense in an indication or a comparison.
-_OF_THE_READING_ALONE = frozenset({"say_without_prior", "drop_comparisons", "drop_unseen", "drop_redacted"})
+_OF_THE_READING_ALONE = frozenset(
+    {"say_without_prior", "drop_comparisons", "drop_unseen", "drop_unseen_with_prior", "drop_redacted"}
+)
 
 
 def normalise(report: Report, rules: Iterable[str] = TARGET_RULES) -> Report:
