@@ -28,7 +28,7 @@ from radscribe.evaluation.findings.assertions import FINDINGS, PRESENT, Codes, L
 from radscribe.evaluation.metrics.base import Corpus, Floats
 from radscribe.evaluation.metrics.cider import per_study
 from radscribe.evaluation.tokenisation import TOKENIZATIONS
-from radscribe.models.captioner import greedy
+from radscribe.models.decoder import greedy
 from radscribe.text.report import Report
 from radscribe.text.sentences import compares_with_prior, split_sentences
 from radscribe.training.caption_data import side_by_side, with_views

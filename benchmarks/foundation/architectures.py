@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from radscribe.export.bundle import _export_encoder
-from radscribe.export.weight_only import quantise_weights
+from radscribe.export.quantise import quantise_weights
 from radscribe.models.encoder import Encoder
 from radscribe.runtime.onnx_session import open_session
 

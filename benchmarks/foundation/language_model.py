@@ -22,7 +22,7 @@ import torch
 
 from radscribe.bundle.format import BundleSpec, DecoderSpec, EncoderSpec
 from radscribe.export.bundle import _export_decoder
-from radscribe.export.weight_only import quantise_weights
+from radscribe.export.quantise import quantise_weights
 from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.inference.constraints.rules import Scores, Tokens
 from radscribe.inference.search import Beam, search

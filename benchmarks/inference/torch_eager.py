@@ -2,7 +2,7 @@
 
     python -m benchmarks.inference.torch_eager RUN [--rounds 7]
 
-RUN is a captioner's run. Torch runs the encoder, then `models.captioner.greedy`. radscribe runs the graphs
+RUN is a captioner's run. Torch runs the encoder, then `models.decoder.greedy`. radscribe runs the graphs
 that `radscribe export` makes from the run, one image per core, and the search that serves with a beam of 1
 and no constraint, since `greedy` has none. Both use every core and run in turn; captions must be equal.
 """
@@ -26,7 +26,7 @@ from radscribe.bundle import format as bundle_format
 from radscribe.export.bundle import export
 from radscribe.inference.sessions import DecoderSession, EncoderSession, join_views
 from radscribe.labels import view_code
-from radscribe.models import captioner
+from radscribe.models import decoder
 from radscribe.runtime.onnx_session import available_cores
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.decoder_run import load_captioner
@@ -46,9 +46,9 @@ class Torch:
     def __call__(self, images: np.ndarray) -> Captions:
         """Images `[N, 1, S, S]`, a frontal study each, → tokens without the end."""
         codes = torch.full((len(images), 1), view_code("PA"))
-        features = captioner.join_views(self.encoder(torch.from_numpy(images)), codes)
+        features = decoder.join_views(self.encoder(torch.from_numpy(images)), codes)
         eos = self.tokenizer.eos
-        rows = captioner.greedy(self.decoder, features, self.tokenizer.bos, eos, self._longest).tolist()
+        rows = decoder.greedy(self.decoder, features, self.tokenizer.bos, eos, self._longest).tolist()
         return [row[: row.index(eos)] if eos in row else row for row in rows]
 
 

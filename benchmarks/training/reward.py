@@ -30,7 +30,7 @@ from radscribe import score
 from radscribe.data.manifest import Manifest, write
 from radscribe.data.study import Split, Study
 from radscribe.models import Decoder
-from radscribe.models.captioner import greedy
+from radscribe.models.decoder import greedy
 from radscribe.text.sentences import split_sentences
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import (

@@ -12,7 +12,7 @@ import pytest
 
 from radscribe.data.attach import attach
 from radscribe.data.features import FILE, FeatureTable
-from radscribe.data.image_names import image_key
+from radscribe.data.image_files import image_key
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import ImageRef, Study
 from radscribe.errors import DataError

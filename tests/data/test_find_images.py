@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radscribe.data.image_files import ImageFiles
-from radscribe.data.image_names import iu_uid
+from radscribe.data.image_files import ImageFiles, iu_uid
 from radscribe.data.manifest import Manifest
 from radscribe.data.prepare import Outcome
 from radscribe.errors import DataError, UsageError

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from radscribe.inference.sessions import join_views
-from radscribe.models import captioner
+from radscribe.models import decoder
 from radscribe.models.encoder import EncoderOutput
 
 F, C, H, W = 3, 5, 2, 4
@@ -27,7 +27,7 @@ def test_studies_of_as_many_views_are_joined_as_in_torch() -> None:
     seen = outputs(4)
     joined = join_views(seen, [["PA", "lateral"], ["AP", "unknown"]])
     tensors = {name: torch.from_numpy(values) for name, values in seen.items()}
-    expected = captioner.join_views(
+    expected = decoder.join_views(
         EncoderOutput(**tensors, logits=tensors["probabilities"]), torch.tensor([[1, 2], [1, 3]])
     )
     for name in (*seen, "views"):

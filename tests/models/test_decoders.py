@@ -10,9 +10,8 @@ import torch
 
 from radscribe.errors import UsageError
 from radscribe.models import DECODERS, Decoder, StudyFeatures
-from radscribe.models.captioner import greedy, join_views
 from radscribe.models.content_plan import plan_of
-from radscribe.models.decoder import Taught
+from radscribe.models.decoder import Taught, greedy, join_views
 from radscribe.models.encoder import EncoderOutput
 from radscribe.models.report_bank import Bank, ReportBank
 from radscribe.models.sentence_bank import SentenceBank

@@ -30,7 +30,7 @@ from radscribe.errors import BundleError, RadscribeError, UsageError, WeightsErr
 from radscribe.export import bundle as export_bundle
 from radscribe.export.bundle import export
 from radscribe.export.int8 import replace_graphs
-from radscribe.export.weight_only import quantise_weights
+from radscribe.export.quantise import quantise_weights
 from radscribe.inference.constraints import Claims, of_a_caption
 from radscribe.models import StudyFeatures
 from radscribe.models.causal_decoder import CausalDecoder, Memory, architecture_of

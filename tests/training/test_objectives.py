@@ -21,9 +21,8 @@ from radscribe.training import config
 from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.config import DecoderConfig
 from radscribe.training.objectives import build_objective
-from radscribe.training.objectives.clinical import ClinicalReward
 from radscribe.training.objectives.cross_entropy import cross_entropy
-from radscribe.training.objectives.reward import Reward, finding_f1, micro_f1_share
+from radscribe.training.objectives.reward import ClinicalReward, Reward, finding_f1, micro_f1_share
 from radscribe.training.objectives.scheduled_sampling import sample_rate
 from radscribe.training.objectives.self_critical import SelfCritical, draw, likelihoods
 from radscribe.training.validation import Captioned, caption_scores

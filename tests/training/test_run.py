@@ -22,7 +22,7 @@ from radscribe.errors import DataError, UsageError
 from radscribe.export.bundle import export
 from radscribe.imaging.radiograph import Radiograph
 from radscribe.models import StudyFeatures
-from radscribe.models.captioner import greedy
+from radscribe.models.decoder import greedy
 from radscribe.text.report import Report
 from radscribe.training import sentence_bank
 from radscribe.training.decoder_run import load_captioner, load_decoder

@@ -18,7 +18,7 @@ from radscribe.inference.options import DEFAULTS
 if TYPE_CHECKING:
     from radscribe.bundle.format import BundleSpec
     from radscribe.inference.caption import Caption
-    from radscribe.inference.evidence.gather import Explain
+    from radscribe.inference.evidence.image_evidence import Explain
     from radscribe.inference.evidence.write import Which
 
 BAR = 24  # characters of a full bar

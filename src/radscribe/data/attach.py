@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from radscribe.data import features
 from radscribe.data.features import FeatureTable
-from radscribe.data.image_names import image_key, study_key
+from radscribe.data.image_files import image_key, study_key
 from radscribe.data.manifest import Manifest
 from radscribe.errors import DataError
 from radscribe.files import atomic_write

@@ -22,8 +22,7 @@ from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.cider import per_study
 from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.export.captioned_part import CaptionedPart, caption_part
-from radscribe.export.quantise import FLOAT_CONVOLUTIONS, Images, quantise
-from radscribe.export.weight_only import quantise_weights
+from radscribe.export.quantise import FLOAT_CONVOLUTIONS, Images, quantise, quantise_weights
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.inputs import as_study
 from radscribe.inference.pipeline import BATCH

@@ -19,7 +19,7 @@ from radscribe.inference.constraints import Claims, Statements, of_a_caption
 from radscribe.inference.constraints.statements import DENIAL, NOT_COMPARED, Compared
 from radscribe.inference.context import NO_CONTEXT, ContextReader, StudyContext
 from radscribe.inference.drafting import Drafter
-from radscribe.inference.evidence.gather import Cells, Explain
+from radscribe.inference.evidence.image_evidence import Cells, Explain
 from radscribe.inference.inputs import Image, Prior, Source, StudyInput, is_one_image, with_context
 from radscribe.inference.options import DEFAULTS, CaptionOptions, suggest_keywords
 from radscribe.inference.pipeline import BATCH, two_stages

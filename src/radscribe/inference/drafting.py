@@ -10,7 +10,7 @@ from radscribe.bundle.format import BundleSpec
 from radscribe.inference.caption import Alternative, Caption, Token
 from radscribe.inference.confidence import assess, require_known
 from radscribe.inference.evidence import ImageEvidence
-from radscribe.inference.evidence.gather import Cells, Explain, gather
+from radscribe.inference.evidence.image_evidence import Cells, Explain, gather
 from radscribe.inference.prepare import Prepared
 from radscribe.inference.search import Hypothesis
 from radscribe.inference.sessions import Array

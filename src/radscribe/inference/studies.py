@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from radscribe.data.image_names import image_key
+from radscribe.data.image_files import image_key
 from radscribe.errors import RadscribeWarning
 from radscribe.imaging.header import IMAGE_SUFFIXES, Header, read_header
 from radscribe.inference.inputs import Source, StudyInput, Unread, as_study

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from radscribe.labels import view_code
-from radscribe.models.captioner import join_views
-from radscribe.models.decoder import BOS, Decoder
+from radscribe.models.decoder import BOS, Decoder, join_views
 from radscribe.models.encoder import Encoder
 
 Floats = npt.NDArray[np.float32]

@@ -10,9 +10,8 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from radscribe.errors import UsageError
-from radscribe.models.captioner import greedy
 from radscribe.models.content_plan import plan_of
-from radscribe.models.decoder import Decoder
+from radscribe.models.decoder import Decoder, greedy
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.config import DecoderConfig

@@ -19,7 +19,7 @@ from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.text.details import label_details
 from radscribe.text.findings import label
 from radscribe.training.config import Reward
-from radscribe.training.objectives.clinical import ClinicalReward
+from radscribe.training.objectives.reward import ClinicalReward
 
 MOST_FREQUENT = 0.5  # share of the studies with one and the same caption
 LEAST_F1 = 0.02  # of asserted findings

@@ -12,7 +12,7 @@ import torch
 from radscribe.export.bundle import export
 from radscribe.imaging.radiograph import Provenance, Radiograph
 from radscribe.models import DECODERS
-from radscribe.models.captioner import join_views
+from radscribe.models.decoder import join_views
 from radscribe.models.encoder import Encoder
 from radscribe.text.context import INDICATION_TOKENS, REPORT_TOKENS
 from radscribe.text.tokenizer import ReportTokenizer

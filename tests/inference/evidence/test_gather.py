@@ -10,7 +10,7 @@ import pytest
 import radscribe
 from radscribe.imaging.radiograph import Radiograph
 from radscribe.inference.captioner import Captioner
-from radscribe.inference.evidence.gather import NO_MAPS
+from radscribe.inference.evidence.image_evidence import NO_MAPS
 from tests.inference.evidence.bundles import FINDINGS, SIZE, picture
 
 

@@ -19,8 +19,8 @@ from radscribe.errors import BundleError, UsageError
 from radscribe.export.restore import restore
 from radscribe.inference.captioner import Captioner
 from radscribe.inference.drafting import OTHER_PRECISION
-from radscribe.inference.evidence.gather import NO_MAPS
-from radscribe.models.captioner import join_views
+from radscribe.inference.evidence.image_evidence import NO_MAPS
+from radscribe.models.decoder import join_views
 from radscribe.models.grad_cam import GradCam
 from radscribe.text.tokenizer import ReportTokenizer
 from tests.inference.evidence.bundles import FINDINGS, SIZE, picture

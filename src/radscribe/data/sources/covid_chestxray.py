@@ -25,8 +25,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from radscribe.data.image_files import ImageFiles, image_files
-from radscribe.data.image_names import image_key
+from radscribe.data.image_files import ImageFiles, image_files, image_key
 from radscribe.data.sources.files import numbered_rows, require, rows
 from radscribe.data.sources.source import Collection, ImageSettings, Job, Source
 from radscribe.data.splits import Parts

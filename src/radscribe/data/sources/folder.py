@@ -22,8 +22,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from radscribe.data.image_files import image_paths, images_folder
-from radscribe.data.image_names import image_key
+from radscribe.data.image_files import image_key, image_paths, images_folder
 from radscribe.data.sources.files import without_suffix
 from radscribe.data.sources.finding_lists import FindingLists
 from radscribe.data.sources.source import Collection, ImageSettings, Job, Source

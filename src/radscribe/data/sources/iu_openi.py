@@ -22,8 +22,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from radscribe.data.image_files import ImageFiles, image_files
-from radscribe.data.image_names import bare_name, image_key
+from radscribe.data.image_files import ImageFiles, bare_name, image_files, image_key
 from radscribe.data.sources.files import require, rows
 from radscribe.data.sources.iu_kaggle import CITATION, FOLDERS, LICENCE, PROJECTIONS, VIEWS, Settings
 from radscribe.data.sources.iu_labels import labels, mesh_labels

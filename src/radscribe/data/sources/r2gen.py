@@ -24,8 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from radscribe.data import r2gen
-from radscribe.data.image_files import ImageFiles, images_folder
-from radscribe.data.image_names import image_key, iu_uid, study_key
+from radscribe.data.image_files import ImageFiles, image_key, images_folder, iu_uid, study_key
 from radscribe.data.sources import iu_kaggle
 from radscribe.data.sources.files import Row, require, rows
 from radscribe.data.sources.iu_kaggle import Settings

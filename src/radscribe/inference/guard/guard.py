@@ -15,7 +15,7 @@ from radscribe.errors import RadscribeError, UsageError
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import assess, refuse_below, require_confidence
 from radscribe.inference.drafting import SILENT, not_assessed_warning, nothing
-from radscribe.inference.evidence.gather import Cells, gather
+from radscribe.inference.evidence.image_evidence import Cells, gather
 from radscribe.inference.guard.sentences import (
     ABSENT_BELOW,
     MARKED,

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from radscribe.errors import WeightsError
 from radscribe.models.importers.encoder_import import HEAD, ImportedEncoder, densenet_shapes
-from radscribe.models.importers.fitting import Wanted, fit
-from radscribe.models.importers.weights_file import KerasFacts, WeightsFile
+from radscribe.models.importers.weights_file import KerasFacts, Wanted, WeightsFile, fit
 
 EPSILON, TORCH_EPSILON = 1.001e-5, 1e-5
 FIRST_WITH_RELU = (2, 2, 3)  # the Keras from which on a ReLU follows the last normalisation

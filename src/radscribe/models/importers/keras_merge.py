@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from radscribe.errors import WeightsError
-from radscribe.models.importers.fitting import Wanted, fit
-from radscribe.models.importers.weights_file import KerasFacts, WeightsFile
+from radscribe.models.importers.weights_file import KerasFacts, Wanted, WeightsFile, fit
 
 BLANK = 0  # Keras' padding
 NEVER = -1e4  # logit of what the file has no output for: its probability is 0 in float32

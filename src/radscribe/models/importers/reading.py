@@ -1,15 +1,26 @@
-"""Chooses the reader for a file by its first bytes, never by its suffix."""
+"""Reads a file of weights. Its first bytes choose the reader, never its suffix.
+
+Only tensors and plain values are unpickled from torch checkpoints.
+"""
 
 from __future__ import annotations
 
+import pickle
+import re
+import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from radscribe.errors import RadscribeError, WeightsError
-from radscribe.models.importers import keras_file, torch_file
+from radscribe.models.importers import keras_file
 from radscribe.models.importers.weights_file import WeightsFile
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # where training scripts put the weights
 
 
 def read_weights_file(path: Path) -> WeightsFile:
@@ -45,5 +56,40 @@ def _read(path: Path) -> WeightsFile:
             if keras_file.WEIGHTS in archive.namelist():
                 return keras_file.read_keras(path, archive)
     if head[8:9] == b"{":  # after the length of the header, which is JSON
-        return torch_file.read_safetensors(path)
-    return torch_file.read_torch(path)
+        return read_safetensors(path)
+    return read_torch(path)
+
+
+def read_torch(path: Path) -> WeightsFile:
+    """A state dict, or the one in a training script's checkpoint.
+
+    Raises
+    ------
+    WeightsError
+        No tensors by name, or a pickle that would run code.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other pickle protocols: what cannot be read is an error
+            checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if refused := re.search(r"GLOBAL (\S+)", str(error)):
+            raise WeightsError(
+                f"is not opened: beside tensors it holds {refused[1]}, and unpickling would run its code",
+                subject=path,
+                remedy="where you trust it, load it and torch.save(model.state_dict()) to another file",
+            ) from error
+        raise
+    if isinstance(checkpoint, dict):
+        inner = [checkpoint[name] for name in WRAPPERS if isinstance(checkpoint.get(name), dict)]
+        tensors = {str(k): t for k, t in (inner or [checkpoint])[0].items() if isinstance(t, Tensor)}
+        if tensors:
+            return WeightsFile(path, {name: tensor.float() for name, tensor in tensors.items()})
+    raise WeightsError("holds no tensors by name", subject=path, remedy="give a state dict")
+
+
+def read_safetensors(path: Path) -> WeightsFile:
+    """The tensors of a safetensors file."""
+    from safetensors.torch import load_file
+
+    return WeightsFile(path, {name: tensor.float() for name, tensor in load_file(path).items()})

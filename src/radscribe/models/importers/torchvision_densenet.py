@@ -16,8 +16,7 @@ from pathlib import Path
 from torch import Tensor
 
 from radscribe.models.importers.encoder_import import HEAD, ImportedEncoder, densenet_shapes, is_counter
-from radscribe.models.importers.fitting import Wanted, fit
-from radscribe.models.importers.weights_file import WeightsFile
+from radscribe.models.importers.weights_file import Wanted, WeightsFile, fit
 
 FEATURES = "features."
 _OURS = re.compile(r"^(.*?)(?:features\.(?:conv|norm|denseblock|transition)\d|classifier\.)")

@@ -1,12 +1,17 @@
-"""A file of weights, whoever wrote it: tensors by name, and what a Keras file says beside them."""
+"""A file of weights from any program: its tensors by name, and how they are fitted onto a network."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
+
+from radscribe.errors import WeightsError
+
+LISTED = 8  # names of one kind in a message
 
 
 class KerasFacts(NamedTuple):
@@ -27,3 +32,52 @@ class WeightsFile(NamedTuple):
     path: Path
     tensors: dict[str, Tensor]
     keras: KerasFacts | None = None  # None: not Keras
+
+
+class Wanted(NamedTuple):
+    """A parameter of ours that a tensor of a file becomes."""
+
+    ours: str
+    shape: tuple[int, ...]
+    convert: Callable[[Tensor], Tensor] = lambda tensor: tensor
+
+
+def fit(found: Mapping[str, Tensor], wanted: Mapping[str, Wanted], path: Path) -> dict[str, Tensor]:
+    """Our state dict from a file's tensors.
+
+    Parameters
+    ----------
+    wanted : dict of str to Wanted
+        What is wanted, by its name in the file.
+
+    Raises
+    ------
+    WeightsError
+        A tensor too many, too few or of another shape; the message lists them.
+    """
+    wrong = [
+        _listed("missing", [name for name in wanted if name not in found]),
+        _listed("unknown", [name for name in found if name not in wanted]),
+    ]
+    state: dict[str, Tensor] = {}
+    misshapen: list[str] = []
+    for name, want in wanted.items():
+        if name in found:
+            # Converted first where it can be: the message speaks of the shapes that are in the file.
+            tensor = want.convert(found[name]) if found[name].ndim == len(want.shape) else found[name]
+            if tuple(tensor.shape) != want.shape:
+                misshapen.append(f"{name} {list(tensor.shape)} instead of {list(want.shape)}")
+            state[want.ours] = tensor
+    wrong.append(_listed("of another shape", misshapen))
+    if any(wrong):
+        raise WeightsError(
+            "; ".join(filter(None, wrong)), subject=path, remedy="nothing was imported: give the whole file"
+        )
+    return state
+
+
+def _listed(what: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{len(names)} tensors {what}: {', '.join(names[:LISTED])}{more}"

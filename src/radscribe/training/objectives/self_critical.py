@@ -18,7 +18,7 @@ from torch import Tensor
 
 from radscribe.errors import UsageError
 from radscribe.models import Decoder, StudyFeatures
-from radscribe.models.captioner import greedy
+from radscribe.models.decoder import greedy
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.caption_data import CaptionBatch
 from radscribe.training.config import DecoderConfig
