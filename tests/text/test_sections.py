@@ -153,3 +153,44 @@ def test_a_question_or_comparison_is_not_read(text: str) -> None:
 
 def test_a_corrected_report_is_an_addendum() -> None:
     assert label("FINDINGS: Left effusion.\nCorrected report: No effusion.") == {"Effusion": "absent"}
+
+
+@pytest.mark.parametrize(
+    ("text", "findings", "impression"),
+    [
+        ("Comparison: none Findings: Clear lungs. Impression: Normal.", "Clear lungs.", "Normal."),
+        ("FINDINGS - clear lungs. IMPRESSION - normal.", "clear lungs.", "normal."),
+        ("FINDINGS:Clear lungsIMPRESSION:Normal", "Clear lungs", "Normal"),
+        ("HISTORY: 45M w/ CP\tFINDINGS: No effusion\tIMPRESSION: Neg", "No effusion", "Neg"),
+        (
+            "INDICATION: cough\n\nAP CHEST, 5:30 A.M., JULY 12:\n\nSevere cardiomegaly.",
+            "Severe cardiomegaly.",
+            "",
+        ),
+        ("FINDINGS\uff1aClear lungs\u3002IMPRESSION\uff1aNormal", "Clear lungs\u3002", "Normal"),
+        ("(FINDINGS) Clear lungs. (IMPRESSION) Normal.", "Clear lungs.", "Normal."),
+        ("FINDINGS>> Clear lungs. IMPRESSION>> Normal.", "Clear lungs.", "Normal."),
+        ("FINDINGS. Clear lungs. IMPRESSION. Normal.", "Clear lungs.", "Normal."),
+        ("COMPARISON: none\nLungs: effusion\nHeart: normal", "Lungs: effusion\nHeart: normal", ""),
+    ],
+)
+def test_headings_with_odd_signs_and_neighbours(text: str, findings: str, impression: str) -> None:
+    report = sections(text)
+    assert (report.findings, report.impression) == (findings, impression)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "ADDENDUM BY DR. SMITH",
+        "ADDENDUM ___ 3:15 PM",
+        "ADDENDUM (12/3/2020)",
+        "ADDENDED REPORT",
+        "ADDENDUM TO IMPRESSION",
+        "REVISED IMPRESSION",
+        "UPDATED IMPRESSION",
+        "CORRECTED FINDINGS",
+    ],
+)
+def test_whatever_an_addendum_is_called_it_corrects_the_reading(heading: str) -> None:
+    assert label(f"IMPRESSION: Pneumonia.\n{heading}: Pneumonia is excluded.")["Pneumonia"] == "absent"

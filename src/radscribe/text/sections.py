@@ -33,8 +33,11 @@ HEADINGS: dict[str, Section] = {
     r"impressions?|imp|conclusions?|opinion|summary|assessment|(?:final )?(?:impression|diagnosis)"
     r"|findings?(?: and | ?/ ?| ?& ?)impressions?|impressions?(?: and | ?/ ?| ?& ?)(?:plan|recommendations?)"
     r"|radiologic(?:al)? (?:diagnosis|impression|conclusion)": "impression",
-    r"addend(?:um|a)|final addendum|addendum(?: report| to report| begins?| ?#? ?\d)?|corrections?|amendment"
-    r"|(?:corrected|amended|revised) report|correction to report|late addendum": "addendum",
+    r"(?:final |late |second |new |report )?addend(?:um|a|ed)\b.*|(?:corrections?|amendments?"
+    r"|revision)(?: to (?:the )?report)?"
+    r"|(?:corrected|amended|revised|updated|modified) (?:final )?(?:reports?|impressions?|findings?"
+    r"|readings?|conclusions?"
+    r"|interpretation)": "addendum",
     r"(?:type of )?exam(?:ination)?(?: type)?|procedures?|stud(?:y|ies)|technique|(?:number of )?views?"
     r"|modality|wet read|recommendations?|notifications?|attestation|dictated by|signed by|date|time|patient"
     r"|name|mrn|accession(?: number)?|electronically signed by|radiologists?|physician|referring physician"
@@ -58,15 +61,18 @@ _OF_THE_CHEST = re.compile(
 )
 # "HEART:", "PLEURAL EFFUSION:" name a part of the reading, or are a template's line.
 _PART = re.compile(
-    r"\b(?:HEART|CARDI\w*|LUNGS?|PULMONARY|PLEURA\w*|MEDIASTIN\w*|HIL(?:A|AR|UM)|BON(?:ES?|Y)|OSSEOUS|SKELET\w*"
+    r"\b(?:HEART|CARDI\w*|LUNGS?|PULMONARY|PLEURA\w*|MEDIASTIN\w*|HIL(?:A|AR|UM)|BON(?:ES?|Y)|OSSEOUS"
+    r"|SKELET\w*"
     r"|RIBS?|SPINE|SOFT TISSUES?|DIAPHRAGMS?|AORTA|TRACHEA|AIRWAYS?|LINES?|TUBES?|DEVICES?|HARDWARE|VASC\w*"
     r"|PARENCHYMA|(?:UPPER )?ABDOMEN|COSTOPHRENIC|PNEUMO\w+|EFFUSIONS?|EDEMA|CONSOLID\w+|OPACIT\w+|NODUL\w+"
-    r"|MASS(?:ES)?|INFILTRAT\w+|ATELECT\w+|EMPHYSEMA|FIBROSIS|HERNIA|FRACTURES?|OTHER|LEFT|RIGHT|PTX|PNA|ETT|NGT|PICC"
+    r"|MASS(?:ES)?|INFILTRAT\w+|ATELECT\w+|EMPHYSEMA|FIBROSIS|HERNIA|FRACTURES?|OTHER|LEFT|RIGHT|PTX|PNA"
+    r"|ETT|NGT|PICC"
     r"|R[UML]L|L[UL]L|CATHETERS?)\b"
 )
 # "Portable chest:", "PA and lateral views of the chest:" do in any case at the start of a line.
 _TITLE = re.compile(
-    r"(?:\b(?:portable|frontal|lateral|single|one|two|three|1|2|3|pa|ap|and|upright|supine|semi-?(?:upright|erect)"
+    r"(?:\b(?:portable|frontal|lateral|single|one|two|three|1|2|3|pa|ap|and|upright|supine"
+    r"|semi-?(?:upright|erect)"
     r"|erect|bedside|chest|cxr|thorax|views?|radiographs?|radiography|x-?rays?|films?|of"
     r"|the)\b[ ,/&]{0,3}){1,12}",
     re.I,
@@ -78,13 +84,19 @@ _PLAIN = re.compile(
     re.I,
 )
 _SMALL = re.compile(rf"(?<!\s)\s{{0,40}}(?:{_PLAIN.pattern})\s?:")
+_READ_TITLE = re.compile(r"\b(?:Findings|Impression)\s?:")
 _DASHED = re.compile(rf"(?<![ \t])[ \t]{{0,40}}(?:{_PLAIN.pattern})\s?[-\u2013\u2014]{{1,2}}[ \t]", re.I)
 # Other signs than a colon: "<b>Findings:</b>", "[FINDINGS]", "FINDINGS=", "IMPRESSION --".
 _HEADED = r"(?:INDICATION|HISTORY|COMPARISON|TECHNIQUE|FINDINGS|IMPRESSION|CONCLUSION)S?"
 _SIGNED = re.compile(
     rf"(?P<line><(?:br|/p|/div|/h[1-6])\s{{0,3}}/?>)|</?(?:b|i|u|p|div|strong|em|h[1-6])>"
-    rf"|\[(?P<boxed>{_HEADED})\]|\b(?P<signed>{_HEADED})\s{{0,2}}(?:=(?!=)|--(?!-))"
+    rf"|[\[(](?P<boxed>{_HEADED})[\])]|\b(?P<signed>{_HEADED})\s{{0,2}}(?:=(?!=)|--(?!-)|>{{1,3}})"
+    rf"|(?:^|(?<=\n)|(?<=[.;]\s))(?P<led>{_HEADED})(?:\s?[-\u2013\u2014](?=\s)|\.(?=\s))"
 )
+# "10:30", "A.M.", "Dr. Smith": signs that end no heading.
+_NO_END = re.compile(r"(?<=\d):(?=\d\d(?!\d))|(?<=\b[ap])\.(?=m\b)|(?<=\b[ap]\.m)\.|(?<=\bdr)\.", re.I)
+# "No effusionIMPRESSION:"
+_GLUED = re.compile(rf"[a-z](?P<heading>{_HEADED})$")
 _FRAME = " \t\r=*#_-<>[]"  # around a heading
 # A question or a comparison takes one paragraph; a paragraph behind it without a heading is the reading.
 _OF_ONE_PARAGRAPH = frozenset({"indication", "comparison", "other"})
@@ -93,7 +105,7 @@ _WRITTEN_BY = re.compile(
     r"(?:dictated|signed|electronically|transcribed|dr\b|attending|resident|approved|\W*$)", re.I
 )
 _BOTH = re.compile(r"\s?[/&]\s?|\sAND\s", re.I)
-_ENDS = ".!?:;\n"
+_ENDS = ".!?:;\n\t\u3002\uff1b"
 _LONGEST = 70  # characters of a heading
 
 
@@ -142,7 +154,8 @@ def section_spans(text: str) -> list[SectionSpan]:
     Text before the first heading, and a text without headings, is `findings`. So is a paragraph without a
     heading that follows a question, a comparison or a technique.
     """
-    text = _SIGNED.sub(_with_colon, text).replace("\uff1a", ":")
+    written = text
+    text = _NO_END.sub("-", _SIGNED.sub(_with_colon, text).replace("\uff1a", ":"))
     spans: list[SectionSpan] = []
     section: Section = "findings"
     start, heading = 0, ""
@@ -153,7 +166,7 @@ def section_spans(text: str) -> list[SectionSpan]:
         if following == "part":
             section, start, heading = "findings", begin, ""
         else:
-            section, start, heading = following, end, " ".join(text[begin:end].split())
+            section, start, heading = following, end, " ".join(written[begin:end].split())
     _add(spans, text, SectionSpan(section, start, len(text), heading))
     return spans
 
@@ -162,7 +175,7 @@ def _with_colon(match: re.Match[str]) -> str:
     """What stands for a sign in plain text, as long as the sign."""
     if match["line"]:
         return "\n".rjust(len(match[0]))
-    heading = match["boxed"] or match["signed"]
+    heading = match["boxed"] or match["signed"] or match["led"]
     begin = f" {heading}" if match["boxed"] else heading
     return begin.ljust(len(match[0]) - 1) + ":" if heading else " " * len(match[0])
 
@@ -243,6 +256,7 @@ def _headings(text: str) -> Iterator[tuple[int, int, Section | Literal["part"]]]
         return
     position = line = 0
     small = _SMALL.match(text) is not None
+    titled = small or _READ_TITLE.search(text) is not None
     while line <= len(text):
         stop = text.find("\n", line)
         stop = len(text) if stop < 0 else stop
@@ -266,7 +280,8 @@ def _headings(text: str) -> Iterator[tuple[int, int, Section | Literal["part"]]]
                 found = _named(name) if name else None
                 if not found and name:
                     found = _titled(name) if begin == line else None
-                    if small and not found and _PLAIN.fullmatch(last := name.split(" ")[-1]):
+                    last = name.split(" ")[-1]
+                    if not found and _PLAIN.fullmatch(last) and (small or (titled and last.istitle())):
                         whole = name if _known(name) else last
                         found = _known(whole) or "findings", len(whole)
                 if found:
@@ -286,6 +301,8 @@ def _titled(name: str) -> tuple[Section | Literal["part"], int] | None:
     if _TITLE.fullmatch(name) and _OF_THE_CHEST.search(name.upper()):
         return "findings", len(name)
     section = _misspelt(name.upper()) if name.istitle() else None
+    if section is None and name.count(" ") < 4 and _PART.match(name.upper()):
+        return "part", len(name)
     return (section, len(name)) if section else None
 
 
@@ -309,6 +326,8 @@ def _named(name: str) -> tuple[Section | Literal["part"], int] | None:
             return section, len(last)
         if count == 1 and last.istitle() and _known(last) in ("findings", "impression") and last[-1] == "s":
             return "findings" if last == "Findings" else "impression", len(last)
+    if glued := _GLUED.search(name):
+        return _known(glued["heading"]) or "findings", len(glued["heading"])
     if not name.isupper() or sum(map(str.isalpha, name)) < 3:
         return None
     if section := _misspelt(name):
