@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -65,6 +66,16 @@ def test_orthanc_gets_the_results_of_what_it_sends() -> None:
     assert f'"radscribe", {options["listen"]}]' in orthanc["ORTHANC__DICOM_MODALITIES"]
     assert "OnStableStudy" in (PACKAGING / "orthanc.lua").read_text()
     assert {f"--{name}" for name in options} <= OPTIONS
+
+
+def test_every_replica_sends_what_the_node_received_back_to_orthanc() -> None:
+    services = yaml.safe_load((PACKAGING / "compose.yaml").read_text())["services"]
+    for name in ("radscribe", "listen"):
+        assert "--destination=dicom:ORTHANC@orthanc:4242" in services[name]["command"]
+        assert "RADSCRIBE_IDENTITY_KEY" in services[name]["environment"]
+    orthanc = services["orthanc"]
+    assert orthanc["environment"]["ORTHANC__DICOM_AET"] == "ORTHANC"
+    assert set(services["radscribe"]["networks"]) <= set(orthanc["networks"])
 
 
 def test_the_compose_file_names_only_what_it_defines() -> None:
@@ -158,7 +169,8 @@ def test_docker_compose_takes_the_file() -> None:
     if program is None:
         pytest.skip("needs docker compose 2, which is not installed")
     command = [*program, "--file", str(PACKAGING / "compose.yaml"), "--profile", "pacs", "config"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    environment = {**os.environ, "RADSCRIBE_IDENTITY_KEY": "a-key"}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
     assert result.returncode == 0, result.stderr
     config = yaml.safe_load(result.stdout)
     assert set(config["services"]) == {"radscribe", "postgres", "nginx", "listen", "orthanc"}
