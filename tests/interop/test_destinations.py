@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,24 +39,36 @@ def parcel(result: Result | None = None) -> Parcel:
 
 
 @contextmanager
-def archive(status: int = 0, classes: tuple[str, ...] = ()) -> Iterator[tuple[int, list[pydicom.Dataset]]]:
-    """A DICOM archive that takes these classes; yields its port and what it stored."""
+def archive(
+    status: int = 0, classes: tuple[str, ...] = (), opened: list[Any] | None = None, aborts: bool = False
+) -> Iterator[tuple[int, list[pydicom.Dataset]]]:
+    """A DICOM archive that takes these classes; yields its port and what it stored.
+
+    It lists its associations in `opened`, and may abort each one after the first object.
+    """
     stored: list[pydicom.Dataset] = []
 
     def store(event: Any) -> int:
         stored.append(event.dataset)
+        if aborts:
+            threading.Timer(0.05, event.assoc.abort).start()
         return status
+
+    def accepted(event: Any) -> None:
+        if opened is not None:
+            opened.append(event.assoc)
 
     ae = AE("ARCHIVE")
     ae.require_called_aet = True
     for kind in classes or (ComprehensiveSRStorage, SecondaryCaptureImageStorage):
         ae.add_supported_context(kind)
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    handlers: Any = [(evt.EVT_C_STORE, store), (evt.EVT_ACCEPTED, accepted)]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     assert server is not None
     try:
         yield server.server_address[1], stored
     finally:
-        server.shutdown()
+        ae.shutdown()  # with its associations
 
 
 @contextmanager
@@ -123,6 +136,37 @@ def test_c_store_delivers_every_object_and_a_duplicate_counts_as_delivered() -> 
             for kind in ("findings", "film"):
                 to.send(kind, parcel())
         assert [d.PatientID for d in stored] == [IDENTITY.patient_id] * 2
+
+
+def test_c_store_sends_over_one_association_until_it_is_closed() -> None:
+    opened: list[Any] = []
+    with archive(opened=opened) as (port, stored):
+        to = destination(f"dicom:ARCHIVE@127.0.0.1:{port}")
+        for _ in range(3):
+            to.send("findings", parcel())
+        with pytest.raises(DeliveryError, match="does not take the class Basic Text SR Storage") as refused:
+            to.send("report", parcel())
+        assert refused.value.refused
+        to.send("film", parcel())
+        assert (len(stored), len(opened)) == (4, 1)
+        to.close()
+        to.send("film", parcel())
+        assert (len(stored), len(opened)) == (5, 2)
+        to.close()
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+def test_c_store_goes_on_over_another_association_if_the_archive_aborts_one(pause: float) -> None:
+    opened: list[Any] = []
+    with archive(opened=opened, aborts=True) as (port, stored):
+        to = destination(f"dicom:ARCHIVE@127.0.0.1:{port}")
+        for _ in range(3):
+            to.send("findings", parcel())
+            time.sleep(pause)
+        to.close()
+    assert len({d.SOPInstanceUID for d in stored}) == 1
+    assert len(stored) >= 3
+    assert len(opened) > 1
 
 
 def test_c_store_says_why_an_object_did_not_arrive() -> None:

@@ -162,13 +162,16 @@ class Destination(ABC):
 
     @abstractmethod
     def send(self, kind: Kind, parcel: Parcel) -> None:
-        """Send one object and return when it has arrived.
+        """Send one object and return when it has arrived; one thread sends them all.
 
         Raises
         ------
         DeliveryError
             It has not arrived; sending it again does no harm.
         """
+
+    def close(self) -> None:  # noqa: B027  most have nothing to close
+        """Close what `send` keeps open for the next object; nothing is due at the moment."""
 
     def failed(self, problem: str, *, refused: bool = False) -> DeliveryError:
         """Return the error of an object that did not arrive."""
