@@ -142,6 +142,21 @@ def test_a_destination_that_fails_gets_everything_later(serve: Serve, engine: Qu
     assert 'radscribe_results_failed_total{destination="a:b"} 5.0' in client.get("/metrics").text
 
 
+def test_while_a_destination_is_down_one_object_is_retried_and_the_first_answer_frees_the_others(
+    serve: Serve, engine: QuickEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = Recorder(failures=4)
+    monkeypatch.setattr("radscribe.serving.outbox.rows.wait", lambda failures: 3600.0 if failures == 4 else 0)
+    client = serve(destinations=(to,), identity_key=KEY)
+    down = identified(client, engine)  # three objects fail, and one of them again
+    until(lambda: to.failures == 0)
+    time.sleep(0.1)
+    assert to.arrived == []  # no retry for an hour
+    new = identified(client, engine)  # it is tried at once, and answered
+    until(all_sent(client, new, 3))
+    until(all_sent(client, down, 3))
+
+
 def test_one_class_that_is_refused_holds_up_no_other_and_is_visible(
     serve: Serve, engine: QuickEngine
 ) -> None:
@@ -322,22 +337,50 @@ def test_a_later_version_waits_for_the_earlier_one_of_its_kind(store: Store) -> 
     assert order == [(old, 0), (new, 0), (new, 1)]
 
 
-def test_a_failure_waits_twice_as_long_as_the_one_before(
+def wait_after(store: Store, row: outbox.OutboxRow, *, refused: bool = False) -> float:
+    """Seconds to the next try after a failure, to ten."""
+    store.write(outbox.mark_failed, row, "why", refused=refused).result()
+    due = store.read(lambda c: c.execute(select(tables.outbox.c.due - clock())).scalar())
+    return round(float(due or 0), -1)
+
+
+def test_a_failure_waits_twice_as_long_as_the_one_before_up_to_a_minute(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "FIRST_SECONDS", 100.0)
+    monkeypatch.setattr(outbox, "FIRST_SECONDS", 10.0)
     drafted(store, "1" * 26, shipped=(replace(TWO[0], draft=("report",)),))
     row = claim(store)
-    waits = []
-    for attempts in range(5):
-        assert row is not None
-        store.write(outbox.mark_failed, replace(row, attempts=attempts), "why").result()
-        due = store.read(lambda c: c.execute(select(tables.outbox.c.due - clock())).scalar())
-        waits.append(round(float(due or 0), -2))
-    assert waits == [100, 200, 400, 600, 600]
+    assert row is not None
+    waits = [wait_after(store, replace(row, attempts=attempts)) for attempts in range(5)]
+    assert waits == [10, 20, 40, 60, 60]
     assert claim(store) is None
     assert store.write(outbox.retry_now, study_id="1" * 26).result() == 1
     assert claim(store) is not None
+
+
+def test_refusals_after_a_long_outage_follow_each_other_as_without_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "FIRST_SECONDS", 10.0)
+    drafted(store, "1" * 26, shipped=(replace(TWO[0], draft=("report",)),))
+    row = claim(store)
+    assert row is not None
+    tries = [replace(row, attempts=500 + n, refusals=n) for n in range(5)]
+    assert [wait_after(store, row, refused=True) for row in tries] == [10, 20, 40, 80, 160]
+
+
+def test_without_retries_only_what_is_new_or_asked_for_is_claimed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "FIRST_SECONDS", 0.0)
+    drafted(store, "1" * 26, shipped=(replace(TWO[0], draft=("report",)),))
+    row = store.write(outbox.claim, "a:b", retries=False).result()
+    assert row is not None  # it is new
+    store.write(outbox.mark_failed, row, "why").result()
+    store.write(outbox.resume).result()  # a restart asks for nothing
+    assert store.write(outbox.claim, "a:b", retries=False).result() is None
+    store.write(outbox.retry_now).result()
+    assert store.write(outbox.claim, "a:b", retries=False).result() is not None
 
 
 def test_a_version_that_was_given_up_never_takes_the_place_of_a_later_one(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -37,8 +38,10 @@ class Outbox:
     """A thread per destination, which sends one object after the other.
 
     So a destination that does not answer holds up no other one. An object that does not arrive is tried again
-    after 1, 2, 4, ... 600 seconds, until it arrives or its study is deleted. An object that cannot be made,
-    or that the destination has refused ten times, is given up until somebody asks for another try.
+    after 1, 2, 4, ... 60 seconds, until it arrives or its study is deleted. While a destination is down, one
+    such object is tried at these times and the others wait; the first answer sets them free. An object that
+    cannot be made, or that the destination has refused ten times, is given up until somebody asks for another
+    try.
 
     Parameters
     ----------
@@ -93,25 +96,34 @@ class Outbox:
             thread.join()
 
     def _run(self, destination: Destination) -> None:
+        unanswered, retries_from = 0, 0.0
         while not self._closing.is_set():
             try:
-                row = self._store.write(rows.claim, destination.name).result()
+                retries = time.monotonic() >= retries_from
+                row = self._store.write(rows.claim, destination.name, retries=retries).result()
                 if row is not None:
-                    self._send(destination, row)
+                    if self._send(destination, row):
+                        unanswered, retries_from = 0, 0.0
+                    elif retries:
+                        unanswered += 1
+                        retries_from = time.monotonic() + rows.wait(unanswered)
                     continue
+                destination.close()
             except SQLAlchemyError as error:
                 log.warning("the outbox waits for the database: %s", type(error).__name__)
             except Exception:
                 log.exception("the outbox failed; it tries again")
             self._closing.wait(POLL_SECONDS)
+        destination.close()
 
-    def _send(self, destination: Destination, row: OutboxRow) -> None:
+    def _send(self, destination: Destination, row: OutboxRow) -> bool:
+        """Send an object and record what became of it; False if the destination is down."""
         kind: Kind = row.kind  # type: ignore[assignment]
         refused = final = False
         try:
             parcel = self._parcel(row)
             if parcel is None:  # it was deleted meanwhile
-                return
+                return True
             destination.send(kind, parcel)
         except DataError as error:
             why, final = str(error), True  # the study lacks what the object needs
@@ -123,10 +135,11 @@ class Outbox:
         else:
             self._store.write(_sent, row).result()
             self._sent.labels(destination.name, row.kind).inc()
-            return
+            return True
         self._failed.labels(destination.name).inc()
         log.warning("%s of %s, try %d: %s", row.kind, row.study_id, row.attempts + 1, why)
         self._store.write(_failed, row, why, refused=refused, final=final).result()
+        return refused or final
 
     def _parcel(self, row: OutboxRow) -> Parcel | None:
         study = self._store.read(reads.find, row.study_id, evidence=True)

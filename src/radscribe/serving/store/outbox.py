@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, exists, func, insert, or_, select, update
 
 from radscribe.serving.store.clock import clock
 from radscribe.serving.store.records import Shipping
@@ -19,9 +19,11 @@ from radscribe.serving.store.tables import identities, now, outbox, studies
 WAITING, SENT = "waiting", "sent"
 FAILED = "failed"  # given up, until somebody asks for another try
 OBSOLETE = "obsolete"  # given up, and by now a later version has arrived
+NOW = 0.0  # `due` of an object that was never tried, or that somebody wants to be sent now
 REFUSALS = 10  # of one object, about nine minutes from the first to the last; then it is given up
 LEASE_SECONDS = 300.0  # longer than any destination takes to fail; then another try may begin
-FIRST_SECONDS, LAST_SECONDS = 1.0, 600.0  # from a failure to the next try: doubled from the first to the last
+FIRST_SECONDS = 1.0  # from a failure to the next try; each one doubles it
+LAST_SECONDS = 60.0  # the most that it becomes while a destination is down
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def add(connection: Connection, study_id: str, version: int, shippings: Sequence
             "kind": kind,
             "state": WAITING,
             "attempts": 0,
-            "due": 0.0,
+            "due": NOW,
             "created": now(),
         }
         for shipping in shippings
@@ -73,11 +75,17 @@ def add(connection: Connection, study_id: str, version: int, shippings: Sequence
         connection.execute(insert(outbox), rows)
 
 
-def claim(connection: Connection, destination: str) -> OutboxRow | None:
+def claim(connection: Connection, destination: str, *, retries: bool = True) -> OutboxRow | None:
     """Take the oldest object that is due, for `LEASE_SECONDS`.
 
     An object waits for the earlier versions of its kind: those of the same study, and those of a study that
     it supersedes. So a receiver never sees a version before the one that it refers to.
+
+    Parameters
+    ----------
+    retries : bool
+        Whether objects that failed are due again after a while. Otherwise only those are that were never
+        tried, and those that somebody wants to be sent now.
     """
     earlier = outbox.alias("earlier")
     same = and_(
@@ -96,7 +104,7 @@ def claim(connection: Connection, destination: str) -> OutboxRow | None:
         .where(
             outbox.c.destination == destination,
             outbox.c.state == WAITING,
-            outbox.c.due <= clock(),
+            outbox.c.due <= (clock() if retries else NOW),
             ~blocked,
         )
         .order_by(outbox.c.due, outbox.c.created, outbox.c.version, outbox.c.kind)
@@ -140,6 +148,11 @@ def _ancestors(connection: Connection, study_id: str) -> list[str]:
     return found
 
 
+def wait(failures: int) -> float:
+    """Seconds from the last of some failures in a row to the next try, while a destination is down."""
+    return min(LAST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 20))
+
+
 def mark_failed(
     connection: Connection, row: OutboxRow, error: str, *, refused: bool = False, final: bool = False
 ) -> bool:
@@ -148,11 +161,12 @@ def mark_failed(
     Parameters
     ----------
     refused : bool
-        Whether the destination refused this object. It is given up after `REFUSALS` of them.
+        Whether the destination refused this object. The waits double from one refusal to the next, also after
+        a long outage, and the object is given up after `REFUSALS` of them.
     final : bool
         Whether no further try can succeed.
     """
-    seconds = min(LAST_SECONDS, FIRST_SECONDS * 2.0 ** min(row.attempts, 20))
+    seconds = FIRST_SECONDS * 2.0**row.refusals if refused else wait(row.attempts + 1)
     refusals = row.refusals + refused
     given_up = final or refusals >= REFUSALS
     values = {
@@ -168,7 +182,8 @@ def mark_failed(
 
 def resume(connection: Connection) -> None:
     """Make all that waits due, also what a process was sending when it died. No other process may run."""
-    connection.execute(update(outbox).where(outbox.c.state == WAITING).values(due=0.0))
+    due = case((outbox.c.attempts == 0, NOW), else_=clock())
+    connection.execute(update(outbox).where(outbox.c.state == WAITING).values(due=due))
 
 
 def retry_now(connection: Connection, *, study_id: str | None = None, destination: str | None = None) -> int:
@@ -184,7 +199,7 @@ def retry_now(connection: Connection, *, study_id: str | None = None, destinatio
         chosen = chosen.where(outbox.c.study_id == study_id)
     if destination is not None:
         chosen = chosen.where(outbox.c.destination == destination)
-    return connection.execute(chosen.values(state=WAITING, due=0.0, refusals=0)).rowcount
+    return connection.execute(chosen.values(state=WAITING, due=NOW, refusals=0)).rowcount
 
 
 def drop(connection: Connection, study_id: str) -> None:
