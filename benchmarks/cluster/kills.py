@@ -14,13 +14,14 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,9 +49,13 @@ def main() -> None:
     parser.add_argument("--lost-nodes", type=int, default=0, help="nodes that are killed with all they run")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw, and caption without Ray")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--folder", type=Path, help="where images and shards stay; the single process's shards are used again"
+    )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="radscribe") as place:
-        folder = Path(place)
+    with ExitStack() as stack:
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="radscribe")))
+        shutil.rmtree(folder / "ray", ignore_errors=True)
         draw(folder / "scans", options.images, options.workers)
         generator = random.Random(options.seed)
         told = compare(folder, options.nodes, options.kills, options.lost_nodes, generator)
@@ -61,7 +66,9 @@ def main() -> None:
 
 def draw(folder: Path, count: int, workers: int) -> None:
     """Write images of phantoms, no two of them the same."""
-    folder.mkdir()
+    if folder.is_dir() and len(list(folder.iterdir())) == count:
+        return
+    folder.mkdir(parents=True)
     with ProcessPoolExecutor(workers) as pool:
         for _ in pool.map(partial(_draw, folder, count), range(0, count, COPIES)):
             pass
