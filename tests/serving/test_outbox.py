@@ -358,6 +358,17 @@ def test_a_failure_waits_twice_as_long_as_the_one_before_up_to_a_minute(
     assert claim(store) is not None
 
 
+def test_the_last_failure_is_shown(store: Store) -> None:
+    for study_id in ("1" * 26, "2" * 26):
+        drafted(store, study_id, shipped=(replace(TWO[0], draft=("report",)),))
+    older, newer = claim(store), claim(store)
+    assert older is not None
+    assert newer is not None
+    store.write(outbox.mark_failed, newer, "down").result()
+    store.write(outbox.mark_failed, older, "answers 500").result()
+    assert store.read(outbox.last_error, "a:b") == "answers 500"
+
+
 def test_refusals_after_a_long_outage_follow_each_other_as_without_one(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

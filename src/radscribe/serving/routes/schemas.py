@@ -93,7 +93,7 @@ class DestinationState(BaseModel):
     waiting: int = Field(description="objects that are still to be sent")
     since: str | None = Field(description="when the oldest of them was made, ISO 8601, UTC")
     given_up: int = Field(description="objects that are not tried again by themselves")
-    error: str | None = Field(description="why the newest of them has not arrived")
+    error: str | None = Field(description="why the last of them that failed did not arrive")
 
 
 class Destinations(BaseModel):

@@ -173,7 +173,7 @@ def mark_failed(
         "attempts": row.attempts + 1,
         "refusals": refusals,
         "error": error[:500],
-        "due": clock() + seconds,
+        "due": clock() + (0.0 if given_up else seconds),
         "state": FAILED if given_up else WAITING,
     }
     changed = connection.execute(update(outbox).where(_is(row), outbox.c.state == WAITING).values(values))
@@ -232,12 +232,12 @@ def unsent(connection: Connection, state: str) -> dict[str, tuple[int, str]]:
 
 
 def last_error(connection: Connection, destination: str) -> str | None:
-    """Return why the newest object that has not arrived at a destination did not."""
+    """Return why the object of a destination that failed last did not arrive."""
     unsent = (outbox.c.destination == destination) & outbox.c.state.in_((WAITING, FAILED))
     return connection.scalar(
         select(outbox.c.error)
         .where(unsent, outbox.c.error.is_not(None))
-        .order_by(outbox.c.created.desc())
+        .order_by(outbox.c.due.desc())
         .limit(1)
     )
 
