@@ -603,3 +603,34 @@ def test_a_box_that_is_wrong_is_named(folder: Path, run: Prepare, box: str, row:
     (folder / "train.csv").write_text(VINDR + row)
     with pytest.raises(RadscribeError, match=message):
         run("table", folder, settings={"image": "image_id", "images": "pics", "box": box})
+
+
+def test_ids_that_became_floats_are_the_same(folder: Path, run: Prepare) -> None:
+    (folder / "t.csv").write_text("image,pid,case\none,7.0,1.0\ntwo,7,2\nfour,7.5,3.0\n")
+    settings = {"images": "pics", "patient": "pid", "study": "case"}
+    studies = list(Manifest(run("table", folder, settings=settings).manifest))
+    assert {(study.id, study.patient_id) for study in studies} == {("1", "7"), ("2", "7"), ("3", "7.5")}
+
+
+def test_a_box_in_the_pixels_of_a_larger_image_is_refused(folder: Path, run: Prepare) -> None:
+    (folder / "t.csv").write_text("image,class_name,x0,y0,x1,y1\none,Mass,10,10,900,900\n")
+    settings = {"images": "pics", "box": "class_name,x0,y0,x1,y1"}
+    with pytest.raises(DataError, match=r"line 2: a box of .* beyond the image .* columns width and height"):
+        run("table", folder, settings=settings)
+
+
+@pytest.mark.parametrize("word", ["-nan", "\\N", "NaT", "<NA>", "#N/A", "?"])
+def test_more_ways_to_write_a_missing_value(folder: Path, run: Prepare, word: str) -> None:
+    (folder / "t.csv").write_text(f"image,report,Mass\none,{word},{word}\ntwo,Clear.,1\n")
+    settings = {"images": "pics", "labels": "Mass"}
+    one, two = sorted(Manifest(run("table", folder, settings=settings).manifest), key=lambda study: study.id)
+    assert (one.report, one.labels, two.labels) == (None, {}, {"Mass": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"), [(b"PK\x03\x04", "spreadsheet"), (b"%PDF-1.4", "a PDF"), (b"\x89PNG\r\n", "an image")]
+)
+def test_a_file_that_is_no_table_is_named(folder: Path, run: Prepare, head: bytes, kind: str) -> None:
+    (folder / "t.csv").write_bytes(head + b"rest")
+    with pytest.raises(DataError, match=f"is .*{kind}"):
+        run("table", folder)

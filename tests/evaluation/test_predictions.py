@@ -102,3 +102,10 @@ def test_ids_must_fit_unless_told_otherwise() -> None:
     assert align(said, ["a"], "p.csv", known=frozenset("c")) == ["x"]
     with pytest.raises(DataError, match="for no study of this part"):
         align(said, ["b"], "p.csv", missing="empty", extra="ignore")
+
+
+@pytest.mark.parametrize(("written", "wanted"), [("7.0", "7"), ("7", "7.0"), ("7.0", "7.0")])
+def test_an_id_that_became_a_float_still_finds_its_study(tmp_path: Path, written: str, wanted: str) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(f"id,report\n{written},Clear.\n")
+    assert align(read(path), [wanted], path) == ["Clear."]

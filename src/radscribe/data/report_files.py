@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from radscribe.data.sources.files import FIELD, is_missing
+from radscribe.data.sources.files import FIELD, is_missing, refuse_other_files
 from radscribe.data.tables import JSON_LINES, PARQUET, records
 from radscribe.errors import DataError, UsageError
 
@@ -108,6 +108,7 @@ def parse_reports(
         _require_encoding(encoding)
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
     head = buffered.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    refuse_other_files(head, name)
     if head[:1] in (b"{", b"[") or head[:4] == b"PAR1":
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / ("reports.parquet" if head[:4] == b"PAR1" else "reports.json")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from radscribe.data.sources.files import is_missing, is_utf_16, numbered_rows
+from radscribe.data.sources.files import is_missing, is_utf_16, numbered_rows, refuse_other_files
 from radscribe.errors import DataError, RadscribeError
 
 Record = dict[str, Any]
@@ -80,6 +80,9 @@ def records(
     elif name.endswith(JSON_LINES):
         rows = _json(path, encoding)
     else:
+        if path.suffix != ".gz":
+            with path.open("rb") as file:
+                refuse_other_files(file.read(16), path)
         separator = delimiter.replace("\\t", "\t") or _separator(path, encoding)
         yield from (
             (f"line {line}", dict(row))

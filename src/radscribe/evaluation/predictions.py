@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from radscribe.data.sources.files import id_of, refuse_other_files
 from radscribe.data.tables import is_batch, records
 from radscribe.errors import DataError
 from radscribe.evaluation.metrics.base import Floats
@@ -26,7 +27,6 @@ LARGEST = 1 << 20  # characters of one field
 RECORDS = (".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".json.gz", ".jsonl.gz", ".csv.gz", ".tsv")
 MISSING = frozenset({"nan", "none", "null", "na", "n/a", "<na>"})
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_OTHER_FILES = ((b"PK\x03\x04", "a spreadsheet or zip archive"), (b"\x1f\x8b", "gzip-compressed"))
 
 
 def read(path: Path, id_column: str = ID, report_column: str = REPORT) -> dict[str, str]:
@@ -91,10 +91,7 @@ def _records(path: Path, id_column: str, report_column: str) -> Iterator[tuple[s
             raise DataError(
                 f"{place}: '{report_column}' is not text", subject=path, remedy="give another column"
             )
-        name = row[id_column]
-        if isinstance(name, float) and name.is_integer():
-            name = int(name)
-        yield place, "" if name is None else str(name).strip(), "nan" if report is None else report
+        yield place, id_of(row[id_column]), "nan" if report is None else report
 
 
 def align(
@@ -128,6 +125,11 @@ def align(
         A study has no caption or a caption has no study, and the options do not allow it.
     """
     wanted = set(ids)
+    written = {id_of(name): name for name in (*known, *ids)}
+    predictions = {
+        name if name in wanted | known else written.get(name, name): text
+        for name, text in predictions.items()
+    }
     if (unknown := [name for name in predictions if name not in wanted | known]) and extra == "error":
         raise DataError(
             f"{len(unknown)} ids belong to no study of this part: {_some(unknown)}",
@@ -162,7 +164,7 @@ def _rows(path: Path, id_column: str, report_column: str) -> Iterator[tuple[str,
                         subject=path,
                         remedy="put reports with commas or line breaks in double quotes",
                     )
-                yield f"line {line}", row[places[0]].strip(), row[places[1]]
+                yield f"line {line}", id_of(row[places[0]]), row[places[1]]
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
@@ -177,9 +179,7 @@ def _text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", subject=path, remedy="check the path") from error
-    for magic, kind in _OTHER_FILES:
-        if data.startswith(magic):
-            raise DataError(f"is {kind}", subject=path, remedy="save it as CSV in UTF-8")
+    refuse_other_files(data[:16], path)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError("is in UTF-16", subject=path, remedy="save it as CSV in UTF-8")
     if not data.strip():
@@ -266,12 +266,13 @@ def read_probabilities(
                     subject=path,
                     remedy=f"name them {CHESTXRAY14[0]}, {CHESTXRAY14[1]}, … or give --id-column",
                 )
-        name = str(row.get(id_column) or "").strip()
+        name = id_of(row.get(id_column))
         if name in found:
             raise DataError(f"{place}: id '{name}' is there twice", subject=path, remedy="keep one row")
         found[name] = [_probability(path, place, row.get(column)) for column in columns.values()]
     values: Floats = np.array(
-        [found.get(name, [math.nan] * len(columns)) for name in ids], dtype=np.float64
+        [found.get(name) or found.get(id_of(name)) or [math.nan] * len(columns) for name in ids],
+        dtype=np.float64,
     ).reshape(len(ids), len(columns))
     if not values.size or np.isnan(values).all():
         raise DataError("has no probabilities of studies of this part", subject=path, remedy="check the ids")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,9 +17,36 @@ from radscribe.text.sections import read_sections
 
 Row = dict[str, str]
 MISSING = frozenset(  # in any case
-    ("", "nan", "none", "na", "n/a", "#n/a", "null", "<na>", "nat", "-", "--", "---", "?", ".", "missing")
+    (
+        "",
+        "nan",
+        "none",
+        "na",
+        "n/a",
+        "#n/a",
+        "null",
+        "<na>",
+        "nat",
+        "-nan",
+        "\\n",
+        "-",
+        "--",
+        "---",
+        "?",
+        ".",
+        "missing",
+    )
 ) | {"unknown", "not available"}
 _LONGEST = 16  # characters of a cell that may be a missing value
+_OTHER_FILES = (
+    (b"PK\x03\x04", "a spreadsheet or zip archive"),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet or document of an old Office"),
+    (b"\x1f\x8b", "gzip-compressed"),
+    (b"%PDF-", "a PDF"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+)
+_WHOLE = re.compile(r"(\d{1,17})\.0{1,6}")
 _MORE = "\0"  # the column of cells beyond the last one
 FIELD = 1 << 24  # characters: longer than any report, but a quotation mark that is never closed ends
 
@@ -32,6 +60,26 @@ def is_missing(cell: str, column: str = "") -> bool:
         return False
     word = cell.strip().lower()
     return word in MISSING and not (word == "none" and column.strip().lower() == "comparison")
+
+
+def id_of(value: object) -> str:
+    """An id as text. 7.0 and "7.0", which pandas writes if another id is missing, are "7"."""
+    text = "" if value is None else str(value).strip()
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
+
+
+def refuse_other_files(head: bytes, subject: Path | str) -> None:
+    """Refuse a file that is no text by its first bytes.
+
+    Raises
+    ------
+    DataError
+        The file is a spreadsheet, a PDF, an image or compressed.
+    """
+    kind = next((kind for magic, kind in _OTHER_FILES if head.startswith(magic)), None)
+    if kind:
+        raise DataError(f"is {kind}", subject=subject, remedy="save it as CSV in UTF-8")
 
 
 def require(src: Path, *names: str, origin: str) -> Path:
@@ -138,7 +186,7 @@ def numbered_rows(
         raise DataError(
             f"is not {encoding.upper().removesuffix('-SIG')} text near line {line + 1} ({error.reason})",
             subject=path,
-            remedy="save it as UTF-8",
+            remedy="save it as UTF-8; prepare table also takes --set encoding=cp1252",
         ) from error
     except (OSError, EOFError, zlib.error, csv.Error, LookupError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from radscribe.data.image_files import ImageFiles, image_size
 from radscribe.data.imagefolder import NAMES
-from radscribe.data.sources.files import ReportTexts, is_missing, without_suffix
+from radscribe.data.sources.files import ReportTexts, id_of, is_missing, without_suffix
 from radscribe.data.sources.finding_lists import FindingLists, finding_of, read_boxes, split_list
 from radscribe.data.sources.source import ImageSettings, Job
 from radscribe.data.study import Box, ImageRef, Split, Study
@@ -44,6 +44,7 @@ _IN_PATHS = (
     re.compile(r"(?:^|/)(?P<patient>\d{8})_\d{3}(?:\.\w+)*$"),
 )
 BOX_COLUMNS = 5  # finding and four edges
+BEYOND = 0.02  # share of the image by which a careless box may leave it
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
 
@@ -180,7 +181,7 @@ class TableReader:
                 self._report(row),
                 self._findings(row),
                 self._split(row, patient or study_id),
-                prior=(self._cell(row, s.prior) or None) if s.prior else None,
+                prior=(id_of(self._cell(row, s.prior)) or None) if s.prior else None,
             )
         if self._lists.strange and s.unknown == "error":
             raise DataError(
@@ -261,12 +262,12 @@ class TableReader:
         known = next((found for scheme in _IN_PATHS if (found := scheme.search(f"/{path}"))), None)
         named = known.groupdict() if known else {}
         column = s.patient or self._guess(row, PATIENT_NAMES)
-        patient = self._cell(row, column) if column else named.get("patient", "")
+        patient = id_of(self._cell(row, column)) if column else named.get("patient", "")
         if column and not s.patient:
             self._ids[f"patients are those of column {column}"] += 1
         elif not column and patient:
             self._ids["patients and studies were read from the image paths"] += 1
-        study = self._cell(row, s.study) if s.study else ""
+        study = id_of(self._cell(row, s.study)) if s.study else ""
         if s.study and not study:
             raise self.wrong(f"column '{s.study}' is empty")
         self.groups = bool(study)
@@ -307,6 +308,12 @@ class TableReader:
         except ValueError:
             raise self.wrong(f"a box of '{name}' has an edge that is not a number") from None
         width, height = self._size_of(row, path)
+        if right > width * (1 + BEYOND) + 1 or bottom > height * (1 + BEYOND) + 1:
+            raise self.wrong(
+                f"a box of '{name}' ends at {right:g}, {bottom:g}, beyond the image of {width} x {height}"
+                " pixels",
+                "if the image was made smaller, give its size before that in columns width and height",
+            )
         left, right = (min(max(x / width, 0.0), 1.0) for x in (left, right))
         top, bottom = (min(max(y / height, 0.0), 1.0) for y in (top, bottom))
         if not (left < right and top < bottom):
