@@ -371,3 +371,35 @@ def test_the_two_real_files_are_complements(shared_data: Path) -> None:
     assert real.view == fake.view == "PA"
     spine, lung = real.pixels[600:700, 500:560], real.pixels[400:500, 230:330]
     assert spine.mean() > lung.mean() + 0.2
+
+
+def colours(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def test_colours_without_a_planar_configuration_are_by_pixel(write_dicom: Write) -> None:
+    """PS3.3 C.7.6.3.1.3."""
+    grey = np.arange(4096, dtype=np.uint32).reshape(64, 64).astype(np.uint8)
+    pixels = read(write_dicom(colours(grey), PlanarConfiguration=None)).pixels
+    np.testing.assert_allclose(pixels, grey / np.float32(255), atol=1e-5)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_a_segmented_palette(write_dicom: Write, syntax: Any) -> None:
+    """PS3.3 C.7.9.2: one entry of 0, and 255 on a line up to 65535."""
+    grey = np.arange(4096, dtype=np.uint32).reshape(64, 64).astype(np.uint8)
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    segments = np.array([0, 1, 0, 1, 255, 65535], f"{order}u2").tobytes()
+    tables: dict[str, Any] = {}
+    for colour in ("Red", "Green", "Blue"):
+        tables[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        tables[f"Segmented{colour}PaletteColorLookupTableData"] = segments
+    path = write_dicom(grey, syntax=syntax, PhotometricInterpretation="PALETTE COLOR", **tables)
+    np.testing.assert_allclose(read(path).pixels, grey / np.float32(255), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["HSV", "ARGB", "CMYK"])
+def test_a_retired_photometric_interpretation_is_refused(write_dicom: Write, name: str) -> None:
+    path = write_dicom(colours(np.eye(64, dtype=np.uint8)), PhotometricInterpretation=name)
+    with pytest.raises(ImageError, match=f"retired photometric interpretation {name}; export it"):
+        read(path)

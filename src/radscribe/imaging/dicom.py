@@ -26,6 +26,7 @@ from radscribe.imaging.shutter import Mask, visible
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
+RETIRED = ("HSV", "ARGB", "CMYK")  # PS3.3 C.7.6.3.1.2
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 SAMPLED = 1 << 17  # pixels that suffice to see where most of them lie
 
@@ -87,12 +88,20 @@ def _read(
         parsed = replace(parsed, syntax=JPEGBaseline8Bit)
     rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
     photometric = photometric_of(dataset)
+    if photometric in RETIRED:
+        raise ImageError(
+            f"has the retired photometric interpretation {photometric}",
+            subject=subject,
+            remedy="export it as MONOCHROME2",
+        )
     steps: list[str] = []
     notes = list(parsed.notes)
     frame = samples(parsed, None if exact else size)
     stored = frame.samples
     if photometric == "PALETTE COLOR" and stored.ndim == 2:
-        stored = apply_color_lut(stored, dataset)
+        little = parsed.syntax in JPEG_XL or parsed.syntax.is_little_endian
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        stored = apply_color_lut(stored, dataset)  # segmented tables are in the byte order of the syntax
         steps.append("palette")
     mask = visible(dataset, rows, columns, notes)
     if mask is not None and frame.reduction > 1:
@@ -240,6 +249,8 @@ def _by_pydicom(parsed: DicomFile, pixels: PixelElement, data: bytes) -> Array:
     dataset = parsed.dataset
     little = parsed.syntax.is_little_endian
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+    if (_whole(dataset, "SamplesPerPixel") or 1) > 1 and dataset.get("PlanarConfiguration") not in (0, 1):
+        dataset.PlanarConfiguration = 0  # C.7.6.3.1.3: by pixel, as all writers do that leave it out
     vr = {"FloatPixelData": "OF", "DoubleFloatPixelData": "OD"}.get(pixels.keyword, pixels.vr)
     dataset.add_new(pixels.keyword, vr if vr in ("OB", "OW", "OF", "OD") else "OW", data)
     array: Array = pixel_array(dataset)
