@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -71,6 +72,15 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+def dcmtk(name: str) -> str:
+    """Path of a program of dcmtk. pynetdicom has programs of the same names, beside Python's own."""
+    scripts = sysconfig.get_path("scripts")
+    path = os.pathsep.join(place for place in os.get_exec_path() if place != scripts)
+    if (found := shutil.which(name, path=path)) is None:
+        raise SystemExit(f"needs {name}: install dcmtk")
+    return found
+
+
 def wait_for(port: int) -> None:
     """Wait until something listens on a port."""
     while True:
@@ -98,11 +108,12 @@ def rate(instances: int, side: int, rounds: int) -> None:
             place.mkdir()
             command = [sys.executable, "-c", NODE, str(place), str(port)]
             if name == "storescp":
-                command = ["storescp", "-od", str(place), "-xcr", "sync #p/#f #p", "-xs", str(port)]
+                command = [dcmtk("storescp"), "-od", str(place), "-xcr", "sync #p/#f #p", "-xs", str(port)]
             receiver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             wait_for(port)
             started = time.perf_counter()
-            subprocess.run(["storescu", "-aec", "RADSCRIBE", "127.0.0.1", str(port), *files], check=True)
+            sending = [dcmtk("storescu"), "-aec", "RADSCRIBE", "127.0.0.1", str(port), *files]
+            subprocess.run(sending, check=True)
             seconds = time.perf_counter() - started
             receiver.terminate()
             receiver.wait()
@@ -160,11 +171,12 @@ def kills(studies: int, count: int, associations: int) -> bool:
     (folder / "in").mkdir()
     (folder / "out").mkdir()
     port, to, dice = free_port(), free_port(), random.Random(1)
+    storescu = dcmtk("storescu")
     work = work_list(studies, folder / "in", dice)
     lock, acknowledged = threading.Lock(), 0
     # It writes a file of its own for whatever comes, so that what comes twice is seen.
     archive = subprocess.Popen(
-        ["storescp", "-od", str(folder / "out"), "+uf", "-aet", "ARCHIVE", str(to)],
+        [dcmtk("storescp"), "-od", str(folder / "out"), "+uf", "-aet", "ARCHIVE", str(to)],
         env={**os.environ, "TCP_NODELAY": "1"},  # otherwise each of its answers waits 40 ms
     )
 
@@ -176,7 +188,7 @@ def kills(studies: int, count: int, associations: int) -> bool:
                     return
                 path = work.pop(0)
             patience = ["-to", "60", "-ta", "300", "-td", "300"]
-            command = ["storescu", *patience, "-aec", "RADSCRIBE", "127.0.0.1", str(port), str(path)]
+            command = [storescu, *patience, "-aec", "RADSCRIBE", "127.0.0.1", str(port), str(path)]
             while subprocess.run(command, capture_output=True).returncode:
                 time.sleep(0.3)  # as a PACS does: it tries again until it is acknowledged
             with lock:
