@@ -21,6 +21,7 @@ from radscribe.inference.search import (
     State,
     Stepped,
     Strategy,
+    score,
     search,
 )
 from radscribe.inference.sessions import DecoderSession
@@ -80,6 +81,21 @@ def test_log_probabilities_are_those_of_teacher_forcing(kind: str, strategy: Str
             if taught.attention is not None:
                 assert h.attention is not None
                 np.testing.assert_allclose(h.attention, taught.attention[0][:-1].numpy(), atol=1e-4)
+    best = [hypotheses[0] for hypotheses in found]
+    given_captions = score(
+        partial(torch_step, decoder),
+        tuple(state[:moving]),
+        tuple(state[moving:]),
+        [h.tokens for h in best],
+        bos=BOS,
+        eos=EOS,
+    )
+    for h, same in zip(best, given_captions, strict=True):
+        assert same.tokens == h.tokens
+        assert same.log_probabilities == pytest.approx(h.log_probabilities, abs=1e-4)
+        if h.attention is not None:
+            assert same.attention is not None
+            np.testing.assert_allclose(same.attention, h.attention, atol=1e-4)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)

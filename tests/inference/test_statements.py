@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from radscribe.inference.constraints import SectionOrder, Statements, of_a_caption
-from radscribe.inference.constraints.statements import DENIAL, Compared
+from radscribe.inference.constraints.statements import DENIAL, Compared, Shown
 from radscribe.text.known_sentences import KnownSentences
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -42,7 +43,7 @@ def test_a_sentence_that_no_training_text_has_is_not_said() -> None:
 
 def test_a_likely_finding_is_not_denied_and_nothing_is_said_twice() -> None:
     free = Statements(WORDS)
-    assert free.judge((), NO_EFFUSION, ["Effusion"]) is None
+    assert free.judge((), NO_EFFUSION, Shown(["Effusion"])) is None
     assert free.judge(NO_EFFUSION, NO_EFFUSION) is None
 
 
@@ -97,5 +98,27 @@ def test_a_change_must_agree_with_what_both_studies_show() -> None:
         (same, Compared(effusion, effusion), True),
     ):
         said = tuple(words.encode(text))
-        assert (judged.judge((), said, (), compared) is not None) is allowed
-        assert judged.allows(said, (), compared) is allowed
+        shown = Shown(compared=compared)
+        assert (judged.judge((), said, shown) is not None) is allowed
+        assert judged.allows(said, shown) is allowed
+
+
+@pytest.mark.parametrize(
+    ("text", "corrected"),
+    [
+        ("There is a right pleural effusion.", "There is a left pleural effusion."),
+        ("There is a left pleural effusion.", None),
+        ("There are bilateral pleural effusions.", None),
+        ("There is no right pleural effusion.", None),
+        ("There is a right pneumothorax.", None),
+        ("Right effusion, lead in the right ventricle.", "Left effusion, lead in the right ventricle."),
+        ("Right effusion and right pneumothorax.", None),  # its map would be against the left
+        ("Right effusion. Clear left lung and no left effusion.", None),  # it would contradict itself
+        ("Right effusion. Right pneumothorax.", "Left effusion. Right pneumothorax."),
+    ],
+)
+def test_a_finding_moves_to_the_side_that_its_map_shows(text: str, corrected: str | None) -> None:
+    words = ReportTokenizer.train([text, f"{text} left"], min_frequency=1, kind="word")
+    shown = Shown(weaker={("Effusion", "right"), ("Pneumothorax", "left")})
+    moved = Statements(words).on_shown_sides(tuple(words.encode(text)), shown)
+    assert words.decode(moved).lower() == (corrected or text).lower()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import refuse_below, require_confidence
 from radscribe.inference.constraints import Claims, Statements, of_a_caption
-from radscribe.inference.constraints.statements import DENIAL, NOT_COMPARED, Compared
+from radscribe.inference.constraints.statements import DENIAL, Shown
 from radscribe.inference.context import NO_CONTEXT, ContextReader, StudyContext
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.image_evidence import Cells, Explain
@@ -24,8 +24,9 @@ from radscribe.inference.inputs import Image, Prior, Source, StudyInput, is_one_
 from radscribe.inference.options import DEFAULTS, CaptionOptions, suggest_keywords
 from radscribe.inference.pipeline import BATCH, two_stages
 from radscribe.inference.prepare import Prepared, Preparer
-from radscribe.inference.search import Hypothesis, Strategy, search, search_sentences
+from radscribe.inference.search import Hypothesis, State, Strategy, score, search, search_sentences
 from radscribe.inference.sessions import Array, DecoderSession, EncoderSession, join_views
+from radscribe.inference.shown import ImagesOfStudies
 from radscribe.inference.studies import studies_of
 from radscribe.runtime.onnx_session import available_cores
 from radscribe.text.known_sentences import KnownSentences
@@ -97,13 +98,7 @@ class Captioner:
         if self.spec.sentences and self.spec.assessment:  # else captions show what the decoder writes
             known = KnownSentences.load(folder / self.spec.sentences)
         self._statements = Statements(self._tokenizer, self.spec.not_assessed, known)
-        self._denial_points = np.array([self._denial_point(name) for name in self.findings])
-
-    def _denial_point(self, finding: str) -> float:
-        """Probability from which on a finding is not denied."""
-        one = self.spec.assessment.get(finding)
-        default = self.spec.decoder.operating_point if one is not None and one.assessed else np.inf
-        return self.spec.denial_points.get(finding, default)
+        self._shown_by = ImagesOfStudies(self.spec, self.findings)
 
     @property
     def bundle(self) -> str:
@@ -301,34 +296,9 @@ class Captioner:
         return self._caption([self._encode(study, options) for study in studies], options)
 
     def _judge(
-        self,
-        shown: Sequence[tuple[Collection[str], Compared]],
-        study: int,
-        said: tuple[int, ...],
-        sentence: tuple[int, ...],
+        self, shown: Sequence[Shown], study: int, said: tuple[int, ...], sentence: tuple[int, ...]
     ) -> float | None:
-        return self._statements.judge(said, sentence, *shown[study])
-
-    def _compared(self, features: dict[str, Array], studies: Sequence[Encoded]) -> list[Compared]:
-        """The findings at the operating point or above it, in each study and in the earlier one."""
-        point = self.spec.decoder.operating_point
-
-        def seen(probabilities: Array) -> frozenset[str]:
-            return frozenset(self.findings[place] for place in (probabilities >= point).nonzero()[0])
-
-        found: list[Compared] = []
-        for row, study in enumerate(studies):
-            then = study.context.reported
-            if study.context.outputs and "prior_probabilities" in features:
-                then = seen(features["prior_probabilities"][row])
-            now = seen(features["probabilities"][row])
-            found.append(Compared(now, then) if study.context.has_prior else NOT_COMPARED)
-        return found
-
-    def _likely(self, probabilities: Array) -> frozenset[str]:
-        """The findings that must not be denied, of probabilities `[F]`."""
-        seen = probabilities >= self._denial_points
-        return frozenset(self.findings[place] for place in seen.nonzero()[0])
+        return self._statements.judge(said, sentence, shown[study])
 
     def _encode(self, study: StudyInput, options: CaptionOptions) -> Encoded:
         prepared = self._prepare(study, options.force, options.evidence, exact=options.exact)
@@ -350,9 +320,10 @@ class Captioner:
             }
             features = join_views(outputs, [study.prepared.views for study in seen])
             features |= self._read_context.features([study.context for study in seen], features)
-            hypotheses = self._search(features, seen, options)
             # Height and width of the cells of an image, where there are some.
             height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
+            shown = self._shown_by(features, [study.context for study in seen], width)
+            hypotheses = self._search(features, seen, shown, options)
             maps = features.get("maps", [None] * len(seen))
             for index, study in enumerate(seen):
                 draft = self._draft.caption(
@@ -365,7 +336,11 @@ class Captioner:
         return [drafts.get(id(study)) or self._draft.nothing(study.prepared) for study in batch]
 
     def _search(
-        self, features: dict[str, Array], studies: Sequence[Encoded], options: CaptionOptions
+        self,
+        features: dict[str, Array],
+        studies: Sequence[Encoded],
+        shown: Sequence[Shown],
+        options: CaptionOptions,
     ) -> list[list[Hypothesis]]:
         """The captions of N studies, best first, none of which says anything that it must not say."""
         settings: dict[str, Any] = {
@@ -373,8 +348,6 @@ class Captioner:
             "eos": self._tokenizer.eos,
             "max_length": self.spec.decoder.max_length,
         }
-        likely = [self._likely(row) for row in features["probabilities"]]
-        compared = self._compared(features, studies)
         views = [study.prepared.views for study in studies]
         priors = [study.context.has_prior for study in studies]
         state, fixed = self._decoder.init_state(features)
@@ -384,12 +357,12 @@ class Captioner:
             fixed,
             strategy=options.search,
             constraints=(*self._constraints, self._claims.of(views, priors)),
-            lost=lambda study, said: not self._statements.allows(said, likely[study], compared[study]),
+            lost=lambda study, said: not self._statements.allows(said, shown[study]),
             ends=self._statements.ends,
             **settings,
         )
         allowed = [
-            [h for h in mine if self._statements.allows(h.tokens, likely[study], compared[study])]
+            [h for h in mine if self._statements.allows(h.tokens, shown[study])]
             for study, mine in enumerate(found)
         ]
         for place in range(options.n_best):
@@ -400,7 +373,7 @@ class Captioner:
                 self._decoder.step,
                 tuple(part[rest] for part in state),
                 tuple(part[rest] for part in fixed),
-                judge=partial(self._judge, [(likely[study], compared[study]) for study in rest]),
+                judge=partial(self._judge, [shown[study] for study in rest]),
                 ends=self._statements.ends,
                 constraints=(
                     *self._constraints,
@@ -413,4 +386,29 @@ class Captioner:
             for study, hypothesis in zip(rest, written, strict=True):
                 if place == 0 or hypothesis.tokens:
                     allowed[study].append(hypothesis)
+        self._correct_sides(allowed, shown, state, fixed)
         return [list({h.tokens: h for h in reversed(mine)}.values())[::-1] for mine in allowed]
+
+    def _correct_sides(
+        self, found: list[list[Hypothesis]], shown: Sequence[Shown], state: State, fixed: State
+    ) -> None:
+        """Replace captions that place findings on sides that the images do not show."""
+        wrong: list[tuple[int, int, tuple[int, ...]]] = []  # study, place among its captions, correct tokens
+        for study, mine in enumerate(found):
+            for place, hypothesis in enumerate(mine):
+                tokens = self._statements.on_shown_sides(hypothesis.tokens, shown[study])
+                if tokens != hypothesis.tokens:
+                    wrong.append((study, place, tokens))
+        if not wrong:
+            return
+        studies = [study for study, _, _ in wrong]
+        scored = score(
+            self._decoder.step,
+            tuple(part[studies] for part in state),
+            tuple(part[studies] for part in fixed),
+            [tokens for _, _, tokens in wrong],
+            bos=self._tokenizer.bos,
+            eos=self._tokenizer.eos,
+        )
+        for (study, place, _), hypothesis in zip(wrong, scored, strict=True):
+            found[study][place] = hypothesis

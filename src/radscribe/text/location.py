@@ -51,6 +51,8 @@ _JOINED = re.compile(
     r"|greater|more|larger|worse|than)\b[\s/,&-]*){0,5}",
     re.I,
 )
+_LEFT_OR_RIGHT = re.compile(r"\b(?:left|right)(?=\b|sided)", re.I)
+_ONE_SIDE_ONLY = re.compile(r"\bmid(?:dle)? lobes?\b|\blingul", re.I)
 _CLAUSE = re.compile(r"[,;:]|\b(?:but|while|with)\b", re.I)
 _LISTED = re.compile(r"[,;:]|\b(?:and|or|but|with)\b", re.I)
 
@@ -87,6 +89,29 @@ def locations(sentence: str) -> list[Location]:
         else:
             places.append(Location(match.start(), match.end(), side, zones))
     return places
+
+
+def exchange_sides(sentence: str) -> str:
+    """Exchange left and right where a sentence places a finding.
+
+    The heart's chambers keep their sides, and so do the middle lobe and the lingula.
+
+    Examples
+    --------
+    >>> exchange_sides("Small right effusion, pacemaker lead in the right ventricle.")
+    'Small left effusion, pacemaker lead in the right ventricle.'
+    """
+    for place in reversed(locations(sentence)):
+        words = sentence[place.start : place.end]
+        if not _ONE_SIDE_ONLY.search(sentence, place.start, place.end + len(" lobe")):
+            words = _LEFT_OR_RIGHT.sub(_other_side, words)
+        sentence = sentence[: place.start] + words + sentence[place.end :]
+    return sentence
+
+
+def _other_side(match: re.Match[str]) -> str:
+    other = "right" if match[0].lower() == "left" else "left"
+    return other.capitalize() if match[0][0].isupper() else other
 
 
 def nearest(

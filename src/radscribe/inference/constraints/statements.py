@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import lru_cache
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from typing import NamedTuple
 
 from radscribe.labels import Change
 from radscribe.text.changes import courses
 from radscribe.text.findings import find
 from radscribe.text.known_sentences import KnownSentences
+from radscribe.text.location import Side, exchange_sides
 from radscribe.text.ontology import Statement, contradict, statements
 from radscribe.text.tokenizer import ReportTokenizer
 
 DENIAL = 6.0  # nats: a decoder denies findings one by one less often than all at once
 SENTENCE_ENDS = frozenset({".", "?", "!"})
 REMEMBERED = 1 << 14  # sentences and captions: many studies share them
-
-
-class _Said(NamedTuple):
-    """The statements of a text."""
-
-    text: str  # in lower case
-    statements: list[Statement]
-    wrong: bool  # whatever the images show
-    denies: frozenset[str]  # findings that must not be likely
-    changed: frozenset[tuple[Change, str]]  # what is said to have appeared or resolved
 
 
 class Compared(NamedTuple):
@@ -46,6 +37,42 @@ class Compared(NamedTuple):
 
 
 NOT_COMPARED = Compared()
+
+
+class Shown(NamedTuple):
+    """What one study's images show.
+
+    Parameters
+    ----------
+    likely : collection of str
+        Findings that are likely there: a caption must not deny them.
+    weaker : collection of (str, Side)
+        Findings with the side on which their map is weaker; see `Statements.on_shown_sides`.
+    compared : Compared
+        The findings that changes must agree with.
+    """
+
+    likely: Collection[str] = ()
+    weaker: Collection[tuple[str, Side]] = ()
+    compared: Compared = NOT_COMPARED
+
+
+NOTHING_SHOWN = Shown()
+
+
+class _Said(NamedTuple):
+    """The statements of a text."""
+
+    text: str  # in lower case
+    statements: list[Statement]
+    wrong: bool  # whatever the images show
+    denies: frozenset[str]  # findings that must not be likely
+    placed: frozenset[tuple[str, Side]]  # findings that are asserted on one side only
+    changed: frozenset[tuple[Change, str]]  # what is said to have appeared or resolved
+
+    def agrees_with(self, shown: Shown) -> bool:
+        """Whether the images show nothing else."""
+        return self.denies.isdisjoint(shown.likely) and not shown.compared.contradicts(self.changed)
 
 
 class Statements:
@@ -78,8 +105,7 @@ class Statements:
         self,
         said: tuple[int, ...],
         sentence: tuple[int, ...],
-        likely: Collection[str] = (),
-        compared: Compared = NOT_COMPARED,
+        shown: Shown = NOTHING_SHOWN,
     ) -> float | None:
         """Judge whether a sentence may follow what was said, and how readily.
 
@@ -91,10 +117,8 @@ class Statements:
             Tokens of the complete sentences so far.
         sentence : tuple of int
             Tokens of the sentence.
-        likely : collection of str
-            Findings that are likely there: a sentence must not deny them.
-        compared : Compared
-            The findings that changes must agree with.
+        shown : Shown
+            What the images show: a sentence must agree with it.
 
         Returns
         -------
@@ -103,8 +127,7 @@ class Statements:
             0, or `DENIAL` if it only denies findings.
         """
         new, allowance = self._follows(said, sentence)
-        true = new.denies.isdisjoint(likely) and not compared.contradicts(new.changed)
-        return allowance if true else None
+        return allowance if new.agrees_with(shown) else None
 
     def _weigh(self, said: tuple[int, ...], sentence: tuple[int, ...]) -> tuple[_Said, float | None]:
         """What a sentence says, and what `judge` returns if the images do not contradict it."""
@@ -130,17 +153,48 @@ class Statements:
         last = max((place for place, token in enumerate(said) if token in opening), default=-1)
         return said[last + 1 :]
 
-    def allows(
-        self, tokens: tuple[int, ...], likely: Collection[str] = (), compared: Compared = NOT_COMPARED
-    ) -> bool:
+    def allows(self, tokens: tuple[int, ...], shown: Shown = NOTHING_SHOWN) -> bool:
         """Whether a whole caption may be given."""
-        return self.allows_text(self._text(tokens), likely, compared)
+        return self.allows_text(self._text(tokens), shown)
 
-    def allows_text(self, text: str, likely: Collection[str] = (), compared: Compared = NOT_COMPARED) -> bool:
+    def allows_text(self, text: str, shown: Shown = NOTHING_SHOWN) -> bool:
         """Whether a whole caption may be given."""
         said = self._said(text)
-        true = said.denies.isdisjoint(likely) and not compared.contradicts(said.changed)
-        return self._is_known(text) and not said.wrong and true
+        return self._is_known(text) and not said.wrong and said.agrees_with(shown)
+
+    def on_shown_sides(self, tokens: tuple[int, ...], shown: Shown) -> tuple[int, ...]:
+        """Correct the sides of a caption: decoders repeat frequent sentences whatever side the images show.
+
+        Left and right are exchanged in a sentence that places a finding where its map is weaker.
+
+        Returns
+        -------
+        tuple of int
+            The tokens of the corrected caption, or the same tokens if nothing is to be corrected.
+        """
+        if self._said(self._text(tokens)).placed.isdisjoint(shown.weaker):
+            return tokens
+        corrected: list[int] = []
+        for sentence in self._sentences(tokens):
+            other = sentence if self._placed(sentence).isdisjoint(shown.weaker) else self._mirrored(sentence)
+            corrected += other if self._placed(other).isdisjoint(shown.weaker) else sentence
+        return tuple(corrected) if self.allows(tuple(corrected), shown) else tokens
+
+    def _sentences(self, tokens: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The sentences of a caption."""
+        last = len(tokens) - 1
+        edges = [0, *(place + 1 for place, one in enumerate(tokens) if one in self.ends or place == last)]
+        return [tokens[start:stop] for start, stop in pairwise(edges)]
+
+    def _placed(self, sentence: tuple[int, ...]) -> frozenset[tuple[str, Side]]:
+        return self._said(self._text(sentence)).placed
+
+    def _mirrored(self, sentence: tuple[int, ...]) -> tuple[int, ...]:
+        """The sentence with left and right exchanged; the same one if the vocabulary cannot write it."""
+        mirrored = tuple(self._tokenizer.encode(exchange_sides(self._text(sentence))))
+        return (
+            mirrored if len(mirrored) == len(sentence) and self._tokenizer.unk not in mirrored else sentence
+        )
 
     def _read(self, text: str) -> _Said:
         here = statements(text)
@@ -149,10 +203,13 @@ class Statements:
         )
         # "No large effusion" reads as a denial; "no left effusion" leaves the other side open.
         denies = frozenset[str]().union(*(one.denies for one in here if one.side is None and not one.zones))
+        placed = frozenset(
+            (finding, one.side) for one in here if one.side in ("left", "right") for finding in one.asserts
+        )
         changed = frozenset(
             (one.change, one.finding) for one in courses(text) if one.change in ("appeared", "resolved")
         )
-        return _Said(text.lower(), here, wrong, denies, changed)
+        return _Said(text.lower(), here, wrong, denies, placed, changed)
 
     def _speaks_of_unassessed(self, text: str, here: list[Statement]) -> bool:
         if not self._unassessed:

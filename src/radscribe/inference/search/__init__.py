@@ -5,7 +5,7 @@ A strategy is a small frozen description (`Greedy`, `Beam`, `DiverseBeam`, `Samp
 """
 
 from radscribe.inference.search.beam import Beam, DiverseBeam, Greedy
-from radscribe.inference.search.loop import search
+from radscribe.inference.search.loop import score, search
 from radscribe.inference.search.sample import Sample
 from radscribe.inference.search.sentences import search_sentences
 from radscribe.inference.search.strategy import (
@@ -34,6 +34,7 @@ __all__ = [
     "Stepped",
     "Strategy",
     "Total",
+    "score",
     "search",
     "search_sentences",
 ]

@@ -135,3 +135,48 @@ def search(
         if len(studies) != len(parents) or (studies != paths.study).any():
             fixed = tuple(part.take(parents, axis=0) for part in fixed)  # equal in all rows of a study
     return [strategy.select(hypotheses) for hypotheses in finished]
+
+
+def score(
+    step: StepFunction,
+    state: State,
+    fixed: State,
+    captions: Sequence[tuple[int, ...]],
+    *,
+    bos: int,
+    eos: int,
+) -> list[Hypothesis]:
+    """Score given captions, one per study: the log-probability of each token, and where it looked.
+
+    Parameters
+    ----------
+    state, fixed : State
+        The decoder's first state, N rows, and what of it stays the same at every token.
+    captions : sequence of tuple of int
+        N captions, without `<bos>` and `<eos>`.
+
+    Returns
+    -------
+    list of Hypothesis
+        One per caption.
+    """
+    longest = max(map(len, captions), default=0)
+    tokens = np.full((len(captions), longest + 1), eos, np.int64)  # [N, T + 1]
+    for row, caption in enumerate(captions):
+        tokens[row, : len(caption)] = caption
+    before = np.concatenate([np.full((len(captions), 1), bos), tokens[:, :-1]], axis=1)
+    said: list[Floats] = []
+    looked: list[Floats] = []
+    for t in range(longest + 1):
+        log_probabilities, state, attention = step(before[:, t], state, fixed)
+        said.append(log_probabilities[np.arange(len(captions)), tokens[:, t]])
+        if attention is not None:
+            looked.append(attention)
+    return [
+        Hypothesis(
+            caption,
+            tuple(float(at[row]) for at in said[: len(caption) + 1]),
+            np.stack([at[row] for at in looked[: len(caption)]]) if looked and caption else None,
+        )
+        for row, caption in enumerate(captions)
+    ]

@@ -1,0 +1,109 @@
+"""What a study's images show, as far as a caption must agree with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radscribe.bundle.format import BundleSpec
+from radscribe.inference.constraints.statements import NOT_COMPARED, Compared, Shown
+from radscribe.inference.context import StudyContext
+from radscribe.labels import VIEW_KINDS
+from radscribe.text.location import Side
+
+Array = npt.NDArray[Any]
+
+# Logits by which a finding's map must be stronger on one side to correct a caption that names the other side.
+# From there on maps had the right side 51 of 65 times, against reports and boxes of the validation parts.
+SIDE_MARGIN = 0.5
+SIDES: tuple[Side, Side] = ("right", "left")
+FRONTAL = VIEW_KINDS.index("frontal")
+
+
+class ImagesOfStudies:
+    """Reads from the encoder's outputs what the images of studies show.
+
+    Parameters
+    ----------
+    spec : BundleSpec
+        The bundle, for its operating point and denial points.
+    findings : sequence of str
+        The encoder's findings, in the order of its outputs.
+    """
+
+    def __init__(self, spec: BundleSpec, findings: Sequence[str]) -> None:
+        self._findings, self._operating_point = tuple(findings), spec.decoder.operating_point
+        # Other bundles compute maps only for evidence, on which a caption must not depend.
+        self._has_maps = "maps" in spec.decoder.inputs
+        self._denial_points = np.array([_denial_point(spec, name) for name in findings])
+
+    def __call__(
+        self, features: Mapping[str, Array], contexts: Sequence[StudyContext], columns: int
+    ) -> list[Shown]:
+        """Return what the images of N studies show.
+
+        Parameters
+        ----------
+        features : mapping of str to Array
+            What the encoder says of the studies, by name; see `sessions.join_views`.
+        contexts : sequence of StudyContext
+            What was read beside the images of each study.
+        columns : int
+            Cells in a row of the finding maps.
+        """
+        weaker: list[frozenset[tuple[str, Side]]] = [frozenset()] * len(contexts)
+        if self._has_maps:
+            weaker = self._weaker_sides(features["maps"], features["views"], columns)
+        return [
+            Shown(
+                self._at_least(features["probabilities"][row], self._denial_points),
+                weaker[row],
+                self._compared(features, context, row),
+            )
+            for row, context in enumerate(contexts)
+        ]
+
+    def _at_least(self, probabilities: Array, points: float | Array) -> frozenset[str]:
+        """The findings whose probability reaches a point."""
+        return frozenset(self._findings[place] for place in (probabilities >= points).nonzero()[0])
+
+    def _compared(self, features: Mapping[str, Array], context: StudyContext, row: int) -> Compared:
+        """The findings at the operating point or above it, in a study and in the earlier one."""
+        if not context.has_prior:
+            return NOT_COMPARED
+        then = context.reported
+        if context.outputs and "prior_probabilities" in features:
+            then = self._at_least(features["prior_probabilities"][row], self._operating_point)
+        return Compared(self._at_least(features["probabilities"][row], self._operating_point), then)
+
+    def _weaker_sides(self, maps: Array, views: Array, columns: int) -> list[frozenset[tuple[str, Side]]]:
+        """The findings with the side on which their maps `[N, L, F]` are weaker, from the frontal images.
+
+        The odds of a half are the sum of its cells' odds, as in `models.content_plan`.
+        """
+        column = np.arange(maps.shape[1]) % columns
+        frontal = views == FRONTAL
+        odds = np.exp(np.clip(maps.astype(np.float64), -30, 30))
+        halves = [
+            np.log(np.einsum("nl,nlf->nf", frontal & half, odds) + 1e-12)
+            for half in (column * 2 < columns - 1, column * 2 > columns - 1)
+        ]
+        return [
+            frozenset(
+                (name, side)
+                for name, difference in zip(self._findings, row, strict=True)
+                for side, deficit in zip(SIDES, (-difference, difference), strict=True)
+                if deficit > SIDE_MARGIN
+            )
+            for row in halves[0] - halves[1]  # the patient's right is on the left of the image
+        ]
+
+
+def _denial_point(spec: BundleSpec, finding: str) -> float:
+    """Probability from which on a finding is not denied."""
+    one = spec.assessment.get(finding)
+    default = spec.decoder.operating_point if one is not None and one.assessed else np.inf
+    return spec.denial_points.get(finding, default)
