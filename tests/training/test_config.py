@@ -41,7 +41,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
         ("learning_rate=.nan", "learning_rate is wrong"),
         ("epochs=many", "epochs is wrong: Expected `int`, got `str`"),
         ("precision=fp8", "precision is wrong: Invalid enum value 'fp8'"),
-        ("mode=[", "--set mode=[: is no YAML"),
+        ("mode=[", "--set mode=[: is not YAML"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(setting: str, said: str) -> None:

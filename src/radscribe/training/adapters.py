@@ -1,6 +1,6 @@
 """Low-rank adapters (Hu et al., LoRA, ICLR 2022) by `peft`, put into a module and merged into its weights.
 
-They exist during training alone: a run's weights are merged, so that nothing else need know of them.
+They exist only during training: a run's weights are merged, and no other module knows of them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from radscribe.errors import RadscribeError
 
 
 def train_only(module: nn.Module, frozen: bool, rank: int) -> None:
-    """Let training change nothing of a module, or only adapters that are put into it.
+    """Freeze a module, or train only adapters that are put into it.
 
     Parameters
     ----------
     frozen : bool
-        Whether nothing of it is trained.
+        Whether to train none of its weights.
     rank : int
         Rank of the adapters of every linear layer; 0 for none.
 

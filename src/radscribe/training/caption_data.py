@@ -38,7 +38,7 @@ _SECTION: dict[str, Target] = {"findings": "findings", "impression": "impression
 def with_views(studies: Iterable[Study], views: Sequence[str]) -> list[Study]:
     """The studies without images of views that the encoder has not learned, as in use.
 
-    Those that have no other images are left out. An earlier study may stay for its report alone.
+    Those that have no other images are left out. An earlier study may stay for only its report.
     """
 
     def readable(study: Study) -> Study:
@@ -150,7 +150,7 @@ class CaptionData(Dataset[CaptionItem]):
     Parameters
     ----------
     target : CaptionTarget
-        The section of a study's own report that its caption is scored against; where there is no report, the
+        The section of a study's own report that its caption is scored against; if there is no report, the
         drawn text is the reference.
     fresh : bool
         True for training: the draw depends on seed, epoch and study. Otherwise it stays that of epoch 0.

@@ -137,7 +137,7 @@ def open_checkpoint(name: str) -> Checkpoint:
         raise WeightsError(
             "needs code of its own (auto_map), which radscribe does not run",
             subject=name,
-            remedy="take a checkpoint of an architecture that transformers has",
+            remedy="use a checkpoint of an architecture that transformers has",
         )
     if not all((folder / file).is_file() for file in weight_files(folder)):
         raise WeightsError(
@@ -154,7 +154,7 @@ def weight_files(folder: Path) -> list[str]:
         return [WEIGHTS]
     names = sorted(set(_json(folder / INDEX).get("weight_map", {}).values()))
     if wrong := [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]:
-        raise WeightsError(f"names {wrong[0]!r}", subject=folder / INDEX, remedy="take another checkpoint")
+        raise WeightsError(f"names {wrong[0]!r}", subject=folder / INDEX, remedy="use another checkpoint")
     return names
 
 

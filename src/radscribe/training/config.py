@@ -118,7 +118,7 @@ class EncoderConfig(RunConfig, frozen=True, kw_only=True):
         ),
     ] = "mean"
     view_head: Annotated[
-        bool, Meta(description="Train on lateral images too, and learn to tell the view.")
+        bool, Meta(description="Train on lateral images too, and learn to recognise the view.")
     ] = False
     class_weights: Annotated[
         bool, Meta(description="Balance present against absent for each finding, as CheXNet did.")
@@ -377,7 +377,7 @@ def read_table(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot be read ({error})", subject=file, remedy="give a YAML file") from error
     except ValueError as error:
-        raise UsageError(f"is no YAML ({error})", subject=file, remedy="write it as key: value") from error
+        raise UsageError(f"is not YAML ({error})", subject=file, remedy="write it as key: value") from error
     if not isinstance(table, dict | None):
         raise UsageError("holds no keys", subject=file, remedy="write it as key: value")
     return table or {}
@@ -396,7 +396,7 @@ NAMES = {int: "integer", float: "number", bool: "true or false", str: "text", tu
 
 
 def keys(kind: type[RunConfig]) -> list[Key]:
-    """Return the keys of a configuration: first those of this kind alone, then those of every run."""
+    """Return the keys of a configuration: first those of only this kind, then those of every run."""
     default, shared = kind(), RunConfig.__struct_fields__
     fields = sorted(msgspec.structs.fields(kind), key=lambda field: field.name in shared)
     return [
@@ -434,7 +434,7 @@ def _set(table: dict[str, Any], setting: str) -> None:
     try:
         table[last] = _parse(text)
     except ValueError as error:
-        raise UsageError(f"--set {setting}: is no YAML ({error})") from error
+        raise UsageError(f"--set {setting}: is not YAML ({error})") from error
 
 
 def _parse(text: str) -> Any:

@@ -31,7 +31,7 @@ def encoder_features(table: FeatureTable, kinds: Sequence[str]) -> FeatureSource
                 found[kind] = torch.from_numpy(table.cells(study, kind))
             else:
                 found[kind] = torch.from_numpy(table.study(study, kind))
-        # Batches tell their size by the probabilities, even if there are none.
+        # The size of a batch is read from the probabilities, even if there are none.
         return {"probabilities": torch.empty(0), **found}
 
     return features

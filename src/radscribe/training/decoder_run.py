@@ -31,7 +31,7 @@ IMPORT = "import.json"  # where an imported run came from
 
 
 class Shapes(msgspec.Struct, frozen=True):
-    """Lengths of the features that a decoder reads; 0 where there is no such feature."""
+    """Lengths of the features that a decoder reads; 0 if there is no such feature."""
 
     findings: int
     channels: int
@@ -121,7 +121,7 @@ def load_captioner(run: Path) -> tuple[Encoder, Decoder, ReportTokenizer, Decode
     Raises
     ------
     DataError
-        The run is not finished, or was trained on features alone.
+        The run is not finished, or was trained on only features.
     """
     decoder, tokenizer, config = load_decoder(run)
     if not (run / ENCODER).is_dir():

@@ -108,7 +108,7 @@ class EncoderTask(Task):
             ],
             lr=config.learning_rate,
         )
-        if config.schedule == "plateau":  # the paper's: at the first epoch that is no better
+        if config.schedule == "plateau":  # the paper's: at the first epoch that is not better
             return optimiser, ReduceLROnPlateau(optimiser, factor=0.1, patience=0)
         return optimiser, OneCycleLR(optimiser, config.learning_rate, total_steps=steps, pct_start=WARM_UP)
 
@@ -201,13 +201,13 @@ def masked_loss(logits: Tensor, targets: Tensor, presence_weight: Tensor | None 
 
 
 def aurocs(logits: Tensor, labels: Tensor) -> list[float]:
-    """Of each of F findings, from `[N, F]` logits and labels; NaN where there is but one class."""
+    """Of each of F findings, from `[N, F]` logits and labels; NaN if there is only one class."""
     scores, truth = logits.float().cpu().numpy(), labels.float().cpu().numpy()
     return [auroc(scores[:, f], truth[:, f]) for f in range(truth.shape[1])]
 
 
 def view_accuracy(view_logits: Tensor, view: Tensor) -> float:
-    """Share of the images of known view `[N]` whose view the head `[N, 2]` tells."""
+    """Share of the images of known view `[N]` whose view the head `[N, 2]` recognises."""
     kind = view - FIRST_VIEW
     known = kind < len(VIEWS)
     return float((view_logits.argmax(-1)[known] == kind[known]).float().mean())

@@ -57,7 +57,7 @@ def with_backbone_of_source(config: EncoderConfig) -> EncoderConfig:
     if config.image_size < SMALLEST:
         raise UsageError(
             f"image_size is {config.image_size}",
-            remedy=f"take {SMALLEST} or more; 0 takes the size of an hf: backbone's checkpoint",
+            remedy=f"use {SMALLEST} or more; 0 uses the size of an hf: backbone's checkpoint",
         )
     return config
 

@@ -46,7 +46,7 @@ def read_soft_labels(path: Path, findings: Sequence[str]) -> dict[str, list[floa
             }
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise DataError(
-            f"is no table of probabilities ({error})",
+            f"is not a table of probabilities ({error})",
             subject=path,
             remedy="give columns image and prob_<finding>",
         ) from error
@@ -257,7 +257,7 @@ class ImageData(Dataset[Example]):
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """To read a loader in: its workers hand errors on as a traceback, whose last line tells."""
+    """To read a loader in: its workers hand errors on as a traceback, whose last line has the cause."""
     try:
         yield
     except ImageError as error:

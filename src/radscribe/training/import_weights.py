@@ -159,7 +159,7 @@ def read_words(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"is no text ({error})",
+            f"is not text ({error})",
             subject=path,
             remedy="write a pickle of words as JSON: json.dump(words, file)",
         ) from error

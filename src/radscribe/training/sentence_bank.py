@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from radscribe.data.study import Study
 from radscribe.evaluation.findings.binary_scores import denial_point
 from radscribe.evaluation.tokenisation import TOKENIZATIONS
 from radscribe.models.decoder import StudyFeatures
@@ -20,9 +22,10 @@ from radscribe.text.location import locations
 from radscribe.text.ontology import statements
 from radscribe.text.sentences import sentence_spans
 from radscribe.text.tokenizer import SECTIONS, ReportTokenizer
-from radscribe.training.caption_data import without_section_tokens
-from radscribe.training.config import Reward
+from radscribe.training.caption_data import reports_as_written, without_section_tokens
+from radscribe.training.config import DecoderConfig, Reward
 from radscribe.training.content_plan import best_point, plan_of_text
+from radscribe.training.decoder_inputs import FeatureSource
 from radscribe.training.report_bank import ORDERS, length_factor, ngram_rows, texts_of, unit_rows
 from radscribe.training.validation import Captioned, caption_scores
 
@@ -123,7 +126,7 @@ def fill(
 
 
 def _extended(table: Tensor) -> Tensor:
-    """The table with rows for what is no sentence."""
+    """The table with rows for the tokens that are not sentences."""
     return torch.cat([table, table.new_zeros(3, *table.shape[1:])])
 
 
@@ -264,3 +267,26 @@ def choose_points(
     bank.finding_weight.fill_(best["finding_weight"])
     bank.denial_weight.fill_(best["denial_weight"])
     return best
+
+
+def labelled(
+    studies: Sequence[Study], features: FeatureSource, findings: Sequence[str], config: DecoderConfig
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Probabilities and labels `[N, F]` of studies with or without a report, and whether they have one.
+
+    A finding without a label counts as the report has it.
+    """
+    generator, text = random.Random(config.seed), reports_as_written(config.target, "prior" in config.context)
+    probabilities, truth, reported = [], [], []
+    for study in studies:
+        report = without_section_tokens(text(study, generator))
+        if report or study.labels:
+            probabilities.append(features(study, generator)["probabilities"])
+            said = plan_of_text(report, findings)[: len(findings)].tolist() if report else []
+            own = [
+                study.labels[name] if name in study.labels else said[f] if said else None
+                for f, name in enumerate(findings)
+            ]
+            truth.append([float("nan") if value is None else float(value) for value in own])
+            reported.append(bool(report))
+    return torch.stack(probabilities), torch.tensor(truth), torch.tensor(reported)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,7 +19,6 @@ from radscribe.data.features import FeatureTable
 from radscribe.data.leaks import check_leaks
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Split, Study
-from radscribe.data.weak_pairs import WeakPairs, reports_to_pair
 from radscribe.errors import DataError, RadscribeWarning, UsageError
 from radscribe.labels import CHESTXRAY14
 from radscribe.models import Decoder, Encoder
@@ -29,31 +26,21 @@ from radscribe.models.causal_decoder import CausalDecoder, architecture_of
 from radscribe.models.content_plan import ContentPlan, plan_of
 from radscribe.models.report_bank import Bank, ReportBank
 from radscribe.models.sentence_bank import SentenceBank
-from radscribe.text.context import readable
-from radscribe.text.known_sentences import FILE as SENTENCES
-from radscribe.text.known_sentences import KnownSentences
-from radscribe.text.pretrained_tokenizer import reduced
-from radscribe.text.rules import collapse_spaces
-from radscribe.text.sentences import sayable
 from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training import report_bank, sentence_bank
 from radscribe.training.adapters import merge, train_only
 from radscribe.training.caption_data import (
     CaptionBatch,
     CaptionData,
-    TextSource,
     balancing_weights,
     collate,
     findings_present,
-    reports_as_written,
     side_by_side,
-    weak_reports,
     with_views,
-    without_section_tokens,
 )
 from radscribe.training.checkpoint import Checkpoint, is_checkpoint, open_checkpoint
 from radscribe.training.config import CONFIG, DecoderConfig, load
-from radscribe.training.content_plan import fit_plan, plan_of_text
+from radscribe.training.content_plan import fit_plan
 from radscribe.training.decoder_inputs import (
     FeatureSource,
     encoder_features,
@@ -78,18 +65,22 @@ from radscribe.training.engine import Fitted, Reporter, begin, finish, fit, is_m
 from radscribe.training.engine.processes import LEAST
 from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.objectives import build_objective
-from radscribe.training.word_embedding import set_word_vectors
+from radscribe.training.vocabulary import (
+    PARTS,
+    context_texts,
+    keep_sentences,
+    make_tokenizer,
+    set_word_vectors,
+    source_texts,
+)
 
 CACHE = "features"
-USUAL_FREQUENCY = 3  # of a word of the vocabulary, if min_frequency is 0
-MANY_TEXTS = 500  # fewer have too few repetitions to leave out rare words
-PARTS: tuple[Split, ...] = ("train", "val")
 
 
 def train_decoder(
     data: Path, out: Path, config: DecoderConfig, resume: bool = False, reporter: Reporter | None = None
 ) -> Path:
-    """Train on the manifest and, where there is one, the `features.npz` in `data`.
+    """Train on the manifest and on `features.npz` in `data`, if there is one.
 
     Raises
     ------
@@ -115,9 +106,9 @@ def train_decoder(
         manifest = Manifest(data)
         check_leaks(manifest).require_none()
         reviewed = _reviewed(config, manifest)
-        texts, sources = _texts(manifest, reviewed, config)
-        texts += _context_texts(manifest, config)
-        tokenizer, rows = _tokenizer(texts, config, checkpoint)
+        texts, sources = source_texts(manifest, reviewed, config)
+        texts += context_texts(manifest, config)
+        tokenizer, rows = make_tokenizer(texts, config, checkpoint)
         path = data / feature_file.FILE
         table = FeatureTable.load(path) if config.finding_input == "encoder" and path.is_file() else None
         shapes = _shapes(encoder, table)
@@ -141,7 +132,7 @@ def train_decoder(
             studies["train"] *= LEAST  # normalisation needs as many
         teacher = _teacher(config, tokenizer)
         if is_main():
-            _keep_sentences(texts, out, config)
+            keep_sentences(texts, out, config)
         inputs = of_images((*decoder.inputs, *(teacher.inputs if teacher else ())))
         features = _features(manifest, studies, out, config, inputs, encoder, table)
         findings = encoder.findings if encoder is not None else table_findings(shapes)
@@ -192,22 +183,6 @@ def train_decoder(
         task = DecoderTask(config, decoder, tokenizer, objective, findings)
         fitted = fit(task, training, validation, config, out, resume=resume, reporter=reporter)
     return _keep(decoder, out, config, manifest, fitted)
-
-
-def _keep_sentences(texts: list[str], out: Path, config: DecoderConfig) -> None:
-    """Keep which sentences captions may have: of the texts, of the teacher and of the run to start from.
-
-    A language model writes good English of its own, and may have any sentence.
-    """
-    if is_checkpoint(config.decoder):
-        return
-    known = KnownSentences.of(texts)
-    for run in filter(None, (config.teacher, config.init_from)):
-        if (Path(run) / SENTENCES).is_file():
-            known |= KnownSentences.load(Path(run) / SENTENCES)
-        elif run == config.init_from:  # what it learned is not known
-            return
-    known.save(out / SENTENCES)
 
 
 def _rewarded_at_once(config: DecoderConfig) -> bool:
@@ -277,7 +252,7 @@ def _fill_bank(
     source: FeatureSource,
     config: DecoderConfig,
 ) -> Fitted:
-    """Fill the bank instead of training: nothing of it is learned by gradients."""
+    """Fill the bank instead of training it: a bank has no gradients."""
     training, validation = parts["train"], parts["val"]
     began = time.monotonic()
     texts, written = training.texts(), training.references()
@@ -285,7 +260,7 @@ def _fill_bank(
     references = validation.references()
     if isinstance(bank, SentenceBank):
         sentence_bank.fill(bank, tokenizer, findings, texts, written)
-        labelled = _labelled(studies, source, findings, config)
+        labelled = sentence_bank.labelled(studies, source, findings, config)
         figures = sentence_bank.choose_points(bank, tokenizer, features, references, labelled, config.reward)
     else:
         assert isinstance(bank, ReportBank)
@@ -295,36 +270,13 @@ def _fill_bank(
     return Fitted([row], best_epoch=1, warnings=[])
 
 
-def _labelled(
-    studies: Sequence[Study], features: FeatureSource, findings: Sequence[str], config: DecoderConfig
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Probabilities and labels `[N, F]` of studies with or without a report, and whether they have one.
-
-    A finding without a label counts as the report has it.
-    """
-    generator, text = random.Random(config.seed), reports_as_written(config.target, "prior" in config.context)
-    probabilities, truth, reported = [], [], []
-    for study in studies:
-        report = without_section_tokens(text(study, generator))
-        if report or study.labels:
-            probabilities.append(features(study, generator)["probabilities"])
-            said = plan_of_text(report, findings)[: len(findings)].tolist() if report else []
-            own = [
-                study.labels[name] if name in study.labels else said[f] if said else None
-                for f, name in enumerate(findings)
-            ]
-            truth.append([float("nan") if value is None else float(value) for value in own])
-            reported.append(bool(report))
-    return torch.stack(probabilities), torch.tensor(truth), torch.tensor(reported)
-
-
 def _teacher(config: DecoderConfig, tokenizer: ReportTokenizer) -> report_bank.Teacher | None:
     """The bank whose captions are learned.
 
     Raises
     ------
     DataError
-        If the teacher is no bank.
+        If the teacher is not a bank.
     """
     if not config.teacher:
         return None
@@ -402,7 +354,7 @@ def _features(
 
 
 def _shapes(encoder: Encoder | None, table: FeatureTable | None) -> Shapes:
-    """Raises `UsageError` where there are no features to come."""
+    """Raises `UsageError` if no features can be made."""
     if table is not None:
         return Shapes(table.width("maps"), table.width("grid"), table.places)
     if encoder is None:
@@ -432,23 +384,6 @@ def _start_from(run: Path, decoder: Decoder) -> None:
         ) from error
 
 
-def _tokenizer(
-    texts: list[str], config: DecoderConfig, checkpoint: Checkpoint | None
-) -> tuple[ReportTokenizer, list[int]]:
-    """The vocabulary of the texts or of the run to start from, and its tokens' rows in a checkpoint."""
-    if config.init_from:
-        return ReportTokenizer.load(Path(config.init_from) / TOKENIZER), []
-    texts = list(map(without_section_tokens, texts))
-    sections = config.target == "sections"
-    if checkpoint is not None:
-        size, least = config.vocabulary_size, config.min_frequency
-        return reduced(checkpoint.folder, texts, size, least, sections)
-    tokenizer = ReportTokenizer.train(
-        texts, config.vocabulary_size, config.min_frequency, kind=config.tokenizer, sections=sections
-    )
-    return tokenizer, []
-
-
 def with_language_model(config: DecoderConfig) -> tuple[DecoderConfig, Checkpoint | None]:
     """Return the configuration with the architecture of its language model, and the checkpoint to start from.
 
@@ -461,42 +396,3 @@ def with_language_model(config: DecoderConfig) -> tuple[DecoderConfig, Checkpoin
         return msgspec.structs.replace(config, architecture=source.architecture), None
     checkpoint = open_checkpoint(config.decoder)
     return msgspec.structs.replace(config, architecture=architecture_of(checkpoint.config)), checkpoint
-
-
-def _texts(
-    manifest: Manifest, reviewed: dict[Split, list[Study]], config: DecoderConfig
-) -> tuple[list[str], dict[Split, TextSource]]:
-    """The texts of the vocabulary (of the training part alone), and where each part's texts come from."""
-    compares = "prior" in config.context
-    written = reports_as_written(config.target, compares)
-    own = [written(study, random.Random()) for study in reviewed["train"]]
-    if config.weak_reports:
-        parts = reports_to_pair(Path(config.weak_reports))
-        sources = {split: weak_reports(WeakPairs(texts)) for split, texts in parts.items()}
-        if config.reviews:
-            sources = {split: _written_or(written, source) for split, source in sources.items()}
-        return [" ".join(sayable(collapse_spaces(text))) for text in parts["train"]] + own, sources
-    texts = [written(study, random.Random()) for study in manifest.split("train")]
-    if compares:  # what is learned of them if their prior is left out
-        own += [
-            written(replace(study, earlier=None), random.Random())
-            for study in manifest.split("train")
-            if study.earlier is not None
-        ]
-    return texts + own, dict.fromkeys(PARTS, written)
-
-
-def _context_texts(manifest: Manifest, config: DecoderConfig) -> list[str]:
-    """The texts of the training part's context, whose words belong to the vocabulary too."""
-    texts: list[str] = []
-    for study in manifest.split("train") if config.context else ():
-        if "indication" in config.context and study.indication:
-            texts.append(readable(study.indication))
-        if "prior" in config.context and study.earlier is not None:
-            texts.append(readable(study.earlier.text()))
-    return texts
-
-
-def _written_or(written: TextSource, other: TextSource) -> TextSource:
-    """A study's own report, or else another source's."""
-    return lambda study, generator: written(study, generator) if study.report else other(study, generator)

@@ -46,7 +46,7 @@ def train_encoder(
     LeakError
         A patient, a study or an image is in two parts.
     UsageError
-        `init_from` is no encoder's run, or a view head has only one view to learn from.
+        `init_from` is not an encoder's run, or a view head has only one view to learn from.
     """
     config = with_backbone_of_source(config)
     if not begin(out, config, resume):
@@ -111,7 +111,7 @@ def _images(manifest: Manifest, config: EncoderConfig) -> tuple[ImageData, Image
             click.echo(f"{name}: {part}", err=True)
         if bool(part.labels.isnan().all()):
             raise DataError(
-                f"its {name} part knows nothing of {', '.join(config.findings)}",
+                f"its {name} part has no label of {', '.join(config.findings)}",
                 subject=manifest.path,
                 remedy="set findings to those of its labels, or prepare it with labels",
             )

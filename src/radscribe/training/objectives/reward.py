@@ -69,7 +69,7 @@ def earned_and_possible(captions: Read, references: Read) -> tuple[Floats, Float
 def micro_share(earned: Floats, totals: Floats) -> Floats:
     """Return what each study adds to the micro-F1 of all N, to first order: `[N]`, `[N]` → `[N]`.
 
-    A study by itself, where silence is right more often than not, teaches a caption to assert nothing. With
+    A reward per study, where silence is right more often than not, teaches a caption to assert nothing. With
     F = 2 C / D, C = sum of earned, D = sum of totals, the share is (2 C_n - F D_n) / mean D: a finding is
     worth asserting from a probability of F / 2 on (Lipton et al., Optimal Thresholding of Classifiers to
     Maximize F1, 2014).

@@ -141,7 +141,7 @@ def repeated(features: StudyFeatures, times: int) -> StudyFeatures:
 def draw(
     decoder: Decoder, features: StudyFeatures, times: int, bos: int, eos: int, pad: int, max_length: int
 ) -> Tensor:
-    """Captions `[times * N, T]`, `<eos>` included where it came, padded; row `k * N + n` is of study n."""
+    """Captions `[times * N, T]`, `<eos>` included if it was drawn, padded; row `k * N + n` is of study n."""
     state = tuple(torch.cat([part] * times) for part in decoder.init_state(features))
     open_rows = torch.arange(len(state[0]), device=state[0].device)
     captions = torch.full((len(open_rows), max_length + 1), pad, device=open_rows.device)
@@ -149,7 +149,7 @@ def draw(
     for t in range(max_length + 1):
         log_probabilities, state, *_ = decoder.step(token, state)
         probabilities = log_probabilities.exp()  # [open rows, V]
-        probabilities[:, [pad, bos]] = 0  # are no words
+        probabilities[:, [pad, bos]] = 0  # are not words
         # One random number per row: torch.multinomial draws one per word, slower than the decoder.
         cumulative = probabilities.cumsum(1)
         drawn = torch.rand(len(token), 1, device=token.device) * cumulative[:, -1:]

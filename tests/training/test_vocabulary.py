@@ -11,7 +11,7 @@ from radscribe.errors import UsageError
 from radscribe.models import DECODERS
 from radscribe.models.decoder import StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
-from radscribe.training.word_embedding import set_word_vectors
+from radscribe.training.vocabulary import set_word_vectors
 
 TOKENIZER = ReportTokenizer.train(["the heart is normal"], min_frequency=1)
 
