@@ -30,7 +30,9 @@ def _folder(store: Path, database: str | None) -> Path:
 @command.command()
 @store_option
 @database_option
-@click.option("--head", metavar="HASH", help="An earlier head, which must still be in the chain.")
+@click.option(
+    "--head", metavar="HASH", help="Head that was noted earlier; fail if the chain no longer contains it."
+)
 def verify(store: Path, database: str | None, head: str | None) -> int:
     """Check that no row of the trail was changed, removed or inserted.
 
@@ -63,10 +65,12 @@ def verify(store: Path, database: str | None, head: str | None) -> int:
 @store_option
 @database_option
 @click.option("--out", type=FILE, help="Write the messages to a file, one per line.")
-@click.option("--syslog", metavar="HOST:PORT", help="Send them to a syslog server by TCP (RFC 6587).")
+@click.option("--syslog", metavar="HOST:PORT", help="Send the messages to a syslog server by TCP (RFC 6587).")
 @click.option("--tls", is_flag=True, help="Use TLS for --syslog (RFC 5425).")
 @click.option(
-    "--udp", is_flag=True, help="Use UDP for --syslog (RFC 5426), which does not tell whether they arrive."
+    "--udp",
+    is_flag=True,
+    help="Use UDP for --syslog (RFC 5426), which does not report whether messages arrive.",
 )
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Id of the last row that was exported.")
 def export(

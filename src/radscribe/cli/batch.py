@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radscribe.cli import options
 from radscribe.cli.options import require_extra
 from radscribe.cli.progress import Progress
 from radscribe.cli.search import search_options, strategy
-from radscribe.inference.options import DEFAULTS
 
 if TYPE_CHECKING:
     from radscribe.batch.run import Batch, Estimate, Request
@@ -46,34 +46,21 @@ class _Part(click.ParamType[tuple[int, int]]):
     metavar="DIR",
     help="Folder or URL for the results; a folder with results of this batch is continued.",
 )
-@click.option(
-    "--bundle",
-    help="Model: a bundle's folder, an embedded one's name, or hf:owner/name (default: the embedded one).",
-)
+@options.BUNDLE
 @search_options
-@click.option("--force", is_flag=True, help="Caption images that the chest check refuses, with a warning.")
-@click.option(
-    "--exact/--reduced",
-    default=DEFAULTS.exact,
-    help="Decode JPEG and JPEG 2000 at full resolution, or at the lowest that suffices, which is several "
-    "times faster and changes probabilities.  [default: --exact]",
-)
-@click.option(
-    "--min-confidence",
-    type=click.FloatRange(0, 1),
-    metavar="P",
-    help="Refuse studies whose confidence is below P, from 0 to 1 (default: refuse none).",
-)
+@options.FORCE
+@options.EXACT
+@options.MIN_CONFIDENCE
 @click.option(
     "--split",
     type=click.Choice(["train", "val", "test"]),
-    help="Part of the manifest to caption (default: all of it).",
+    help="Part of the manifest to caption.  [default: all of it]",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Number of processes on this machine, with one core each (default: all cores).",
+    help="Number of processes on this machine, with one core each.  [default: all cores]",
 )
 @click.option(
     "--ray",
@@ -86,13 +73,13 @@ class _Part(click.ParamType[tuple[int, int]]):
     type=_Part(),
     default=(1, 1),
     metavar="I/N",
-    help="Do only the I-th of N parts, from 1, as one task of a job array does (default: all parts).",
+    help="Process only part I of N, counted from 1, as one task of a job array.  [default: all parts]",
 )
 @click.option(
     "--shard-size",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Number of studies per shard (default: 16 to 1,024, so that there are about 64 shards).",
+    help="Number of studies per shard.  [default: 16 to 1,024, so that there are about 64 shards]",
 )
 @click.option(
     "--retry-errors", is_flag=True, help="Caption only the studies that failed, and rewrite their shards."
@@ -147,13 +134,13 @@ def command(
     from radscribe.inference.options import CaptionOptions
     from radscribe.runtime.onnx_session import available_cores
 
-    options = CaptionOptions(
+    captioning = CaptionOptions(
         force=force,
         strategy=strategy(n_best=1, **search),
         min_confidence=min_confidence,
         exact=exact,
     )
-    request = Request(source, out, bundle, options, split, shard_size, part, retry_errors, device)
+    request = Request(source, out, bundle, captioning, split, shard_size, part, retry_errors, device)
     cores = workers or available_cores()
     if dry_run:
         click.echo(render(estimate(request), cores))

@@ -38,7 +38,7 @@ def command(
 
     \b
     end-to-end   captions from files against the bare encoder on decoded images
-    against      another bundle: its encoder alone, and end to end (--against)
+    against      another bundle: only its encoder, and end to end (--against)
     cold-start   a whole `radscribe caption` of one image against bare imports
 
     The sides of a comparison run in turn. Let nothing else run at the same time.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radscribe.cli import options
 from radscribe.cli.options import require_extra
 from radscribe.cli.progress import Progress
 from radscribe.cli.search import search_options, strategy
@@ -27,10 +28,7 @@ DOUBT = " (?)"
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option(
-    "--bundle",
-    help="Model: a bundle's folder, an embedded one's name, or hf:owner/name (default: the embedded one).",
-)
+@options.BUNDLE
 @search_options
 @click.option(
     "--n-best",
@@ -49,16 +47,9 @@ DOUBT = " (?)"
 )
 @click.option("--json", "form", flag_value="json", help="Same as --format json.")
 @click.option("-v", "--verbose", is_flag=True, help="With --format text: print findings and all warnings.")
-@click.option("--force", is_flag=True, help="Caption images that the chest check refuses, with a warning.")
-@click.option(
-    "--exact/--reduced",
-    default=DEFAULTS.exact,
-    help="Decode JPEG and JPEG 2000 at full resolution, or at the lowest that suffices, which is several "
-    "times faster and changes probabilities.  [default: --exact]",
-)
-@click.option(
-    "--study", "--one-study", "one_study", is_flag=True, help="Treat all images as one study of one patient."
-)
+@options.FORCE
+@options.EXACT
+@options.ONE_STUDY
 @click.option(
     "--evidence",
     type=click.Path(path_type=Path, file_okay=False),
@@ -78,16 +69,11 @@ DOUBT = " (?)"
     is_flag=True,
     help="Compute evidence by gradients if the bundle has none. Needs torch and the bundle's weights.",
 )
-@click.option(
-    "--min-confidence",
-    type=click.FloatRange(0, 1),
-    metavar="P",
-    help="Refuse studies whose confidence is below P, from 0 to 1 (default: refuse none).",
-)
+@options.MIN_CONFIDENCE
 @click.option(
     "--indication",
     metavar="TEXT",
-    help="Why the studies were asked for, if the bundle reads it (default: not known).",
+    help="Reason for the examination, for bundles that read it.  [default: not known]",
 )
 @click.option(
     "--indication-from-dicom",
@@ -102,10 +88,10 @@ DOUBT = " (?)"
     metavar="PATH",
     help="An image of an earlier study of the same patient; may be repeated. Only for a single study.",
 )
+@click.option("--prior-report", metavar="TEXT", help="Report of the earlier study.  [default: not known]")
 @click.option(
-    "--prior-report", metavar="TEXT", help="What was reported of the earlier study (default: not known)."
+    "--threads", type=click.IntRange(min=1), help="Number of images to encode at once.  [default: all cores]"
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Images to encode at once (default: all cores).")
 @click.option(
     "--device",
     default="auto",

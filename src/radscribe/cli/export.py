@@ -59,7 +59,7 @@ def command(
     int8: bool,
     tolerance: tuple[str, ...],
 ) -> None:
-    """Export a captioner's run as a bundle that captions with onnxruntime alone.
+    """Export a captioner's run as a bundle that captions with only onnxruntime.
 
     With --data, captions get a confidence that is calibrated on the validation part; the test part stays
     untouched for measuring. With --int8, the encoder is quantised too: its ranges come from the training

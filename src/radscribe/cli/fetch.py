@@ -21,8 +21,12 @@ FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
     metavar="ATTRIBUTE=VALUE",
     help="Studies to pull, as in StudyDate=20260101-20260131; may be repeated.",
 )
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the files.")
-@click.option("--to", metavar="URL", help="DICOMweb address of a radscribe service to send them to instead.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the pulled files.")
+@click.option(
+    "--to",
+    metavar="URL",
+    help="Send the files to the radscribe service at this DICOMweb address instead of keeping them.",
+)
 @click.option(
     "--modality",
     multiple=True,

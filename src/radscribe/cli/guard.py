@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from radscribe.cli import options
 from radscribe.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -32,20 +33,21 @@ RULE_NAMES = (
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option(
     "--bundle",
-    help="Bundle whose encoder checks the text: a folder, an embedded one's name, or hf:owner/name "
-    "(default: the embedded one).",
+    help="Bundle whose encoder checks the text: a folder, an embedded one's name, or hf:owner/name.  "
+    "[default: the embedded one]",
 )
 @click.option(
     "--mark",
     multiple=True,
     type=click.Choice(RULE_NAMES),
-    help="Keep sentences that break this rule, with the reason; may be repeated (default: side, unassessed).",
+    help="Keep sentences that break this rule, with the reason; may be repeated.  "
+    "[default: side, unassessed]",
 )
 @click.option(
     "--drop",
     multiple=True,
     type=click.Choice(RULE_NAMES),
-    help="Drop sentences that break this rule; may be repeated (default: all other rules).",
+    help="Drop sentences that break this rule; may be repeated.  [default: all other rules]",
 )
 @click.option(
     "--absent-below",
@@ -85,9 +87,7 @@ RULE_NAMES = (
 )
 @click.option("--json", "form", flag_value="json", help="Same as --format json.")
 @click.option("--force", is_flag=True, help="Ask about images that the chest check refuses, with a warning.")
-@click.option(
-    "--study", "--one-study", "one_study", is_flag=True, help="Treat all images as one study of one patient."
-)
+@options.ONE_STUDY
 @click.option(
     "--evidence",
     type=click.Path(path_type=Path, file_okay=False),
@@ -95,14 +95,11 @@ RULE_NAMES = (
     help="Write pictures of where the encoder sees findings to DIR.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace evidence that is already in DIR.")
+@options.MIN_CONFIDENCE
 @click.option(
-    "--min-confidence",
-    type=click.FloatRange(0, 1),
-    metavar="P",
-    help="Refuse studies whose confidence is below P, from 0 to 1 (default: refuse none).",
-)
-@click.option(
-    "--threads", type=click.IntRange(min=1), help="Studies to ask about at once (default: all cores)."
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Number of studies to send to the captioner at once.  [default: all cores]",
 )
 def command(
     captioner: str,

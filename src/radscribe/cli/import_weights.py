@@ -16,11 +16,11 @@ from radscribe.cli.options import require_extra
     "--findings", help="Names of an encoder's outputs, separated by commas; an empty name skips one."
 )
 @click.option("--new-head", is_flag=True, help="Give the encoder an untrained head instead of the file's.")
-@click.option("--image-size", type=int, help="Side of the input in pixels (default: the file's, or 224).")
+@click.option("--image-size", type=int, help="Side of the input in pixels.  [default: the file's, or 224]")
 @click.option(
     "--final-relu/--no-final-relu",
     default=None,
-    help="Apply a ReLU before pooling (default: as the file).",
+    help="Apply a ReLU before pooling.  [default: as the file]",
 )
 @click.option(
     "--words", type=click.Path(path_type=Path), help="Vocabulary of a captioner: JSON, or one word per line."
@@ -33,7 +33,7 @@ from radscribe.cli.options import require_extra
 @click.option(
     "--max-length",
     type=click.IntRange(1),
-    help="Largest number of words per caption (default: its window).",
+    help="Largest number of words per caption.  [default: the captioner's window]",
 )
 def command(
     file: Path,

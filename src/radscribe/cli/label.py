@@ -13,22 +13,22 @@ import click
 
 @click.command()
 @click.argument("file", metavar="FILE|-", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--id-column", metavar="NAME", help="Column with the id of each report (default: id).")
+@click.option("--id-column", metavar="NAME", help="Column with the id of each report.  [default: id]")
 @click.option(
-    "--report-column", metavar="NAME", help="Column with the text of each report (default: report)."
+    "--report-column", metavar="NAME", help="Column with the text of each report.  [default: report]"
 )
 @click.option(
     "--encoding",
-    help="Encoding of a text file, such as cp1252 or latin-1 (default: UTF-16 if it begins with a byte order"
-    " mark, else UTF-8).",
+    help="Encoding of a text file, such as cp1252 or latin-1.  [default: UTF-16 if the file begins with a "
+    "byte order mark, else UTF-8]",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice(("jsonl", "csv")),
     default="jsonl",
-    help="Write JSON Lines with the words and their positions, or CSV with one column per finding"
-    " (default: jsonl).",
+    help="Write JSON Lines with the words and their positions, or CSV with one column per finding.  "
+    "[default: jsonl]",
 )
 def command(
     file: Path, id_column: str | None, report_column: str | None, encoding: str | None, form: str

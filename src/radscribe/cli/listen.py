@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radscribe.cli import options
 from radscribe.cli.destinations import destination_options, destination_settings
 from radscribe.cli.options import require_extra
 
@@ -37,7 +38,11 @@ NODE_OPTIONS = (
     ),
     click.option("--tls-cert", type=FILE, help="Certificate chain for DICOM over TLS, PEM."),
     click.option("--tls-key", type=FILE, help="Key of --tls-cert, PEM."),
-    click.option("--tls-ca", type=FILE, help="Accept only senders with a certificate signed by these, PEM."),
+    click.option(
+        "--tls-ca",
+        type=FILE,
+        help="CA certificates, PEM: accept only senders whose certificate one of them signed.",
+    ),
     click.option(
         "--quiet",
         type=click.FloatRange(min=0),
@@ -100,7 +105,7 @@ def node_settings(
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@options.HOST
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=11112, show_default=True, help="Port to listen on."
 )
@@ -121,12 +126,7 @@ def node_settings(
     envvar="RADSCRIBE_DATABASE",
     help="postgresql://user:password@host/name; also read from RADSCRIBE_DATABASE.  [default: SQLite]",
 )
-@click.option(
-    "--retain",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="DAYS",
-    help="Erase studies that are older than DAYS.  [default: keep all]",
-)
+@options.RETAIN
 @click.option(
     "--keep-free",
     type=click.IntRange(min=0),
@@ -170,7 +170,7 @@ def command(
     from radscribe.serving.service import Service
     from radscribe.serving.settings import MEGABYTE, Settings
 
-    os.umask(0o077)  # whatever it writes is its own
+    os.umask(0o077)  # its files are readable only by its user
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     service = Service(

@@ -11,11 +11,42 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from radscribe.errors import Interrupted, RadscribeError
+from radscribe.inference.options import DEFAULTS
 
 if TYPE_CHECKING:
     from radscribe.training.config import Config, Key
 
 FOLDER = click.Path(path_type=Path)
+# Options of several commands: `@options.FORCE` adds one.
+BUNDLE = click.option(
+    "--bundle",
+    help="Model: a bundle's folder, an embedded one's name, or hf:owner/name.  [default: the embedded one]",
+)
+FORCE = click.option(
+    "--force", is_flag=True, help="Caption images that the chest check refuses, with a warning."
+)
+EXACT = click.option(
+    "--exact/--reduced",
+    default=DEFAULTS.exact,
+    help="Decode JPEG and JPEG 2000 at full resolution, or at the lowest that suffices, which is several "
+    "times faster and changes probabilities.  [default: --exact]",
+)
+MIN_CONFIDENCE = click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Refuse studies whose confidence is below P, from 0 to 1.  [default: refuse none]",
+)
+ONE_STUDY = click.option(
+    "--study", "--one-study", "one_study", is_flag=True, help="Treat all images as one study of one patient."
+)
+RETAIN = click.option(
+    "--retain",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="DAYS",
+    help="Erase studies that are older than DAYS.  [default: keep all]",
+)
+HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 
 
 def training_options(command: Callable[..., None]) -> Callable[..., None]:

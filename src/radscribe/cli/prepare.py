@@ -63,11 +63,11 @@ OPTIONS: list[Callable[[Any], Any]] = [
         metavar="T,V,T",
         help="Shares of train, val and test, if there is no official split.  [default: 0.7,0.1,0.2]",
     ),
-    click.option("--check", is_flag=True, help="Also compare what the images show in the leak check."),
+    click.option("--check", is_flag=True, help="Also compare image contents in the leak check."),
     click.option(
         "--drop-leaks",
         is_flag=True,
-        help="Take studies that leak out of train (or val) and keep them in the part that is measured by.",
+        help="Drop leaking studies from train (or val), and keep them in the part that is used to measure.",
     ),
     click.option(
         "--features",

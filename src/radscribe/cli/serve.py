@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from radscribe.cli import options
 from radscribe.cli.destinations import destination_options, destination_settings
 from radscribe.cli.listen import node_options, node_settings
 from radscribe.cli.options import require_extra
@@ -62,7 +63,7 @@ images_option = click.option(
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@options.HOST
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on."
 )
@@ -70,7 +71,7 @@ images_option = click.option(
 @click.option(
     "--guard",
     metavar="CAPTIONER",
-    help="Caption with a captioner that is not ours and check its text with the bundle; see radscribe guard.",
+    help="Caption with an external captioner and check its text with the bundle; see radscribe guard.",
 )
 @click.option(
     "--threads", type=POSITIVE, help="Number of encoder threads per process.  [default: all cores, shared]"
@@ -122,12 +123,7 @@ images_option = click.option(
     metavar="N",
     help="Maximum studies per minute from one user or address.  [default: no limit]",
 )
-@click.option(
-    "--retain",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="DAYS",
-    help="Erase studies that are older than DAYS.  [default: keep all]",
-)
+@options.RETAIN
 @click.option(
     "--keep-free",
     type=click.IntRange(min=0),
