@@ -12,7 +12,7 @@ from radscribe.inference.search import Beam, State, Stepped, Strategy, search
 from radscribe.models import Decoder, StudyFeatures
 from radscribe.text.tokenizer import ReportTokenizer
 
-BATCH = 64  # studies searched at once: cells of all hypotheses stand in memory
+BATCH = 64  # studies searched at once: cells of all hypotheses are in memory
 
 
 @torch.no_grad()

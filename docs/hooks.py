@@ -114,7 +114,7 @@ def _subcommands(name: str, group: click.Group, context: click.Context) -> Itera
 
 
 def _prose(text: str) -> Iterator[str]:
-    """The help text; blocks that click leaves as they are (``\\b``) become code."""
+    """The help text; blocks that click does not rewrap (``\\b``) become code."""
     for block in re.split(r"\n\s*\n", text.replace("\f", "").strip()):
         lines = block.splitlines()
         if lines[0].strip() == "\b":

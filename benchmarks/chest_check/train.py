@@ -3,7 +3,7 @@
     python -m benchmarks.chest_check.train ../shared/data
     python -m benchmarks.chest_check.train ../shared/data --threshold
 
-With `--threshold`, the network stays as it is and only the threshold is chosen again.
+With `--threshold`, the network stays unchanged and only the threshold is chosen again.
 
 Training uses the parts train and val of its collections. The threshold is chosen on collections that the
 network never saw, because those pass less often. `measure.py` uses the part test, and radiographs that chose
@@ -106,7 +106,7 @@ def tensors(examples: list[Example]) -> tuple[Tensor, Tensor]:
 
 
 def choose_threshold(data: Path) -> None:
-    """Choose the threshold that `PASS` of the radiographs that stand apart reach, and write it."""
+    """Choose the threshold that `PASS` of the held-out radiographs reach, and write it."""
     check = ChestChecker()
     results = [check([read(path)])[0].probabilities for _, path in apart(data, "threshold")]
     scores = [found["frontal"] + found["lateral"] for found in results]

@@ -101,7 +101,7 @@ class Outcome:
     images_per_second : float
         Over these hours.
     efficiency : float
-        Images per second and core, over those of one core alone.
+        Images per second and core, over those of a single core.
     failures : int
         Cores that were lost.
     dollars_per_million : float

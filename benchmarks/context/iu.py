@@ -3,7 +3,7 @@
     python -m benchmarks.context.iu DATA ENCODER OUT [--cache DIR] [--seeds 0 1 2] [--part test]
 
 DATA is a manifest of Indiana University X-ray with R2Gen's parts and indications. Two decoders are trained
-per seed, which differ in `context: [indication]` alone. The first captions every study of the part; the
+per seed, which differ only in `context: [indication]`. The first captions every study of the part; the
 second does so with the study's own indication, with none, with that of another study, and with indications
 that claim a finding. Captions are greedy and unconstrained. Differences to the first decoder are paired,
 with 95% intervals by bootstrap over studies.

@@ -65,7 +65,7 @@ class Row:
     boxes: list[tuple[str, float, float, float, float]] = field(default_factory=list)
     sides: dict[str, tuple[float, float]] = field(default_factory=dict)  # patient's right, left
     zones: tuple[float, ...] | None = None  # right upper, middle, lower, left upper, middle, lower
-    report: dict[str, float] = field(default_factory=dict)  # labels by the report alone
+    report: dict[str, float] = field(default_factory=dict)  # labels from the report only
 
 
 def sides(text: str) -> dict[str, tuple[float, float]]:
@@ -96,7 +96,7 @@ def r2gen_parts(annotation: Path) -> dict[str, Split]:
 def iu(data: Path, prepared: Path) -> list[Row]:
     """Indiana University: R2Gen's test and validation studies stay what they are; all others train.
 
-    Test studies are labelled by their report alone, since the figures compare with whole reports.
+    Test studies are labelled from their report only, since the figures compare with whole reports.
     """
     root = data / "iu"
     parts = r2gen_parts(root / "annotation.json")

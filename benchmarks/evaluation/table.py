@@ -6,7 +6,7 @@
 MANIFEST is of `radscribe prepare r2gen SRC --features chexnet_encodings.npz --allow-missing`, KAGGLE-MANIFEST
 of `radscribe prepare iu-kaggle` with the same options. `--by-image` draws 70, 10 and 20% of images instead of
 studies and scores impressions: *the other view* repeats the training caption of the same study's other image
-where there is one, which is what a network that knows images by heart does.
+where there is one, as a network that has memorised the images would.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Zhang et al., Top-down Neural Attention by Excitation Backprop, ECCV 2016, section 4.1. A hit is a highest
 cell whose centre lies on the target or within a tolerance of it; the paper allows 15 pixels on pictures of
-about 500. Beside the map stand places that look at no pixel: one drawn at random, the centre of the image,
+about 500. The map is compared with places that ignore the pixels: a random one, the centre of the image,
 and two that know where the finding mostly is in *other* images: the mean place and the place covered most
 often. The energy is the share of the map that lies on the target (Wang et al., Score-CAM, CVPR Workshops
 2020), to be held against the target's share of the image.

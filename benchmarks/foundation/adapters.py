@@ -1,11 +1,11 @@
-"""A head alone against low-rank adapters, on a random checkpoint in the Hub's layout: validation loss.
+"""Validation loss of a trained head and of low-rank adapters, on a random checkpoint in the Hub's layout.
 
     radscribe prepare iu-kaggle downloads/iu --out data/iu --drop-missing
     python -m benchmarks.foundation.adapters data/iu [--studies N] [--epochs E]
 
 Writes a small DINOv2 with random weights, trains an encoder on it frozen and with adapters of rank 8, from
 the same data, seed and learning rate, and prints the best validation loss of each. Random weights prove the
-machinery: adapters change the network, and are merged. They say nothing of what a pretrained network gains.
+machinery: adapters change the network, and are merged. They do not show what a pretrained network gains.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from radscribe.training.train_encoder import train_encoder
 SIZE = {"hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "image_size": 112}
 FINDINGS = ("Atelectasis", "Cardiomegaly", "Effusion", "Opacity", "Scoliosis_or_Degenerative")
 CHOICES: dict[str, dict[str, int | bool]] = {
-    "frozen, head alone": {"frozen": True},
+    "frozen, head only": {"frozen": True},
     "LoRA, rank 8": {"lora": 8},
 }
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.imaging.exposure FOLDER [--count N] [--bundle B]
 
-Each film is read as it is and distorted: stored at 6%, 25%, 50% and 100% of a 16-bit range, and with a gamma
+Each film is read unchanged and distorted: stored at 6%, 25%, 50% and 100% of a 16-bit range, and with a gamma
 of 0.7 to 1.4. Prints the mean difference of the picture at the common exposure, the films whose chest check
 decides otherwise, the films with a warning, and, with a bundle, the drafts that change.
 """

@@ -111,7 +111,7 @@ def _overwrite_png_header(data: bytearray, rng: random.Random, other: bytes) -> 
 
 
 def _overwrite_element(data: bytearray, rng: random.Random, other: bytes) -> bytearray:
-    """The value of one DICOM element, in whichever byte order it stands."""
+    """The value of one DICOM element, in the byte order of its file."""
     tag = rng.choice(ELEMENTS)
     order = rng.choice("<<<>")
     at = data.find(struct.pack(order + "HH", tag >> 16, tag & 0xFFFF), 132)

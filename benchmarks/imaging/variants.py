@@ -72,7 +72,7 @@ def film() -> Stored:
 
 
 def dicom(stored: Stored, syntax: UID = ExplicitVRLittleEndian, bits: int = 12, **elements: Any) -> bytes:
-    """A file; an element given as `(VR, value)` is written as it is."""
+    """A file; an element given as `(VR, value)` is written unchanged."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax

@@ -5,8 +5,8 @@
 Each way runs over the same made-up images on as many cores as there are, in a process of its own, in turn.
 Printed are the medians over the rounds of processor time and of wall time an image, as ratios to those of
 the engine in the same round, and the memory that session and runs took. Threads that spin while they wait
-count in processor time, as they take the cores from whoever else would work. The last line is how long the
-session takes to open, as it is and from a graph that was saved optimised.
+count in processor time, as they take the cores from other programs. The last line is how long the
+session takes to open, from the plain graph and from one that was saved optimised.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python -m benchmarks.inference.goals [--images DIR] [--files 16] [--rounds 3] [--memory 0] [--bundle B]
 
 - A film of 2,500 x 2,048 pixels and 14 bits, in each transfer syntax that can be written here: captions from
-  files, over `dcmread`, the decoder, one lookup table, Pillow's resize and the encoder alone on onnxruntime,
-  one film per core. JPEG 2000 stands there twice, exact (the default) and at reduced resolution.
+  files, over `dcmread`, the decoder, one lookup table, Pillow's resize and only the encoder on onnxruntime,
+  one film per core. JPEG 2000 is listed twice, exact (the default) and at reduced resolution.
 - Pictures: the images of `--images` (default: drawn, 320 pixels) and PNG files of 1,024 pixels, over the
   encoder alone on decoded pictures.
 - A cold `radscribe caption` of one film, whole process.

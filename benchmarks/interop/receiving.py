@@ -162,7 +162,7 @@ def work_list(studies: int, folder: Path, dice: random.Random) -> list[Path]:
 
 
 def kills(studies: int, count: int, associations: int) -> bool:
-    """Interleave studies of two images over associations, killing the service in between.
+    """Interleave studies of two images over associations, and kill the service between them.
 
     Each instance is sent until it is acknowledged, and never after. Half of the kills come while images
     arrive, half while drafts are written and results are sent.
@@ -174,7 +174,7 @@ def kills(studies: int, count: int, associations: int) -> bool:
     storescu = dcmtk("storescu")
     work = work_list(studies, folder / "in", dice)
     lock, acknowledged = threading.Lock(), 0
-    # It writes a file of its own for whatever comes, so that what comes twice is seen.
+    # It writes one file per object received, so duplicates are visible.
     archive = subprocess.Popen(
         [dcmtk("storescp"), "-od", str(folder / "out"), "+uf", "-aet", "ARCHIVE", str(to)],
         env={**os.environ, "TCP_NODELAY": "1"},  # otherwise each of its answers waits 40 ms

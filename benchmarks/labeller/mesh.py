@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("reports", type=Path, help="NLMCXR_reports.tgz")
     parser.add_argument("--half", choices=("build", "unseen", "all"), default="unseen")
     parser.add_argument("--disagreements", type=int, metavar="N", help="print N of them instead of the table")
-    parser.add_argument("--finding", help="disagreements on this finding alone")
+    parser.add_argument("--finding", help="disagreements on only this finding")
     arguments = parser.parse_args()
     reports = list(read(arguments.reports, arguments.half))
     if arguments.disagreements:

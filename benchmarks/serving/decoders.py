@@ -1,4 +1,4 @@
-"""Mutated images through the upload path: the service must live, and answer in time, whatever a decoder does.
+"""Send mutated images to the service: it must stay alive and answer in time if a decoder crashes or hangs.
 
 python -m benchmarks.serving.decoders --count 2000 [--seed 1]
 """

@@ -140,7 +140,7 @@ class Service:
 
 
 def check(url: str, folder: Path, seen: Seen, cuts: list[tuple[float, float]]) -> bool:
-    """Wait until every study has a draft, and print what became of what clients were told."""
+    """Wait until every study has a draft, and print what became of the accepted studies."""
     give_up = time.monotonic() + 600
     with psycopg.connect(url, autocommit=True) as connection:
         while time.monotonic() < give_up:

@@ -155,7 +155,7 @@ def read(source: Any, *, size: int | None = None, exact: bool = False) -> Radiog
     source : path, bytes, binary file object, PIL image, numpy array or pydicom Dataset
         What to read.
     size : int, optional
-        Side in pixels of the square to resize the image to while it is read (default: as it is).
+        Side in pixels of the square to resize the image to while it is read (default: keep the size).
     exact : bool
         With `size`: decode JPEG and JPEG 2000 at full resolution (default: only as much as is needed).
 

@@ -151,9 +151,9 @@ def test_pairs_of_phantoms(run: Prepare) -> None:
         ({"count": "0"}, "Expected `int` >= 1"),
         ({"size": "8"}, "Expected `int` >= 64"),
         ({"views": "up"}, "Invalid enum"),
-        ({"pairs": "yes", "views": "both"}, "pairs are drawn in the PA view alone"),
+        ({"pairs": "yes", "views": "both"}, "pairs are drawn only in the PA view"),
         ({"pairs": "yes", "findings": "Effusion Edema"}, "does not draw 'Edema'"),
-        ({"findings": "Effusion"}, "findings are chosen for pairs alone"),
+        ({"findings": "Effusion"}, "findings are chosen only for pairs"),
     ],
 )
 def test_phantoms_that_cannot_be_drawn(run: Prepare, settings: dict[str, str], message: str) -> None:

@@ -66,7 +66,7 @@ def test_wrong_names_and_files_are_told(tmp_path: Path) -> None:
         tokenization("moses")
     path = tmp_path / "words.json"
     path.write_text('{"a": ')
-    with pytest.raises(DataError, match="is no vocabulary"):
+    with pytest.raises(DataError, match="is not a vocabulary"):
         tokenization("plain", path)
     path.write_text("")
     with pytest.raises(DataError, match="no list of words"):

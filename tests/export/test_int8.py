@@ -135,7 +135,7 @@ def test_a_bundle_that_cannot_be_calibrated_on_the_data_has_no_confidence(
 def test_what_the_data_does_not_tell_is_said() -> None:
     measured = QuantisationSpec("made", "val", 9, 4, {"finding_f1": (0.5, 0.5)})
     lines = table(measured, tolerances([]))
-    assert "| CIDEr-D | not told by this data |" in lines
+    assert "| CIDEr-D | not measured on this data |" in lines
     assert "| finding F1 | 0.500 | 0.500 | +0.000 | -0.02 |" in lines
 
 

@@ -45,7 +45,7 @@ def test_a_bomb_of_empty_items_is_refused_at_once(write_dicom: Write, ramp: Any)
     sequence = b"\x18\x00\x00\x90SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\0\0\0\0" * 1_000_000
     bomb = whole[:at] + sequence + b"\xfe\xff\xdd\xe0\0\0\0\0" + whole[at:]
     start = time.perf_counter()
-    with pytest.raises(ImageError, match="holds more than 5,000 sequence items; give the image object alone"):
+    with pytest.raises(ImageError, match="holds more than 5,000 sequence items; give only the image object"):
         read(bomb)
     assert read_header(bomb).kind == "DICOM"
     assert time.perf_counter() - start < 2

@@ -77,7 +77,7 @@ def test_attention_is_torchs() -> None:
 def test_what_it_cannot_do_is_told() -> None:
     with pytest.raises(UsageError, match="9 tokens, and there are 8 positions"):
         make()(features(1), torch.zeros(1, 9, dtype=torch.long))
-    with pytest.raises(UsageError, match="3 heads do not share a width of 32"):
+    with pytest.raises(UsageError, match="3 heads do not divide a width of 32"):
         make(heads=3)
     with pytest.raises(UsageError, match="0 layers"):
         make(layers=0)

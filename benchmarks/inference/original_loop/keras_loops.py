@@ -62,7 +62,7 @@ def of_any_length(model: Any) -> Any:
 
 
 def keeping_state(model: Any) -> NextWord:
-    """One step of the LSTM's cell a word, compiled; the state stands between words."""
+    """One step of the LSTM's cell a word, compiled; the state is kept between words."""
     (embedding,) = (layer for layer in model.layers if isinstance(layer, keras.layers.Embedding))
     (lstm,) = (layer for layer in model.layers if isinstance(layer, keras.layers.LSTM))
     image, merged, output = (layer for layer in model.layers if isinstance(layer, keras.layers.Dense))

@@ -25,7 +25,7 @@ def is_url(name: str) -> bool:
 
 
 def without_file_scheme(name: str) -> str:
-    """Return the path of a ``file://`` URL, and any other name as it is."""
+    """Return the path of a ``file://`` URL, and any other name unchanged."""
     return name.removeprefix("file://")
 
 

@@ -117,7 +117,7 @@ class Batch:
     todo : list of int
         Shards of this part that are to be done.
     done : int
-        Shards of this part that need nothing.
+        Shards of this part that are done already.
 
     Raises
     ------

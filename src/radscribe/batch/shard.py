@@ -302,7 +302,7 @@ def load(study: Planned, root: str) -> Loaded:
 
 
 def _as_input(loaded: Loaded) -> StudyInput | None:
-    """The study for the engine; None if nothing of it could be read."""
+    """The study for the engine; None if none of it could be read."""
     if not loaded.images:
         return None
     refused = None

@@ -53,7 +53,7 @@ class BareEncoder:
 
 
 def end_to_end(setting: Setting) -> Iterator[Result]:
-    """Compare reading, chest check, resizing, encoder and beam 3 with the encoder alone."""
+    """Compare reading, chest check, resizing, encoder and beam 3 with only the encoder."""
     bundle, files = setting.bundle, repeated(setting.files, setting.scale.studies)
     bare = BareEncoder(bundle.encoder, setting.threads)
     tensors = encoder_inputs(files, bundle.spec.encoder.image_size)

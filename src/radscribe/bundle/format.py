@@ -1,6 +1,6 @@
 """`bundle.json`: what a bundle holds, and the check that every file is the one that was written.
 
-A bundle is a folder that captions with onnxruntime alone:
+A bundle is a folder that captions with only onnxruntime:
 
 | file | what |
 |---|---|
@@ -179,7 +179,7 @@ def locate(bundle: str | Path | None) -> Path:
 
 
 def describe(folder: Path) -> BundleSpec:
-    """Read `bundle.json` alone.
+    """Read only `bundle.json`.
 
     Raises
     ------

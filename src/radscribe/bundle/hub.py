@@ -63,7 +63,7 @@ def fetch(
             raise BundleError(
                 f"{description} has another SHA-256 than the one that is pinned",
                 subject=bundle,
-                remedy="check the digest with whoever gave it to you",
+                remedy="check the digest with its publisher",
             )
         for name in optional:
             with suppress(hub.EntryNotFoundError):

@@ -82,7 +82,7 @@ def verify(description: Path) -> None:
         raise BundleError(
             f"is not signed, and {TRUSTED} asks for a signature",
             subject=folder,
-            remedy="take a signed bundle, or sign it with: radscribe export --sign KEY",
+            remedy="use a signed bundle, or sign it with: radscribe export --sign KEY",
         ) from None
     except (OSError, ValueError) as error:
         raise BundleError("is a damaged signature", subject=folder / SIGNATURE) from error
@@ -91,7 +91,7 @@ def verify(description: Path) -> None:
         raise BundleError(
             f"is not signed with a key of {TRUSTED}, or was changed afterwards",
             subject=folder,
-            remedy="take the bundle from its publisher again, or add the publisher's key",
+            remedy="get the bundle from its publisher again, or add the publisher's key",
         )
 
 

@@ -115,7 +115,7 @@ def refuse_pickle(path: Path) -> None:
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(2)
-    # Protocols 2 to 5 start with 0x80 and their number; older ones are recognised by name alone.
+    # Protocols 2 to 5 start with 0x80 and their number; older ones are recognised only by name.
     if path.suffix.lower() in PICKLES or (
         head[:1] == b"\x80" and head[1:] in (b"\x02", b"\x03", b"\x04", b"\x05")
     ):

@@ -24,7 +24,7 @@ NAME = "name"
 VECTOR_OF = {
     "maps": "probabilities",
     "grid": "pooled",
-}  # what stands in for cells that an image does not have
+}  # values for cells that an image does not have
 
 Floats = npt.NDArray[np.float32]
 

@@ -64,7 +64,7 @@ class ImageFiles:
     folders : iterable of str
         Folders below `root` to look in, the preferred one first.
     deep : bool
-        Also look in all folders below, by the file's name alone.
+        Also look in all folders below, by only the file's name.
     """
 
     def __init__(self, root: Path, folders: Iterable[str] = (".",), deep: bool = False) -> None:
@@ -136,7 +136,7 @@ def image_files(src: Path, folders: Iterable[str], images: str = "") -> ImageFil
 
 
 def image_size(path: Path) -> tuple[int, int] | None:
-    """Width and height of an image file, from its header alone.
+    """Width and height of an image file, read from its header.
 
     Returns
     -------

@@ -260,7 +260,7 @@ def write(path: Path, header: Header, studies: Iterable[Study], left_out: Collec
     Raises
     ------
     DataError
-        Two studies share an id, a prior is no study of the manifest, or a study breaks a rule.
+        Two studies share an id, a prior is not a study of the manifest, or a study breaks a rule.
     """
     path = path / FILE if path.is_dir() else path
     priors: dict[str, str] = {}

@@ -134,7 +134,7 @@ def decode(line: bytes, root: Path | None = None) -> Study:
 
 
 def decode_key(line: bytes) -> Key:
-    """Read id, part and presence of images alone; raises `ValueError` as `decode` does."""
+    """Read only id, part and presence of images; raises `ValueError` as `decode` does."""
     return _keys.decode(line)
 
 

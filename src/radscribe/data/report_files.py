@@ -78,7 +78,7 @@ def parse_reports(
 ) -> Iterator[ReportRow]:
     """Read reports from bytes as they come.
 
-    The content tells the format. What starts as JSON or Parquet is read as such, never as a report. A first
+    The content decides the format. A file that starts as JSON or Parquet is never read as a report. A first
     line that names the columns makes it CSV, whose fields may be quoted and hold line breaks; comma,
     semicolon, tab or pipe separate them. Otherwise each line is a report and its number is the id; blank
     lines are left out.
@@ -100,7 +100,7 @@ def parse_reports(
     Raises
     ------
     DataError
-        There are no reports, bytes are no such text, or a column is missing.
+        There are no reports, bytes are not text of that kind, or a column is missing.
     UsageError
         There is no such encoding.
     """

@@ -13,7 +13,7 @@ FRACTIONS: dict[Split, float] = {"train": 0.7, "val": 0.1, "test": 0.2}
 
 
 def unit_hash(key: str, seed: int = 0) -> float:
-    """Return a number in [0, 1) that depends on the key and the seed alone."""
+    """Return a number in [0, 1) that depends only on the key and the seed."""
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 

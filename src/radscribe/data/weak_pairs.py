@@ -100,7 +100,7 @@ class WeakPairs:
     Parameters
     ----------
     reports : iterable of str
-        Findings sections as written, of the training part alone.
+        Findings sections as written, of the training part only.
     findings : sequence of str
         The findings that labels may name.
 

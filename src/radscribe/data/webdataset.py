@@ -34,7 +34,7 @@ OPEN = 32  # tar files whose members stay known: some MB
 def export(manifest: Manifest, out: Path, size: int = BYTES) -> tuple[int, int]:
     """Write tar files of each part into `out`, and a manifest that reads from them.
 
-    Studies are in an order that depends on their ids alone, so that each file is a mixture.
+    Studies are in an order that depends only on their ids. So each file is a mixture.
 
     Parameters
     ----------

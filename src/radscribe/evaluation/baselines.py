@@ -1,4 +1,4 @@
-"""Baselines: captions made without a model, from training and validation reports alone.
+"""Baselines: captions made without a model, from only training and validation reports.
 
 A constant caption is the training report that scores best on validation data if every study gets it. There is
 one for each kind of score, because a different sentence is best for each. `each_for_all` of the metrics
@@ -163,7 +163,7 @@ class _Pairing(Corpus):
     """A corpus whose captions and references do not belong together."""
 
     def __post_init__(self) -> None:
-        """Nothing to check: they need not be as many."""
+        """Nothing to check: their number may differ."""
 
 
 def constant_micro_f1(said: Codes, written: Codes, uncertain: Uncertain) -> Floats:

@@ -39,7 +39,7 @@ def interval(
 
 
 def multiplicities(groups: Sequence[str], rounds: int = 1000, seed: int = 0) -> npt.NDArray[np.float64]:
-    """Return how often each row stands in each resample of whole groups, `[rounds, N]`.
+    """Return how often each row occurs in each resample of whole groups, `[rounds, N]`.
 
     For a statistic of sums, `multiplicities(...) @ numbers` gives the sums of all resamples at once.
     """

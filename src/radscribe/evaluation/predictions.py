@@ -185,7 +185,7 @@ def _text(path: Path) -> str:
     if not data.strip():
         raise DataError("is empty", subject=path, remedy="write a header 'id,report' and a row per study")
     if b"\0" in data:
-        raise DataError("holds zero bytes and is no text", subject=path, remedy="save it as CSV in UTF-8")
+        raise DataError("holds zero bytes and is not text", subject=path, remedy="save it as CSV in UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

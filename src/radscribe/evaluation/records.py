@@ -113,7 +113,7 @@ class Evaluation:
     warnings : list of str
         Warnings to show before the first number, gravest first.
     shuffled : SystemScores, optional
-        The system's captions, exchanged between studies: what its style alone scores.
+        The system's captions, exchanged between studies: the score of its style without its images.
     external : dict
         Metrics of `radeval`.
     """
@@ -166,7 +166,7 @@ class LabelScores:
     settings : Settings
         Bootstrap and treatment of uncertain findings.
     probabilities : ProbabilityScores, optional
-        How well probabilities tell findings.
+        How well probabilities predict findings.
     captions : AssertionScores, optional
         Findings that captions assert beside labels.
     refused : int

@@ -332,7 +332,7 @@ def _files_on_labels(
     dataset: Dataset, seeds: Sequence[Predictions], probabilities: str | Path | None, options: Options
 ) -> LabelScores | None:
     """Scores on labels; None if the captions are of no study with labels."""
-    if seeds and dataset.references and not probabilities:  # captions may cover studies with a report alone
+    if seeds and dataset.references and not probabilities:  # captions may cover fewer studies
         _, known = _read(seeds[0], options)
         dataset = replace(dataset, labelled=[study for study in dataset.labelled if study.id in known])
         if not dataset.labelled:

@@ -223,7 +223,7 @@ def read_vocabulary(path: Path) -> frozenset[str]:
         words = json.loads(text) if text.lstrip()[:1] in ("[", "{") else text.split()
     except (OSError, ValueError) as error:
         raise DataError(
-            f"is no vocabulary ({error})", subject=path, remedy="write one word per line, in UTF-8"
+            f"is not a vocabulary ({error})", subject=path, remedy="write one word per line, in UTF-8"
         ) from error
     if not words or not all(isinstance(word, str) for word in words):
         raise DataError("holds no list of words", subject=path, remedy="write one word per line, in UTF-8")

@@ -133,7 +133,7 @@ def table(assessment: dict[str, AssessmentSpec]) -> str:
             )
     unknown = [name.replace("_", " ") for name, one in assessment.items() if not one.studies]
     note = (
-        f"\n\nNot assessed, because the data says nothing of them: {', '.join(unknown)}." if unknown else ""
+        f"\n\nNot assessed, because the data has no labels for them: {', '.join(unknown)}." if unknown else ""
     )
     return "\n".join(rows) + note
 

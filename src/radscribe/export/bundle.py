@@ -45,7 +45,7 @@ NAMES_FILES = (
 
 
 class _EncoderGraph(nn.Module):
-    """The encoder's outputs without the raw logits; `view_probabilities` where it has a view head."""
+    """The encoder's outputs without the raw logits; `view_probabilities` if it has a view head."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class _StepGraph(nn.Module):
         self.decoder = decoder
         self.table: Tensor | None = None
         if type(decoder).step_after is not Decoder.step_after:
-            # What a step makes of the token alone is computed once, for every token.
+            # The part of a step that depends only on the token is computed once, for every token.
             with torch.no_grad():
                 self.table = decoder.read(torch.arange(decoder.vocabulary_size))  # [V, K]
 

@@ -46,7 +46,7 @@ class CaptionedPart:
 
     @property
     def groups(self) -> list[str]:
-        """The patient of each study, or the study where there is no patient."""
+        """The patient of each study, or the study if there is no patient."""
         return [study.patient_id or study.id for study in self.studies]
 
 

@@ -125,12 +125,12 @@ def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[Quan
     UsageError
         The encoder is in int8 already.
     DataError
-        The part can tell none of the figures, or there is no image to calibrate on.
+        None of the figures can be measured on the part, or there is no image to calibrate on.
     """
     spec = read(folder)
     if spec.encoder.precision == "int8":
         raise UsageError(
-            f"the encoder of {spec.name} is in int8 already", remedy="take the bundle that it came from"
+            f"the encoder of {spec.name} is in int8 already", remedy="use the bundle that it came from"
         )
     learned = spec.training.get("decoder", {}).get("target", "findings")
     target = cast(Target, "both" if learned == "sections" else learned)
@@ -140,7 +140,7 @@ def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[Quan
     write(folder, spec)
     was = figures(before, target)
     if not was:
-        raise DataError(f"its {part} part tells no figure to compare", subject=manifest.path)
+        raise DataError(f"its {part} part has no figure to compare", subject=manifest.path)
     after = caption_part(Captioner(folder), manifest, part)
     now = figures(after, target)
     measured = QuantisationSpec(
@@ -203,7 +203,7 @@ def tolerances(given: Iterable[str]) -> dict[str, float]:
 
 
 def require_within(measured: QuantisationSpec, tolerances: Mapping[str, float]) -> None:
-    """Raises `BundleError` where a figure fell by more than it may."""
+    """Raises `BundleError` if a figure fell by more than it may."""
     for name, (before, after) in measured.figures.items():
         if before - after > tolerances[name]:
             raise BundleError(
@@ -221,7 +221,7 @@ def table(measured: QuantisationSpec, tolerances: Mapping[str, float]) -> str:
         for name, (before, after) in measured.figures.items()
     ]
     rows += [
-        f"| {title} | not told by this data | | | |"
+        f"| {title} | not measured on this data | | | |"
         for name, title in TITLES.items()
         if name not in measured.figures
     ]

@@ -163,7 +163,7 @@ def quantise_weights(graph: Path, out: Path, smallest: int = SMALLEST) -> int:
 
 
 def _fold_transposes(graph: onnx.GraphProto) -> None:
-    """Store transposed weights as such: the quantiser sees constants alone."""
+    """Store transposed weights as such: the quantiser sees only constants."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     kept: list[onnx.NodeProto] = []
     folded: dict[str, onnx.TensorProto] = {}
@@ -187,7 +187,7 @@ def _fold_transposes(graph: onnx.GraphProto) -> None:
 
 
 def _small_products(graph: onnx.GraphProto, smallest: int) -> list[str]:
-    """Names of products that are not worth it, or whose other side is no constant matrix."""
+    """Names of products that are not worth it, or whose other side is not a constant matrix."""
     sizes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
     return [
         node.name

@@ -1,1 +1,1 @@
-"""From a file on disk to a `Radiograph`; knows nothing of text, models or studies."""
+"""From a file on disk to a `Radiograph`; independent of text, models and studies."""

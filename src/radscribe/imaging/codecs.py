@@ -248,7 +248,7 @@ def _reduced(stream: bytes, header: StreamHeader, reduce: int) -> Frame | None:
     samples = samples >> samples.dtype.type(depth - header.bits)  # Pillow scales samples to the whole depth
     if _is_signed(stream):  # and moves signed ones by half of their range
         samples = samples ^ samples.dtype.type(1 << (header.bits - 1))
-    # A coarse sample stands where the first of its block stood, not at the block's centre.
+    # A coarse sample is at the place of the first of its block, not at the block's centre.
     return Frame(samples, header.bits, None, 1 << reduce, (1 / (1 << reduce) - 1) / 2)
 
 

@@ -1,6 +1,6 @@
 """Run as a script: decode compressed streams that arrive on standard input, one after the other.
 
-`codecs.Child` starts it. It imports nothing of radscribe, so that it starts fast, and imports a decoder when
+`codecs.Child` starts it. It imports no module of radscribe, so it starts fast, and imports a decoder when
 the first stream needs it. A request is a line of JSON and the stream; an answer is a status byte, the length
 in 8 bytes, and the samples.
 """

@@ -48,7 +48,7 @@ def read_dicom(
     subject : str or path
         Name of the file in errors.
     size : int, optional
-        Side of the square to resize the image to on the way (default: as it is).
+        Side of the square to resize the image to on the way (default: keep the size).
     exact : bool
         Decode compressed frames at full resolution even if `size` needs less.
     max_pixels : int

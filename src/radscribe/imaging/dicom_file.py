@@ -118,7 +118,7 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 
 class PixelElement(NamedTuple):
-    """Where the pixels stand in the file.
+    """Where the pixels are in the file.
 
     Attributes
     ----------
@@ -184,7 +184,7 @@ def parse(
         Limit on the pixels of an image; a deflated data set may inflate to `BYTES_PER_PIXEL` times as many
         bytes.
     strict : bool
-        Raise for a damaged file; otherwise return what stands before the damage.
+        Raise for a damaged file; otherwise return the part before the damage.
 
     Raises
     ------
@@ -347,7 +347,7 @@ class _Walk:
             raise ImageError(
                 f"holds more than {MAX_ELEMENTS:,} elements",
                 subject=self.subject,
-                remedy="give the image object alone",
+                remedy="give only the image object",
             )
         head = self._read(8, "in its header")
         group, element = self.tag.unpack_from(head)
@@ -383,7 +383,7 @@ class _Walk:
                     raise ImageError(
                         f"holds more than {MAX_ITEMS:,} sequence items",
                         subject=self.subject,
-                        remedy="give the image object alone",
+                        remedy="give only the image object",
                     )
                 levels.append((self._end(length), False))
             elif length == UNDEFINED or vr == b"SQ":
@@ -391,7 +391,7 @@ class _Walk:
                     raise ImageError(
                         f"nests sequences more than {MAX_DEPTH} deep",
                         subject=self.subject,
-                        remedy="give the image object alone",
+                        remedy="give only the image object",
                     )
                 levels.append((self._end(length), True))
             else:

@@ -396,7 +396,7 @@ def words(dataset: Dataset, keyword: str) -> list[int]:
 
 
 def numbers(dataset: Dataset, keyword: str) -> list[float | None]:
-    """Values of an element of DS or IS; None for a value that is no number.
+    """Values of an element of DS or IS; None for a value that is not a number.
 
     The text is read here (PS3.5 6.2): some systems write a decimal comma, on which pydicom raises.
     """

@@ -41,7 +41,7 @@ def read_picture(
     file : BinaryIO
         Seekable; it stays open.
     size : int, optional
-        Side of the square to resize the picture to on the way (default: as it is).
+        Side of the square to resize the picture to on the way (default: keep the size).
     exact : bool
         Decode JPEG at full resolution even if `size` needs less.
     max_pixels : int
@@ -109,7 +109,7 @@ def _radiograph(
         if level > 1:
             image.draft(image.mode, (image.width // level, image.height // level))
     reduced_by = round(original[1] / image.width)
-    image.load()  # turns a TIFF by itself, once
+    image.load()  # applies a TIFF's orientation, once
     upright = ImageOps.exif_transpose(image) if turned else image  # it copies what is upright
     cells, bits = _grey(upright, subject)
     if (original[0] < original[1]) != (cells.shape[0] < cells.shape[1]):
@@ -170,7 +170,7 @@ def _is_cut_short(file: BinaryIO) -> bool:
         if data.startswith(b"RIFF"):
             return int.from_bytes(data[4:8], "little") + 8 > len(data)
         return _tiff_is_cut_short(data)
-    except Exception:  # noqa: BLE001  what the structure does not tell is damage
+    except Exception:  # noqa: BLE001  any other failure means damage
         return False
 
 

@@ -47,11 +47,11 @@ def read(
         - PIL images: 8 bits over 255, 16 bits over 65535; colour becomes luminance.
         - Arrays `[H, W]`, `[H, W, 1]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]` (alpha is ignored), bright is
           dense. Integers are taken over the full range of their type and booleans as black and white. Floats
-          in 0..1 are taken as they are; other floats are scaled from their smallest to their largest value.
+          in 0..1 are not scaled; other floats are scaled from their smallest to their largest value.
         - Datasets: by the rules of DICOM.
     size : int, optional
         Side in pixels of the square to resize the image to while it is read, which is faster than reading
-        all of it (default: as it is). `provenance.size` has the original height and width.
+        all of it (default: keep the size). `provenance.size` has the original height and width.
     exact : bool
         With `size`: decode JPEG and JPEG 2000 at full resolution (default: at the lowest resolution that has
         at least twice as many pixels as needed; the resized image then differs slightly).

@@ -1,1 +1,1 @@
-"""Captioning with onnxruntime and numpy alone: sessions, search and the `Captioner`."""
+"""Captioning with only onnxruntime and numpy: sessions, search and the `Captioner`."""

@@ -277,7 +277,7 @@ class Captioner:
     ) -> list[Caption]:
         """Caption some studies in the caller's thread, all in one batch of the search.
 
-        The result depends on the studies alone, to the last bit, while batches of a stream depend on what is
+        The result depends only on the studies, to the last bit, while batches of a stream depend on what is
         ready at a time.
 
         Parameters

@@ -34,7 +34,7 @@ def token_spans(text: str, tokens: Sequence[str]) -> list[TokenSpan]:
 
     Of several mentions that a token is part of the shortest counts, as the one that is most about it; of
     equally long ones what is asserted comes before doubt and denial, and then the first that the labeller
-    found ("the lungs are clear" denies eight findings at once). `Normal` is no finding that a word names.
+    found ("the lungs are clear" denies eight findings at once). `Normal` is not a finding that a word names.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ class StudyInput:
 
 
 def as_study(source: Source, name: str | None = None) -> StudyInput:
-    """Make one study of anything that a caller may hand over.
+    """Make one study of anything that a caller may pass.
 
     Images whose DICOM headers name different patients are refused as one study.
 
@@ -144,7 +144,7 @@ def as_prior(prior: Prior | Study | None) -> StudyInput | None:
 def with_context(
     study: StudyInput, indication: str | None = None, prior: Prior | Study | None = None
 ) -> StudyInput:
-    """Give a study its context; what is None stays as it is."""
+    """Give a study its context; None leaves a part unchanged."""
     if indication is None and prior is None:
         return study
     return replace(
@@ -176,7 +176,7 @@ def read_image(
     Parameters
     ----------
     size : int, optional
-        Side in pixels of the square that files are resized to while they are read (default: as they are).
+        Side in pixels of the square that files are resized to while they are read (default: keep the size).
     exact : bool
         Decode JPEG and JPEG 2000 at full resolution even if `size` needs less.
 

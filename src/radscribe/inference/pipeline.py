@@ -44,7 +44,7 @@ def two_stages(
     together : callable
         Called in the caller's thread with `batch` items at most; one result for each, in order.
     ordered : bool
-        Results come in the order of the items; else as they are done.
+        Results come in the order of the items; else as each is done.
     batch : int
         Items that go through the second stage at once, and half of those that are in memory.
     """

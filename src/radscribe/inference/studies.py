@@ -77,7 +77,7 @@ def group(paths: Iterable[str | os.PathLike[str]], together: bool = False) -> Gr
     Parameters
     ----------
     paths : iterable of paths
-        Files, which are images whatever they look like, and folders, which are searched with all folders
+        Files, which are always taken as images, and folders, which are searched with all folders
         below them.
     together : bool
         Make one study of all images, as the user says that they belong together. Images of different patients

@@ -7,7 +7,7 @@ Codes come from the first of these that has one for the concept:
 2. SNOMED CT, International Edition, by the concept's fully specified name.
 3. A private code of the scheme `99RADSCRIBE`, if no agreed code means the same. Its `source` says why.
 
-Codes of RadLex 4.3 stand beside them where RadLex has a class of the same meaning. It has none for
+Codes of RadLex 4.3 are added where RadLex has a class of the same meaning. It has none for
 cardiomegaly and for pleural thickening.
 """
 

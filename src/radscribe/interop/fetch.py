@@ -44,14 +44,14 @@ class Archive:
 
         if not url.startswith(("http://", "https://")):
             raise UsageError(
-                "is no address", subject=url, remedy="give one like https://pacs.example/dicom-web"
+                "is not an address", subject=url, remedy="give one like https://pacs.example/dicom-web"
             )
         session = create_session()
         self.url = url
         self._client = DICOMwebClient(url.rstrip("/"), session=session, headers=dict(headers))
 
     def _ask(self, request: Callable[[], Any], doing: str) -> Any:
-        """Make a request; raises `RadscribeError` with one line whatever goes wrong."""
+        """Make a request; raises `RadscribeError` with one line for every failure."""
         try:
             return request()
         except Exception as error:  # the boundary to requests and dicomweb-client, which raise many kinds
@@ -158,7 +158,7 @@ def fetch(
 
 def _write(folder: Path, datasets: list[Dataset]) -> None:
     for dataset in datasets:
-        # Digests: a UID comes from outside, and is no name of a file.
+        # Digests: a UID comes from outside, and is not used as a file name.
         study, instance = (
             hashlib.sha256(str(dataset.get(k, "")).encode()).hexdigest()[:16]
             for k in ("StudyInstanceUID", "SOPInstanceUID")

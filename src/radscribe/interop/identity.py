@@ -227,7 +227,7 @@ class IdentityKey:
             ) from None
         if len(secret) != KEY_BYTES:
             raise UsageError(f"a key of identities has {KEY_BYTES} bytes", remedy=HOW_TO_MAKE)
-        # One key for each purpose (NIST SP 800-108): a digest tells nothing of the cipher's key.
+        # One key for each purpose (NIST SP 800-108): a digest does not reveal the cipher's key.
         self._cipher = AESGCM(hmac.digest(secret, b"radscribe identity: seal", "sha256"))
         self._digest = hmac.digest(secret, b"radscribe identity: digest", "sha256")
 

@@ -110,14 +110,16 @@ class NodeSettings:
         for title in (self.ae_title, *self.callers):
             if not (1 <= len(title) <= 16 and title.isascii() and title.isprintable() and "\\" not in title):
                 raise UsageError(
-                    "is no application entity title", subject=repr(title), remedy="give 1 to 16 ASCII letters"
+                    "is not an application entity title",
+                    subject=repr(title),
+                    remedy="give 1 to 16 ASCII letters",
                 )
         for network in self.networks:
             try:
                 ipaddress.ip_network(network)
             except ValueError:
                 raise UsageError(
-                    "is no network", subject=network, remedy="give an address or one like 10.1.0.0/16"
+                    "is not a network", subject=network, remedy="give an address or one like 10.1.0.0/16"
                 ) from None
         if not self.on_loopback and not self.callers:
             raise UsageError(
@@ -373,7 +375,7 @@ def _server_classes(node: Node) -> tuple[Any, Any]:
             return association
 
     class Server(ThreadedAssociationServer):  # type: ignore[misc, unused-ignore]
-        """Never waits for one peer, and says nothing of its errors but a line."""
+        """Never waits for one peer, and logs its errors as one line each."""
 
         daemon_threads = True
         request_queue_size = 64

@@ -32,7 +32,7 @@ SUFFIX = ".dcm"
 PARTIAL = ".partial"
 KEY_FILE = "key"
 LOCK = "lock"
-HEAD = 1 << 20  # bytes of a data set in which its attributes stand
+HEAD = 1 << 20  # bytes of a data set that hold its attributes
 SPOOLS = 64  # processes that share a folder
 OWN = "radscribe"  # in Manufacturer or ManufacturerModelName of what radscribe made
 
@@ -60,7 +60,7 @@ class Instance:
     syntax: str
 
     def __repr__(self) -> str:
-        """Show digests alone, so that no UID gets into a log."""
+        """Show only digests: no UID gets into a log."""
         return f"Instance({self.study}, {self.name})"
 
 

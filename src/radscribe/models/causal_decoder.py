@@ -3,7 +3,7 @@
 Radford et al., GPT-2, 2019; Zhang et al., OPT, 2022; Mokady et al., ClipCap, 2021. Learned queries look at
 the cells of the images, as in Flamingo (Alayrac et al., NeurIPS 2022) and BLIP-2 (Li et al., ICML 2023), so
 that the prefix has as many tokens for any number of cells. It passes through the layers before the first
-word. Its keys and values stand in front of those of the words. Further context is more tokens of the prefix.
+word. Its keys and values precede those of the words. Further context is more tokens of the prefix.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ def architecture_of(config: Mapping[str, Any]) -> dict[str, Any]:
                 "positions": int(config["max_position_embeddings"]),
             }
         else:
-            raise UsageError(f"no language model of the kind {kind!r}", remedy="take a GPT-2 or an OPT")
+            raise UsageError(f"no language model of kind {kind!r}", remedy="use a GPT-2 or OPT checkpoint")
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"config.json of a {kind}: {error!r}", remedy="take another checkpoint") from error
+        raise UsageError(f"config.json of a {kind}: {error!r}", remedy="use another checkpoint") from error
     if found["activation"] not in ACTIVATIONS:
         refused = f"the activation {found['activation']}"
     if refused:
-        raise UsageError(f"a {kind} with {refused} is not supported", remedy="take another checkpoint")
+        raise UsageError(f"a {kind} with {refused} is not supported", remedy="use another checkpoint")
     return {"model_type": kind, **found}
 
 
@@ -174,11 +174,11 @@ class CausalDecoder(Decoder):
     attend, image_input, operating_point : str or float
         What is read of a study, see `StudyReader`.
     image_tokens : int
-        Q, tokens of the prefix that look at the cells; one more stands for the whole study.
+        Q, tokens of the prefix that look at the cells; one more represents the whole study.
     positions : int
         P, tokens of a caption at most, `<bos>` included.
     frozen : bool
-        Train the prefix and the embeddings alone.
+        Train only the prefix and the embeddings.
     lora : int
         Rank of the low-rank adapters that are trained instead of the layers' weights; 0 trains the weights.
     """
@@ -211,7 +211,7 @@ class CausalDecoder(Decoder):
                 remedy="set options.positions lower",
             )
         if image_tokens < 1:
-            raise UsageError(f"{image_tokens} image tokens", remedy="take 1 or more")
+            raise UsageError(f"{image_tokens} image tokens", remedy="use 1 or more")
         width, self.heads = architecture["width"], architecture["heads"]
         self.vocabulary_size, self.positions = vocabulary_size, positions
         self.frozen, self.lora = frozen, lora
@@ -221,7 +221,7 @@ class CausalDecoder(Decoder):
             findings, channels, width, attend, image_input, operating_point, places, reads
         )
         self.inputs, self.state_width = self.reader.inputs, width
-        # Of each layer its own tensors: a step reads them as they are, and copies none together.
+        # Of each layer its own tensors: a step reads them in place and copies none.
         numbers = range(architecture["layers"])
         moving = tuple(f"{part}_{i}" for i in numbers for part in ("keys", "values"))
         self.fixed = (*(f"prefix_{name}" for name in moving), "looked")
@@ -339,7 +339,7 @@ class CausalDecoder(Decoder):
         chosen = torch.tensor(rows)
         if len(chosen) != self.vocabulary_size or int(chosen.max()) >= len(table):
             raise WeightsError(
-                "its tokenizer has other tokens than its weights", subject=name, remedy="take another one"
+                "its tokenizer has other tokens than its weights", subject=name, remedy="use another one"
             )
         words = table[chosen.clamp(min=0)]
         words[chosen < 0] = table.mean(0)
@@ -352,7 +352,7 @@ class CausalDecoder(Decoder):
         ) or sorted(arranged.keys() - own)
         if wrong:
             raise WeightsError(
-                f"does not fit its config.json at {wrong[0]}", subject=name, remedy="take another one"
+                f"does not fit its config.json at {wrong[0]}", subject=name, remedy="use another one"
             )
         self.load_state_dict(mine | arranged)
 
@@ -382,7 +382,7 @@ def _of_gpt2(tensors: Mapping[str, Tensor], layers: int, name: str) -> dict[str,
                 found[f"layers.{i}.{ours}.bias"] = given[f"h.{i}.{theirs}.bias"]
     except KeyError as error:
         raise WeightsError(
-            f"lacks the tensor {error}", subject=name, remedy="take a whole checkpoint of GPT-2"
+            f"lacks the tensor {error}", subject=name, remedy="use a whole checkpoint of GPT-2"
         ) from error
     return found
 
@@ -413,6 +413,6 @@ def _of_opt(tensors: Mapping[str, Tensor], layers: int, name: str) -> dict[str, 
                     found[f"layers.{i}.{ours}.{end}"] = given[f"layers.{i}.{theirs}.{end}"]
     except KeyError as error:
         raise WeightsError(
-            f"lacks the tensor {error}", subject=name, remedy="take a whole checkpoint of OPT"
+            f"lacks the tensor {error}", subject=name, remedy="use a whole checkpoint of OPT"
         ) from error
     return found

@@ -1,6 +1,6 @@
 """The clinical context of a study: why it was asked for, and an earlier study of the same patient.
 
-Each part is masked where it is absent: it adds zeros to the study's vector, and attention does not see its
+An absent part is masked: it adds zeros to the study's vector, and attention does not see its
 tokens. A decoder that gets no context writes what it would write if it had learned to read none.
 """
 
@@ -17,7 +17,7 @@ from radscribe.errors import UsageError
 from radscribe.labels import CONTEXT_PARTS
 from radscribe.models.decoder import PAD, StudyFeatures
 
-HIDDEN = -1e4  # score of padding; finite, as a text may be padding alone
+HIDDEN = -1e4  # score of padding; finite, as a text may be only padding
 LEAST_EXTENT = 1e-4
 LOGIT_SCALE = 0.25  # brings finding logits to about -1..1
 WORD = 128  # width of a word
@@ -27,7 +27,7 @@ DROPOUT = 0.3
 class Context(NamedTuple):
     """What a decoder reads beside the images of N studies."""
 
-    vector: Tensor  # [N, D], zero where there is no context
+    vector: Tensor  # [N, D], zero if there is no context
     memory: Tensor  # [N, S, D] to attend to
     real: Tensor  # [N, S] bool, False at what is absent
 

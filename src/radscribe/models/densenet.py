@@ -83,7 +83,7 @@ class DenseNet121(nn.Module):
         super().__init__()
         self.final_relu = final_relu
         if input_channels not in (1, 3):
-            raise UsageError(f"{input_channels} input channels", remedy="take 3, or 1 for grey images")
+            raise UsageError(f"{input_channels} input channels", remedy="use 3, or 1 for grey images")
         if input_channels == 1:
             self.mean, self.std = (sum(self.mean) / 3,), (sum(self.std) / 3,)
         features = nn.Sequential()

@@ -71,7 +71,7 @@ class Encoder(nn.Module):
         Of a backbone that is a checkpoint of the Hub, see `HubBackbone`; empty for those in `BACKBONES`.
     pooling : Pooling
         How the cells' logits become the image's. "mean" averages logits (CheXNet); "odds" averages odds, a
-        log-mean-exp (Wang et al., ChestX-ray8, CVPR 2017, with r = 1), so that a small finding need not fill
+        log-mean-exp (Wang et al., ChestX-ray8, CVPR 2017, with r = 1), so a small finding may not fill
         the map.
     """
 
@@ -104,7 +104,7 @@ class Encoder(nn.Module):
         if image_size % self.stride:
             raise UsageError(
                 f"image size {image_size} is not divisible by {self.stride}",
-                remedy=f"take {max(image_size // self.stride, 1) * self.stride}",
+                remedy=f"use {max(image_size // self.stride, 1) * self.stride}",
             )
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(self.channels, len(findings))

@@ -116,7 +116,7 @@ class HubBackbone(nn.Module):
             raise WeightsError(
                 f"lacks {len(missing)} tensors of its architecture, such as {missing[0]}",
                 subject=name,
-                remedy="take a checkpoint of the whole network",
+                remedy="use a checkpoint of the whole network",
             )
         state: dict[str, Tensor] = model.state_dict()
         mine = self.network.state_dict()
@@ -127,7 +127,7 @@ class HubBackbone(nn.Module):
             self.network.load_state_dict(state)
         except RuntimeError as error:
             raise WeightsError(
-                f"does not fit its config.json: {error}", subject=name, remedy="take another checkpoint"
+                f"does not fit its config.json: {error}", subject=name, remedy="use another checkpoint"
             ) from error
 
 
@@ -136,7 +136,7 @@ def kind_of(config: Mapping[str, Any]) -> _Kind:
     name = str(config.get("model_type"))
     if name not in KINDS:
         raise UsageError(
-            f"no backbone of the architecture {name!r}", remedy=f"take a checkpoint of {', '.join(KINDS)}"
+            f"no backbone of the architecture {name!r}", remedy=f"use a checkpoint of {', '.join(KINDS)}"
         )
     return KINDS[name]
 
@@ -156,11 +156,13 @@ def interpolated(positions: Tensor, length: int, before: int) -> Tensor:
     Raises
     ------
     WeightsError
-        Either is no square.
+        Either is not a square.
     """
     old, new = math.isqrt(positions.shape[1] - before), math.isqrt(length - before)
     if old * old + before != positions.shape[1] or new * new + before != length:
-        raise WeightsError("has position embeddings of no square", remedy="take the checkpoint's own size")
+        raise WeightsError(
+            "has position embeddings that do not form a square", remedy="use the checkpoint's own size"
+        )
     patches = positions[:, before:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
     patches = F.interpolate(patches, size=(new, new), mode="bicubic", align_corners=False)
     return torch.cat([positions[:, :before], patches.flatten(2).transpose(1, 2)], dim=1)
@@ -191,7 +193,7 @@ def _build(kind: _Kind, config: dict[str, Any]) -> nn.Module:
     try:
         made = _class(kind.config)(**config)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"config.json: {error}", remedy="take another checkpoint") from error
+        raise UsageError(f"config.json: {error}", remedy="use another checkpoint") from error
     made._attn_implementation = "eager"  # plain matrix products, which every runtime computes
     pooling = {"add_pooling_layer": False} if kind.pools else {}
     network: nn.Module = _class(kind.model)(made, **pooling)

@@ -87,7 +87,7 @@ class ReportBank(Bank):
     finding_threshold: Tensor
     tokens: Tensor  # [K, T] from <bos> to <eos>, padded
     asserted: Tensor  # [K, F] findings that each report of the bank asserts
-    sides: Tensor  # [K, F] 1 if it names the right side alone, -1 the left, otherwise 0
+    sides: Tensor  # [K, F] 1 if it names only the right side, -1 only the left, otherwise 0
     agreement: Tensor  # [K, U] mean CIDEr-D of each report of the bank with the training reports of each set
 
     def __init__(

@@ -34,7 +34,7 @@ SIDE_COST = 0.3  # of naming the wrong side, as a share of a finding's weight
 class SentenceBank(Bank):
     """Decoder over the sentences of a bank; `training.sentence_bank` fills it.
 
-    The last three rows of the tables of sentences are no sentences: what opens the findings, what opens the
+    The last three rows of the tables of sentences are not sentences: what opens the findings, what opens the
     impression, and nothing.
 
     Parameters
@@ -80,7 +80,7 @@ class SentenceBank(Bank):
     order: Tensor  # [S + 3] place in a report: findings 0 to 1, impression 1 to 2
     words: Tensor  # [S + 3]
     asserted: Tensor  # [S + 3, F] findings that each sentence asserts
-    sides: Tensor  # [S + 3, F] 1 if it names the right side alone, -1 the left, otherwise 0
+    sides: Tensor  # [S + 3, F] 1 if it names only the right side, -1 only the left, otherwise 0
     denied: Tensor  # [S + 3, F]
     placed: Tensor  # [S + 3] 1 if it names a side or zone
     topics: Tensor  # [S + 3, P]

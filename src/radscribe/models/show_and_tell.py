@@ -35,7 +35,7 @@ class ShowAndTell(Decoder):
         Cells of one image, for the sides of a content plan.
     image_input : str
         Which of the encoder's outputs the image embedding is made of.
-    image_at : `start`, the image is the LSTM's word before the first; `every-step`, it stands beside each;
+    image_at : `start`, the image is the LSTM's word before the first; `every-step`, it is added to each;
         `auto`, at every step with a content plan and at the start without one.
     operating_point : float
         The probability from which on a finding counts as seen.
@@ -130,5 +130,5 @@ class ShowAndTell(Decoder):
             y, _ = self.lstm(self.dropout(torch.cat([words, image.expand_as(words)], dim=2)))  # [N, T, H]
         else:
             y, _ = self.lstm(self.dropout(torch.cat([image, words], dim=1)))  # [N, 1 + T, H]
-            y = y[:, 1:]  # what follows the image alone is not a word
+            y = y[:, 1:]  # the output after only the image is not a word
         return Taught(torch.log_softmax(self.output(self.dropout(y)), dim=-1), first=y[:, 0])  # [N, T, V]

@@ -63,7 +63,7 @@ class ShowAttendTell(Decoder):
     ) -> None:
         super().__init__()
         if doubly_stochastic < 0:
-            raise UsageError(f"doubly_stochastic {doubly_stochastic} is below 0", remedy="take 0 for none")
+            raise UsageError(f"doubly_stochastic {doubly_stochastic} is below 0", remedy="use 0 for none")
         self.vocabulary_size, self.doubly_stochastic = vocabulary_size, doubly_stochastic
         maps = attend != "grid"
         reads = context_reader(context, vocabulary_size, findings, attention, maps=maps)
@@ -149,8 +149,8 @@ class ShowAttendTell(Decoder):
     def extra_loss(self, taught: Taught, log_likelihood: Tensor, mask: Tensor) -> Tensor:
         """Doubly stochastic attention (equation 14): over a caption every cell gets equal attention.
 
-        The paper wants Σ_t α_ti = 1 for each cell, which T words can give where there are as many cells. For
-        other L their mean, T / L, is the unit. A mean over cells stands beside a cross-entropy that is a mean
+        The paper wants Σ_t α_ti = 1 for each cell, which T words can only give to T cells. For
+        other L their mean, T / L, is the unit. A mean over cells is added to a cross-entropy that is a mean
         over words: at T = L this is the paper's objective, a word.
         """
         assert taught.attention is not None

@@ -43,7 +43,7 @@ class ShowAttendTellHard(ShowAttendTell):
         **options: Any,
     ) -> None:
         if reinforce < 0 or entropy < 0:
-            raise UsageError("reinforce and entropy are weights of 0 or more", remedy="take 1.0 and 0.002")
+            raise UsageError("reinforce and entropy are weights of 0 or more", remedy="use 1.0 and 0.002")
         super().__init__(vocabulary_size, doubly_stochastic=doubly_stochastic, **options)
         self.states, self.fixed = (*self.states, "draws"), (*self.fixed, "draws")
         self.reinforce, self.entropy = reinforce, entropy

@@ -29,7 +29,7 @@ CELLS: dict[str, tuple[str, ...]] = {"grid": ("grid",), "maps": ("maps",), "both
 
 
 def choice(what: str, value: str, choices: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The features that an option's value stands for; `UsageError` where there is no such value."""
+    """The features of an option's value; raises `UsageError` for an unknown value."""
     if value not in choices:
         raise UsageError(f"no {what} '{value}'", remedy=f"choose {', '.join(choices)}")
     return choices[value]
@@ -38,12 +38,12 @@ def choice(what: str, value: str, choices: dict[str, tuple[str, ...]]) -> tuple[
 def threshold_logit(operating_point: float) -> float:
     """The logit of the probability from which on a finding counts as seen; `UsageError` outside 0 to 1."""
     if not 0 < operating_point < 1:
-        raise UsageError(f"operating point {operating_point} is not within 0 to 1", remedy="take 0.5")
+        raise UsageError(f"operating point {operating_point} is not within 0 to 1", remedy="use 0.5")
     return math.log(operating_point / (1 - operating_point))
 
 
 def at_every_step(image_at: str, vectors: tuple[str, ...]) -> bool:
-    """Return whether the image stands beside every word; "auto" puts it there if it has a content plan.
+    """Return whether the image is an input at every word; "auto" puts it there if it has a content plan.
 
     Raises
     ------
@@ -114,7 +114,7 @@ class ImageEmbedding(nn.Sequential):
 
 
 class _StandardCells(nn.BatchNorm1d):
-    """Standardises each channel of cells `[N, L, K]` over those that are no padding."""
+    """Standardises each channel of cells `[N, L, K]` except padding."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, affine=False)
@@ -146,8 +146,8 @@ class StudyReader(nn.Module):
     width : int
         D of cells and vector.
     places : int
-        Cells of one image, each with an embedding of its place: without, left and right look alike to whoever
-        attends. 0 has none.
+        Cells of one image, each with an embedding of its place: without it, left and right look alike to a
+        decoder that attends. 0 has none.
     context : ContextReader, optional
         Adds the tokens of the context behind the cells, and its vector to that of the whole.
     """
@@ -185,7 +185,7 @@ class StudyReader(nn.Module):
             self.inputs = tuple(dict.fromkeys((*self.inputs, *context.inputs, *earlier)))
 
     def forward(self, features: StudyFeatures) -> tuple[Tensor, Tensor, Tensor]:
-        """Cells `[N, L, D]`, which of them are no padding `[N, L]` (bool), and the whole `[N, D]`.
+        """Cells `[N, L, D]`, which of them are not padding `[N, L]` (bool), and the whole `[N, D]`.
 
         With a context its S tokens follow the cells: `[N, L + S, D]`.
         """
@@ -214,7 +214,7 @@ class StudyReader(nn.Module):
         # Batches may hold no earlier study at all, so that nothing is learned from those.
         standard = self.standardise.as_learned(joined) if when else self.standardise(joined, real)
         embedded = self.projection(standard) + self.view_embedding(views)  # [N, L, D]
-        if self.place_embedding is not None:  # the images of a study stand one after the other
+        if self.place_embedding is not None:  # the images of a study follow one another
             place = torch.arange(views.shape[1], device=views.device) % self.place_embedding.num_embeddings
             embedded = embedded + self.place_embedding(place)
         cells = self.norm(embedded)

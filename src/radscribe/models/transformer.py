@@ -1,7 +1,7 @@
 """Transformer decoder: each word looks at the words before it and at the cells of the images.
 
 Vaswani et al., Attention Is All You Need, NeurIPS 2017; layer norm before each sublayer (Xiong et al., ICML
-2020). While a caption is written, keys and values of earlier words stand in tensors of fixed shape, so that a
+2020). While a caption is written, keys and values of earlier words are in tensors of fixed shape, so a
 search may pick and repeat rows.
 """
 
@@ -120,9 +120,11 @@ class Transformer(Decoder):
     ) -> None:
         super().__init__()
         if heads < 1 or embedding % heads:
-            raise UsageError(f"{heads} heads do not share a width of {embedding}", remedy="take a divisor")
+            raise UsageError(
+                f"{heads} heads do not divide a width of {embedding}", remedy="set heads to a divisor"
+            )
         if layers < 1:
-            raise UsageError(f"{layers} layers", remedy="take 1 or more")
+            raise UsageError(f"{layers} layers", remedy="use 1 or more")
         self.vocabulary_size, self.positions = vocabulary_size, positions
         maps = attend != "grid"
         reads = context_reader(context, vocabulary_size, findings, embedding, maps=maps)

@@ -29,7 +29,7 @@ class Layers:
     vessels : numpy.ndarray
         Blood in the lungs' vessels.
     bone : numpy.ndarray
-        Bone beyond the tissue in whose place it stands.
+        Bone in excess of the tissue that it replaces.
     """
 
     tissue: Floats

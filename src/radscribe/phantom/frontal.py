@@ -64,7 +64,7 @@ def body_depth(patient: Patient, frame: Frame) -> Floats:
 
 
 def breasts(patient: Patient, frame: Frame, rng: np.random.Generator) -> Floats:
-    """Soft shadows that fade upwards and end below in a crease; in men, the pectoral folds alone."""
+    """Soft shadows that fade upwards and end below in a crease; in men, only the pectoral folds."""
     size = float(rng.uniform(1.2, 3.6)) if patient.female else float(rng.uniform(0.2, 0.7))
     fold = rng.uniform(0.60, 0.72) if patient.female else rng.uniform(0.42, 0.48)
     lateral = np.abs(frame.u) - np.float32(0.62 * patient.half_width)

@@ -15,7 +15,7 @@ from radscribe.phantom.report import write
 SMALL, LARGE = (0.1, 0.3), (0.75, 1.0)  # strengths before and after growth
 STEADY = 0.02  # most that an unchanged finding differs in strength
 SEEN = 0.25  # least difference in strength that a reader calls a change
-SECOND = 0.25  # share of pairs with a second finding, which stays as it is
+SECOND = 0.25  # share of pairs with a second finding, which does not change
 Place = tuple[str, Side | None]
 
 
@@ -41,7 +41,7 @@ def draw_pair(
 ) -> PhantomPair:
     """Draw two studies of one patient between which one finding changed.
 
-    One pair in four has a second finding, which stays as it is.
+    One pair in four has a second finding, which does not change.
 
     Parameters
     ----------

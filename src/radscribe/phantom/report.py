@@ -156,7 +156,7 @@ def write(
     lateral_alone : bool
         Sides are left out: a single lateral does not show them.
     changes : mapping, optional
-        What became of each finding since a prior study, by name and side; None where there is no prior.
+        What became of each finding since a prior study, by name and side; None if there is no prior.
     before : sequence of Finding
         The findings of the prior study; those that have resolved are not among `findings`.
     """

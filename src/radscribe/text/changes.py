@@ -165,7 +165,7 @@ def _cue_of(mention: Mention, cues: Sequence[_Cue], mentions: Sequence[Mention],
 
 
 def _fits(mention: Mention, change: Change) -> bool:
-    """Whether a status and a change agree: "no new effusion" tells of no change."""
+    """Whether a status and a change agree: "no new effusion" says that nothing changed."""
     if mention.status == "absent":
         return change == "resolved"
     return mention.status == "present" and change != "resolved"

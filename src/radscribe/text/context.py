@@ -24,7 +24,7 @@ def readable(text: str) -> str:
 def context_ids(tokenizer: ReportTokenizer, text: str, length: int) -> list[int]:
     """Return the ids of a text, cut to `length` and filled up with ``<pad>``.
 
-    An empty text is `<pad>` alone, which decoders take for absent.
+    An empty text is only `<pad>`, which decoders treat as absent.
     """
     ids = tokenizer.encode(readable(text), length)
     return [*ids, *[tokenizer.pad] * (length - len(ids))]

@@ -2,7 +2,7 @@
 
 They are read with the same rules. A label may hold several of them: `Emphysema` holds `Hyperinflation`,
 `Fibrosis` holds `Scar`, `Granuloma_or_Calcification` holds `Granuloma`, `Calcification` and
-`Atherosclerosis`. They serve as training labels and are no part of a caption's findings.
+`Atherosclerosis`. They serve as training labels and are not among a caption's findings.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ def read_mentions(
         here, places = known
         reached: dict[str, int] = {}
         for finding, status, first, last in sorted(here, key=lambda hit: (hit[2], -hit[3])):
-            # "Heart failure" within "congestive heart failure" is no mention of its own.
+            # "Heart failure" within "congestive heart failure" is not a separate mention.
             if last > reached.get(finding, 0):
                 reached[finding] = last
                 words = text[start + first : start + last]

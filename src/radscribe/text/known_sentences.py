@@ -92,7 +92,7 @@ class KnownSentences:
         Raises
         ------
         BundleError
-            If a line is no digest.
+            If a line is not a digest.
         """
         digests = path.read_text(encoding="ascii", errors="replace").split()
         if any(re.fullmatch(rf"[0-9a-f]{{{2 * _BYTES}}}", digest) is None for digest in digests):

@@ -35,7 +35,7 @@ _PLACES: dict[str, tuple[Side | None, Zone | None]] = {
     "lul": ("left", "upper"),
     "lll": ("left", "lower"),
 }
-# "Left ventricle", "upper limits", "lower cervical" and the like are no places of the lung.
+# "Left ventricle", "upper limits", "lower cervical" and the like are not places in the lung.
 _ELSEWHERE = (
     r"(?![\s-]{1,9}(?:sided\s{1,40})?(?:ventric|atri|heart|limits?\b|normal|abdom|quadrant|thoracic|lumbar|cervical"
     r"|svc|line\b|cardiac))"

@@ -30,7 +30,7 @@ def reduced(
     folder : Path
         Of the checkpoint; with `tokenizer.json`, or `vocab.json` and `merges.txt`.
     texts : iterable of str
-        Reports of the training part alone.
+        Reports of only the training part.
     vocabulary_size : int
         Largest number of tokens. The bytes and special tokens are always kept.
     min_frequency : int
@@ -100,7 +100,7 @@ def _read(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
                 raise WeightsError(
                     "is not a byte-level BPE, as GPT-2 and OPT have it",
                     subject=path,
-                    remedy="take another one",
+                    remedy="use another one",
                 )
             pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]]
             return dict(model["vocab"]), [(a, b) for a, b in pairs]
@@ -114,7 +114,7 @@ def _read(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
         raise WeightsError(
             "has no tokenizer.json, and no vocab.json with merges.txt",
             subject=folder,
-            remedy="take a checkpoint with its tokenizer",
+            remedy="use a checkpoint with its tokenizer",
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(

@@ -277,7 +277,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
     ),
 }
 _NAMED = "|".join(f"(?P<{kind}>{spell(*spelled)})" for kind, spelled in _CUES.items())
-_NAMED = _NAMED.replace(r"\w+ly", r"(?!cardiomegaly)\w+ly")  # which is no adverb
+_NAMED = _NAMED.replace(r"\w+ly", r"(?!cardiomegaly)\w+ly")  # which is not an adverb
 _STOP = (
     rf";|(?<!no)(?<!absent)(?<!negative):(?!\s{{0,9}}{spell(_ANSWERED)})|(?<=seen),|(?<=noted),"
     rf"|(?<=identified),|,\s{{1,9}}(?:and\s{{1,9}})?(?={spell(_ASSERTS)})"

@@ -148,7 +148,7 @@ def compares_with_prior(sentence: str) -> bool:
 def knows_more_than_a_frontal(sentence: str, *, prior: bool = False) -> bool:
     """Return whether the sentence is about another view, examination or part, the patient or the reader.
 
-    With `prior`, an earlier radiograph is no other examination.
+    With `prior`, an earlier radiograph is not another examination.
     """
     if prior:
         sentence = _EARLIER_STUDY.sub("prior", sentence)

@@ -117,7 +117,7 @@ class ReportTokenizer:
         Parameters
         ----------
         texts : iterable of str
-            Reports of the training part alone.
+            Reports of only the training part.
         vocabulary_size : int
             Largest number of tokens, including the four special ones.
         min_frequency : int

@@ -2,7 +2,7 @@
 
 SRC      manifest.jsonl, or its folder
 Licence  as its header says
-Parts    as they are; with `--set resplit=yes` by a hash of the patient, or of the study if it has no patient
+Parts    unchanged; with `--set resplit=yes` by a hash of the patient, or of the study if it has no patient
 """
 
 from __future__ import annotations

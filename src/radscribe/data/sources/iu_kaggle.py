@@ -8,7 +8,7 @@ Cite     Demner-Fushman et al., Preparing a collection of radiology examinations
 Labels   From the MeSH column and the report together: 1 if both name the finding, 0 if neither does, null if
          they differ or the report is unsure. Besides the 14: Opacity, Granuloma_or_Calcification,
          Support_Devices, Fracture, Scoliosis_or_Degenerative, Hyperinflation, Scar, Normal.
-         `--set labels=mesh`: the MeSH column alone, 1 if coded; all 14 are 0 in studies coded `normal`.
+         `--set labels=mesh`: only the MeSH column, 1 if coded; all 14 are 0 in studies coded `normal`.
 Parts    There is no patient id and no official split: by a hash of the study's `uid`.
 """
 
@@ -42,7 +42,7 @@ class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
     """Settings for `--set`."""
 
     labels: Annotated[
-        Literal["both", "mesh"], Meta(description="both: MeSH tags and report must agree; mesh: tags alone")
+        Literal["both", "mesh"], Meta(description="both: MeSH tags and report must agree; mesh: only tags")
     ] = "both"
 
 

@@ -2,7 +2,7 @@
 
 Two coders gave each report its `major` tags after reading findings and impression (Demner-Fushman et al.,
 JAMIA 2016): a heading of MeSH or RadLex, then qualifiers for place and kind, `Opacity/lung/base/left`. A
-heading stands for what the report asserts or suspects, and the coders left things out. So tags and report are
+heading represents what the report asserts or suspects, and the coders left things out. So tags and report are
 compared: if both name a finding it is present, if neither does it is absent, if they differ it is unknown.
 """
 
@@ -124,7 +124,7 @@ def tagged(tags: Iterable[str]) -> set[str]:
 
 
 def mesh_labels(tags: Iterable[str]) -> dict[str, float | None]:
-    """Labels by the tags alone: 1 if tagged; all 14 findings 0 if the study is tagged normal; else no key."""
+    """Labels from only the tags: 1 if tagged; all 14 findings 0 if tagged normal; else no key."""
     found = tagged(tags)
     if "Normal" in found:
         return dict.fromkeys(CHESTXRAY14, 0.0)

@@ -7,7 +7,7 @@ Licence  CC BY-NC-ND 4.0
 Cite     Demner-Fushman et al., Preparing a collection of radiology examinations for distribution and
          retrieval, JAMIA 23(2), 2016
 Labels   As in iu-kaggle, from the experts' MeSH tags (`major`) and the report together, or by
-         `--set labels=mesh` from the tags alone. The machine's tags (`automatic`) are not used.
+         `--set labels=mesh` from only the tags. The machine's tags (`automatic`) are not used.
 Views    The XML has none. They come from Kaggle's indiana_projections.csv, if that is in SRC.
 Parts    There is no patient id and no official split: by a hash of the study's number, as in iu-kaggle, so
          that a study is in the same part of both. 104 reports have no image and are in no part.

@@ -45,7 +45,7 @@ Time = tuple[int, float]  # date and time
 class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
     """Settings for `--set`."""
 
-    reports: Annotated[bool, msgspec.Meta(description="yes: read the reports; no: labels alone")] = True
+    reports: Annotated[bool, msgspec.Meta(description="yes: read the reports; no: labels only")] = True
 
 
 def collect(job: Job, settings: Settings) -> Collection:

@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: Annotated[
         int, Meta(description="Number of patients, each with one study, or two with `pairs`.", ge=1, le=MOST)
     ] = 200
-    views: Annotated[Literal["PA", "both"], Meta(description="PA alone, or both PA and lateral.")] = "PA"
+    views: Annotated[Literal["PA", "both"], Meta(description="Only PA, or both PA and lateral.")] = "PA"
     size: Annotated[int, Meta(description="Width and height in pixels.", ge=MIN_SIDE, le=4096)] = 512
     pairs: Annotated[
         bool, Meta(description="yes: a prior and a present study of each patient; no: one study.")
@@ -56,9 +56,9 @@ def collect(job: Job, settings: Settings) -> Collection:
     if job.parts.seed < 0:
         raise UsageError(f"--seed {job.parts.seed} is negative", remedy="give 0 or larger")
     if settings.pairs and settings.views == "both":
-        raise UsageError("pairs are drawn in the PA view alone", remedy="give --set views=PA")
+        raise UsageError("pairs are drawn only in the PA view", remedy="give --set views=PA")
     if settings.findings and not settings.pairs:
-        raise UsageError("findings are chosen for pairs alone", remedy="give --set pairs=yes")
+        raise UsageError("findings are chosen only for pairs", remedy="give --set pairs=yes")
     names = tuple(settings.findings.split()) or DRAWABLE
     if unknown := set(names) - set(DRAWABLE):
         raise UsageError(

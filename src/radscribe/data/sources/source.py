@@ -35,7 +35,7 @@ class Job:
     parts : Parts
         How to split a dataset that has no official split.
     duplicates : {"error", "group", "rename", "drop"}
-        What will be done with studies that share an id. A source may tell where an error is.
+        What will be done with studies that share an id. A source may say where an error is.
     """
 
     src: Path

@@ -7,7 +7,7 @@ Labels   those of SRC
 Parts    those of SRC. A tenth of the reports serves the validation part and the others the training part, so
          no report serves both. Test studies get no report: weak pairs are for training, not for measuring.
 
-The pairing depends on the seed and the study's id alone, so it is the same everywhere, and adding studies
+The pairing depends only on the seed and the study's id, so it is the same everywhere, and adding studies
 does not change that of others. `normalised` of each report says `weakly paired`. Training can also draw a new
 pair whenever it sees an image (`weak_reports` of `radscribe train`).
 """

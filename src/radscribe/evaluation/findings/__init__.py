@@ -1,1 +1,1 @@
-"""Findings: what captions assert, and how well probabilities tell them."""
+"""Findings: what captions assert, and how well probabilities predict them."""

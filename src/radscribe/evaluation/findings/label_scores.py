@@ -60,7 +60,7 @@ class RocCurve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbabilityScores:
-    """How well probabilities tell findings.
+    """How well probabilities predict findings.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def score_probabilities(
     source, truth : str
         Whose probabilities these are, and what they are compared with.
     weights : ndarray, optional
-        `[B, N]`: how often each study stands in each bootstrap resample; see `bootstrap.multiplicities`.
+        `[B, N]`: how often each study occurs in each bootstrap resample; see `bootstrap.multiplicities`.
     specificity : float
         The specificity at which the sensitivity is given (default: 0.9). The threshold is chosen on the
         scored studies, and again in each resample.

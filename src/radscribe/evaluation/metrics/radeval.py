@@ -152,7 +152,7 @@ def score(
     captions, references : sequence of str
         N texts each.
     groups : sequence of str, optional
-        The patient of each study, for the bootstrap (default: each study by itself).
+        The patient of each study, for the bootstrap (default: each study is its own patient).
     rounds, seed : int
         Number of bootstrap resamples and their seed.
 

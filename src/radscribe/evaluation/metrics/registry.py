@@ -24,7 +24,7 @@ METRICS: Registry[Metric] = Registry(
         "length_ratio": "radscribe.evaluation.metrics.wording:LENGTH_RATIO",
     },
 )
-# How people write the names. Others are printed as they are.
+# How people write the names. Others are printed unchanged.
 TITLES: Mapping[str, str] = {
     "bleu_1": "BLEU-1",
     "bleu_2": "BLEU-2",

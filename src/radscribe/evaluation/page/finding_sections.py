@@ -42,7 +42,7 @@ def findings(evaluation: Evaluation) -> Markup:
         *([key("other", f"{title(rival)}, the best other by micro-F1")] if rival else []),
         class_="note",
     )
-    doubt = {"absent": "is no assertion", "present": "counts as assertion", "skip": "is left out"}
+    doubt = {"absent": "is not an assertion", "present": "counts as assertion", "skip": "is left out"}
     parts = {"abnormal": "Abnormal studies", "normal": "Normal studies"}
     apart = [
         [

@@ -1,4 +1,4 @@
-"""Forbids claims about an earlier study, or about views, where there are none.
+"""Forbids claims about an earlier study, or about views, that do not exist.
 
 An automaton finds the tokens that would complete a forbidden phrase (Aho and Corasick, Efficient String
 Matching, CACM 1975). Phrases are spelled in characters, so the pieces of the tokenizer do not matter; the
@@ -53,7 +53,7 @@ class Phrases:
     ) -> None:
         self._children: list[dict[str, int]] = [{}]  # of each node, the beginning of some phrases
         words: dict[int, int] = {}  # node at a phrase's end → kinds forbidden when the word ends here
-        stems: dict[int, int] = {}  # … whatever ending follows
+        stems: dict[int, int] = {}  # … with any ending
         pending: dict[int, int] = {}  # node that must go on as an exception does → kinds
         for kind, phrases in forbidden.items():
             for phrase in phrases:
@@ -241,7 +241,7 @@ class ClaimsOfStudies:
         self._forbidden = np.stack([forbidden & kind != 0 for kind in different])
 
     def apply(self, scores: Scores, tokens: Tokens, studies: Tokens) -> None:
-        # The state depends on the last few tokens alone, so that nothing must be kept beside the rows.
+        # The state depends only on the last few tokens, so nothing must be kept beside the rows.
         state = np.zeros(len(scores), np.int64)
         for token in tokens[:, max(0, tokens.shape[1] - self._memory) :].T:
             state = self._table[state, token]

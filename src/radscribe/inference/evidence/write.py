@@ -131,7 +131,7 @@ def write(caption: Caption, out: Path, point: float, which: Which = "stated") ->
     """
     folder = out / safe_name(caption.study)
     if folder.is_symlink():
-        raise UsageError("is a link, and evidence stays where it was asked for", subject=folder)
+        raise UsageError("is a link; evidence is written only into real folders", subject=folder)
     stale = [old.name for old in folder.glob("*.png")]
     with staged_folder(folder, overwrite=True, last=(ARRAYS,), stale=stale) as stage:
         pictures = []

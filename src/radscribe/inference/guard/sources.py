@@ -76,7 +76,7 @@ class Function:
         def call() -> None:
             try:
                 answer.put(self._function([image.copy() for image in images], list(views)))
-            except BaseException as error:  # noqa: BLE001 - whatever it raises is the answer
+            except BaseException as error:  # noqa: BLE001 - its exception is the result
                 answer.put(error)
 
         threading.Thread(target=call, name="foreign-captioner", daemon=True).start()
@@ -180,7 +180,7 @@ class Endpoint:
             content += piece
             if len(content) > MAX_ANSWER:
                 raise SourceError(
-                    f"answers more than {MAX_ANSWER >> 20} MB", subject=self.name, remedy="return text alone"
+                    f"answers more than {MAX_ANSWER >> 20} MB", subject=self.name, remedy="return only text"
                 )
             if time.monotonic() > deadline:
                 raise self._late()
@@ -298,7 +298,7 @@ def _load(place: str) -> Callable[..., str]:
         else:
             module = importlib.import_module(home)
         function = getattr(module, name)
-    except Exception as error:  # whatever the module does when it is imported
+    except Exception as error:  # importing the module may raise anything
         raise UsageError(
             f"cannot be imported: {type(error).__name__}: {error}", subject=place, remedy="check the name"
         ) from error

@@ -27,7 +27,7 @@ BLOCK = 32  # values that are looked at as one, by their largest
 def largest(values: Doubles, count: int) -> tuple[Doubles, Integers]:
     """The `count` largest of each row `[N, K]`, the largest first, and their places, both `[N, count]`.
 
-    Equal values stand by rising place. A row of fewer numbers is filled up with minus infinity at place 0.
+    Equal values are ordered by place. A row of fewer numbers is filled up with minus infinity at place 0.
     """
     n, size = values.shape
     if size < count:
@@ -94,7 +94,7 @@ class Beam:
 
     def __post_init__(self) -> None:
         if self.width < 1:
-            raise UsageError(f"a beam of {self.width}", remedy="take 1 or more")
+            raise UsageError(f"a beam of {self.width}", remedy="use 1 or more")
 
     def begin(self, studies: int, longest: int) -> Chooser:
         if self.width == 1:
@@ -193,7 +193,7 @@ class Beams:
         self._scores[studies] = -np.inf
 
     def keep(self, studies: npt.NDArray[np.bool_]) -> None:
-        """Go on with these studies alone."""
+        """Continue with only these studies."""
         self._scores, self._finished = self._scores[studies], self._finished[studies]
         self._study = np.arange(len(self._scores))[:, None]
 
@@ -204,7 +204,7 @@ class DiverseBeam:
 
     At each step the groups choose one after the other. A candidate of a group loses `strength` for every row
     of the groups before it that says the same token at this step (Hamming diversity, section 3.2). The loss
-    counts in the choice alone: hypotheses keep, and are ranked by, the model's own log-probabilities.
+    counts only in the choice: hypotheses keep, and are ranked by, the model's own log-probabilities.
 
     Parameters
     ----------
@@ -231,10 +231,10 @@ class DiverseBeam:
     def __post_init__(self) -> None:
         if self.width < 1 or self.groups < 1 or self.width % self.groups:
             raise UsageError(
-                f"{self.groups} groups of a beam of {self.width}", remedy="take a beam that they share evenly"
+                f"{self.groups} groups of a beam of {self.width}", remedy="use a beam that they share evenly"
             )
         if not 0 <= self.strength < float("inf"):
-            raise UsageError(f"a diversity of {self.strength}", remedy="take 0 or more; 0.5 is common")
+            raise UsageError(f"a diversity of {self.strength}", remedy="use 0 or more; 0.5 is common")
 
     def begin(self, studies: int, longest: int) -> Chooser:
         width = self.width // self.groups

@@ -27,7 +27,7 @@ class Sample:
     Temperature, `top_k` and `top_p` are applied in this order, to what the constraints leave. The
     log-probabilities of hypotheses stay the model's own.
 
-    Sample `j` of a study is drawn with a generator that is seeded with `seed` and `j` alone. So a study gets
+    Sample `j` of a study is drawn with a generator that is seeded with only `seed` and `j`. So a study gets
     the same samples alone and in any batch, and the first of many is the one of one. It also means that all
     studies of one call are drawn with the same numbers: for draws that are independent of each other, take
     another seed for each study.
@@ -72,7 +72,7 @@ class Sample:
         if any(wrong.values()):
             raise UsageError(
                 " and ".join(what for what, is_wrong in wrong.items() if is_wrong),
-                remedy="take samples >= 1, temperature > 0, top-k >= 0, 0 < top-p <= 1, seed >= 0",
+                remedy="use samples >= 1, temperature > 0, top-k >= 0, 0 < top-p <= 1, seed >= 0",
             )
 
     @property

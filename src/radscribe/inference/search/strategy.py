@@ -20,7 +20,7 @@ Stepped = tuple[Floats, State, Floats | None]
 
 class StepFunction(Protocol):
     """A decoder's step: tokens `[R]`, the state, and what of it stays the same for a study
-    → log-probabilities `[R, V]`, the next state, and attention `[R, L]` where there is some.
+    → log-probabilities `[R, V]`, the next state, and attention `[R, L]`, if there is any.
 
     Each row is computed on its own, so a study gets the same result alone and in any batch.
     """
@@ -95,7 +95,7 @@ class LengthPenalty:
 
     def __post_init__(self) -> None:
         if not 0 <= self.alpha < float("inf"):
-            raise UsageError(f"a length penalty of {self.alpha}", remedy="take 0 or more; 0.6 is common")
+            raise UsageError(f"a length penalty of {self.alpha}", remedy="use 0 or more; 0.6 is common")
 
     def __call__(self, log_probability: npt.NDArray[Any] | float, length: int) -> Doubles:
         penalty: float = ((5 + length) / 6) ** self.alpha

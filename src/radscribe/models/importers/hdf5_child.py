@@ -1,7 +1,7 @@
 """Run as a script: read all of the HDF5 file on standard input, to see whether that ends well.
 
 The HDF5 library does not come back from some damaged files, and crashes on others. `keras_file` lets this
-process find out. It imports nothing of radscribe, so that it starts fast.
+process find out. It imports no module of radscribe, so it starts fast.
 """
 
 from __future__ import annotations

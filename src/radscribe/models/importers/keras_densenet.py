@@ -32,7 +32,7 @@ CLASSES = {"norm": "batch_normalization", "conv": "conv2d"}
 
 
 def read(file: WeightsFile) -> ImportedEncoder | None:
-    """The encoder of a Keras file; None where it is not DenseNet's.
+    """The encoder of a Keras file; None if it is not DenseNet's.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def _variance(variance: Tensor, epsilon: float) -> Tensor:
 
 
 def _epsilon(file: WeightsFile) -> float:
-    """Of batch normalisation, one for the whole network; Keras' own where there are weights alone."""
+    """Of batch normalisation, one for the whole network; Keras' default if the file has only weights."""
     layers = file.keras.layers if file.keras else ()
     found = {float(config.get("epsilon", EPSILON)) for kind, config in layers if kind == "BatchNormalization"}
     if len(found) > 1:

@@ -1,4 +1,5 @@
-"""Keras files as tensors by layer and variable, read with h5py alone: no model is built, no code of it runs.
+"""Keras files as tensors by layer and variable, read with only h5py: no model is built, and no code in them
+runs.
 
 Keras 1 and 2, and `.h5` of Keras 3, name layers: `conv1_conv/kernel` (a slash in a layer's name becomes `_`).
 `.weights.h5` and `.keras` of Keras 3 count them by class: `conv2d_3/kernel`.
@@ -91,7 +92,7 @@ def _try_in_child(path: Path, content: bytes) -> None:
         raise WeightsError("is a damaged HDF5 file", subject=path, remedy="fetch it again")
 
 
-Named = Iterator[tuple[str, str, Tensor]]  # layer and variable; the same as it stands in the file; the values
+Named = Iterator[tuple[str, str, Tensor]]  # layer and variable; the same as in the file; the values
 
 
 def _unique(found: Named) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from radscribe.models.importers.weights_file import KerasFacts, Wanted, WeightsF
 
 BLANK = 0  # Keras' padding
 NEVER = -1e4  # logit of what the file has no output for: its probability is 0 in float32
-SPECIALS = 4  # <pad> <bos> <eos> <unk> stand before the words
+SPECIALS = 4  # <pad> <bos> <eos> <unk> come before the words
 START_END = (("startseq", "endseq"), ("<start>", "<end>"))
 WINDOW = 124
 FIRST_OF_SIGMOIDS = (2, 3, 0)  # the Keras from which on an LSTM's gates are sigmoids unless said otherwise
@@ -49,7 +49,7 @@ class ImportedCaptioner:
 
 
 def read(file: WeightsFile) -> ImportedCaptioner | None:
-    """The captioner in a Keras file; None where it is not one.
+    """The captioner in a Keras file; None if it is not one.
 
     Raises
     ------
@@ -93,12 +93,12 @@ def _with_facts(state: dict[str, Tensor], file: WeightsFile, facts: KerasFacts) 
     """Facts from the model's configuration; without one, the choices of the original system."""
     if facts.is_before(*FIRST_OF_SIGMOIDS) and not facts.layers:
         raise WeightsError(
-            f"holds weights alone, of Keras {facts.version}, whose LSTM had hard_sigmoid gates by default",
+            f"holds only weights, from Keras {facts.version}, whose LSTM had hard_sigmoid gates by default",
             subject=file.path,
             remedy="save the whole model, which describes its layers",
         )
     if not facts.layers:
-        note = f"the file holds weights alone: blanks are skipped (mask_zero), the window is {WINDOW} words"
+        note = f"the file holds only weights: blanks are skipped (mask_zero), the window is {WINDOW} words"
         return ImportedCaptioner(state, True, WINDOW, (note,))
     masked = False
     shapes: list[Any] = [

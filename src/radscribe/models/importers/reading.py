@@ -37,7 +37,7 @@ def read_weights_file(path: Path) -> WeightsFile:
         raise
     except OSError as error:
         raise WeightsError(f"cannot be read: {error.strerror or error}", subject=path) from error
-    except Exception as error:  # the readers raise whatever comes of a damaged file
+    except Exception as error:  # readers of damaged files raise many kinds
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise WeightsError(
             f"is damaged, or no file of Keras, torch or safetensors ({reason[:120]})",

@@ -25,7 +25,7 @@ STEM = "features.conv0.weight"
 
 
 def read(file: WeightsFile) -> ImportedEncoder | None:
-    """The encoder of a state dict of torchvision's; None where it is not one.
+    """The encoder of a state dict of torchvision's; None if it is not one.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def canonical(file: WeightsFile) -> dict[str, Tensor] | None:
 
 
 def fit_densenet(tensors: Mapping[str, Tensor], path: Path, input_channels: int = 3) -> dict[str, Tensor]:
-    """`backbone.*` and, where there is a head, `classifier.*`. Raises as `fit`."""
+    """`backbone.*` and, if there is a head, `classifier.*`. Raises as `fit`."""
     found = {name: tensor for name, tensor in tensors.items() if not is_counter(name)}
     wanted = {
         name: Wanted(f"backbone.{name}", shape) for name, shape in densenet_shapes(input_channels).items()

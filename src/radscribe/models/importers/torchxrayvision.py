@@ -39,7 +39,7 @@ THRESHOLDS = "op_threshs"
 
 
 def read(file: WeightsFile) -> ImportedEncoder | None:
-    """The encoder of a state dict of torchxrayvision's; None where it is not one.
+    """The encoder of a state dict of torchxrayvision's; None if it is not one.
 
     Raises
     ------

@@ -18,7 +18,7 @@ class KerasFacts(NamedTuple):
     """The contents of a Keras file besides its tensors."""
 
     version: str = ""
-    layers: tuple[tuple[str, dict[str, Any]], ...] = ()  # class and configuration; none where weights alone
+    layers: tuple[tuple[str, dict[str, Any]], ...] = ()  # class and configuration, if the file has them
 
     def is_before(self, *version: int) -> bool:
         """Whether an older Keras wrote the file; never so of TensorFlow's own (2.2.4-tf) and the unknown."""
@@ -63,7 +63,7 @@ def fit(found: Mapping[str, Tensor], wanted: Mapping[str, Wanted], path: Path) -
     misshapen: list[str] = []
     for name, want in wanted.items():
         if name in found:
-            # Converted first where it can be: the message speaks of the shapes that are in the file.
+            # Converted first if possible: the message speaks of the shapes that are in the file.
             tensor = want.convert(found[name]) if found[name].ndim == len(want.shape) else found[name]
             if tuple(tensor.shape) != want.shape:
                 misshapen.append(f"{name} {list(tensor.shape)} instead of {list(want.shape)}")
