@@ -320,7 +320,7 @@ class Captioner:
             }
             features = join_views(outputs, [study.prepared.views for study in seen])
             features |= self._read_context.features([study.context for study in seen], features)
-            # Height and width of the cells of an image, where there are some.
+            # Height and width of the cells of an image, if there are any.
             height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
             shown = self._shown_by(features, [study.context for study in seen], width)
             hypotheses = self._search(features, seen, shown, options)
