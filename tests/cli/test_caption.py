@@ -292,3 +292,13 @@ def test_a_folder_without_images_is_told(chests: Path, tmp_path: Path) -> None:
     result = run(tmp_path)
     assert result.returncode == 1
     assert "is a folder without images" in result.stderr
+
+
+def test_a_line_break_in_a_name_does_not_break_the_line(tmp_path: Path) -> None:
+    phantom.save(phantom.draw(1, ()), tmp_path / "a\nb.png")
+    (tmp_path / "c\nd.png").write_bytes((tmp_path / "a\nb.png").read_bytes()[:200])
+    done = run(tmp_path)
+    (caption, *warnings) = done.stdout.splitlines()
+    assert "a\\nb.png: " in caption
+    assert all(line.startswith(("!", "    !")) for line in warnings)
+    assert all(line.startswith("radscribe: ") for line in done.stderr.splitlines())

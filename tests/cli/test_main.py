@@ -162,3 +162,22 @@ def test_the_overview_groups_every_command() -> None:
     for name, (_, summary) in COMMANDS.items():
         assert f"  {name} " in overview
         assert summary in overview
+
+
+def test_what_a_library_makes_of_an_interruption_is_still_one() -> None:
+    """onnxruntime raises an error of its own when a signal comes while it loads a model."""
+    code = (
+        "import os, signal, time, click\n"
+        "from radscribe.cli import main as module\n"
+        "@click.command()\n"
+        "def command():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM); time.sleep(5)\n"
+        "    except KeyboardInterrupt as error:\n"
+        "        raise RuntimeError('a library') from error\n"
+        "module.radscribe.add_command(command, 'label')\n"
+        "module.LazyGroup.get_command = lambda self, ctx, name: command\n"
+        "module.main(['label'])\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (130, "radscribe: interrupted\n")

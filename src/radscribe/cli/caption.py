@@ -213,7 +213,7 @@ class _Output:
                 self._shared = shared
             click.echo(render(caption) if self._verbose else line(caption, shared))
         if caption.error:  # it names the file
-            click.echo(f"radscribe: {caption.error}", err=True)
+            click.echo(f"radscribe: {printable(caption.error)}", err=True)
         elif caption.refused and self._form != "text":
             click.echo(f"radscribe: {named(caption)}: refused: {caption.refused}", err=True)
 
@@ -232,9 +232,14 @@ def named(caption: Caption) -> str:
     """The study's name, with its files if the name is a DICOM UID."""
     files = [Path(file).name for file in caption.files]
     if caption.study in caption.files or caption.study == "array":
-        return caption.study
+        return printable(caption.study)
     shown = ", ".join(files[:4]) + (f" and {len(files) - 4} more" if len(files) > 4 else "")
-    return f"{caption.study} ({shown})"
+    return printable(f"{caption.study} ({shown})")
+
+
+def printable(name: str) -> str:
+    """A name on one line: a file's name may hold a line break or other control characters."""
+    return "".join(c if c.isprintable() or "\ud800" <= c <= "\udfff" else repr(c)[1:-1] for c in name)
 
 
 def line(caption: Caption, shared: list[str]) -> str:

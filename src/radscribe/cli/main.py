@@ -6,6 +6,7 @@ error and an exit code. Set ``RADSCRIBE_DEBUG=1`` to see tracebacks and the warn
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import io
 import os
@@ -113,7 +114,23 @@ def main(arguments: list[str] | None = None) -> None:
         warnings.showwarning = _show_warning
     with _signals():
         code = _run(arguments)
+    if code == INTERRUPTED and arguments is None:
+        _INTERRUPTED.append(code)
     sys.exit(code)
+
+
+_STOPPED: list[int] = []  # the signal that came
+_INTERRUPTED: list[int] = []
+
+
+@atexit.register  # early, so that it runs after the clean-up of others
+def _leave() -> None:
+    """Keep the exit code: Python may send itself the signal again after it has been handled."""
+    if _INTERRUPTED:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(INTERRUPTED)
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -123,7 +140,7 @@ def _run(arguments: list[str] | None) -> int:
             radscribe.main(prog_name="radscribe", complete_var=COMPLETION)
         given = sys.argv[1:] if arguments is None else arguments
         with radscribe.make_context("radscribe", list(given)) as context:
-            code = radscribe.invoke(context)
+            code = _invoke(context)
         sys.stdout.flush()  # here, where an error can still be shown
     except click.exceptions.Exit as ending:  # --help and --version
         code = ending.exit_code
@@ -157,6 +174,15 @@ def _run(arguments: list[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _invoke(context: click.Context) -> Any:
+    try:
+        return radscribe.invoke(context)
+    except Exception as error:
+        if _STOPPED and not isinstance(error, (Interrupted, click.Abort)):
+            raise KeyboardInterrupt from error  # a library made another error of the interruption
+        raise
+
+
 def _usage_line(error: click.ClickException) -> str:
     """Click's message as one line that starts like ours and ends with the command to ask for help."""
     message = " ".join(error.format_message().split()).rstrip(".")
@@ -169,7 +195,7 @@ def _say(line: str, error: BaseException) -> None:
     if _debugging():
         traceback.print_exception(error)
     with suppress(OSError):  # standard error may be gone too
-        click.echo(f"radscribe: {line}", err=True)
+        click.echo(f"radscribe: {' '.join(line.splitlines())}", err=True)
 
 
 def _place(error: BaseException) -> str:
@@ -210,13 +236,12 @@ def _discard(stream: TextIO) -> None:
 @contextmanager
 def _signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end a command as Ctrl-C does; a second signal ends it at once."""
-    stopped = False
+    _STOPPED.clear()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped
-        if stopped:
+        if _STOPPED:
             os._exit(INTERRUPTED)
-        stopped = True
+        _STOPPED.append(number)
         raise KeyboardInterrupt
 
     before: dict[int, Any] = {}

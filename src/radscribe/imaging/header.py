@@ -77,7 +77,7 @@ class Header:
         Size in pixels, if the head states it.
     study_uid, series_uid, instance_uid, sop_class : str or None
         DICOM UIDs.
-    patient_id, patient_name, birth_date : str or None
+    patient_id, patient_name, birth_date, issuer : str or None
         Of the DICOM header, as written. For grouping files only: never store or log them.
     view : str
         How the beam went, as far as the DICOM header says.
@@ -98,6 +98,7 @@ class Header:
     patient_id: str | None = None
     patient_name: str | None = None
     birth_date: str | None = None
+    issuer: str | None = None
     view: View = "unknown"
     indication: str | None = None
 
@@ -226,6 +227,7 @@ def _dicom_header(file: BinaryIO) -> Header:
                 patient_id=text("PatientID"),
                 patient_name=text("PatientName"),
                 birth_date=text("PatientBirthDate"),
+                issuer=text("IssuerOfPatientID"),
                 view=view_of(dataset),
                 indication=next(filter(None, map(text, _REASONS)), None),
             )

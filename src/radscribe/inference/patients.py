@@ -26,17 +26,20 @@ class Patient:
         DICOM Patient's Name (0010,0010).
     birth_date : str, optional
         DICOM Patient's Birth Date (0010,0030).
+    issuer : str, optional
+        DICOM Issuer of Patient ID (0010,0021), within which an id is unique.
     """
 
     file: str
     id: str | None = None
     name: str | None = None
     birth_date: str | None = None
+    issuer: str | None = None
 
     @classmethod
     def of(cls, header: Header, file: str) -> Patient:
         """Read the patient from a file's header."""
-        return cls(file, header.patient_id, header.patient_name, header.birth_date)
+        return cls(file, header.patient_id, header.patient_name, header.birth_date, header.issuer)
 
     @property
     def unknown(self) -> bool:
@@ -54,7 +57,8 @@ class Patient:
     def differs(self, other: Patient) -> bool:
         """Whether two files belong to different patients: by id, otherwise by name or date of birth."""
         if self.id and other.id:
-            return self.id != other.id
+            issuers = {issuer for issuer in (self.issuer, other.issuer) if issuer}
+            return self.id != other.id or len(issuers) > 1
         name, birth = (
             bool(mine and theirs) and _plain(mine) != _plain(theirs)
             for mine, theirs in ((self.name, other.name), (self.birth_date, other.birth_date))
