@@ -80,6 +80,16 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
         "generous": (rf"{HEART}[^.;,:]{{0,30}}?\bgenerous",),
         "cardiomeg": (r"cardiomeg\b",),
         "megaly": (r"c-?megaly\b",),
+        "thoracic": (
+            r"(?:increased|enlarged|elevated|augmented|high|raised) (?:cardio-?thoracic|ct) (?:index|ratio)",
+            r"cardio-?thoracic (?:index|ratio)(?: ?:)?(?: (?:is|are|appears?|\w+ly)){0,3} (?:increased"
+            r"|enlarged|elevated"
+            r"|augmented|high|raised|above)",
+        ),
+        "ctr": (
+            r"(?:increased|enlarged|elevated|high|raised) ctr\b",
+            r"ctr (?:is )?(?:\w+ly )?(?:increased|enlarged|elevated|high|raised)",
+        ),
         "borderline": (
             rf"borderline (?:in )?{HEART}",
             rf"{HEART}(?: size)?(?: ?[:=])?[^.;,:]{{0,40}}?\bborderline",
@@ -124,6 +134,7 @@ _LEXICON: dict[str, dict[str, tuple[str, ...]]] = {
     "Consolidation": {
         "consolidat": (r"consolidat\w+",),
         "consol": (r"consols?\b",),
+        "condensation": (r"condensations?\b(?! shadow)",),
         "asd": (r"(?:r[uml]l|l[ul]l|focal|patchy|basilar|bibasilar|lobe|lower|upper|no) asdz?\b",),
         "asdz": (r"asdz\b",),
         "space": (r"air ?-?space (?:disease|dz|process|consolidation)",),

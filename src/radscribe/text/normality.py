@@ -85,6 +85,7 @@ IMPLIED_ABSENT: tuple[tuple[Phrase, tuple[str, ...]], ...] = (
         ),
         ("Cardiomegaly",),
     ),
+    (Phrase("enlarged", rf"(?:non|un)-?enlarged {HEART}"), ("Cardiomegaly",)),
     (
         Phrase("intact", r"(?:bon[ey]\w*|osseous|skelet\w+|ribs?)\b[^.;]{0,40}?\bintact"),
         ("Fracture",),

@@ -38,6 +38,15 @@ COVERS: dict[str, frozenset[str]] = {
 # Statements that deny findings without naming them.
 _CLEAR = r"(?:clear|normal|unremarkable)\b(?! (?:of|from)\b)"
 _WELL = r"(?:normal|unremarkable|within normal limits|not (?:\w+ )?enlarged)"
+_DENIAL = r"(?:no|without|negative for|absence of|lack of|free of)"
+_HEDGE = (
+    r"(?:(?:(?:evidence|signs?|indications?|demonstration|findings?|features|x{3,}) (?:of|for)"
+    r"|radiographic(?:ally)?|visible|visuali[sz]ed|evident|apparent|obvious|convincing|definit(?:e|ive)|detectable|demonstrable"
+    r"|discernible|identifiable|focal|any|an?|the|x{3,}) )"
+)
+_WHOLE_CHEST = r"(?:cardio-?pulmonary|cardio-?thoracic|intra-?thoracic)"
+_ORGAN = rf"(?:{_WHOLE_CHEST}|cardiac|pulmonary|lung|pleural|chest|thoracic)"
+_DISEASE = r"(?:disease|abnormalit\w+|process\w*|findings?|patholog\w+)"
 _BROAD: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
     (re.compile(rf"\b(?:{spell(*phrases)})"), findings)
     for phrases, findings in (
@@ -53,10 +62,9 @@ _BROAD: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         ),
         (
             (
-                r"(?:no|without|negative for) (?:evidence of |radiographic evidence of )?"
-                r"(?:acute|active)(?: or active)?"
-                r" (?:cardio-?pulmonary|cardio-?thoracic|intra-?thoracic|pulmonary|chest|thoracic|lung)?"
-                r" ?(?:disease|abnormalit\w+|process\w*|findings?|patholog\w+)",
+                rf"{_DENIAL} {_HEDGE}{{0,4}}(?:acute|active)(?:(?: or |/)(?:acute|active))? {_HEDGE}{{0,2}}"
+                rf"(?:{_ORGAN}(?:(?:,| or| and|/)? ?{_ORGAN}){{0,4}} )?{_DISEASE}",
+                rf"{_DENIAL} {_HEDGE}{{0,4}}{_WHOLE_CHEST} {_DISEASE}",
             ),
             ACUTE,
         ),
@@ -70,7 +78,8 @@ _BROAD: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         ),
         (
             (
-                r"normal (?:\w+ )?(?:chest|study|exam\w*|radiograph)\b",
+                r"(?:normal|unremarkable|negative) (?:\w+ )?(?:chest|study|exam\w*|radiographs?)\b"
+                r"(?! (?:wall|tubes?|drains?|ports?)\b)",
                 r"(?:chest|study|exam\w*|radiograph) (?:is|appears) (?:normal|unremarkable|negative)",
                 r"\A(?:there (?:is|are) )?no abnormalit(?:y|ies)(?: (?:is|are) (?:seen|identified))?[.]?$",
             ),

@@ -30,19 +30,19 @@ _BREAK = re.compile(
     r"|(?<=[a-z]{3})\.(?=[a-z]{4})|(?<=[A-Z]{3})\.(?=[A-Z]{3})"
     r"|\s{0,9}(?:<br\s{0,3}/?>|\\r\\n|\\n)\s{0,9}"
     r"|\n[ \t\r]{0,40}\n\s{0,40}"
-    r"|\n[ \t]{0,40}(?=(?:[-*]\s|[•▪●◦‣]|\(?\d{1,2}[.)]))"
+    r"|\n[ \t]{0,40}(?=(?:[-*]\s|[•▪●◦‣◾◽⁃∙▶►➢➤»]|\(?\d{1,2}[.)]))"
     r"|(?P<line>\n)[ \t]{0,40}"
-    r"|\s?[•▪●◦‣]\s{0,9}"
+    r"|\s?[•▪●◦‣◾◽⁃∙▶►➢➤»]\s{0,9}"
     r"|\s(?P<number>\d{1,2})(?:[.)]\s{1,9}(?=[A-Z])|[.)](?=[A-Z]))"
     r"|(?<=[a-z])(?P<glued>\d{1,2})[.)](?=[A-Z])"
     r"|\s(?P<with_dash>\d{1,2})(?:\s?[-–]|[/:])\s{1,9}(?=[A-Za-z])"
-    r"|\s{0,2}\((?P<in_brackets>\d{1,2})\)\s{0,9}(?=[A-Za-z])"
+    r"|\s{0,2}[(\[](?P<in_brackets>\d{1,2})[)\]]\s{0,9}(?=[A-Za-z])"
     r"|\s(?=\(?(?:[a-hA-H]|i{1,3}|iv|vi{0,3})\)\s{1,9}[A-Za-z]|#\d{1,2}[.):]?\s)"
     r"|\s-(?=[A-Z][a-z]{2})"
 )
 _ENUMERATION = re.compile(
-    r"\s{0,40}(?:[*•▪●◦‣]\s{0,9}(?=\S)|-\s{1,9}(?![^\n]{0,40}[\s,;]\+ ?[A-Za-z])"
-    r"|\(?(?P<number>\d{1,2})\s?(?:[.)](?:\s{1,9}|(?=[A-Za-z]))|[-/:]\s{1,9}(?=[A-Za-z])))?"
+    r"\s{0,40}(?:[*•▪●◦‣◾◽⁃∙▶►➢➤»]\s{0,9}(?=\S)|-\s{1,9}(?![^\n]{0,40}[\s,;]\+ ?[A-Za-z])"
+    r"|[(\[]?(?P<number>\d{1,2})\s?(?:[.)\]]{1,2}(?:\s{1,9}|(?=[A-Za-z]))|[-/:]\s{1,9}(?=[A-Za-z])))?"
 )
 # A line goes on where it ends with one of these words, or the next begins with one of those.
 _GOES_ON = re.compile(
@@ -60,9 +60,16 @@ _CONTINUED = re.compile(
 _ANSWERED = re.compile(
     r"\s{0,9}(?:yes|no|none|possibl[ey]|maybe|unlikely|n|y)\b(?=\s{0,9}[.,;]|\s{0,9}$)", re.I
 )
-_ANSWER_LAST = re.compile(r"[-:=?|>\t._\u2026]\s{0,3}no$", re.I)
+_ANSWER_LAST = re.compile(r"[-:=?|>\t.,_\u2026]\s{0,3}no$", re.I)
 _LONG = 45  # characters; a line this long has probably been wrapped
-_ABBREVIATION = re.compile(r"\b(?:dr|mr|mrs|ms|prof|approx|vs?|eval|e\.g|i\.e|cf|fig|st)$", re.I)
+_ABBREVIATION = re.compile(
+    r"\b(?:dr|mr|mrs|ms|prof|approx|vs?|eval|e\.g|i\.e|cf|fig|st|poss|prob|susp|quest|ques|pt|assoc|incl)$",
+    re.I,
+)
+# These may also end a sentence.
+_ABBREVIATION_WITHIN = re.compile(
+    r"\b(?:mod|min|sm|lg|rt|lt|bilat|lat|ant|post|sup|inf|incr|decr|resp|sl|mult|pl|pulm)$", re.I
+)
 
 
 _REDACTED = re.compile(r"x{3,}", re.I)
@@ -207,6 +214,7 @@ def _within(text: str, match: re.Match[str]) -> bool:
     following = text[match.end() : match.end() + 1]
     return bool(
         _ABBREVIATION.search(before)
+        or (following.islower() and _ABBREVIATION_WITHIN.search(before))
         or (before[-1:].isdigit() and following.isalnum() and not following.isupper())
     )
 

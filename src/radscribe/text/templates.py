@@ -23,12 +23,12 @@ _NO = (
     r"(?:-ve\b|-"
     + _ENDS
     + r"|(?:no|none|n(?!/)|neg|negative|nil|absent|false|0|nothing|nad|unlikely|excluded|ruled out"
-    rf"|not {_SEEN}|no (?:\w+ )?(?:evidence|signs?)|no (?:definite|obvious|acute|significant"
+    rf"|(?:not|never) {_SEEN}|no (?:\w+ )?(?:evidence|signs?)|no (?:definite|obvious|acute|significant"
     rf"|focal|large|gross"
     rf"|convincing|overt|new|visible|discernible|such)(?: \w+ly)?)(?:{_ENDS}|(?= {_SEEN}\b))"
-    rf"|not {_SEEN}\b(?! (?:on|in) (?:the )?(?:prior|previous|lateral))"
+    rf"|(?:not|never) {_SEEN}\b(?! (?:on|in) (?:the )?(?:prior|previous|lateral))"
     r"|(?:(?:completely|fully|now|since|has|have|interval(?:ly)?) ){0,2}(?:resolved|cleared"
-    r"|gone|disappeared)\b"
+    r"|gone|disappeared)\b(?! (?:\w+ )?(?:partial\w*|incomplete\w*|in part|almost|near\w*|mostly|largely))"
     r"|(?:(?:is|are|there (?:is|are)) )?(?:none|nil|absent|excluded|not significant)\b)"
 )
 _MAYBE = (
@@ -41,23 +41,30 @@ _YES = (
     r"|severe\w*|small|large|tiny|trace|minimal\w*|slight\w*|marked\w*|massive|left|right|bilateral\w*"
     r"|bi-?basilar|basilar|basal|apical|upper|lower|stable|unchanged|chronic|persist\w+|increas\w+"
     r"|decreas\w+|worse\w*|improv\w+|new|old|unilateral|focal|diffuse|patchy|subtle|loculated|multiple"
-    r"|single|several|few|scattered|r[uml]l|l[ul]l|enlarged|borderline|probabl[ey]|likely|acute|in|at|on|grade"
+    r"|single|several|few|scattered|r[uml]l|l[ul]l|enlarged|borderline|probabl[ey]|likely|acute|in|at|on"
+    r"|grade"
     r"|extensive|dense|early|layering|again|healed|there (?:is|are) a|resolving|clearing"
     r"|(?:not|nearly|part(?:ial)?ly|almost|incompletely|mostly"
-    r"|largely)(?: \w+ly)? (?:resolved|cleared))\b|\d|\+|[\u2611\u2612\u2713\u2714])"
+    r"|largely)(?: \w+ly)? (?:resolved|cleared)"
+    r"|(?:resolved|cleared) (?:\w+ )?(?:partial\w*|incomplete\w*|in part|mostly|largely))\b|\d|\+"
+    r"|[\u2611\u2612\u2713\u2714])"
 )
 # An order instead of an answer: "Pneumothorax - r/o".
 _ORDER = rf"(?:r/o|r\.o\.|rule out|exclude|eval(?:uate)?\.?|query|\?){_ENDS}"
 _ANSWER = re.compile(
-    rf"(?:[:=?]|\s[-\u2013\u2014](?=\s))[\s\"'*<(_\[\u2026]{{0,9}}(?:(?P<absent>{spell(_NO)})|(?P<ordered>{spell(_ORDER)})|(?P<uncertain>{spell(_MAYBE)})|(?P<present>{spell(_YES)})"
+    rf"(?:(?:[:?]|=(?!>))(?:\s{{0,3}}(?:a|ans|answer)\s?:)?"
+    rf"|\s[-\u2013\u2014](?=\s))[\s\"'*<(_\[\u2026]{{0,9}}(?:(?P<absent>{spell(_NO)})"
+    rf"|(?P<ordered>{spell(_ORDER)})|(?P<uncertain>{spell(_MAYBE)})|(?P<present>{spell(_YES)})"
     r"|(?P<other>(?<=[:=])))"
 )
 _WORD_NO = r"no|none|neg|negative|absent|nil|n"
 _WORD_YES = r"yes|pos|positive|present|y"
 # A cell, an arrow or a leader before an answer that is a word: "Effusion | no |", "Effusion ... none".
 _LEADER = re.compile(
-    rf"(?:[|\t;]|(?<=\s)/|[-=]>|\.{{2,9}}|\u2026|(?<!_)_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN}|[-+](?=\s{{0,9}}[|\t]))"
-    r"\s{0,9}(?:[|\t.,;]|$|(?:\w+\s{1,40}){1,3}\u2026|\u2026))"
+    rf"(?:(?<![:=])[|\t;]|(?<=\w)\s{{2,9}}|,(?=\s?(?:{_WORD_NO}|{_WORD_YES})\s{{0,9}}$)|(?<=\s)/|[-=]>"
+    rf"|\.{{2,9}}|\u2026|(?<!_)_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN}"
+    rf"|[-+](?=\s{{0,9}}[|\t]))"
+    r"\s{0,9}(?:[|\t.,;]|\s{2}|$|(?:\w+\s{1,40}){1,3}\u2026|\u2026))"
 )
 # An answer for each side: "Effusion: R: none L: small".
 _SIDE_NAMED = r"(?:right|left|rt|lt|r|l|r[uml]l|l[ul]l)\b"
@@ -82,27 +89,34 @@ _PAIRS = (
         rf"\s{{0,9}}[,;.|/]?\s{{0,9}}(?:and\s)?{spell(_PLACE)}{_either(2)}"
     ),
     re.compile(  # ": none on the right, small on the left"
-        rf"[:=]\s{{0,9}}{_either(1)}{spell(_ON)}\s{{0,9}}[,;|/]?\s{{0,9}}(?:(?:and|but)\s)?{_either(2)}{spell(_ON)}"
+        rf"[:=]\s{{0,9}}{_either(1)}{spell(_ON)}\s{{0,9}}[,;|/]?\s{{0,9}}(?:(?:and"
+        rf"|but)\s)?{_either(2)}{spell(_ON)}"
     ),
 )
 _BOX = re.compile(
-    rf"(?P<absent>\[\s{{0,3}}\]|\(\s{{1,3}}\)|[\u2610\u25a1\u25cb]|\(\s?(?:[-\u2013\u2212]|{_WORD_NO})\s?\)|\[\s?(?:[-\u2013\u2212]|{_WORD_NO})\s?\]"
+    rf"(?P<absent>\[\s{{0,3}}\]|\(\s{{1,3}}\)|[\u2610\u25a1\u25cb]|\(\s?(?:[-\u2013\u2212]"
+    rf"|{_WORD_NO})\s?\)|[\[{{]\s?(?:[-\u2013\u2212]|{_WORD_NO})\s?[\]}}]"
     r"|[\u2717\u2718\u2716\u274c])"
     r"|(?P<present>\[\s?[x*\u2713\u2714+]\s?\]|\(x\)|[\u2611\u2612\u2713\u2714\u25a0]"
-    rf"|\(\s?(?:\+|{_WORD_YES})\s?\)|\[\s?(?:{_WORD_YES})\s?\])"
+    rf"|\(\s?(?:\+|{_WORD_YES})\s?\)|[\[{{]\s?(?:{_WORD_YES})\s?[\]}}])"
 )
 _SIGN_BEFORE = re.compile(r"(?:^|(?<=[\s,;/]))(?:(?P<present>\+)(?!\s?no\b)|(?P<absent>-))\s?(?=[a-z])")
 # Signs without a plus: not the dashes of a list, whose items begin with other words.
 _MINUS = re.compile(
-    r"(?:^|(?<=[\s,;/]))(?P<absent>-)(?=[a-z])(?!(?:no|not|without|mild\w*|moderate|severe|small|large|trace|tiny"
+    r"(?:^|(?<=[\s,;/]))(?P<absent>-)(?=[a-z])(?!(?:no|not|without|mild\w*|moderate|severe|small|large"
+    r"|trace|tiny"
     r"|minimal|new|old|the|there|left|right|bilateral|stable|unchanged|increas\w+|decreas\w+|persist\w+"
     r"|possibl[ey]|probabl[ey]|likely|interval|status|ap|pa)\b)"
 )
 _MINUS_SHORT = re.compile(r"(?P<absent>-)(?=(?:ptx|pnx|pna|eff|chf|asd|atx|effs)\s{0,9}[.,;]?\s{0,9}$)")
 _SIGN_BEHIND = re.compile(
-    r"(?<=[a-z])\s?(?:(?P<present>\+(?:ve\b)?)|(?P<absent>-(?:ve\b)?|0(?!\.\d)))(?=\s?(?:[.,;]|$)|\s{1,3}[a-z]{2,12}[-+](?:[\s.,;]|$))"
+    r"(?<=[a-z])\s?(?:(?P<present>\+(?:ve\b)?)|(?P<absent>-(?:ve\b)?|0(?!\.\d)))(?=\s?(?:[.,;]|$)"
+    r"|\s{1,3}[a-z]{2,12}[-+](?:[\s.,;]|$))"
 )
-_ASKS = re.compile(r"[:=?|\t;/\u2026_]|\s[-\u2013\u2014]\s|->|\.\.|\by ?/ ?n\b|\byes ?/ ?no\b")
+_ASKS = re.compile(
+    r"\w\s\s|,\s?(?:no|none|yes|neg|pos)\w{0,5}\s{0,9}$|[:=?|\t;/\u2026_]|\s[-\u2013\u2014]\s|->|\.\."
+    r"|\by ?/ ?n\b|\byes ?/ ?no\b"
+)
 _CHOICE = re.compile(r"\(?\by ?/ ?n\b\)?|\(?\byes ?/ ?no\b\)?")
 _OPTION = re.compile(r"\b(?:(?P<present>yes|present)|(?P<absent>no|none|absent))\b")
 _WORD = re.compile(r"\w")
