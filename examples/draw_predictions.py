@@ -1,8 +1,8 @@
-"""Write two files of captions for the test part of a dataset, as two other systems might: random reports, one sentence.
+"""Write captions for the test part of a dataset, as two other systems might.
 
     python examples/draw_predictions.py data/drawn mine.csv theirs.csv
 
-`mine.csv` has a report of the training part for each study, drawn at random; `theirs.csv` says the same for all.
+The first file has a random report of the training part for each study. The second has one sentence for all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ def main() -> None:
     manifest, generator = Manifest(data), random.Random(0)
     reports = [study.text("findings") for study in manifest.split("train")]
     studies = [study.id for study in manifest.split("test")]
-    for path, texts in ((mine, generator.choices(reports, k=len(studies))), (theirs, [NORMAL] * len(studies))):
+    for path, texts in (
+        (mine, generator.choices(reports, k=len(studies))),
+        (theirs, [NORMAL] * len(studies)),
+    ):
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(("id", "report"))

@@ -4,7 +4,7 @@
 
 The cluster is three `ray start` processes on loopback. The command prints one JSON object and fails if an
 image is missing or there twice, or if a shard differs from the one that a single process writes. Each image
-has noise of its own, so a swapped image changes a shard; drawing a chest for each would take longer than
+has its own noise, so a swapped image changes a shard; drawing a chest for each would take longer than
 captioning them.
 """
 

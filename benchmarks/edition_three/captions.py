@@ -1,4 +1,4 @@
-"""Print captions of test studies beside what is known of them, to be read by eye.
+"""Print captions of test studies beside what is known of them, for people to read.
 
     python -m benchmarks.edition_three.captions ../shared/data RUN/studies BUNDLE
 

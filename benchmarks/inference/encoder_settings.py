@@ -2,7 +2,7 @@
 
     python -m benchmarks.inference.encoder_settings [--bundle B] [--rounds N]
 
-Each way runs over the same made-up images on as many cores as there are, in a process of its own, in turn.
+Each way runs over the same made-up images on as many cores as there are, in a separate process, in turn.
 Printed are the medians over the rounds of processor time and of wall time an image, as ratios to those of
 the engine in the same round, and the memory that session and runs took. Threads that spin while they wait
 count in processor time, as they take the cores from other programs. The last line is how long the

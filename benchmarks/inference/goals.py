@@ -105,7 +105,7 @@ def pictures(
 
 
 def memory(file: Path, count: int, bundle: str | None) -> None:
-    """Run as a process of its own: captions of one film over and over; peak after a fifth, and at the end."""
+    """Run as its own process: captions of one film over and over; peak after a fifth, and at the end."""
     captioner = Captioner(bundle)
     first = 0
     for done, _ in enumerate(captioner.stream([file] * count), 1):

@@ -5,7 +5,7 @@
 beam     wider beams against greedy, from files to captions
 batch    the bare encoder with 1, 8 and 32 images per batch
 length   decoding time by the length of captions
-growth   time and memory by the number of studies, to 4,096, in a process of its own
+growth   time and memory by the number of studies, to 4,096, in a separate process
 
 Same table as `radscribe bench`: the sides of a comparison run in turn. Let nothing else run meanwhile.
 """

@@ -25,7 +25,7 @@ Job = tuple[str, int]
 
 
 def work(benchmark: Benchmark, job: Job) -> float:
-    """Run one job in a process of its own; seconds it took."""
+    """Run one job in a separate process; seconds it took."""
     name, seed = job
     run = benchmark.run_of(name, seed)
     run.mkdir(parents=True, exist_ok=True)

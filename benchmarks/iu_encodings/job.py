@@ -2,7 +2,7 @@
 
     python -m benchmarks.iu_encodings.job DATA OUT CONFIGS LINE SEED [ENCODER]
 
-OUT/LINE/SEED gets the run, and captions as `<part>-<search>.csv`. What is there already is not done again.
+OUT/LINE/SEED gets the run, and captions as `<part>-<search>.csv`. Results that exist are not computed again.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m benchmarks.training.streaming [--images 2000]
 
-Each set is written as WebDataset tar files and read once in a random order, in a process of its own and
+Each set is written as WebDataset tar files and read once in a random order, in a separate process and
 without a cache of images. Printed is the growth of its resident memory from the first image to the last.
 """
 

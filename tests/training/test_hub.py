@@ -128,7 +128,7 @@ def test_nothing_is_unpickled_and_no_code_of_a_repository_runs(tmp_path: Path) -
     write_backbone("vit", tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "evil.Model"}}))
-    with pytest.raises(WeightsError, match="needs code of its own"):
+    with pytest.raises(WeightsError, match="needs its own code"):
         encoder_of(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")

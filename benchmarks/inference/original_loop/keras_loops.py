@@ -1,4 +1,4 @@
-"""Ways to decode with Keras on TensorFlow. Runs in an environment of its own, which has no radscribe.
+"""Ways to decode with Keras on TensorFlow. Runs in its own environment, which has no radscribe.
 
     KERAS_BACKEND=tensorflow python keras_loops.py model.keras
 

@@ -1,4 +1,4 @@
-"""Keras on TensorFlow in an environment and a process of its own: neither comes near the project's."""
+"""Keras on TensorFlow in its own environment and process: neither comes near the project's."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def read_bytes(root: str, name: str) -> bytes:
         raise ImageError(f"cannot be read: {spoken}", subject=name, remedy="retry later") from error
     except RadscribeError:
         raise
-    except Exception as error:  # each file system of fsspec has exceptions of its own
+    except Exception as error:  # each file system of fsspec has its own exceptions
         raise ImageError(
             f"cannot be read: {type(error).__name__}", subject=name, remedy="check the URL and your access"
         ) from error
@@ -203,7 +203,7 @@ class Folder:
             yield
         except RadscribeError:
             raise
-        except Exception as error:  # each file system of fsspec has exceptions of its own
+        except Exception as error:  # each file system of fsspec has its own exceptions
             raise OutputError(
                 f"cannot be used: {type(error).__name__}",
                 subject=self.place,

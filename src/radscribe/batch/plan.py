@@ -198,7 +198,7 @@ def _of_url(url: str) -> Found:
     system, top = file_system(url)
     try:
         listed = system.find(top, detail=True)
-    except Exception as error:  # each file system of fsspec has exceptions of its own
+    except Exception as error:  # each file system of fsspec has its own exceptions
         raise DataError(
             f"cannot be listed: {type(error).__name__}", subject=url, remedy="check the URL and your access"
         ) from error

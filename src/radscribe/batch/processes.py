@@ -1,4 +1,4 @@
-"""Shards on one machine: a process per core, each with an engine of its own."""
+"""Shards on one machine: a process per core, each with its own engine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Member:
 
 
 def run_processes(job: Job, shards: Iterable[int], workers: int) -> Iterator[Counts | Lost]:
-    """Caption shards in processes of their own; with one worker, in this process.
+    """Caption shards in separate processes; with one worker, in this process.
 
     A worker that dies is replaced, and its shard is done again.
 

@@ -22,7 +22,7 @@ GOAL = Goal(0.9, at_least=True)
 class BareEncoder:
     """The bundle's encoder in onnxruntime with default settings and a set number of threads.
 
-    It uses several cores in two ways: all at one batch, or each core at an image of its own.
+    It uses several cores in two ways: all at one batch, or each core at its own image.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class BareEncoder:
         _run(self._narrow, image[None, None])
 
     def one_per_core(self, images: Images) -> None:
-        """Run decoded images `[N, 1, S, S]`, each on a core of its own."""
+        """Run decoded images `[N, 1, S, S]`, each on its own core."""
         with ThreadPoolExecutor(self._threads) as pool:
             for _ in pool.map(lambda image: _run(self._narrow, image[None]), images):
                 pass

@@ -1,6 +1,6 @@
 """Seconds and peak memory of one process: `python process_cost.py COMMAND...` prints them as JSON.
 
-This file runs as a process of its own and imports next to nothing: on Linux the peak of a child includes the
+This file runs as its own process and imports next to nothing: on Linux the peak of a child includes the
 memory that its parent had resident at the start.
 """
 

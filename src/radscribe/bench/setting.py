@@ -94,7 +94,7 @@ class Setting:
     against : LoadedBundle, optional
         The bundle to compare with.
     files : tuple of Path
-        Images, each a study of its own.
+        Images, each its own study.
     drawn : bool
         Whether the files are phantoms.
     scale : Scale

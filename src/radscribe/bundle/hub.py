@@ -73,7 +73,7 @@ def fetch(
         return folder
     except BundleError:
         raise
-    except Exception as error:  # the boundary to the client, whose network library has kinds of its own
+    except Exception as error:  # the boundary to the client, whose network library has its own exceptions
         log_in = "log in with: hf auth login"
         told = (
             (hub.HFValidationError, "names no repository", f"write {PREFIX}owner/name[@revision]"),

@@ -184,7 +184,7 @@ def command(
                 click.echo(f"radscribe: {named(caption)}: evidence in {folder}", err=True)
             progress.advance()
     if form == "text":
-        click.echo("! Draft by a foreign model: not verified, not for diagnosis.")
+        click.echo("! Draft by an external model: not verified, not for diagnosis.")
     return int(failed)
 
 

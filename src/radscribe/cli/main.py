@@ -1,6 +1,6 @@
 """`radscribe`: imports only the command that is called, so that it starts quickly.
 
-What happens to errors and signals is decided here once, for all commands: each ends with one line on standard
+Errors and signals are handled here once, for all commands: each ends with one line on standard
 error and an exit code. Set ``RADSCRIBE_DEBUG=1`` to see tracebacks and the warnings of libraries.
 """
 

@@ -197,7 +197,7 @@ class Manifest(Part):
             The part.
         with_images : bool
             Leave out images that were missing when the manifest was written (``--allow-missing``), and
-            studies that have no other image. Whatever reads pixels or features wants this.
+            studies that have no other image. Use this for anything that reads pixels or features.
 
         Raises
         ------

@@ -130,7 +130,7 @@ class _Writer:
 
 
 def tar_of(name: str) -> str | None:
-    """Return the tar file that an image of a manifest is in; None if it is a file of its own."""
+    """Return the tar file that an image of a manifest is in; None if it is a single file."""
     parent = str(PurePosixPath(name).parent)
     return parent if parent.endswith(TAR) else None
 

@@ -81,7 +81,7 @@ def cross_fitted(
 ) -> Floats:
     """Predict each row with a model that was fitted without its group.
 
-    The calibration error of such probabilities is honest. Measured on the rows of the fit, it is too small.
+    The calibration error of such probabilities is unbiased. Measured on the rows of the fit, it is too small.
 
     Parameters
     ----------

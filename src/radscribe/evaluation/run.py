@@ -316,7 +316,7 @@ def _on_files(
 
 
 def _apart(compared: list[Captions]) -> list[Captions]:
-    """Compared systems with names of their own."""
+    """Compared systems with their own names."""
     taken: set[str] = set()
     out: list[Captions] = []
     for captions in compared:

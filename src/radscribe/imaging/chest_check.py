@@ -1,7 +1,7 @@
 """The chest check: is this a frontal or lateral chest radiograph, upright and with bright bones?
 
 A small convolutional network on 64 x 64 pixels of the picture that the encoder sees, at the common exposure
-(`exposure.normalise`). `benchmarks/chest_check/train.py` trains it; its weights and threshold lie beside this
+(`exposure.normalise`). `benchmarks/chest_check/train.py` trains it; its weights and threshold are beside this
 file.
 """
 

@@ -74,7 +74,7 @@ def _plain(text: str | None) -> str:
 def by_patient(items: Sequence[T], patients: Sequence[Patient]) -> list[list[T]]:
     """Split the files of one study by patient.
 
-    A file that fits more than one patient, because its header says too little, becomes a study of its own.
+    A file that fits more than one patient, because its header says too little, becomes its own study.
 
     Parameters
     ----------

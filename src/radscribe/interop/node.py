@@ -361,7 +361,7 @@ def _server_classes(node: Node) -> tuple[Any, Any]:
             act = association.dul.state_machine.do_action
 
             def guarded(event: str) -> None:
-                # The library's thread dies of messages that it cannot decode, and prints their values.
+                # Messages that it cannot decode end the library's thread, which prints their values.
                 try:
                     act(event)
                 except Exception:  # noqa: BLE001

@@ -72,7 +72,7 @@ def architecture_of(config: Mapping[str, Any]) -> dict[str, Any]:
             if config.get("word_embed_proj_dim", config["hidden_size"]) != config["hidden_size"]:
                 refused = "a projected word embedding"
             if not (config.get("enable_bias", True) and config.get("tie_word_embeddings", True)):
-                refused = "no biases, or an output layer of its own"
+                refused = "no biases, or its own output layer"
             found = {
                 "width": int(config["hidden_size"]),
                 "layers": int(config["num_hidden_layers"]),
@@ -266,7 +266,7 @@ class CausalDecoder(Decoder):
         prefix = [part for memory in memories for part in memory[:2]]  # each [N, heads, 1 + Q, D / heads]
         n, heads, _, width = prefix[0].shape
         empty = prefix[0].new_zeros(n, heads, self.positions, width)
-        # Each is a tensor of its own: graphs have no two names for one output.
+        # Each is its own tensor: graphs have no two names for one output.
         moving = [torch.zeros_like(empty) for _ in prefix]
         return (*moving, torch.zeros_like(features.get("views")[:, 0]), *prefix, looked)
 

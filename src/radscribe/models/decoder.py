@@ -83,7 +83,7 @@ class Decoder(nn.Module, ABC):
     inputs: tuple[str, ...]  # fields of `StudyFeatures` that it reads
     states: tuple[str, ...]  # names of the state's tensors
     word_embedding: nn.Embedding
-    fixed: tuple[str, ...] = ()  # the last of them, which `step` hands through unchanged: the study itself
+    fixed: tuple[str, ...] = ()  # the last of them, which `step` does not change: the study itself
     state_width: int = 0  # of `Taught.first`; 0 if it has none
     positions: int | None = None  # tokens of a caption that it can take at most, `<bos>` included
 

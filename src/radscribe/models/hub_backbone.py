@@ -213,7 +213,7 @@ def _load(kind: _Kind, folder: Path, name: str) -> tuple[nn.Module, dict[str, An
             dtype=torch.float32,
             **pooling,
         )
-    except Exception as error:  # the library has no class of its own for what is wrong with a file
+    except Exception as error:  # the library has no error class for damaged files
         line = str(error).strip().splitlines() or [type(error).__name__]
         raise WeightsError(f"cannot be loaded: {line[0]}", subject=name, remedy="fetch it again") from error
     return found

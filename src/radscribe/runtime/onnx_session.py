@@ -91,7 +91,7 @@ def open_session(path: Path, threads: int | None = None, device: str = "cpu") ->
     wanted = providers(device) if device != "cpu" else [CPU]
     try:
         session = ort.InferenceSession(str(path), options, providers=wanted)
-    except Exception as error:  # onnxruntime raises a class of its own for each status code
+    except Exception as error:  # onnxruntime raises its own class for each status code
         if wanted == [CPU]:
             raise BundleError(
                 "is not a graph that onnxruntime can run", subject=path, remedy="export it again"

@@ -71,7 +71,7 @@ def _minimise(
 def cross_fitted(fit: Fit, logits: Tensor, labels: Tensor, patients: Sequence[str]) -> Tensor:
     """Probabilities `[N, F]`, each by a calibration that was fitted on the other half of the patients.
 
-    Their calibration error is an honest one: measured on the images that it was fitted on, it is too small.
+    Their calibration error is unbiased: measured on the images that it was fitted on, it is too small.
     """
 
     def predict(rows: Rows, held_out: Rows) -> Floats:

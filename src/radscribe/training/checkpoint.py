@@ -120,7 +120,7 @@ def open_checkpoint(name: str) -> Checkpoint:
     Raises
     ------
     WeightsError
-        There is none, it holds no safetensors, or needs code of its own.
+        There is none, it holds no safetensors, or needs its own code.
     BundleError
         It cannot be fetched.
     """
@@ -135,7 +135,7 @@ def open_checkpoint(name: str) -> Checkpoint:
     config = _json(folder / CONFIG)
     if "auto_map" in config:
         raise WeightsError(
-            "needs code of its own (auto_map), which radscribe does not run",
+            "needs its own code (auto_map), which radscribe does not run",
             subject=name,
             remedy="use a checkpoint of an architecture that transformers has",
         )

@@ -5,7 +5,7 @@
 
 `<encoder>` is the start of a SHA-256 of the encoder's weights and shape. An image that changed is another;
 runs and datasets may share a cache. Rows are appended: data first, then the array's header, then the index.
-What a kill leaves behind the last row of the index is written over.
+Rows that a killed run wrote behind the last row of the index are overwritten.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ class ImageData(Dataset[Example]):
 
     @property
     def blocks(self) -> list[int] | None:
-        """Number of the tar file that each image is in; None if images are files of their own."""
+        """Number of the tar file that each image is in; None if images are single files."""
         tars = [webdataset.tar_of(name) for name in self.names]
         if None in tars:
             return None

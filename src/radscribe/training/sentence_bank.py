@@ -191,7 +191,7 @@ def _denied(sentence: str, findings: Sequence[str]) -> Tensor:
 
 
 def _topics(section: str, sentence: str) -> list[float]:
-    """Which topics a sentence deals with; what names none is a topic of its own, and so is each section."""
+    """Which topics a sentence deals with; a sentence without one is its own topic, and so is each section."""
     named = [float(bool(re.search(topic, sentence.lower()))) for topic in TOPICS]
     named.append(float(not any(named)))
     nothing = [0.0] * len(named)

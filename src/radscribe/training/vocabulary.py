@@ -95,7 +95,7 @@ def make_tokenizer(
 def keep_sentences(texts: list[str], out: Path, config: DecoderConfig) -> None:
     """Keep which sentences captions may have: of the texts, of the teacher and of the run to start from.
 
-    A language model writes good English of its own, and may have any sentence.
+    A language model writes good English itself, and may write any sentence.
     """
     if is_checkpoint(config.decoder):
         return

@@ -202,7 +202,7 @@ class FindingLists:
     unnamed : {"absent", "unknown"}
         What is known of a finding of ChestX-ray14 that a list does not name.
     unknown : {"error", "keep"}
-        Whether a name that is not known is an error, or a label of its own.
+        Whether a name that is not known is an error, or becomes a label.
     strange : dict
         Names that are not known, with the place of the first and how often they occur.
     """

@@ -139,7 +139,7 @@ def labels(tags: Iterable[str], report: Report) -> dict[str, float | None]:
     tags : iterable of str
         The study's MeSH tags.
     report : Report
-        Its findings and impression are read. What it does not mention counts as absent.
+        Its findings and impression are read. Findings that it does not mention count as absent.
 
     Returns
     -------

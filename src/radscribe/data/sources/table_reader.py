@@ -54,7 +54,7 @@ class Settings(ImageSettings, frozen=True, forbid_unknown_fields=True):
     image: Annotated[str, Meta(description="Column of the image path, such as image or Path.")] = ""
     text: Annotated[str, Meta(description=f"Column of the text; else {', '.join(TEXT_NAMES)}.")] = ""
     section: Annotated[
-        Section, Meta(description="Section that the text is; report: it has headings of its own.")
+        Section, Meta(description="Section that the text is; report: it has its own headings.")
     ] = "findings"
     impression: Annotated[str, Meta(description="Column of the impression, besides the text.")] = ""
     indication: Annotated[str, Meta(description="Column of the indication.")] = ""

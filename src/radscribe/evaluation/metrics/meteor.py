@@ -20,7 +20,7 @@ from radscribe.evaluation.metrics.base import Corpus
 
 VARIABLE = "RADSCRIBE_METEOR_JAR"
 LOCALE = ("-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8")
-# Options in these variables come before ours and make Java print a line of its own.
+# Options in these variables come before ours and make Java print an extra line.
 JAVA_VARIABLES = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
 _SEPARATOR = " ||| "
 

@@ -169,7 +169,7 @@ def seeds_in(names: Iterable[str]) -> tuple[list[int], list[str]]:
         if match := _NAME.fullmatch(name):
             seeds.add(int(match["seed"]))
             name, _, rest = match["findings"].partition("-")
-            if rest.endswith(f"{100 * SMALL:.0f}") and "+" not in rest:  # an image of its own pairs alone
+            if rest.endswith(f"{100 * SMALL:.0f}") and "+" not in rest:  # an image of only its own pairs
                 shown.add(name)
     return sorted(seeds), [name for name in DRAWABLE if name.lower() in shown]
 

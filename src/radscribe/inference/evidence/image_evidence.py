@@ -135,7 +135,7 @@ def _rows(cells: Floats) -> list[list[float]]:
 
 
 class Explain(Protocol):
-    """Maps for decoders and encoders that give none of their own, as `models.grad_cam.GradCam`."""
+    """Maps for decoders and encoders that give none, as `models.grad_cam.GradCam`."""
 
     def words(self, images: Floats, views: Sequence[str], tokens: Sequence[int]) -> Floats:
         """A study's images `[V, 1, S, S]`, a caption → what speaks for each token, `[tokens, V, h, w]`."""

@@ -102,7 +102,7 @@ def safe_name(study: str) -> str:
 
 
 def write(caption: Caption, out: Path, point: float, which: Which = "stated") -> Path:
-    """Write a study's pictures and `evidence.json` into a folder of its own within `out`.
+    """Write a study's pictures and `evidence.json` into its own folder within `out`.
 
     The folder is written completely or not at all. It replaces the pictures of an earlier call.
 

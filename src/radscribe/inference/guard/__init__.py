@@ -1,6 +1,6 @@
 """The guard: checks images before, and text after, a captioner that is not ours.
 
-A `Guard` runs the chest check, asks the foreign captioner, and checks each sentence of its answer with rules
+A `Guard` runs the chest check, asks the external captioner, and checks each sentence of its answer with rules
 that need no token probabilities: `sentences` has the rules, `sources` the two ways to ask.
 """
 

@@ -37,7 +37,7 @@ from radscribe.inference.studies import studies_of
 from radscribe.labels import DISCLAIMER, view_code
 from radscribe.runtime.onnx_session import available_cores
 
-FOREIGN = "written by {name}, which is not part of radscribe; checked by its guard"
+EXTERNAL = "written by {name}, which is not part of radscribe; checked by its guard"
 # Features of the confidence that need no token probabilities.
 _OF_TEXT = frozenset({"agreement", "normality"})
 _FRONTAL = view_code("frontal")
@@ -45,7 +45,7 @@ _FRONTAL = view_code("frontal")
 
 @dataclass(frozen=True, slots=True)
 class GuardedCaption(Caption):
-    """A caption of a foreign captioner, with what the guard found.
+    """A caption of an external captioner, with what the guard found.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class GuardedCaption(Caption):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A study with what the encoder and the foreign captioner say of it."""
+    """A study with what the encoder and the external captioner say of it."""
 
     prepared: Prepared
     outputs: dict[str, Array]  # of M images, by name
@@ -201,7 +201,7 @@ class Guard:
         min_confidence : float, optional
             Refuse a study if the confidence of its caption is lower, from 0 to 1.
         **ignored
-            Options of a search, which the foreign captioner does not have. The service passes them.
+            Options of a search, which the external captioner does not have. The service passes them.
 
         Yields
         ------
@@ -219,7 +219,7 @@ class Guard:
         )
 
     def _ask(self, study: StudyInput, force: bool) -> _Asked:
-        # The foreign captioner gets the image at its own size.
+        # The external captioner gets the image at its own size.
         prepared = self._prepare(study, force, keep_originals=True)
         if not prepared.images:
             return _Asked(prepared, {})
@@ -253,7 +253,7 @@ class Guard:
             for one in sentences
             if one.reasons
         )
-        foreign = FOREIGN.format(name=self._source.name)
+        external = EXTERNAL.format(name=self._source.name)
         unassessed = not_assessed_warning(self.spec)
         draft = Caption(
             study=prepared.study.name,
@@ -261,7 +261,7 @@ class Guard:
             bundle=self.bundle,
             text=kept_text(asked.answer, sentences) or SILENT,
             findings=probabilities,
-            warnings=(DISCLAIMER, foreign, *unassessed, *reasons, *prepared.warnings, *told),
+            warnings=(DISCLAIMER, external, *unassessed, *reasons, *prepared.warnings, *told),
             used=tuple(prepared.files),
             not_assessed=self.spec.not_assessed,
             left_out={**prepared.errors, **prepared.refusals},

@@ -36,7 +36,7 @@ PROMPT = "Write the findings section of the report of this chest radiograph."
 
 
 class SourceError(RadscribeError):
-    """The foreign captioner gave no text."""
+    """The external captioner gave no text."""
 
 
 class Source(Protocol):
@@ -79,7 +79,7 @@ class Function:
             except BaseException as error:  # noqa: BLE001 - its exception is the result
                 answer.put(error)
 
-        threading.Thread(target=call, name="foreign-captioner", daemon=True).start()
+        threading.Thread(target=call, name="external-captioner", daemon=True).start()
         try:
             text = answer.get(timeout=self._timeout)
         except queue.Empty:

@@ -1,7 +1,7 @@
-"""torchxrayvision's DenseNet-121: one channel, pixels of -1024 to 1024, 18 outputs in an order of its own.
+"""torchxrayvision's DenseNet-121: one channel, pixels of -1024 to 1024, 18 outputs in its own order.
 
 Cohen et al., TorchXRayVision, MIDL 2022. Its weights of single datasets leave outputs untrained; their
-operating points are NaN. What it gives out are sigmoids, bent so that the operating point becomes 0.5; here
+operating points are NaN. Its outputs are sigmoids, bent so that the operating point becomes 0.5; here
 the logit is moved instead (Platt's shift): 0.5 at the same point, and above it for the same images.
 """
 

@@ -1,6 +1,6 @@
 """The training loop: epochs, checkpoints, the best weights, and resumption.
 
-What is drawn in an epoch is a function of the seed, the epoch and the process, so a checkpoint need not hold
+The draws of an epoch are a function of the seed, the epoch and the process, so a checkpoint does not hold
 the states of generators. A run that is killed at any moment and resumed has the same weights, bit for bit on
 a CPU.
 """
