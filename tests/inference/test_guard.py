@@ -181,7 +181,7 @@ def failing(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
     ("answer", "problem"),
     [
         (slow, r"gave no complete answer in 0\.2 s; raise the timeout"),
-        (endless, "answers more than 1 MB"),
+        (endless, "answered with more than 1 MB"),
         (elsewhere, "answered 302 Found; give the address that it redirects to"),
         (failing, "answered 500 Internal Server Error"),
         (lambda h, b: text(h, b"{"), r'does not answer with \{"text": \.\.\.\}'),

@@ -53,7 +53,7 @@ def destination_settings(
     """
     if not destinations:
         if identity_key is not None:
-            raise UsageError("is of no use without --destination", subject="--identity-key")
+            raise UsageError("has no effect without --destination", subject="--identity-key")
         return {}
     require_extra("interop")
     from radscribe.interop.destinations import destination

@@ -148,28 +148,30 @@ def _run(arguments: list[str] | None) -> int:
         error.show()
         return 2
     except click.ClickException as error:
-        _say(_usage_line(error), error)
+        _print_error(_usage_line(error), error)
         return 2
     except (Interrupted, KeyboardInterrupt, click.Abort) as error:
         if sys.stderr.isatty():
             click.echo(err=True)  # ends the line that shows ^C
-        _say(str(error) if isinstance(error, Interrupted) else "interrupted", error)
+        _print_error(str(error) if isinstance(error, Interrupted) else "interrupted", error)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output is gone
         _discard(sys.stdout)
         return BROKEN_PIPE
     except RadscribeError as error:
-        _say(str(error), error)
+        _print_error(str(error), error)
         return 2 if isinstance(error, UsageError) else 1
     except OSError as error:
-        _say(str(output_error(error, None if error.filename else "standard output")), error)
+        _print_error(str(output_error(error, None if error.filename else "standard output")), error)
         _discard(sys.stdout)
         return 1
     except MemoryError as error:
-        _say("the memory is used up; use smaller batches, fewer threads or a larger machine", error)
+        _print_error("the memory is used up; use smaller batches, fewer threads or a larger machine", error)
         return 1
     except Exception as error:  # noqa: BLE001 - a user must never see a traceback
-        _say(f"internal error at {_place(error)}; set RADSCRIBE_DEBUG=1 and report what it prints", error)
+        _print_error(
+            f"internal error at {_place(error)}; set RADSCRIBE_DEBUG=1 and report what it prints", error
+        )
         return 1
     return code if isinstance(code, int) else 0
 
@@ -191,7 +193,7 @@ def _usage_line(error: click.ClickException) -> str:
     return f"{message[:1].lower()}{message[1:]}; see {path} --help"
 
 
-def _say(line: str, error: BaseException) -> None:
+def _print_error(line: str, error: BaseException) -> None:
     if _debugging():
         traceback.print_exception(error)
     with suppress(OSError):  # standard error may be gone too

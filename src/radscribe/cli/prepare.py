@@ -210,7 +210,7 @@ def render(outcome: Outcome) -> str:
     lines = [outcome.summary.text(), ""]
     lines += [f"note: {note}" for note in outcome.notes]
     if outcome.missing:
-        told = _some(outcome.missing)
+        told = _first_names(outcome.missing)
         lines.append(f"missing or unreadable: {len(outcome.missing):,} images{told}; all in missing.txt")
     if found := outcome.attached:
         kinds = ", ".join(f"{kind} [{length}]" for kind, length in found.kinds.items())
@@ -219,9 +219,9 @@ def render(outcome: Outcome) -> str:
         )
         if found.lacking:
             told = f"{len(found.missing):,} images of {len(found.lacking):,} studies"
-            lines.append(f"  without features: {told}{_some(found.lacking)}")
+            lines.append(f"  without features: {told}{_first_names(found.lacking)}")
         if found.unused:
-            lines.append(f"  of the file not used: {len(found.unused):,}{_some(found.unused)}")
+            lines.append(f"  of the file not used: {len(found.unused):,}{_first_names(found.unused)}")
     if outcome.dropped:
         lines.append(f"leaks: {outcome.dropped:,} taken out of training or validation")
     if outcome.leaks is not None:
@@ -246,5 +246,5 @@ def _compared(report: LeakReport) -> str:
     return text
 
 
-def _some(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     return f" ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})"

@@ -47,7 +47,7 @@ class FeatureTable:
         self._row = dict(names) if isinstance(names, Mapping) else {n: i for i, n in enumerate(names)}
         rows = 1 + max(self._row.values(), default=-1) if isinstance(names, Mapping) else len(names)
         if any(len(values) < rows for values in self.arrays.values()):
-            raise DataError("there are not as many features as names")
+            raise DataError("the numbers of features and names differ")
 
     @classmethod
     def load(cls, path: Path) -> FeatureTable:

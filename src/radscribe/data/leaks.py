@@ -184,7 +184,7 @@ def check_leaks(
                 occurrences[kind].add(key, part)
     _require_distinct_ids(manifest, occurrences["study"])
     patients = len(set(occurrences["patient"].keys))
-    leaks = list(_named(manifest, {kind: found.crossing() for kind, found in occurrences.items()}))
+    leaks = list(_named_leaks(manifest, {kind: found.crossing() for kind, found in occurrences.items()}))
     leaks += priors
     if not images:
         return LeakReport(manifest.path, tuple(leaks), 0, 0, patients, without_patient)
@@ -203,7 +203,7 @@ def check_leaks(
     return LeakReport(manifest.path, tuple(leaks), len(places), unreadable, patients, without_patient)
 
 
-def _named(manifest: Manifest, crossing: dict[str, frozenset[int]]) -> Iterator[Leak]:
+def _named_leaks(manifest: Manifest, crossing: dict[str, frozenset[int]]) -> Iterator[Leak]:
     """A second pass that finds the names of hashes that are in several parts."""
     if not any(crossing.values()):
         return

@@ -132,13 +132,13 @@ def align(
     }
     if (unknown := [name for name in predictions if name not in wanted | known]) and extra == "error":
         raise DataError(
-            f"{len(unknown)} ids belong to no study of this part: {_some(unknown)}",
+            f"{len(unknown)} ids belong to no study of this part: {_first_names(unknown)}",
             subject=source,
             remedy="check --split, or leave them out with --extra ignore",
         )
     if (lacking := [name for name in ids if name not in predictions]) and missing == "error":
         raise DataError(
-            f"{len(lacking)} of {len(ids)} studies have no caption: {_some(lacking)}",
+            f"{len(lacking)} of {len(ids)} studies have no caption: {_first_names(lacking)}",
             subject=source,
             remedy="caption them, or score them as empty with --missing empty",
         )
@@ -221,7 +221,7 @@ def _column(path: Path, header: list[str], name: str) -> int:
     )
 
 
-def _some(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 

@@ -95,14 +95,14 @@ def options(
     return Options(
         Settings(
             tokenization_of(tokenization, vocabulary),
-            cast(Uncertain, _one_of("uncertain", uncertain, get_args(Uncertain))),
+            cast(Uncertain, _require_choice("uncertain", uncertain, get_args(Uncertain))),
             rounds=rounds,
             seed=seed,
         ),
-        cast(Missing, _one_of("missing", missing, get_args(Missing))),
-        cast(Extra, _one_of("extra", extra, get_args(Extra))),
-        cast(MeteorOf, _one_of("meteor", meteor, get_args(MeteorOf))),
-        tuple(_one_of("external", name, tuple(radeval.EXTERNAL)) for name in external),
+        cast(Missing, _require_choice("missing", missing, get_args(Missing))),
+        cast(Extra, _require_choice("extra", extra, get_args(Extra))),
+        cast(MeteorOf, _require_choice("meteor", meteor, get_args(MeteorOf))),
+        tuple(_require_choice("external", name, tuple(radeval.EXTERNAL)) for name in external),
         specificity,
         id_column,
         report_column,
@@ -111,12 +111,12 @@ def options(
 
 def part(name: str) -> Part:
     """Return a part by name; raises `UsageError`."""
-    return cast(Part, _one_of("split", name, ("train", "val", "test", "all")))
+    return cast(Part, _require_choice("split", name, ("train", "val", "test", "all")))
 
 
 def target(name: str) -> Target:
     """Return a section by name; raises `UsageError`."""
-    return cast(Target, _one_of("target", name, get_args(Target)))
+    return cast(Target, _require_choice("target", name, get_args(Target)))
 
 
 def evaluate(
@@ -141,7 +141,7 @@ def evaluate(
         raise UsageError("nothing to score", remedy="give predictions, a bundle or probabilities")
     if bundle and (seeds or probabilities):
         raise UsageError(
-            "a bundle together with files", remedy="give a bundle, or predictions and probabilities"
+            "a bundle and files cannot be combined", remedy="give a bundle, or predictions and probabilities"
         )
     if given.external:
         radeval.require(given.external)  # before the work, not after it
@@ -154,7 +154,7 @@ def evaluate(
             given,
             beam,
             encode_training,
-            cast(ContextOf, _one_of("context_of", context_of, get_args(ContextOf))),
+            cast(ContextOf, _require_choice("context_of", context_of, get_args(ContextOf))),
             advance,
         )
     return _on_files(dataset, seeds, _as_list(compare), probabilities, given)
@@ -300,7 +300,7 @@ def _on_files(
             )
         return Results(None, labels, dataset.manifest.root)
     everyone = [read_captions(one, dataset, options) for one in (*seeds, *compare)]
-    system, compared = everyone[: len(seeds)], _apart(everyone[len(seeds) :])
+    system, compared = everyone[: len(seeds)], _with_distinct_names(everyone[len(seeds) :])
     curves = None
     if probabilities:
         path = Path(probabilities)
@@ -315,7 +315,7 @@ def _on_files(
     )
 
 
-def _apart(compared: list[Captions]) -> list[Captions]:
+def _with_distinct_names(compared: list[Captions]) -> list[Captions]:
     """Compared systems with their own names."""
     taken: set[str] = set()
     out: list[Captions] = []
@@ -486,7 +486,7 @@ def run(
     return result
 
 
-def _one_of(option: str, name: str, names: Sequence[str]) -> str:
+def _require_choice(option: str, name: str, names: Sequence[str]) -> str:
     if name not in names:
         raise UsageError(f"{option} '{name}': there is no such choice", remedy=f"choose {', '.join(names)}")
     return name

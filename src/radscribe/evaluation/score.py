@@ -135,7 +135,7 @@ def score(
             if name in modelled
             else _meteor(scorer, hypotheses, settings)
             if name == METEOR
-            else _own(name, system, settings, max(map(len, texts)))
+            else _built_in_score(name, system, settings, max(map(len, texts)))
             for name in names
         ]
     )
@@ -176,7 +176,7 @@ def _check(
         raise UsageError(f"a confidence of {confidence}", remedy="give a number between 0 and 1")
 
 
-def _own(name: str, system: SystemScores, settings: Settings, most: int) -> Score:
+def _built_in_score(name: str, system: SystemScores, settings: Settings, most: int) -> Score:
     n = len(system.captions)
     if name in metric_names():
         text = signature(name, settings.tokenization, most, n)

@@ -117,7 +117,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "n": evaluation.n,
         "warnings": evaluation.warnings,
         "notes": list(task.notes),
-        **_of(evaluation, evaluation.system),
+        **_scores_of(evaluation, evaluation.system),
         "signatures": signatures(evaluation),
         "errors": _errors(evaluation),
         "normal": _normal(evaluation),
@@ -161,7 +161,7 @@ def signatures(evaluation: Evaluation) -> dict[str, str]:
     return own | {name: finding_signature(name, len(FINDINGS), settings.uncertain, n) for name in findings}
 
 
-def _of(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
+def _scores_of(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
     """Values given for a system and for each baseline."""
     return {
         "metrics": {**{name: one.values[name] for name in metric_names()}, "meteor": one.meteor.score},
@@ -219,7 +219,7 @@ def _other(evaluation: Evaluation, one: SystemScores) -> dict[str, Any]:
     return {
         "description": one.description,
         "caption": one.constant,
-        **_of(evaluation, one),
+        **_scores_of(evaluation, one),
         "difference": {name: _difference(gap) for name, gap in evaluation.differences[one.name].items()},
     }
 

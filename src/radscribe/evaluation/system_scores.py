@@ -73,7 +73,7 @@ class SystemScores:
 
     @property
     def distinct(self) -> int:
-        """How many different captions there are."""
+        """Number of different captions."""
         return wording.distinct(self.tokens)
 
     def interval(self, name: str, confidence: float) -> tuple[float, float] | None:

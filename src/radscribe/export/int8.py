@@ -155,7 +155,7 @@ def to_int8(folder: Path, manifest: Manifest, part: Split = "val") -> tuple[Quan
 
 
 def replace_graphs(folder: Path, spec: BundleSpec, images: Sequence[Images]) -> BundleSpec:
-    """Put graphs in int8 in the place of the bundle's own, and return its description.
+    """Replace the bundle's graphs by graphs in int8, and return its description.
 
     Convolutional encoders are calibrated on `images`. Of checkpoints of the Hub only the weights are in int8,
     those of the encoder and those of a language model's step.

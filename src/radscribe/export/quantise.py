@@ -77,11 +77,11 @@ def quantise(
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod[method],
             op_types_to_quantize=OPERATORS,
-            nodes_to_quantize=_in_the_middle(onnx.load(str(prepared)).graph, float_convolutions),
+            nodes_to_quantize=_int8_nodes(onnx.load(str(prepared)).graph, float_convolutions),
         )
 
 
-def _in_the_middle(graph: onnx.GraphProto, float_convolutions: int) -> list[str]:
+def _int8_nodes(graph: onnx.GraphProto, float_convolutions: int) -> list[str]:
     """Names of the nodes from the first convolution in int8 to the grid."""
     maker = {output: node for node in graph.node for output in node.output}
     wanted, open_outputs = set[str](), ["grid"]

@@ -133,7 +133,7 @@ def _grey(image: Image.Image, subject: str | PathLike[str]) -> tuple[npt.NDArray
         return np.asarray(image).astype(np.uint16, copy=False), 16
     if image.mode in WITHOUT_RANGE:
         raise ImageError(
-            f"has {WITHOUT_RANGE[image.mode]} samples, whose black and white nothing defines",
+            f"has {WITHOUT_RANGE[image.mode]} samples without a defined range of grey values",
             subject=subject,
             remedy="save it with 8 or 16 bits",
         )

@@ -48,7 +48,7 @@ class Patient:
 
     def hashed(self) -> tuple[str, str, str]:
         """Return SHA-256 hashes of id, name and birth date ("" if missing), for comparisons."""
-        parts = (self.id, _plain(self.name), self.birth_date)
+        parts = (self.id, _normalised_name(self.name), self.birth_date)
         return cast(
             tuple[str, str, str],
             tuple(hashlib.sha256(part.encode()).hexdigest() if part else "" for part in parts),
@@ -60,13 +60,13 @@ class Patient:
             issuers = {issuer for issuer in (self.issuer, other.issuer) if issuer}
             return self.id != other.id or len(issuers) > 1
         name, birth = (
-            bool(mine and theirs) and _plain(mine) != _plain(theirs)
+            bool(mine and theirs) and _normalised_name(mine) != _normalised_name(theirs)
             for mine, theirs in ((self.name, other.name), (self.birth_date, other.birth_date))
         )
         return name or birth
 
 
-def _plain(text: str | None) -> str:
+def _normalised_name(text: str | None) -> str:
     """A name without the punctuation and spaces that systems write differently."""
     return " ".join((text or "").replace("^", " ").replace(",", " ").split()).casefold()
 

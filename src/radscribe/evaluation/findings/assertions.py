@@ -50,9 +50,9 @@ class Labelled:
 
     def codes(self, texts: Sequence[str]) -> Codes:
         """Return `UNSAID`, `ABSENT`, `UNCERTAIN` or `PRESENT` per text and finding, `[N, F]`."""
-        return np.stack([self._of(text) for text in texts])
+        return np.stack([self._codes_of(text) for text in texts])
 
-    def _of(self, text: str) -> Codes:
+    def _codes_of(self, text: str) -> Codes:
         if text not in self._codes:
             codes = np.zeros(len(FINDINGS), np.int8)
             for mention in self.mentions(text):

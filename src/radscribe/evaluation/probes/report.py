@@ -148,13 +148,13 @@ def _cells(one: TestScore) -> list[str]:
         one.test,
         one.finding.replace("_", " "),
         *(
-            "–" if rate is None or not rate.n else _told(rate)
+            "–" if rate is None or not rate.n else _rate_text(rate)
             for rate in (one.right, one.wrong, one.reworded)
         ),
     ]
 
 
-def _told(rate: Rate | None) -> str:
+def _rate_text(rate: Rate | None) -> str:
     if rate is None or not rate.n:
         return "–"
     low, high = rate.interval

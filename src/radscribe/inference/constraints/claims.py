@@ -86,7 +86,7 @@ class Phrases:
     def _compile(
         self, words: dict[int, int], stems: dict[int, int], pending: dict[int, int], triggers: set[int]
     ) -> None:
-        """Tables `[nodes, characters]`: where each character leads, and for which kinds it is forbidden.
+        """Tables `[nodes, characters]`: the next node of each character, and the kinds that forbid it.
 
         Column 0 is any character that no phrase has; the last one is none at all, which changes nothing.
         """

@@ -62,7 +62,7 @@ class ImageEvidence:
     @property
     def findings(self) -> dict[str, Floats]:
         """Finding → `[h, w]`: by `cam` its probability in each cell on its own, else its cells' shares."""
-        return {name: self._shown(cells) for name, cells in self.maps.items()}
+        return {name: self._displayed(cells) for name, cells in self.maps.items()}
 
     def cells(self, of: str | int) -> Floats:
         """The map `[h, w]` of a finding by its name, or of a word by its place among the caption's tokens.
@@ -95,7 +95,7 @@ class ImageEvidence:
         Logits are interpolated as logits and given as probabilities.
         """
         heat = resize(np.ascontiguousarray(self.cells(of)), self.height, self.width)
-        return self._shown(heat) if isinstance(of, str) else heat
+        return self._displayed(heat) if isinstance(of, str) else heat
 
     def overlay(self, of: str | int, title: str | None = None) -> Image.Image:
         """A picture (RGB) of a map over the image, with a colour bar and a ring round its highest cell.
@@ -113,7 +113,7 @@ class ImageEvidence:
         even = 1 / self.cells(of).size if isinstance(of, str) else self.even
         return draw(self.pixels, self.heat(of) / even, SHARE, title, self.peak(of))
 
-    def _shown(self, values: Floats) -> Floats:
+    def _displayed(self, values: Floats) -> Floats:
         return sigmoid(values) if self.findings_from == "cam" else values
 
     def to_dict(self) -> dict[str, Any]:

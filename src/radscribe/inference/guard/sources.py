@@ -88,7 +88,7 @@ class Function:
             ) from None
         if isinstance(text, BaseException):
             raise SourceError(
-                f"failed: {type(text).__name__}: {text}", subject=self.name, remedy="mend the function"
+                f"failed: {type(text).__name__}: {text}", subject=self.name, remedy="correct the function"
             ) from text
         return _checked(text, self.name)
 
@@ -180,7 +180,9 @@ class Endpoint:
             content += piece
             if len(content) > MAX_ANSWER:
                 raise SourceError(
-                    f"answers more than {MAX_ANSWER >> 20} MB", subject=self.name, remedy="return only text"
+                    f"answered with more than {MAX_ANSWER >> 20} MB",
+                    subject=self.name,
+                    remedy="return only text",
                 )
             if time.monotonic() > deadline:
                 raise self._late()

@@ -71,7 +71,7 @@ def _read(path: Path, content: bytes, facts: KerasFacts) -> WeightsFile:
             _text(file, "keras_version") or _text(root, "keras_version"),
             tuple(_layers(json.loads(_text(file, "model_config") or "{}"))),
         )
-        return WeightsFile(path, _unique(_named(path, root)), facts)
+        return WeightsFile(path, _unique(_layers_by_name(path, root)), facts)
 
 
 def _try_in_child(path: Path, content: bytes) -> None:
@@ -103,7 +103,7 @@ def _unique(found: Named) -> dict[str, Tensor]:
     return tensors
 
 
-def _named(path: Path, root: Any) -> Named:
+def _layers_by_name(path: Path, root: Any) -> Named:
     """Layers by name, of the format before Keras 3."""
     # Long lists of names are cut into layer_names0, layer_names1, ...
     parts = [root.attrs[key] for key in root.attrs if key.startswith("layer_names")]
