@@ -184,3 +184,23 @@ def test_what_a_library_makes_of_an_interruption_is_still_one() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (130, "radscribe: interrupted\n")
+
+
+def test_a_signal_within_a_callback_is_not_lost() -> None:
+    code = (
+        "import os, signal, time, click, weakref\n"
+        "from radscribe.cli import main as module\n"
+        "class Thing: pass\n"
+        "@click.command()\n"
+        "def command():\n"
+        "    thing = Thing()\n"
+        "    held = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))\n"
+        "    del thing\n"
+        "    time.sleep(5)\n"
+        "module.radscribe.add_command(command, 'label')\n"
+        "module.LazyGroup.get_command = lambda self, ctx, name: command\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "module.main(['label'])\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (130, "radscribe: interrupted\n")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from radscribe.batch.shard import Counts, Job, worker_of
 from radscribe.errors import RadscribeError
@@ -102,11 +105,31 @@ def _hire(job: Job, shard: int) -> _Member:
     context = multiprocessing.get_context("spawn")  # a fork would share the engine's threads
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(job, theirs), daemon=True)
-    process.start()
+    with _undisturbed():  # a worker that is left without its orders says so in a traceback
+        process.start()
     theirs.close()
     member = _Member(process, ours, shard)
     _send(member)
     return member
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold back signals that end a command."""
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def _send(member: _Member) -> None:

@@ -12,6 +12,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -246,6 +247,15 @@ def _signals() -> Iterator[None]:
         _STOPPED.append(number)
         raise KeyboardInterrupt
 
+    def swallowed(unraisable: Any) -> None:
+        if isinstance(unraisable.exc_value, KeyboardInterrupt) and _STOPPED:
+            # The signal came within a callback, where Python drops errors: send it once more.
+            number = _STOPPED.pop()
+            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+        else:
+            hook(unraisable)
+
+    hook, sys.unraisablehook = sys.unraisablehook, swallowed
     before: dict[int, Any] = {}
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
@@ -257,6 +267,7 @@ def _signals() -> Iterator[None]:
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
