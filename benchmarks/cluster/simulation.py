@@ -238,6 +238,7 @@ def plot(folder: Path, runs: dict[str, Sequence[Outcome]], alone: float) -> list
     mpl.rcParams["svg.hashsalt"] = "radscribe"  # the same bytes for the same figures
     from matplotlib import pyplot
 
+    folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     for name, label in (("cluster-time", "hours"), ("cluster-cost", "dollars per million images")):
         figure, axes = pyplot.subplots(figsize=(6, 3.5))
