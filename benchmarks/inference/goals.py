@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -39,6 +38,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.imaging.reading_speed import SYNTAXES, film, shortest, write
+from benchmarks.inference.scaling import peak_mb
 from radscribe import phantom
 from radscribe.bench.cold_start import cost
 from radscribe.bench.end_to_end import BareEncoder
@@ -164,11 +164,11 @@ def pictures(
 def memory(file: Path, count: int, bundle: str | None) -> None:
     """Run as its own process: captions of one film over and over; peak after a fifth, and at the end."""
     captioner = Captioner(bundle)
-    first = 0
+    first = None
     for done, _ in enumerate(captioner.stream([file] * count), 1):
         if done == count // 5:
-            first = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(first / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            first = peak_mb()
+    print(first or 0, peak_mb() or 0)
 
 
 def milliseconds(work: Callable[[], Any], rounds: int) -> float:
