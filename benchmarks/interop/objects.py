@@ -3,7 +3,7 @@
     python -m benchmarks.interop.objects [--studies 200]
     python -m benchmarks.interop.objects --write DIR
 
-Each study is written as DICOM with attributes missing, names in seven scripts, dates that are none, and pairs
+Each study is written as DICOM with attributes missing, names in seven scripts, invalid dates, and pairs
 of patients of one name. Its identity is read from those files. Then its draft and its reviewed text become
 objects: `dciodvfy` (Debian's dicom3tools) must find no error, `dsrdump` (dcmtk) must print the text, and
 highdicom must read the same findings back.

@@ -257,7 +257,7 @@ def read(folder: Path) -> BundleSpec:
 def write(folder: Path, spec: BundleSpec) -> None:
     """Write `bundle.json`, last, so that an unfinished bundle is never taken for a whole one.
 
-    The bundle's files are readable only by their owner, whatever the umask: a model may repeat what it
+    The bundle's files are readable only by their owner, regardless of the umask: a model may repeat what it
     learned from patients' reports.
     """
     text = msgspec.json.format(msgspec.json.encode(spec), indent=2)
