@@ -98,7 +98,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         kind = DecoderSpec(
-            "hf:distilgpt2", decoder.inputs, decoder.states, arguments.tokens, fixed=decoder.fixed
+            "hf:distilgpt2",
+            decoder.inputs,
+            decoder.states,
+            arguments.tokens,
+            fixed=decoder.fixed,
+            appended=decoder.appended,
         )
         _export_decoder(decoder, Widths(arguments.channels), folder, kind)
         del decoder

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from radscribe.bundle.format import DecoderSpec
+from radscribe.bundle.format import BundleSpec, DecoderSpec, EncoderSpec
 from radscribe.errors import BundleError
 from radscribe.export import bundle as export
+from radscribe.inference.sessions import DecoderSession
 from radscribe.models import DECODERS, Decoder
 from radscribe.models.encoder import Encoder
 from radscribe.runtime.onnx_session import open_session
 
 
 def spec_of(decoder: Decoder) -> DecoderSpec:
-    return DecoderSpec("any", decoder.inputs, decoder.states, 5, fixed=decoder.fixed)
+    return DecoderSpec(
+        "any", decoder.inputs, decoder.states, 5, fixed=decoder.fixed, appended=decoder.appended
+    )
 
 
 @pytest.mark.parametrize("kind", DECODERS)
@@ -48,3 +53,30 @@ def test_a_graph_that_computes_something_else_is_an_error(
     monkeypatch.setattr(export, "TOLERANCE", -1.0)  # no difference is small enough
     with pytest.raises(BundleError, match="differs from torch"):
         export._export_decoder(decoder, encoder, tmp_path, spec_of(decoder))
+
+
+@torch.no_grad()
+def test_a_language_model_gives_only_new_keys_and_the_session_keeps_them(tmp_path: Path) -> None:
+    encoder = Encoder("efficientnet-lite0", 32, ("Mass", "Nodule"))
+    decoder = DECODERS["causal-lm"](9, findings=2, channels=encoder.channels)
+    kind = spec_of(decoder)
+    export._export_decoder(decoder, encoder, tmp_path, kind)
+    given = {x.name: x.shape for x in open_session(tmp_path / kind.step_file).get_outputs()}
+    assert kind.appended
+    assert all(given[f"next_state_{name}"][2] == 1 for name in kind.appended)
+    size = EncoderSpec("any", 32, encoder.findings, ("frontal",))
+    session = DecoderSession(tmp_path, BundleSpec(1, "any", "0", size, kind, {}))
+    features = export._made_up_features(decoder.inputs, 2, 6, 2, encoder.channels)
+    expected = decoder.init_state(export.named_features(decoder.inputs, features))
+    state, fixed = session.init_state(
+        dict(zip(decoder.inputs, (part.numpy() for part in features), strict=True))
+    )
+    rows = torch.tensor([1, 0, 1])
+    for words in ([3, 4], [5, 6, 7], [8, 3, 4]):
+        said, state, _ = session.step(np.array(words), state, fixed)
+        stepped = decoder.step(torch.tensor(words), expected)
+        expected = stepped.state
+        assert np.allclose(said, stepped.log_probabilities, atol=1e-4)
+        if len(words) == 2:  # one hypothesis goes on twice
+            expected = tuple(part[rows] for part in expected)
+            state, fixed = (tuple(part.take(rows, axis=0) for part in parts) for parts in (state, fixed))

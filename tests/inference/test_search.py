@@ -263,3 +263,23 @@ def test_a_study_is_given_up_only_when_none_of_its_captions_may_be_given(strateg
     rows.clear()
     searched(lambda study, tokens: True)
     assert sum(rows) < all_rows
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(2)], ids=repr)
+def test_memory_is_used_again_and_the_first_state_stays_the_callers(strategy: Strategy) -> None:
+    first = (np.array([[1.0], [2.0], [3.0]]),)  # of each study; then the sum of what it said
+    seen: list[npt.NDArray[np.float64]] = []
+
+    def step(token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped:
+        total = state[0].copy() if not seen else state[0]  # written in place, like a cache
+        seen.append(total)
+        total += token[:, None]
+        said = np.log(np.full((len(token), V), 0.1, np.float32))
+        said[:, 2 + token % (V - 2)] = -0.1
+        return said, (total,), None
+
+    found = search(step, first, strategy=strategy, bos=BOS, eos=EOS, max_length=6)
+    assert first[0].ravel().tolist() == [1, 2, 3]
+    assert all(mine[0].tokens == found[0][0].tokens for mine in found)
+    assert np.shares_memory(seen[2], seen[4])
+    assert 1 + BOS + sum(found[0][0].tokens) in seen[-1][:, 0]

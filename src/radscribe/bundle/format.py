@@ -59,6 +59,7 @@ class DecoderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     init_file: str = "decoder_init.onnx"
     step_file: str = "decoder.onnx"
     fixed: tuple[str, ...] = ()  # the last states, which the step reads and does not give back
+    appended: tuple[str, ...] = ()  # states of which the step gives the row at the state "position" alone
     operating_point: float = 0.5  # probability from which the decoder takes a finding as seen
 
 

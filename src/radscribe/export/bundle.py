@@ -82,7 +82,7 @@ class _StepGraph(nn.Module):
 
     def forward(self, token: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         if self.table is None:
-            stepped = self.decoder.step(token, state)
+            stepped = self.decoder.extend(token, state)
         else:
             stepped = self.decoder.step_after(self.table[token], state)
         log_probabilities, following, attention, _ = stepped
@@ -146,6 +146,7 @@ def export(
         states=decoder.states,
         max_length=config.max_length,
         fixed=decoder.fixed,
+        appended=decoder.appended,
         operating_point=float(config.options.get("operating_point", 0.5)),
     )
     if isinstance(encoder, BundleEncoder):

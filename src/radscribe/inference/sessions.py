@@ -92,6 +92,8 @@ class DecoderSession:
         self._states = [f"state_{name}" for name in spec.decoder.states]
         self._moving = len(self._states) - len(spec.decoder.fixed)
         self._outputs = ["log_probabilities", *(f"next_{name}" for name in self._states[: self._moving])]
+        self._appended = [spec.decoder.states.index(name) for name in spec.decoder.appended]
+        self._position = spec.decoder.states.index("position") if self._appended else 0
         self.attends = any(output.name == "attention" for output in self._step.get_outputs())
         self._outputs += ["attention"] if self.attends else []
 
@@ -101,8 +103,16 @@ class DecoderSession:
         return tuple(state[: self._moving]), tuple(state[self._moving :])
 
     def step(self, token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped:
-        """Previous tokens `[N]` → log-probabilities `[N, V]` of the next, the next state, and attention."""
+        """Previous tokens `[N]` → log-probabilities `[N, V]` of the next, the next state, and attention.
+
+        Caches are written in place: `state` must not be used again.
+        """
         feed: dict[str, Array] = {"token": token, **dict(zip(self._states, (*state, *fixed), strict=True))}
         log_probabilities, *following = self._step.run(self._outputs, feed)
         attention = following.pop() if self.attends else None
+        if self._appended:
+            rows, here = np.arange(len(token)), state[self._position]
+            for place in self._appended:
+                state[place][rows, ..., here, :] = following[place][..., 0, :]
+                following[place] = state[place]
         return log_probabilities, tuple(following), attention

@@ -225,7 +225,7 @@ class CausalDecoder(Decoder):
         numbers = range(architecture["layers"])
         moving = tuple(f"{part}_{i}" for i in numbers for part in ("keys", "values"))
         self.fixed = (*(f"prefix_{name}" for name in moving), "looked")
-        self.states = (*moving, "position", *self.fixed)
+        self.states, self.appended = (*moving, "position", *self.fixed), moving
         self.image_queries = nn.Parameter(torch.randn(image_tokens, width) * 0.02)
         self.cell_memory, self.image_output = nn.Linear(width, 2 * width), nn.Linear(width, width)
         # As large as the language model's own tokens are; learned, as their size differs.
@@ -271,10 +271,19 @@ class CausalDecoder(Decoder):
         return (*moving, torch.zeros_like(features.get("views")[:, 0]), *prefix, looked)
 
     def step(self, token: Tensor, state: State) -> Step:
+        stepped = self.extend(token, state)
+        count = len(self.appended)
+        here = torch.arange(self.positions, device=token.device) == state[count].unsqueeze(1)  # [N, P]
+        caches = [
+            torch.where(here.unsqueeze(1).unsqueeze(3), new, cache)  # [N, heads, P, D / heads]
+            for new, cache in zip(stepped.state[:count], state[:count], strict=True)
+        ]
+        return stepped._replace(state=(*caches, *stepped.state[count:]))
+
+    def extend(self, token: Tensor, state: State) -> Step:
         count = 2 * len(self.layers)
         moving, position, prefix, looked = state[:count], state[count], state[count + 1 : -1], state[-1]
         places = torch.arange(self.positions, device=token.device)
-        here = (places == position.unsqueeze(1)).unsqueeze(1).unsqueeze(3)  # [N, 1, P, 1]
         before = (places < position.unsqueeze(1)).unsqueeze(1).unsqueeze(2)  # [N, 1, 1, P]
         x = self._embed(token.unsqueeze(1), position.unsqueeze(1))  # [N, 1, D]
         following: list[Tensor] = []
@@ -288,7 +297,7 @@ class CausalDecoder(Decoder):
                 Memory(key, value),
             )
             x, attention = layer(x, query, memories)
-            following += [torch.where(here, key, keys), torch.where(here, value, values)]
+            following += [key, value]
         log_probabilities = self._log_probabilities(x)[:, 0]
         state = (*following, position + 1, *prefix, looked)
         return Step(log_probabilities, state, self._on_cells(attention, looked)[:, 0])

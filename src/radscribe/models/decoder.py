@@ -84,6 +84,8 @@ class Decoder(nn.Module, ABC):
     states: tuple[str, ...]  # names of the state's tensors
     word_embedding: nn.Embedding
     fixed: tuple[str, ...] = ()  # the last of them, which `step` does not change: the study itself
+    # Moving states `[N, ..., P, K]` of which `extend` gives the row at the state "position" alone.
+    appended: tuple[str, ...] = ()
     state_width: int = 0  # of `Taught.first`; 0 if it has none
     positions: int | None = None  # tokens of a caption that it can take at most, `<bos>` included
 
@@ -111,6 +113,13 @@ class Decoder(nn.Module, ABC):
     def step_after(self, read: Tensor, state: State) -> Step:
         """The rest of a step, for decoders whose `step` is `step_after(read(token), state)`."""
         raise NotImplementedError
+
+    def extend(self, token: Tensor, state: State) -> Step:
+        """As `step`, but of the states `appended` only the new row `[N, ..., 1, K]`.
+
+        A graph cannot write into its inputs: it would copy a cache at every word.
+        """
+        return self.step(token, state)
 
     def forward(self, features: StudyFeatures, tokens: Tensor, sample_rate: float = 0.0) -> Taught:
         """Captions `[N, T]` from `<bos>` on → log-probabilities `[N, T, V]` of what follows each token.

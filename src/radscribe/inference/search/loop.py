@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import zip_longest
 
 import numpy as np
 
@@ -102,6 +103,8 @@ def search(
     chooser = strategy.begin(n, max_length + 1)
     paths = Paths(n, max_length)
     token = np.full(n, bos, dtype=np.int64)  # [R]
+    spare: State = ()  # tensors that are no longer used, to write into: new ones cost more than the copying
+    mine = False  # the first state is the caller's
     for t in range(max_length + 1):
         log_probabilities, state, attention = step(token, state, fixed)  # [R, V]
         paths.look(attention)
@@ -131,7 +134,8 @@ def search(
             ended_now = (token[:, None] == closing).any(axis=1) & ~paths.lost
             for row in ended_now.nonzero()[0].tolist():
                 paths.lost[row] = lost(int(paths.study[row]), tuple(paths.tokens[row].tolist()))
-        state = tuple(part.take(parents, axis=0) for part in state)
+        following = _rows(state, parents, spare)
+        spare, state, mine = (state if mine else (), following, True)
         if len(studies) != len(parents) or (studies != paths.study).any():
             fixed = tuple(part.take(parents, axis=0) for part in fixed)  # equal in all rows of a study
     return [strategy.select(hypotheses) for hypotheses in finished]
@@ -180,3 +184,15 @@ def score(
         )
         for row, caption in enumerate(captions)
     ]
+
+
+def _rows(state: State, rows: Integers, spare: State) -> State:
+    """Some rows of each tensor, copied into the memory of `spare` where they fit."""
+    found = []
+    for part, old in zip_longest(state, spare):
+        fits = (
+            old is not None and old is not part and old.shape[1:] == part.shape[1:] and len(old) >= len(rows)
+        )
+        out = old[: len(rows)] if fits and old.dtype == part.dtype else None
+        found.append(part.take(rows, axis=0, out=out, mode="clip"))  # "raise" would copy twice
+    return tuple(found)

@@ -22,7 +22,8 @@ class StepFunction(Protocol):
     """A decoder's step: tokens `[R]`, the state, and what of it stays the same for a study
     → log-probabilities `[R, V]`, the next state, and attention `[R, L]`, if there is any.
 
-    Each row is computed on its own, so a study gets the same result alone and in any batch.
+    Each row is computed on its own, so a study gets the same result alone and in any batch. A step may write
+    into the state that it is given.
     """
 
     def __call__(self, token: Integers, state: State, fixed: State) -> Stepped: ...
