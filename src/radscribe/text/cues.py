@@ -120,6 +120,8 @@ _OF_THE_FILM = (
 _CUES: dict[Kind, tuple[str, ...]] = {
     # Whatever the clause says, its writer is not sure of it: "cannot be certain that pneumonia is absent".
     "unsure": (
+        r"(?:rumou?r has it|(?:it )?is (?:said|claimed|alleged|reported)|reportedly|allegedly"
+        r"|supposedly)(?: that)?\b",
         rf"(?:{_IS} )?(?:{CANNOT}|not|never|hard(?:ly)?|difficult|impossible|unable)(?: to)?(?: be)?"
         r"(?: \w+ly)? (?:certain|sure|convinced|confident|say|tell|know|guarantee|clear|confirm)(?: \w+ly)?"
         r" (?:that|if|whether)\b",
@@ -128,6 +130,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
     ),
     # A denial of a change, or of a part, asserts the finding.
     "neutral": (
+        r"(?:were it|was it|if it were|had it) not (?:been )?for\b",
         rf"(?:no|nor|neither|without|lack of|absence of)(?: (?:complete|\w+ly|significant"
         rf"|interval|appreciable|definite|substantial|obvious|noticeable|discernible|visible|measurable"
         rf"|relevant|meaningful|clear|detectable|important|dramatic"
@@ -195,10 +198,15 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:may|might|could) (?:also |well )?(?:co-?exist|exist|contribute|occur|lurk|develop|arise)\b",
         r"(?:(?:needs?|remains?|is|are|yet) )?to be (?:\w+ly )?(?:excluded|ruled out|confirmed|considered"
         r"|verified|determined|clarified)",
-        r"(?:real )?or (?:rather |just |only |an? )?(?:arti?e?facts?|nipples?|skin ?-?folds?|summation"
+        r"(?:(?:real )?or|query|possible|possibly|probable|probably|likely|presumably) (?:rather |just "
+        r"|only |an? )?(?:arti?e?facts?|nipples?|skin ?-?folds?|summation"
         r"|overlap|superimposition)\b",
         r"(?:yes )?or (?:no|not)\b",
         r"less likely(?= than)",
+        r"(?:neither|not) (?:\w+ly )?(?:confirmed|proven|established|excluded"
+        r"|ruled out) n?or (?:\w+ly )?(?:excluded|ruled out"
+        r"|confirmed|proven|established)",
+        r"(?:simulated|mimicked|imitated|feigned) by\b",
         r"(?:may|might|could) (?:not )?(?:also )?be (?:present|demonstrated|seen|visible|underlying"
         r"|superimposed|developing|there)(?! with| in\b)",
         r"(?:may|might|could|can) (?:also )?be (?:obscured|missed|hidden)",
@@ -306,6 +314,7 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:is |are )?(?:favou?red|preferred) (?:over|to)\b",
     ),
     "doubted": (
+        r"(?:can|could|may|might) be seen (?:with|in)\b",
         r"may or may not\b|(?:trace|tiny|small|minimal|mild) (?:to|or|versus|vs\.?) (?:no|none)\b",
         r"(?:ddx|differential(?: diagnosis| diagnoses)?) ?:",
         r"(?:possibl[ey]|may|might|could|equivocal|differential|perhaps|maybe|conceivabl[ey]"
@@ -320,7 +329,6 @@ _CUES: dict[Kind, tuple[str, ...]] = {
         r"(?:appropriate|correct|proper|right) clinical (?:setting|context)|correlat\w+(?: \w+)? for",
         r"(?:to identify|in detecting|to detect)",
         r"consider\b|considerations? include|worrisome for|worrying for|upper limits? of",
-        r"can be seen (?:with|in)\b",
         r"(?:hard|difficult) to call\b|more likely than\b",
         r"either\b(?! (?:\w+ )?(?:side|lungs?|base|apex|lobe|hemi\w+|costophrenic|hilum))",
         r"(?:if any|if|whether)\b",
@@ -359,7 +367,8 @@ _STOP = (
     rf"|,\s{{1,9}}(?={_ASSERTS_ALONE}(?![^.;:]{{0,80}}(?:\bn?or\b|\w/\w)))"
     # A whole statement follows: "no effusion or edema, cardiomegaly is unchanged".
     rf"|,\s{{1,9}}(?!n?or\b|and\b)(?=(?:[\w/-]+\s{{1,9}}){{1,4}}?(?:is|are|was|were|has|have|remains?"
-    rf"|appears?|persists?)\b(?!\s{{1,9}}(?:\w+ly\s{{1,9}})?(?:not\s|{_SEEN})))"
+    rf"|appears?|persists?)\b(?!\s{{1,9}}(?:\w+ly\s{{1,9}})?(?:not\s|all\s|both\s|absent|excluded"
+    rf"|ruled\sout|{_SEEN})))"
     rf"|,\s{{1,9}}(?!(?:n?or|and|if|when|not?|none|is|are|was|were)\b)(?=(?:\w+\s{{1,9}}){{1,2}}"
     rf"(?:present(?=\s{{0,9}}(?:$|[.,;]|in\b|at\b|on\b))|again\s{{1,9}}(?:seen|noted)|noted\s{{1,9}}(?:in"
     rf"|at)\b|persist)|\d{{1,3}}(?:\.\d)?\s?[cm]m\b)"

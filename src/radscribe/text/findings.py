@@ -39,11 +39,18 @@ _OTHER = "Other"
 _NOT = re.compile(r"\b(?:not|never|n't|no longer|hardly)\b")
 # A word in lower case, a comma without a space or a slash, and a capitalised word.
 _RESTART = re.compile(
-    r"\b[a-z]{3,30}(?:(?P<comma>,)(?=[A-Z][a-z]{2})(?![^.;\n]{1,80}(?:\bn?or\b|,[A-Z]))|\s{1,3}(?P<spaced>/)\s{1,3}(?=[A-Z][a-z]{2})"
-    r"|(?P<glued>/)(?=[A-Z][a-z]{2,30}\s(?:is|are|present|unchanged|stable|seen|noted|again|persists?|small|mild"
+    r"\b[a-z]{3,30}(?:(?P<comma>,)(?=[A-Z][a-z]{2})(?![^.;\n]{1,80}(?:\bn?or\b|,[A-Z]))"
+    r"|\s{1,3}(?P<spaced>/)\s{1,3}(?=[A-Z][a-z]{2})"
+    r"|(?P<glued>/)(?=[A-Z][a-z]{2,30}\s(?:is|are|present|unchanged|stable|seen|noted|again|persists?"
+    r"|small|mild"
     r"|moderate|large|increased|decreased)\b))"
 )
 _LISTED = re.compile(r",[A-Z]")
+# "No effusion, No PTX, Cardiomegaly": where each denial has a "No" of its own, an item without one is none.
+_OWN_NO = re.compile(
+    r"(?<=[,;]\s)No\s[^,.;\n]{1,60}(?P<own>,)(?=\s(?!No\b|Nor\b|Or\b|And\b)[A-Z][a-z]{2,30}(?:[.,;]|\s"
+    r"|$)(?!or\b))"
+)
 # A line to write on, before an answer: behind a colon it is nothing, elsewhere it stands for one.
 _UNDERSCORES = re.compile(r"(?P<asked>[:=?]\s{0,3})?_{2,}")
 _RANK: dict[Status, int] = {"absent": 0, "uncertain": 1, "present": 2}
@@ -297,6 +304,8 @@ def _with_stops(text: str) -> str:
     """
     if "," in text or "/" in text:
         text = _RESTART.sub(_restart, text)
+        if " No " in text:
+            text = _OWN_NO.sub(lambda match: match[0][:-1] + ";", text)
     if "__" in text:
         text = _UNDERSCORES.sub(_line, text)
     return text.replace("\u2019", "'")

@@ -61,7 +61,8 @@ _WORD_NO = r"no|none|neg|negative|absent|nil|n"
 _WORD_YES = r"yes|pos|positive|present|y"
 # A cell, an arrow or a leader before an answer that is a word: "Effusion | no |", "Effusion ... none".
 _LEADER = re.compile(
-    rf"(?:(?<![:=])[|\t;]|(?<=\w)\s{{2,9}}|,(?=\s?(?:{_WORD_NO}|{_WORD_YES})\s{{0,9}}$)|(?<=\s)/|[-=]>"
+    rf"(?:(?<![:=])[|\t;]|(?<=\w)\s{{2,9}}|(?<=\w\w)\s(?=[yn]\s{{0,3}}(?:[;,.|]|$))|,(?=\s?(?:{_WORD_NO}"
+    rf"|{_WORD_YES})\s{{0,9}}$)|(?<=\s)/|[-=]>"
     rf"|\.{{2,9}}|\u2026|(?<!_)_{{2,40}})(?=\s{{0,9}}(?:{_WORD_NO}|{_WORD_YES}|not\s{_SEEN}|none\s{_SEEN}"
     rf"|[-+](?=\s{{0,9}}[|\t]))"
     r"\s{0,9}(?:[|\t.,;]|\s{2}|$|(?:\w+\s{1,40}){1,3}\u2026|\u2026))"
@@ -114,7 +115,8 @@ _SIGN_BEHIND = re.compile(
     r"|\s{1,3}[a-z]{2,12}[-+](?:[\s.,;]|$))"
 )
 _ASKS = re.compile(
-    r"\w\s\s|,\s?(?:no|none|yes|neg|pos)\w{0,5}\s{0,9}$|[:=?|\t;/\u2026_]|\s[-\u2013\u2014]\s|->|\.\."
+    r"\w\s\s|\w\s[yn]\s{0,3}(?:[;,.|]|$)|,\s?(?:no|none|yes|neg|pos)\w{0,5}\s{0,9}$|[:=?|\t;/\u2026_]"
+    r"|\s[-\u2013\u2014]\s|->|\.\."
     r"|\by ?/ ?n\b|\byes ?/ ?no\b"
 )
 _CHOICE = re.compile(r"\(?\by ?/ ?n\b\)?|\(?\byes ?/ ?no\b\)?")
