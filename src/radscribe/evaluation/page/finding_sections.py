@@ -88,7 +88,19 @@ def probabilities(evaluation: Evaluation) -> Markup:
     found = evaluation.task.probabilities
     if found is None:
         return escape("")
+    return join(
+        [
+            tag("h2", "Probabilities"),
+            tag("p", f"{found.source} beside {found.truth}.", class_="note"),
+            _curves(found),
+        ]
+    )
+
+
+def _curves(found: ProbabilityScores, *notes: str) -> Markup:
+    """A card with the reliability diagram and the ROC of each finding."""
     plot = square(found.reliability.predicted, found.reliability.observed, "Reliability", points=True)
+    error = f"predicted (across) and observed (up): calibration error {found.reliability.error:.3f}"
     curves = [
         figure(
             square(curve.false_rate, curve.true_rate, f"ROC of {curve.finding}"),
@@ -97,22 +109,12 @@ def probabilities(evaluation: Evaluation) -> Markup:
         )
         for curve in found.curves
     ]
-    error = f"predicted (across) and observed: calibration error {found.reliability.error:.3f}"
-    return join(
-        [
-            tag("h2", "Probabilities"),
-            tag("p", f"{found.source} beside {found.truth}.", class_="note"),
-            tag(
-                "div",
-                tag("div", figure(plot, tag("b", "Calibration "), error), *curves, class_="small"),
-                tag(
-                    "p",
-                    "ROC: false positive rate across, true positive rate up; its area, and the positives.",
-                    class_="note",
-                ),
-                class_="card",
-            ),
-        ]
+    roc = "ROC: false positive rate across, true positive rate up; its area, and the positives."
+    return tag(
+        "div",
+        tag("div", figure(plot, tag("b", "Calibration "), error), *curves, class_="small"),
+        tag("p", " ".join((roc, *notes)), class_="note"),
+        class_="card",
     )
 
 
@@ -165,31 +167,11 @@ def _probabilities(found: ProbabilityScores) -> list[Markup]:
         for row in found.findings
     ]
     rows.append([found.mean.finding, "", *_cells(found.mean, PROBABILITY_SCORES)[2:], ""])
-    curves = [
-        figure(
-            square(curve.false_rate, curve.true_rate, f"ROC of {curve.finding}"),
-            tag("b", curve.finding.replace("_", " ")),
-            f" {curve.auroc:.2f} ({curve.positives})",
-        )
-        for curve in found.curves
-    ]
-    plot = square(found.reliability.predicted, found.reliability.observed, "Reliability", points=True)
-    error = f"predicted (across) and observed (up): calibration error {found.reliability.error:.3f}"
     return [
         tag("h2", "Probabilities of findings"),
         tag("p", f"{found.source} beside {found.truth}.", class_="note"),
         table(heads, rows, "findings"),
-        tag(
-            "div",
-            tag("div", figure(plot, tag("b", "Calibration "), error), *curves, class_="small"),
-            tag(
-                "p",
-                "ROC: false positive rate across, true positive rate up; its area, and the positives. "
-                "The threshold for the sensitivity was chosen on these studies.",
-                class_="note",
-            ),
-            class_="card",
-        ),
+        _curves(found, "The threshold for the sensitivity was chosen on these studies."),
     ]
 
 
