@@ -148,7 +148,7 @@ def simulate(workers: int, measured: Measured, given: Assumptions, seed: int = 0
     for _ in range(shards):
         while True:
             now, worker = heapq.heappop(free)
-            # The sum of many batches is normal, regardless of the distribution of one is.
+            # The sum of many batches is normal, regardless of the distribution of one.
             computing = max(0.0, generator.gauss(rounds * mean, (rounds * variance) ** 0.5)) / speed[worker]
             seconds = max(computing, reading)
             failure = generator.expovariate(1 / (3600 * given.hours_between_failures))
