@@ -160,7 +160,7 @@ def main() -> None:
         ]
         return [tokens for state in states for tokens in graph(state)]
 
-    print(f"encoder: {encoding * 1e3:.1f} ms of one thread an image")
+    print(f"encoder: {encoding * 1e3:.1f} ms of one thread per image")
     print(
         "| studies at once | loop in Python, ms per study | with all constraints | fused, ms per study "
         "| fused to Python | what fusing saves of encoder and greedy search |"

@@ -90,7 +90,7 @@ def main(given: Sequence[str] | None = None) -> None:
     base = min(find(Greedy())[1] for _ in range(3))
     print(f"{captioner.bundle}, {len(studies)} validation images; greedy search takes {base * 1e3:.2f} ms\n")
     print(
-        "| strategy | distinct captions | tokens | log-probability a token | different captions a study "
+        "| strategy | distinct captions | tokens | log-probability per token | different captions per study "
         "| micro-F1 | assert no finding | time |\n|---|---:|---:|---:|---:|---:|---:|---:|"
     )
     for name, strategy in STRATEGIES.items():

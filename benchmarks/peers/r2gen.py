@@ -150,7 +150,7 @@ def main() -> None:
         lengths = (model(images[:1]) > 0).sum(1)
         ours = [len(caption.tokens) for caption in captioner.stream(studies)]
         print(f"tokens: R2Gen {int(lengths[0])}, radscribe {statistics.mean(ours):.0f} ({captioner.bundle})")
-        print("| studies at once | R2Gen, s a study | radscribe, s a study | times faster | per token |")
+        print("| studies at once | R2Gen, s per study | radscribe, s per study | times faster | per token |")
         print("|---|---|---|---|---|")
         for count in dict.fromkeys((1, arguments.studies)):
             ratios, theirs_each, ours_each = [], [], []

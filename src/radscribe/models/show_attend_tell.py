@@ -151,7 +151,7 @@ class ShowAttendTell(Decoder):
 
         The paper wants Σ_t α_ti = 1 for each cell, which T words can only give to T cells. For
         other L their mean, T / L, is the unit. A mean over cells is added to a cross-entropy that is a mean
-        over words: at T = L this is the paper's objective, a word.
+        over words: at T = L this is the paper's objective per word.
         """
         assert taught.attention is not None
         attention = taught.attention[:, :, : taught.cells]  # [N, T, L]: words of a context need no look each

@@ -209,7 +209,7 @@ def data_uri(path: Path) -> str | None:
     try:
         with Image.open(path) as opened:
             picture: Image.Image = ImageOps.exif_transpose(opened)
-            if picture.mode.startswith("I") or picture.mode == "F":  # more than 8 bits a pixel
+            if picture.mode.startswith("I") or picture.mode == "F":  # more than 8 bits per pixel
                 pixels = np.asarray(picture, dtype=np.float64)
                 low, high = float(pixels.min()), float(pixels.max())
                 picture = Image.fromarray(np.uint8((pixels - low) / max(high - low, 1) * 255))

@@ -49,7 +49,7 @@ def largest(values: Doubles, count: int) -> tuple[Doubles, Integers]:
 
 @dataclass(frozen=True, slots=True)
 class Greedy:
-    """One caption a study; of equally likely tokens the lower one."""
+    """One caption per study; of equally likely tokens, the one with the lowest id."""
 
     @property
     def width(self) -> int:
