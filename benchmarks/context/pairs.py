@@ -9,7 +9,9 @@ and Tell that reads the prior, and its bundle. The captions are those of the bun
   gives;
 - with the prior of another patient: each finding that is in one of the two studies, and whether the caption
   calls it new, resolved, or neither, as the two studies have it;
-- without a prior: captions that compare with one.
+- without a prior: captions that compare with one;
+- with a false finding in the prior's report, which neither study's image shows: captions that speak of it and
+  did not before, as if it were there or as if it had been.
 """
 
 from __future__ import annotations
@@ -26,10 +28,18 @@ import numpy as np
 from radscribe.data.manifest import Manifest
 from radscribe.data.study import Study
 from radscribe.inference.captioner import Captioner
-from radscribe.text.changes import changes
+from radscribe.text.changes import changes, courses
+from radscribe.text.findings import label
+from radscribe.text.report import Report
 from radscribe.text.sentences import compares_with_prior, split_sentences
+from radscribe.training.validation import changes_right
 
 FINDINGS = ("Cardiomegaly", "Effusion", "Pneumothorax")
+FALSE = {
+    "Cardiomegaly": "The heart is severely enlarged.",
+    "Effusion": "There is a large right pleural effusion.",
+    "Pneumothorax": "There is a large left pneumothorax.",
+}
 OPTIONS = "options={attend: maps, image_input: plan+probabilities, embedding: 128, hidden: 256}"
 
 
@@ -66,6 +76,24 @@ def texts(captioner: Captioner, studies: Sequence[Study], context: bool = True) 
     return [one.text or "" for one in captioner.stream(studies, force=True, context=context)]
 
 
+def misled(studies: Sequence[Study]) -> list[tuple[str, Study]]:
+    """Each study with a sentence in the prior's report that claims a finding of neither study."""
+    found: list[tuple[str, Study]] = []
+    for study in studies:
+        assert study.earlier is not None
+        for finding, sentence in FALSE.items():
+            if became(study.earlier, study, finding) is None:
+                report = study.earlier.report or Report()
+                told = replace(report, findings=f"{sentence} {report.findings}", impression=sentence)
+                found.append((finding, replace(study, earlier=replace(study.earlier, report=told))))
+    return found
+
+
+def speaks_of(caption: str, finding: str) -> bool:
+    """Whether a caption says that a finding is there, or that it was."""
+    return label(caption).get(finding) == "present" or finding in changes(caption)
+
+
 def became(then: Study, now: Study, finding: str) -> str | None:
     """What became of a finding by the labels: appeared, resolved, stayed; None if it was never there."""
     before, after = then.labels[finding] == 1, now.labels[finding] == 1
@@ -92,10 +120,13 @@ def main() -> None:
     others = [one.earlier for one in studies[1:] + studies[:1]]
     swapped = [replace(study, earlier=other) for study, other in zip(studies, others, strict=True)]
     own = texts(captioner, studies)
-    right = [
-        changes(caption).get(finding) == change
+    right = changes_right((caption, study.text()) for study, caption in zip(studies, own, strict=True))
+    sides = [
+        said.side == there.side
         for study, caption in zip(studies, own, strict=True)
-        for finding, change in changes(study.text()).items()
+        for there in courses(study.text("findings"))
+        for said in courses(caption)
+        if there.side and (said.finding, said.change) == (there.finding, there.change)
     ]
     follows = []
     for study, caption in zip(swapped, texts(captioner, swapped), strict=True):
@@ -106,9 +137,20 @@ def main() -> None:
                 follows.append(truth == (said if said in ("appeared", "resolved") else "stayed"))
     alone = texts(captioner, studies, context=False)
     compares = sum(any(map(compares_with_prior, split_sentences(text))) for text in alone)
-    print(f"own prior: the change is right for {share(right)} findings")
+    told = misled(studies)
+    before = dict(zip((study.id for study in studies), own, strict=True))
+    print(f"own prior: the change is right for {share(right)} findings, the side for {share(sides)} of those")
     print(f"another patient's prior: new, resolved or neither, right for {share(follows)} findings")
     print(f"no prior: {compares} of {len(alone)} captions compare with one")
+    for finding in FINDINGS:
+        lied = [study for name, study in told if name == finding]
+        clean = [not speaks_of(before[study.id], finding) for study in lied]
+        flipped = [
+            speaks_of(caption, finding)
+            for caption, was in zip(texts(captioner, lied), clean, strict=True)
+            if was
+        ]
+        print(f'"{FALSE[finding]}" in the prior\'s report: {share(flipped)} captions speak of it')
 
 
 if __name__ == "__main__":

@@ -235,7 +235,9 @@ def test_studies_are_padded_to_one_number_of_cells() -> None:
             "views": torch.full((cells,), 3),
         }
         tokens = torch.ones(cells + 2, dtype=torch.long)
-        return CaptionItem("s", features, tokens, torch.ones(cells + 1), torch.zeros(2), "text")
+        return CaptionItem(
+            "s", features, tokens, torch.ones(cells + 1), torch.zeros(2), "text", torch.zeros(2)
+        )
 
     batch = collate([item(1), item(3)])
     assert batch.features.probabilities.shape == (2, 2)

@@ -216,7 +216,7 @@ class CausalDecoder(Decoder):
         self.vocabulary_size, self.positions = vocabulary_size, positions
         self.frozen, self.lora = frozen, lora
         maps = attend != "grid"
-        reads = context_reader(context, vocabulary_size, findings, width, maps=maps)
+        reads = context_reader(context, vocabulary_size, findings, channels, width, maps=maps)
         self.reader = StudyReader(
             findings, channels, width, attend, image_input, operating_point, places, reads
         )

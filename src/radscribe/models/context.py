@@ -15,11 +15,10 @@ from torch.nn import functional
 
 from radscribe.errors import UsageError
 from radscribe.labels import CONTEXT_PARTS
+from radscribe.models.course import KINDS, Course
 from radscribe.models.decoder import PAD, StudyFeatures
 
 HIDDEN = -1e4  # score of padding; finite, as a text may be only padding
-LEAST_EXTENT = 1e-4
-LOGIT_SCALE = 0.25  # brings finding logits to about -1..1
 WORD = 128  # width of a word
 DROPOUT = 0.3
 
@@ -65,12 +64,12 @@ class ContextReader(nn.Module):
         Of `CONTEXT_PARTS`.
     vocabulary_size : int
         V of the captions, whose tokens the texts have.
-    findings : int
-        F, the finding probabilities of a study.
+    findings, channels : int
+        F and C, the finding probabilities and the pooled vector of a study.
     width : int
         D of the result.
     maps : bool
-        Whether the decoder reads finding maps. The extent of each finding, now and earlier, is read then.
+        Whether the decoder reads finding maps, see `Course`.
 
     Raises
     ------
@@ -79,7 +78,14 @@ class ContextReader(nn.Module):
     """
 
     def __init__(
-        self, parts: Sequence[str], vocabulary_size: int, findings: int, width: int, *, maps: bool = False
+        self,
+        parts: Sequence[str],
+        vocabulary_size: int,
+        findings: int,
+        channels: int,
+        width: int,
+        *,
+        maps: bool = False,
     ) -> None:
         super().__init__()
         if unknown := [part for part in parts if part not in CONTEXT_PARTS]:
@@ -87,20 +93,23 @@ class ContextReader(nn.Module):
         self.parts, self.maps = tuple(parts), maps
         self.text = TextReader(vocabulary_size, width)
         self.kind = nn.Embedding(3, width)  # of a token: the indication's, the prior report's, a prior cell's
-        self.change: nn.Sequential | None = None
+        self.course: Course | None = None
         if "prior" in parts:
-            inputs = findings * (6 if maps else 3)
+            self.course = Course(findings, channels, maps=maps)
             self.change = nn.Sequential(
-                nn.Linear(inputs, width), nn.GELU(), nn.Linear(width, width), nn.LayerNorm(width)
+                nn.Linear(self.course.compared_width, width),
+                nn.GELU(),
+                nn.Linear(width, width),
+                nn.LayerNorm(width),
             )
+            self.course_embedding = nn.Sequential(nn.Linear(KINDS * findings, width), nn.LayerNorm(width))
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Features that it reads; a decoder adds the prior's cells that it attends to."""
         names: list[str] = ["indication"] if "indication" in self.parts else []
-        if self.change is not None:
-            names += ["probabilities", "prior_given", "prior_probabilities", "prior_report"]
-            names += ["maps", "views", "prior_maps", "prior_views"] if self.maps else []
+        if self.course is not None:
+            names += [*self.course.inputs, "prior_report"]
         return tuple(names)
 
     def forward(self, features: StudyFeatures, earlier: tuple[Tensor, Tensor] | None = None) -> Context:
@@ -122,40 +131,26 @@ class ContextReader(nn.Module):
                 vectors.append(vector)
                 tokens.append(read + self.kind.weight[kind])
                 real.append(ids != PAD)
-        if self.change is not None:
+        if self.course is not None:
             given = (features.get("prior_given") > 0).unsqueeze(1)  # [N, 1]
-            vectors.append(self.change(self._compared(features)) * given)
+            compared = self.course.compare(features)
+            planned = self.course_embedding(self.course(features, compared))  # [N, D]
+            vectors.append((self.change(compared) + planned) * given)
             if earlier is not None:
                 cells, there = earlier
                 tokens.append(cells + self.kind.weight[2])
                 real.append(there & given)
         return Context(torch.stack(vectors).sum(0), torch.cat(tokens, dim=1), torch.cat(real, dim=1))
 
-    def _compared(self, features: StudyFeatures) -> Tensor:
-        """Each finding now, earlier, and the difference `[N, 3 F]`; with maps also its extent `[N, 6 F]`."""
-        now, then = (
-            LOGIT_SCALE * torch.logit(features.get(name), eps=1e-4)
-            for name in ("probabilities", "prior_probabilities")
-        )
-        compared = [now, then, now - then]
-        if self.maps:
-            large, small = (
-                LOGIT_SCALE * _extent(features.get(f"{when}maps"), features.get(f"{when}views"))
-                for when in ("", "prior_")
-            )
-            compared += [large, small, large - small]
-        return torch.cat(compared, dim=1)
-
-
-def _extent(maps: Tensor, views: Tensor) -> Tensor:
-    """Logarithm of the share of the cells that each finding covers, `[N, F]`."""
-    real = (views > 0).unsqueeze(2)  # [N, L, 1]
-    share = (torch.sigmoid(maps) * real).sum(1) / real.sum(1).clamp(min=1)
-    return torch.log(share + LEAST_EXTENT)
-
 
 def context_reader(
-    parts: Sequence[str], vocabulary_size: int, findings: int, width: int, *, maps: bool = False
+    parts: Sequence[str],
+    vocabulary_size: int,
+    findings: int,
+    channels: int,
+    width: int,
+    *,
+    maps: bool = False,
 ) -> ContextReader | None:
     """Return a `ContextReader`, or None if there are no parts to read."""
-    return ContextReader(parts, vocabulary_size, findings, width, maps=maps) if parts else None
+    return ContextReader(parts, vocabulary_size, findings, channels, width, maps=maps) if parts else None

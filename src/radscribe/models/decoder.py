@@ -30,6 +30,7 @@ class StudyFeatures(NamedTuple):
     maps: Tensor | None = None  # [N, L, F] calibrated logits of each finding at each cell
     views: Tensor | None = None  # [N, L] int64, places in `labels.VIEW_KINDS`: the view that a cell is of
     plan: Tensor | None = None  # [N, 3 F] in training: what the report asserts, see `ContentPlan`
+    course: Tensor | None = None  # [N, F] int64 in training: what the report says of changes, see `Course`
     # The context, see `ContextReader`; absent parts are zeros.
     indication: Tensor | None = None  # [N, 48] token ids
     prior_given: Tensor | None = None  # [N] int64, 1 if there are images of an earlier study

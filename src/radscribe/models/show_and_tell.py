@@ -74,7 +74,7 @@ class ShowAndTell(Decoder):
         self.image_embedding = ImageEmbedding(vectors, findings, channels, places, embedding, threshold)
         self.vocabulary_size, self.inputs = vocabulary_size, self.image_embedding.inputs
         maps = "maps" in self.inputs
-        self.context = context_reader(context, vocabulary_size, findings, embedding, maps=maps)
+        self.context = context_reader(context, vocabulary_size, findings, channels, embedding, maps=maps)
         if self.context is not None:
             self.inputs = tuple(dict.fromkeys((*self.inputs, *self.context.inputs)))
         self.state_width = hidden

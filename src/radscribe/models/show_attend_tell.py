@@ -66,7 +66,7 @@ class ShowAttendTell(Decoder):
             raise UsageError(f"doubly_stochastic {doubly_stochastic} is below 0", remedy="use 0 for none")
         self.vocabulary_size, self.doubly_stochastic = vocabulary_size, doubly_stochastic
         maps = attend != "grid"
-        reads = context_reader(context, vocabulary_size, findings, attention, maps=maps)
+        reads = context_reader(context, vocabulary_size, findings, channels, attention, maps=maps)
         self.reader = StudyReader(
             findings, channels, attention, attend, image_input, operating_point, places, reads
         )

@@ -127,7 +127,7 @@ class Transformer(Decoder):
             raise UsageError(f"{layers} layers", remedy="use 1 or more")
         self.vocabulary_size, self.positions = vocabulary_size, positions
         maps = attend != "grid"
-        reads = context_reader(context, vocabulary_size, findings, embedding, maps=maps)
+        reads = context_reader(context, vocabulary_size, findings, channels, embedding, maps=maps)
         self.reader = StudyReader(
             findings, channels, embedding, attend, image_input, operating_point, places, reads
         )

@@ -21,7 +21,7 @@ from radscribe.text.report import Target
 from radscribe.text.rules import COMPARING_RULES, TARGET_RULES, normalise
 from radscribe.text.tokenizer import SECTIONS, ReportTokenizer
 from radscribe.training.config import CaptionTarget
-from radscribe.training.content_plan import plan_of_text
+from radscribe.training.content_plan import course_of_text, plan_of_text
 from radscribe.training.decoder_inputs import FeatureSource
 
 NOTHING = "no finding"
@@ -58,6 +58,7 @@ class CaptionItem(NamedTuple):
     weights: Tensor  # [T - 1] in the loss, of each token after <bos>
     findings: Tensor  # [F] what the text asserts, 0 or 1
     reference: str
+    earlier_findings: Tensor  # [F] what the text of the prior study asserts, 0 or 1
 
 
 class CaptionBatch(NamedTuple):
@@ -69,6 +70,7 @@ class CaptionBatch(NamedTuple):
     ids: list[str]
     weights: Tensor | None = None  # [N, T - 1] of each token after <bos>; None is 1 for all
     findings: Tensor | None = None  # [N, F] what the texts assert, 0 or 1
+    earlier_findings: Tensor | None = None  # [N, F] what those of the prior studies assert
 
 
 def scored_target(target: CaptionTarget) -> Target:
@@ -158,6 +160,8 @@ class CaptionData(Dataset[CaptionItem]):
         Names of the encoder's outputs, for what the texts assert of them.
     plan : bool
         Give the decoder the content plan of the text instead of the encoder's.
+    course : bool
+        Give the decoder the changes that the text tells of instead of those that it reads from the images.
     view_dropout : float
         Probability that an image of a study is left out; one image always stays.
     sentence_balance : float
@@ -181,6 +185,7 @@ class CaptionData(Dataset[CaptionItem]):
         fresh: bool = False,
         findings: Sequence[str] = (),
         plan: bool = False,
+        course: bool = False,
         view_dropout: float = 0.0,
         sentence_balance: float = 0.0,
         prior_dropout: float = 0.0,
@@ -190,7 +195,8 @@ class CaptionData(Dataset[CaptionItem]):
         self._features, self._text, self._target = features, text, scored_target(target)
         self._tokenizer, self._max_length = tokenizer, max_length
         self._seed, self._fresh, self._epoch = seed, fresh, 0
-        self._findings, self._plan, self._view_dropout = tuple(findings), plan, view_dropout
+        self._findings, self._view_dropout = tuple(findings), view_dropout
+        self._plan, self._course = plan and teacher is None, course and teacher is None
         self._plans: dict[str, Tensor] = {}  # of each text, in half precision
         self.studies = [study for study in studies if teacher or text(study, self._generator(study))]
         ends = {i for i, token in enumerate(tokenizer.tokens()) if token in SENTENCE_ENDS}
@@ -236,14 +242,20 @@ class CaptionData(Dataset[CaptionItem]):
 
     def _item(self, study: Study, features: dict[str, Tensor], text: str) -> CaptionItem:
         ids = self._ids(text)
-        plan = self._plan_of(text)
+        plan, earlier = self._plan_of(text), study.earlier
+        if self._plan:
+            features = {**features, "plan": plan}
+        if self._course:
+            told = without_section_tokens(text) if earlier else ""
+            features = {**features, "course": course_of_text(told, self._findings)}
         return CaptionItem(
             study.id,
-            {**features, "plan": plan} if self._plan and self._teacher is None else features,
+            features,
             torch.tensor([self._tokenizer.bos, *ids, self._tokenizer.eos]),
             torch.tensor([*self._weigh(ids), 1.0]),
             plan[: len(self._findings)],
             study.text(self._target) or without_section_tokens(text),
+            self._plan_of(earlier.text() if self._course and earlier else "")[: len(self._findings)],
         )
 
     def _ids(self, text: str) -> list[int]:
@@ -331,4 +343,5 @@ def collate(items: Sequence[CaptionItem]) -> CaptionBatch:
         [item.id for item in items],
         pad_sequence([item.weights for item in items], batch_first=True),
         torch.stack([item.findings for item in items]),
+        torch.stack([item.earlier_findings for item in items]),
     )

@@ -228,6 +228,13 @@ class DecoderConfig(RunConfig, frozen=True, kw_only=True):
         Share,
         Meta(description="Probability that training leaves out a part of the context, each part apart."),
     ] = 0.3
+    swapped_priors: Annotated[
+        NotNegative,
+        Meta(
+            description="Weight in the loss of comparisons with another patient's prior, which teach what is "
+            "new or resolved."
+        ),
+    ] = 0.5
     plan_points: Annotated[
         Literal["micro", "macro"],
         Meta(description="F1 on the validation part that a content plan's operating points maximise."),

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from radscribe.labels import CHANGES
 from radscribe.models.content_plan import ContentPlan
+from radscribe.text.changes import changes
 from radscribe.text.details import find_details
 from radscribe.text.findings import find, summarise
 
@@ -30,6 +32,12 @@ def plan_of_text(text: str, findings: Sequence[str]) -> Tensor:
             plan[1, places[mention.finding]] += mention.side in ("right", "bilateral")
             plan[2, places[mention.finding]] += mention.side in ("left", "bilateral")
     return plan.clamp(max=1).flatten()
+
+
+def course_of_text(text: str, findings: Sequence[str]) -> Tensor:
+    """Return what a text says became of each finding, as `Course` reads it: `[F]` int64."""
+    said = changes(text)
+    return torch.tensor([1 + CHANGES.index(said[name]) if name in said else 0 for name in findings])
 
 
 def fit_plan(

@@ -24,6 +24,7 @@ from radscribe.labels import CHESTXRAY14
 from radscribe.models import Decoder, Encoder
 from radscribe.models.causal_decoder import CausalDecoder, architecture_of
 from radscribe.models.content_plan import ContentPlan, plan_of
+from radscribe.models.course import course_of
 from radscribe.models.report_bank import Bank, ReportBank
 from radscribe.models.sentence_bank import SentenceBank
 from radscribe.text.tokenizer import ReportTokenizer
@@ -137,10 +138,12 @@ def train_decoder(
         features = _features(manifest, studies, out, config, inputs, encoder, table)
         findings = encoder.findings if encoder is not None else table_findings(shapes)
         plan = plan_of(decoder)
-        if plan is not None and not findings:
-            raise UsageError(
-                "a content plan needs the names of the encoder's findings", remedy="give --set encoder=RUN"
-            )
+        course = course_of(decoder)
+        for module, what in ((plan, "a content plan"), (course, "comparing with a prior")):
+            if module is not None and not findings:
+                raise UsageError(
+                    f"{what} needs the names of the encoder's findings", remedy="give --set encoder=RUN"
+                )
         common = (tokenizer, config.max_length, config.target, config.seed)
         parts: dict[Split, CaptionData] = {
             "train": CaptionData(
@@ -151,6 +154,7 @@ def train_decoder(
                 fresh=True,
                 findings=findings,
                 plan=plan is not None and not _rewarded_at_once(config),
+                course=course is not None and not _rewarded_at_once(config),
                 view_dropout=config.view_dropout,
                 sentence_balance=config.sentence_balance,
                 prior_dropout=config.context_dropout if "prior" in config.context else 0.0,
@@ -176,6 +180,8 @@ def train_decoder(
             _fit_plan(plan, findings, parts, validation, config)
             if teacher is not None:  # the plan of what the teacher says
                 plan.load_state_dict(teacher.plan.state_dict())
+        if course is not None and course.channels:
+            course.fit(torch.cat([batch.features.get("pooled") for batch in validation]))
         if isinstance(decoder, Bank):
             fitted = _fill_bank(decoder, tokenizer, findings, parts, studies["val"], features, config)
             return _keep(decoder, out, config, manifest, fitted)

@@ -6,7 +6,7 @@ They also tell whether the decoder looks at the images at all (`warnings_of`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from radscribe.evaluation.findings.assertions import Labelled
 from radscribe.evaluation.metrics.base import Corpus
 from radscribe.evaluation.metrics.cider import CIDER_D
 from radscribe.evaluation.tokenisation import TOKENIZATIONS
+from radscribe.text.changes import changes
 from radscribe.text.details import label_details
 from radscribe.text.findings import label
 from radscribe.training.config import Reward
@@ -34,6 +35,7 @@ class Captioned(NamedTuple):
     caption: str
     reference: str
     plan: tuple[str, ...] | None = None  # findings of the content plan, if the decoder has one
+    has_prior: bool = False  # the decoder read the images of a prior study
 
 
 def caption_scores(
@@ -49,7 +51,8 @@ def caption_scores(
         and zones, if the reward weighs them. `val_shuffled_cider_d` is CIDEr-D if each study has
         the caption of another one's images. `val_distinct` is the number of different captions,
         `val_most_frequent` the share of the commonest, `val_plan_f1` the F1 of the captions' findings
-        against those of their plans.
+        against those of their plans, and `val_changes` the share of the changes since a prior study that
+        the captions tell as the reports do.
     """
     captions, references = [one.caption for one in studies], [one.reference for one in studies]
     cider_d = _cider_d(captions, references)
@@ -61,6 +64,8 @@ def caption_scores(
     micro_f1 = float(found["micro_f1"][0])
     count = Counter(captions)
     figures = {} if studies[0].plan is None else {"val_plan_f1": _plan_f1(studies, findings)}
+    if changed := changes_right([(one.caption, one.reference) for one in studies if one.has_prior]):
+        figures["val_changes"] = sum(changed) / len(changed)
     score = weights.cider_weight * cider_d + weights.finding_weight * micro_f1
     if weights.clinical_weight:
         figures["val_clinical_f1"] = ClinicalReward().f1(captions, references)
@@ -75,6 +80,22 @@ def caption_scores(
         "val_most_frequent": max(count.values()) / len(studies),
         **figures,
     }
+
+
+def changes_right(texts: Iterable[tuple[str, str]]) -> list[bool]:
+    """Return for each finding whose change a reference tells whether the caption tells the same.
+
+    Parameters
+    ----------
+    texts : iterable of (str, str)
+        Captions with their references.
+    """
+    return [
+        said.get(finding) == change
+        for caption, reference in texts
+        for said in (changes(caption),)
+        for finding, change in changes(reference).items()
+    ]
 
 
 def warnings_of(figures: Mapping[str, float], studies: int) -> list[str]:
