@@ -87,7 +87,8 @@ def test_a_change_must_agree_with_what_both_studies_show() -> None:
         "the right pleural effusion has resolved .",
         "unchanged pleural effusion .",
     )
-    words = ReportTokenizer.train([new, gone, same], min_frequency=1, kind="word")
+    new_left = "new left pleural effusion ."
+    words = ReportTokenizer.train([new, new_left, gone, same], min_frequency=1, kind="word")
     judged = Statements(words)
     effusion = frozenset({"Effusion"})
     for text, compared, allowed in (
@@ -96,6 +97,11 @@ def test_a_change_must_agree_with_what_both_studies_show() -> None:
         (gone, Compared(effusion, effusion), False),
         (gone, Compared((), effusion), True),
         (same, Compared(effusion, effusion), True),
+        (new_left, Compared(effusion, effusion, (), {("Effusion", "left")}), True),  # it was on the right
+        (new_left, Compared(effusion, effusion, (), {("Effusion", "right")}), False),
+        (new, Compared(effusion, effusion, (), {("Effusion", "left")}), False),
+        (gone, Compared(effusion, effusion, {("Effusion", "right")}), True),  # it is on the left
+        (gone, Compared(effusion, effusion, {("Effusion", "left")}), False),
     ):
         said = tuple(words.encode(text))
         shown = Shown(compared=compared)

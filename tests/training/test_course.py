@@ -72,7 +72,7 @@ def test_growth_is_learned_from_pooled_vectors_where_probabilities_are_equal() -
         logits = course.logits(seen, course.compare(seen))[:, 0]
         loss = torch.nn.functional.cross_entropy(logits, truth)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
     course.eval()
     assert course.logits(seen, course.compare(seen))[:, 0].argmax(1).equal(truth)

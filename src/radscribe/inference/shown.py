@@ -20,6 +20,7 @@ Array = npt.NDArray[Any]
 # From there on maps had the right side 51 of 65 times, against reports and boxes of the validation parts.
 SIDE_MARGIN = 0.5
 SIDES: tuple[Side, Side] = ("right", "left")
+_NO_SIDES: frozenset[tuple[str, Side]] = frozenset()
 FRONTAL = VIEW_KINDS.index("frontal")
 
 
@@ -54,14 +55,19 @@ class ImagesOfStudies:
         columns : int
             Cells in a row of the finding maps.
         """
-        weaker: list[frozenset[tuple[str, Side]]] = [frozenset()] * len(contexts)
-        if self._has_maps:
-            weaker = self._weaker_sides(features["maps"], features["views"], columns)
+        weaker, weaker_then = (
+            self._weaker_sides(features[f"{when}maps"], features[f"{when}views"], columns)
+            if self._has_maps and f"{when}maps" in features
+            else [_NO_SIDES] * len(contexts)
+            for when in ("", "prior_")
+        )
         return [
             Shown(
                 self._at_least(features["probabilities"][row], self._denial_points),
                 weaker[row],
-                self._compared(features, context, row),
+                self._compared(features, context, row)._replace(
+                    weaker_now=weaker[row], weaker_then=weaker_then[row]
+                ),
             )
             for row, context in enumerate(contexts)
         ]

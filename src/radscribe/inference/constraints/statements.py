@@ -23,17 +23,24 @@ REMEMBERED = 1 << 14  # sentences and captions: many studies share them
 class Compared(NamedTuple):
     """The findings that the encoder sees in a study, and in the earlier one if there is one.
 
-    A caption must not call a finding new that was there before, nor resolved if it is still there.
+    A caption must not call a finding new that was there before, nor resolved if it is still there. It may if
+    the finding is on the other side: `weaker_now` and `weaker_then` have the side on which its map is weaker.
     """
 
     now: Collection[str] = ()
     then: Collection[str] = ()
+    weaker_now: Collection[tuple[str, Side]] = ()
+    weaker_then: Collection[tuple[str, Side]] = ()
 
-    def contradicts(self, changed: Collection[tuple[Change, str]]) -> bool:
+    def contradicts(self, changed: Collection[tuple[Change, str, Side | None]]) -> bool:
         """Whether one of the changes is untrue."""
-        return any(
-            finding in (self.then if change == "appeared" else self.now) for change, finding in changed
-        )
+        for change, finding, side in changed:
+            seen, weaker = (
+                (self.then, self.weaker_then) if change == "appeared" else (self.now, self.weaker_now)
+            )
+            if finding in seen and (finding, side) not in weaker:
+                return True
+        return False
 
 
 NOT_COMPARED = Compared()
@@ -68,7 +75,7 @@ class _Said(NamedTuple):
     wrong: bool  # whatever the images show
     denies: frozenset[str]  # findings that must not be likely
     placed: frozenset[tuple[str, Side]]  # findings that are asserted on one side only
-    changed: frozenset[tuple[Change, str]]  # what is said to have appeared or resolved
+    changed: frozenset[tuple[Change, str, Side | None]]  # what is said to have appeared or resolved
 
     def agrees_with(self, shown: Shown) -> bool:
         """Whether the images show nothing else."""
@@ -207,7 +214,9 @@ class Statements:
             (finding, one.side) for one in here if one.side in ("left", "right") for finding in one.asserts
         )
         changed = frozenset(
-            (one.change, one.finding) for one in courses(text) if one.change in ("appeared", "resolved")
+            (one.change, one.finding, one.side)
+            for one in courses(text)
+            if one.change in ("appeared", "resolved")
         )
         return _Said(text.lower(), here, wrong, denies, placed, changed)
 
