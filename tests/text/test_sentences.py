@@ -156,3 +156,34 @@ def test_the_share_of_real_reports_that_compare(shared_data: Path) -> None:
     assert not [
         s for s in learned if "XXXX" in s or "prior study" in s.lower() or "lateral view" in s.lower()
     ]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Smaller left effusion.",
+        "The nodule is bigger.",
+        "Less edema.",
+        "Better aerated lungs.",
+        "Enlarging mass.",
+        "Reaccumulation of fluid.",
+        "Effusion is not as large.",
+        "Now with consolidation.",
+    ],
+)
+def test_a_comparative_compares_with_an_earlier_study(sentence: str) -> None:
+    assert compares_with_prior(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Effusions, larger on the right.",
+        "The larger of two nodules is at the apex.",
+        "Right greater than left effusion.",
+        "Less than 1 cm nodule.",
+        "No more than mild edema.",
+    ],
+)
+def test_a_comparative_within_one_image_does_not(sentence: str) -> None:
+    assert not compares_with_prior(sentence)

@@ -43,6 +43,25 @@ PRIOR = (
     *_each("no", "significant|appreciable|substantial|definite", "change|changes"),
     *("residual", "recurren*", "today", "developing", "clearing of", "earlier", "last", "removed", "removal"),
     *("reexpan*", "re-expan*", "as before"),
+    # "Smaller effusion" compares with an earlier image, "smaller on the left" does not.
+    *_each(
+        "smaller|larger|bigger|denser|fewer|decreased|less|more|cleared",
+        "effusion*|pneumothora*|edema|consolidation*|infiltrat*|atelectas*|nodules|masses|pneumonia",
+    ),
+    *_each("smaller|larger|bigger|denser", "left|right|bilateral|pleural|apical|nodule|mass|opacit*"),
+    *_each("is|are", "smaller|larger|bigger|less|better"),
+    *_each("better", "aerat*|expand*"),
+    *(
+        "enlarging",
+        "growing",
+        "regress*",
+        "reaccumulat*",
+        "re-accumulat*",
+        "continued",
+        "ongoing",
+        "now with",
+    ),
+    *_each("not", "as|so", "large|small|dense|extensive|prominent"),
     *_each("old", "film|films|ct|study|studies|image|images"),
 )
 # These name an earlier study unless a past event follows.
