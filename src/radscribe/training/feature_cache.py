@@ -1,7 +1,7 @@
 """An encoder's features on disk, computed once for each image and read without copying.
 
-    CACHE/<encoder>/<kinds>/<kind>.npy   a row per image: probabilities, pooled (float32), grid, maps (float16)
-    CACHE/<encoder>/<kinds>/index.json   SHA-256 of the content of each row's image file
+    CACHE/<encoder>/<kinds>/<kind>.npy  a row per image: probabilities, pooled (float32), grid, maps (float16)
+    CACHE/<encoder>/<kinds>/index.json  SHA-256 of the content of each row's image file
 
 `<encoder>` is the start of a SHA-256 of the encoder's weights and shape. An image that changed is another;
 runs and datasets may share a cache. Rows are appended: data first, then the array's header, then the index.
