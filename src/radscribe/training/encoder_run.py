@@ -19,6 +19,7 @@ from radscribe.training import bundle_encoder
 from radscribe.training.bundle_encoder import BundleEncoder
 from radscribe.training.checkpoint import is_checkpoint, open_checkpoint
 from radscribe.training.config import CONFIG, EncoderConfig, load, renamed, save
+from radscribe.training.tensor_files import save_tensors
 
 WEIGHTS = "encoder.pt"
 SMALLEST = 64  # pixels: the smallest radiographs that are accepted
@@ -172,7 +173,7 @@ def copy_encoder(source: Path, target: Path) -> None:
     if (source / DESCRIPTION).is_file():
         encoder, config = _encoder_of_bundle(source)
         save(config, target / CONFIG)
-        torch.save(encoder.state_dict(), target / WEIGHTS)
+        save_tensors(encoder.state_dict(), target / WEIGHTS)
         return
     for name in (CONFIG, WEIGHTS):
         if (source / name).resolve() != (target / name).resolve():

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import torch
 from torch import Tensor
 
 from radscribe.errors import UsageError
@@ -20,6 +19,7 @@ from radscribe.text.tokenizer import ReportTokenizer
 from radscribe.training.config import CONFIG, DecoderConfig, EncoderConfig, RunConfig, save
 from radscribe.training.decoder_run import IMPORT, SHAPES, WEIGHTS, Shapes, build_decoder, keep_encoder
 from radscribe.training.encoder_run import load_encoder
+from radscribe.training.tensor_files import save_tensors
 
 
 class EncoderOptions(msgspec.Struct, frozen=True):
@@ -198,5 +198,5 @@ def _write(
     source = {"file": path.name, "sha256": digest, "notes": list(notes)}
     (out / "validation.json").unlink(missing_ok=True)  # of the run that was here before
     (out / IMPORT).write_text(json.dumps(source, indent=2) + "\n")
-    torch.save(state, out / name)
+    save_tensors(state, out / name)
     return out / name

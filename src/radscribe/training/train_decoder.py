@@ -66,6 +66,7 @@ from radscribe.training.engine import Fitted, Reporter, begin, finish, fit, is_m
 from radscribe.training.engine.processes import LEAST
 from radscribe.training.feature_cache import FeatureCache
 from radscribe.training.objectives import build_objective
+from radscribe.training.tensor_files import save_tensors
 from radscribe.training.vocabulary import (
     PARTS,
     context_texts,
@@ -244,7 +245,7 @@ def _reviewed(config: DecoderConfig, manifest: Manifest) -> dict[Split, list[Stu
 def _keep(decoder: Decoder, out: Path, config: DecoderConfig, manifest: Manifest, fitted: Fitted) -> Path:
     path = out / WEIGHTS
     merge(decoder)
-    torch.save(decoder.state_dict(), path)
+    save_tensors(decoder.state_dict(), path)
     finish(out, config, manifest, fitted)
     return path
 

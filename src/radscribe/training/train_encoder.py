@@ -29,6 +29,7 @@ from radscribe.training.encoder_module import EncoderTask, as_input, aurocs, vie
 from radscribe.training.encoder_run import WEIGHTS, initial_encoder, with_backbone_of_source
 from radscribe.training.engine import Reporter, begin, finish, fit, is_main, joined, loader
 from radscribe.training.image_data import ImageData, plain_errors, read_soft_labels
+from radscribe.training.tensor_files import save_tensors
 
 BOX_CELLS = 16  # cells per side that boxes are drawn on, before they are moved like their image
 ALL_VIEWS: frozenset[View] = FRONTAL.union(("lateral", "unknown"))
@@ -150,7 +151,7 @@ def calibrate(encoder: Encoder, validation: ImageData, out: Path, calibration: s
         report["view"] = {"accuracy": view_accuracy(output.view_logits, validation.views), "images": count}
     (out / "validation.json").write_text(json.dumps(report, indent=2) + "\n")
     path = out / WEIGHTS
-    torch.save(encoder.state_dict(), path)
+    save_tensors(encoder.state_dict(), path)
     return path
 
 

@@ -43,6 +43,7 @@ from radscribe.training.engine.processes import (
     share_gradients,
     to_device,
 )
+from radscribe.training.tensor_files import save_tensors
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 LOOK = 0.25  # seconds between two looks at the loss, which waits for the device
@@ -393,7 +394,7 @@ class _Run:
             "broken": self.broken,
         }
         part = self.out / f"{LAST}.partial"
-        torch.save(checkpoint, part)
+        save_tensors(checkpoint, part)
         if better:
             with part.open("rb") as source, atomic_write(self.out / BEST) as copy:
                 shutil.copyfileobj(source, copy)
