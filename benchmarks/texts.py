@@ -46,7 +46,7 @@ def paragraphs(text: str) -> list[str]:
     """Paragraphs of prose: no headings, tables, lists, code or images."""
     without_code = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", without_code)]
-    return [block for block in blocks if len(block) > 80 and block[0] not in "#|-*!<>0123456789"]
+    return [block for block in blocks if len(block) > 80 and block[0] not in "#|-*!<>:0123456789"]
 
 
 def help_texts(source: str) -> list[str]:

@@ -151,9 +151,9 @@ class Captioner:
         min_confidence : float, optional
             Refuse the study if the confidence of its caption is lower, from 0 to 1.
         exact : bool
-            Decode JPEG and JPEG 2000 at full resolution (default: at the lowest one that suffices).
+            Decode JPEG and JPEG 2000 at full resolution (default); False takes the lowest one that suffices.
         indication : str, optional
-            Why the study was asked for (default: what the report of a `Study` says).
+            Reason for the examination (default: the indication in the report of a `Study`).
         prior : Prior or Study, optional
             An earlier study of the same patient (default: `Study.earlier`). Its images must not be of another
             patient.
