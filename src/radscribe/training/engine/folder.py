@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shlex
 import subprocess
@@ -34,8 +35,8 @@ def begin(out: Path, config: RunConfig, resume: bool) -> bool:
     Raises
     ------
     UsageError
-        If it holds a run and `resume` is not set, the run has another configuration, or the machine cannot
-        do what the configuration asks for.
+        If it holds a run and `resume` is not set, the run has another configuration, it holds files of
+        somebody else, or the machine cannot do what the configuration asks for.
     """
     require_devices(config)
     started, finished = (out / LAST).exists(), (out / README).exists()
@@ -59,10 +60,23 @@ def begin(out: Path, config: RunConfig, resume: bool) -> bool:
             click.echo(f"radscribe: {out}: is finished; set more epochs to continue", err=True)
             return False
     if is_main():
+        if not started and not _may_be_ours(out):
+            raise UsageError("exists and holds no run", subject=out, remedy="choose another --out")
         out.mkdir(parents=True, exist_ok=True)
         (out / README).unlink(missing_ok=True)
         save(config, out / CONFIG)
     return True
+
+
+def _may_be_ours(out: Path) -> bool:
+    """Whether a folder is new, empty, or of a run that was stopped before its first epoch was done."""
+    if not out.is_dir() or not any(out.iterdir()):
+        return True
+    try:
+        keys = json.loads((out / CONFIG).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(keys, dict) and "epochs" in keys
 
 
 def finish(out: Path, config: RunConfig, manifest: Manifest, fitted: Fitted) -> None:
