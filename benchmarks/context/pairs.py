@@ -2,8 +2,8 @@
 
     python -m benchmarks.context.pairs OUT [--pairs 1600]
 
-OUT keeps every step, and a second call goes on where the first stopped: the pairs, an encoder, a Show, Attend
-and Tell that reads the prior, and its bundle. The captions are those of the bundle on the test part:
+OUT keeps every step, and a second call goes on where the first stopped: the pairs, an encoder, a Show and
+Tell that reads the prior, and its bundle. The captions are those of the bundle on the test part:
 
 - with the study's own prior: each finding whose change the report gives, and the change that the caption
   gives;
@@ -40,7 +40,7 @@ FALSE = {
     "Effusion": "There is a large right pleural effusion.",
     "Pneumothorax": "There is a large left pneumothorax.",
 }
-OPTIONS = "options={attend: maps, image_input: plan+probabilities, embedding: 128, hidden: 256}"
+OPTIONS = "options={image_input: plan+probabilities}"
 
 
 def run(*arguments: object) -> None:
@@ -63,8 +63,9 @@ def made(out: Path, pairs: int) -> Path:
         settings = sets(f"findings=[{', '.join(FINDINGS)}]", "image_size=128", "epochs=3", "batch_size=16")
         run("train-encoder", "--resume", "--data", data, "--out", encoder, *settings)
     if not (decoder / "decoder.pt").is_file():
-        settings = sets(f"encoder={encoder}", "context=[prior]", "decoder=show-attend-tell", OPTIONS)
-        settings += sets("target=findings", "max_length=90", "batch_size=32", "epochs=16", "patience=0")
+        settings = sets(f"encoder={encoder}", "context=[prior]", "decoder=show-and-tell", OPTIONS)
+        settings += sets("target=findings", "max_length=90", "batch_size=64", "epochs=12", "patience=0")
+        settings += sets("monitor=val_changes")
         run("train", "--resume", "--data", data, "--out", decoder, *settings)
     if not (bundle / "bundle.json").is_file():
         run("export", decoder, "--out", bundle)
@@ -102,6 +103,8 @@ def became(then: Study, now: Study, finding: str) -> str | None:
 
 def share(right: Sequence[bool]) -> str:
     """A share with its 95% interval (Wilson)."""
+    if not right:
+        return "0 of 0"
     n, p, z = len(right), float(np.mean(right)), 1.96
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)

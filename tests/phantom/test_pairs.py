@@ -34,6 +34,14 @@ def test_the_second_report_tells_what_became_of_the_finding(name: str, change: C
         assert said == ("absent" if change == "resolved" else "present")
 
 
+def test_a_second_finding_has_a_change_of_its_own() -> None:
+    told = [tuple(draw_pair(seed, 64).changes.values()) for seed in range(40)]
+    two = [changes for changes in told if len(changes) == 2]
+    assert 10 < len(two) < 30
+    assert any(first != second for first, second in two)
+    assert any("resolved" in changes and "appeared" in changes for changes in two)
+
+
 def test_every_comparison_is_one_that_needs_a_prior() -> None:
     for seed in range(12):
         pair = draw_pair(seed, 64)

@@ -15,7 +15,7 @@ from radscribe.phantom.report import write
 SMALL, LARGE = (0.1, 0.3), (0.75, 1.0)  # strengths before and after growth
 STEADY = 0.02  # most that an unchanged finding differs in strength
 SEEN = 0.25  # least difference in strength that a reader calls a change
-SECOND = 0.25  # share of pairs with a second finding, which does not change
+SECOND = 0.5  # share of pairs with a second finding, which has a change of its own
 Place = tuple[str, Side | None]
 
 
@@ -39,20 +39,20 @@ class PhantomPair:
 def draw_pair(
     seed: int, size: int = 512, findings: Sequence[str] = DRAWABLE, change: Change | None = None
 ) -> PhantomPair:
-    """Draw two studies of one patient between which one finding changed.
+    """Draw two studies of one patient, and what became of one or two findings between them.
 
-    One pair in four has a second finding, which does not change.
+    Half of the pairs have a second finding, with a change of its own.
 
     Parameters
     ----------
     seed : int
-        Seed of the patient, of the finding and its change, and of the phrasing; 0 or larger.
+        Seed of the patient, of the findings and their changes, and of the phrasing; 0 or larger.
     size : int
         Side of the square images in pixels.
     findings : sequence of str
         Findings to choose from, of `DRAWABLE`.
     change : {"appeared", "resolved", "larger", "smaller", "unchanged"}, optional
-        What becomes of the finding (default: the seed chooses).
+        What becomes of the first finding (default: the seed chooses).
 
     Raises
     ------
@@ -129,14 +129,18 @@ def _course(
             zones[place] if name in ZONED else None,
         )
 
-    same = large if is_large else small
-    earlier, later = {
-        "appeared": (None, same),
-        "resolved": (same, None),
-        "larger": (small, large),
-        "smaller": (large, small),
-        "unchanged": (same, same - drift),
-    }[chosen]
-    second = (spec(1, large),) if has_second and len(names) > 1 else ()
-    first = [() if strength is None else (spec(0, strength),) for strength in (earlier, later)]
-    return (*first[0], *second), (*first[1], *second)
+    changes = [chosen, CHANGES[int(rng.integers(len(CHANGES)))]]
+    earlier: list[FindingSpec] = []
+    later: list[FindingSpec] = []
+    for place, became in enumerate(changes[: 2 if has_second and len(names) > 1 else 1]):
+        same = large if is_large else small
+        before, after = {
+            "appeared": (None, same),
+            "resolved": (same, None),
+            "larger": (small, large),
+            "smaller": (large, small),
+            "unchanged": (same, same - drift),
+        }[became]
+        earlier += [] if before is None else [spec(place, before)]
+        later += [] if after is None else [spec(place, after)]
+    return tuple(earlier), tuple(later)
