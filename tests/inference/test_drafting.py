@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 
+from radscribe.bundle.format import describe, locate
 from radscribe.cli.caption import marked
 from radscribe.inference.caption import Caption, Token
-from radscribe.inference.drafting import token_spans
+from radscribe.inference.drafting import SILENT, WORDLESS, silence, token_spans
 from radscribe.text.tokenizer import ReportTokenizer
 
 TEXTS = [
@@ -86,3 +88,9 @@ def test_sections_are_parts_of_the_text_and_stand_apart() -> None:
 def test_a_vocabulary_without_sections_gives_none() -> None:
     tokenizer = ReportTokenizer.train(TEXTS, min_frequency=1)
     assert tokenizer.decode_sections(tokenizer.encode(TEXTS[0])) == {}
+
+
+def test_a_caption_without_words_says_why() -> None:
+    spec = describe(locate(None))
+    assert silence(spec) == SILENT
+    assert silence(msgspec.structs.replace(spec, assessment={})) == WORDLESS

@@ -72,7 +72,13 @@ def _places(text: str, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 SILENT = "No reliable statement about this film."  # where validation supports none
+WORDLESS = "The decoder wrote nothing about this film."  # where nothing was validated
 OTHER_PRECISION = "Grad-CAM explains the float32 weights that the int8 encoder of this bundle was made from"
+
+
+def silence(spec: BundleSpec) -> str:
+    """Say why a caption has no words: nothing may be said, or the decoder has not learned to speak."""
+    return SILENT if spec.assessment else WORDLESS
 
 
 class Drafter:
@@ -103,7 +109,7 @@ class Drafter:
             Cells of the study's images, where evidence is asked for.
         """
         best, *others = hypotheses
-        text = self._tokenizer.decode(best.tokens) or SILENT
+        text = self._tokenizer.decode(best.tokens) or silence(self._spec)
         evidence: tuple[ImageEvidence, ...] = ()
         told: tuple[str, ...] = ()
         if cells is not None:
