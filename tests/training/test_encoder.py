@@ -138,7 +138,7 @@ def test_images_that_cannot_be_read_are_told_in_one_line(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("views", "label", "keys", "message"),
     [
-        (("PA",), None, {}, "train part knows nothing of Mass, Nodule"),
+        (("PA",), None, {}, "train part has no label of Mass, Nodule"),
         (("unknown",), 1.0, {}, "no image of its train part is of a view AP, PA, frontal"),
         (("PA",), 1.0, {"view_head": True}, "view_head=true, but no image of its train part is lateral"),
     ],
