@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import subprocess
@@ -11,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from radscribe.errors import OutputError, RadscribeError, UsageError
-from radscribe.files import atomic_write, make_folder, refuse_existing, sha256_of, staged_folder, write_text
+from radscribe.files import (
+    atomic_write,
+    make_folder,
+    output_error,
+    refuse_existing,
+    sha256_of,
+    staged_folder,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -184,3 +193,8 @@ def test_a_full_disk_is_called_full(tmp_path: Path) -> None:
 def test_the_sum_of_a_file(tmp_path: Path) -> None:
     write_text(tmp_path / "abc", "abc")
     assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea")
+
+
+def test_a_copy_that_fails_names_the_file_that_could_not_be_written() -> None:
+    error = OSError(errno.ENOSPC, "No space left on device", "source.pt", None, "target.pt")
+    assert str(output_error(error)).startswith("target.pt: ")

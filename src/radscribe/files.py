@@ -53,7 +53,7 @@ def output_error(error: OSError, path: str | os.PathLike[str] | None = None) -> 
     path : path, optional
         The file or folder that the user named (default: the one in `error`).
     """
-    subject = path if path is not None else error.filename
+    subject = path if path is not None else error.filename2 or error.filename  # the second is that of a copy
     if isinstance(subject, int):  # a file descriptor
         subject = None
     spoken = (error.strerror or "the operating system refused it").lower()
