@@ -17,7 +17,7 @@ from radscribe.text.report import Report
 
 Section = Literal["indication", "comparison", "findings", "impression", "addendum", "other", "unknown"]
 
-# Heading → section. What stands in "other" (technique, notices to the ward) is not part of a `Report`.
+# Heading → section. A `Report` leaves out the section "other": technique, notices to the ward.
 HEADINGS: dict[str, Section] = {
     r"indications?(?: for (?:the )?(?:study|exam(?:ination)?|procedure))?"
     r"|(?:clinical |patient |brief )?history|hx|clinical (?:info(?:rmation)?|context|presentation"
