@@ -7,6 +7,7 @@ import tempfile
 import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -27,8 +28,17 @@ NAME = b"Doe^Jane"
 LEVELS = np.arange(96 * 80, dtype=np.uint16).reshape(96, 80)
 
 
-def cleaned(data: bytes, *, keep_identifiers: bool = False) -> CleanImage:
-    return clean(data, "upload", MAX_PIXELS, keep_identifiers=keep_identifiers)
+class Kept(NamedTuple):
+    """What is kept of an upload."""
+
+    image: CleanImage
+    data: bytes
+
+
+def cleaned(data: bytes, *, keep_identifiers: bool = False) -> Kept:
+    file = BytesIO(data)
+    image = clean(file, "upload", MAX_PIXELS, keep_identifiers=keep_identifiers)
+    return Kept(image, b"".join(map(bytes, image.pieces(file))))
 
 
 def pixels(data: bytes, folder: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -84,11 +94,11 @@ PICTURES = pictures()
 
 @pytest.mark.parametrize("kind", PICTURES)
 def test_pictures_keep_their_pixels_and_lose_their_text(kind: str, tmp_path: Path) -> None:
-    image = cleaned(PICTURES[kind])
-    before, after = pixels(PICTURES[kind], tmp_path), pixels(image.data, tmp_path)
+    image, data = cleaned(PICTURES[kind])
+    before, after = pixels(PICTURES[kind], tmp_path), pixels(data, tmp_path)
     assert np.array_equal(before, after)
     assert (image.height, image.width) == after.shape
-    assert NAME not in image.data
+    assert NAME not in data
 
 
 @pytest.mark.parametrize("kind", ["bmp", "tiff", "webp"])
@@ -153,7 +163,7 @@ def labelled_dicom() -> bytes:
 
 def test_dicom_loses_names_dates_numbers_and_free_text() -> None:
     image = cleaned(labelled_dicom())
-    assert image.view == "lateral"  # the series description said so
+    assert image.image.view == "lateral"  # the series description said so
     for secret in (NAME, b"1.2.840.99", b"ACC12345", b"19500101", b"HOSPITAL", b"CompressedSamples"):
         assert secret not in image.data
 
@@ -170,6 +180,16 @@ def test_dicom_keeps_defined_terms_alone_and_nothing_behind_the_frame() -> None:
     for secret in (b"DOE_JANE", NAME, b"1.2.840.99"):
         assert secret in buffer.getvalue()
         assert secret not in kept
+
+
+def test_pixels_that_stay_are_copied_from_the_upload_and_never_whole_in_memory() -> None:
+    upload = BytesIO(labelled_dicom())
+    image = clean(upload, "upload", MAX_PIXELS)
+    data = upload.getvalue()
+    assert (data.index(dcmread(BytesIO(data)).PixelData), 128 * 128 * 2) in image.parts
+    upload.truncate(1000)  # nothing is made up for what is gone
+    with pytest.raises(EOFError):
+        list(image.pieces(upload))
 
 
 def test_a_comment_in_a_compressed_frame_is_gone() -> None:
@@ -245,7 +265,7 @@ def test_a_decompression_bomb_is_refused_before_it_goes_off() -> None:
     with pytest.raises(ImageError, match="more pixels than any radiograph"):
         cleaned(bomb)
     with pytest.raises(ImageError, match="megapixels"):
-        clean(PICTURES["png"], "upload", 1000)
+        clean(BytesIO(PICTURES["png"]), "upload", 1000)
 
 
 @pytest.mark.real_data
@@ -283,4 +303,4 @@ def test_patients_are_told_apart_as_the_command_line_does(
         data = data.replace(b"ISO_IR 100", b"ISO_IR 999")
     header = Patient.of(read_header(data), "upload")
     assert not header.unknown
-    assert cleaned(data).patient == header.hashed()
+    assert cleaned(data).image.patient == header.hashed()

@@ -1,10 +1,11 @@
-"""`clean`: from the bytes of an upload to bytes that read as the same picture and hold nothing else."""
+"""`clean`: from an upload to a file that reads as the same picture and holds nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from io import BytesIO
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from io import SEEK_END, BytesIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -14,9 +15,10 @@ from radscribe.imaging.limits import check_size
 from radscribe.imaging.picture import FORMATS, read_picture
 from radscribe.imaging.radiograph import View
 from radscribe.imaging.reader import kind_of
-from radscribe.serving.cleaning.dicom import clean_dicom
+from radscribe.serving.cleaning.dicom import Part, clean_dicom
 
 ORIGINAL = ".image"  # suffix of a picture that is kept as it came
+PIECE = 1 << 18  # bytes; larger ones leave the cache, and cost page faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,9 @@ class CleanImage:
 
     Parameters
     ----------
-    data : bytes
-        The cleaned file.
+    parts : tuple of bytes, memoryview or (int, int)
+        The cleaned file: its bytes, or the offset and the length of those that the upload has. Large pixel
+        data that stay as they are need not be in memory.
     suffix : str
         Its type: `.png`, `.dcm` or, kept as it came, `.image`.
     height, width : int
@@ -37,16 +40,44 @@ class CleanImage:
         Hashes of Patient ID, name and birth date (`Patient.hashed`). They are never stored.
     """
 
-    data: bytes
+    parts: tuple[Part, ...]
     suffix: str
     height: int
     width: int
     view: View = "unknown"
     patient: tuple[str, str, str] = ("", "", "")
 
+    def pieces(self, upload: BinaryIO) -> Iterator[bytes | memoryview]:
+        """The cleaned file in small pieces; each is valid until the next one is taken.
+
+        Parameters
+        ----------
+        upload : BinaryIO
+            The file that was cleaned.
+
+        Raises
+        ------
+        EOFError
+            The upload is shorter than when it was cleaned.
+        """
+        buffer = memoryview(bytearray(PIECE))
+        for part in self.parts:
+            if not isinstance(part, tuple):
+                whole = memoryview(part)
+                yield from (whole[start : start + PIECE] for start in range(0, len(whole), PIECE))
+                continue
+            offset, length = part
+            upload.seek(offset)
+            while length:
+                count = upload.readinto(buffer[:length])  # type: ignore[attr-defined]
+                if not count:
+                    raise EOFError
+                yield buffer[:count]
+                length -= count
+
 
 def clean(
-    data: bytes,
+    file: BinaryIO,
     name: str,
     max_pixels: int,
     *,
@@ -60,14 +91,14 @@ def clean(
 
     Parameters
     ----------
-    data : bytes
-        The file as it came.
+    file : BinaryIO
+        The file as it came, seekable.
     name : str
         The client's name for it, used in errors.
     max_pixels : int
         Larger pictures are refused before their pixels are decoded.
     keep_identifiers : bool
-        Return the bytes as they came, after the same checks.
+        Keep the file as it came, after the same checks.
     announce : callable
         Called with the number of pixels before they are decoded.
 
@@ -92,14 +123,18 @@ def clean(
             )
         announce(width * height)
 
-    if kind_of(data[:132], name) == "dicom":
-        cleaned = clean_dicom(data, name, check)
-        image = CleanImage(cleaned.data, ".dcm", cleaned.height, cleaned.width, cleaned.view, cleaned.patient)
+    file.seek(0)
+    head = file.read(132)
+    if kind_of(head, name) == "dicom":
+        cleaned = clean_dicom(file, name, check)
+        image = CleanImage(
+            cleaned.parts, ".dcm", cleaned.height, cleaned.width, cleaned.view, cleaned.patient
+        )
     else:
-        image = _as_png(data, name, check)
+        image = _as_png(head + file.read(), name, check)
     if keep_identifiers:
         suffix = image.suffix if image.suffix == ".dcm" else ORIGINAL
-        return CleanImage(data, suffix, image.height, image.width, image.view, image.patient)
+        return replace(image, parts=((0, file.seek(0, SEEK_END)),), suffix=suffix)
     return image
 
 
@@ -115,7 +150,7 @@ def _as_png(data: bytes, name: str, check: Callable[[int, int], None]) -> CleanI
     Image.fromarray(levels.astype(np.uint16 if bits > 8 else np.uint8)).save(
         buffer, format="PNG", compress_level=1
     )
-    return CleanImage(buffer.getvalue(), ".png", radiograph.height, radiograph.width)
+    return CleanImage((buffer.getvalue(),), ".png", radiograph.height, radiograph.width)
 
 
 def _size(data: bytes) -> tuple[int, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from typing import BinaryIO
 
+import numpy as np
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import FileMetaDataset
@@ -77,30 +80,32 @@ PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 VIEW = ("ViewPosition", "ViewCodeSequence", "SeriesDescription", "StudyDescription", "ProtocolName")
 PATIENT = ("PatientID", "PatientName", "PatientBirthDate")
 KEPT = ("SOPClassUID", *NUMBERS, *(t for t in TERMS if t != "ModalityLUTType"), *PIXELS)
+LONG_VR = ("OB", "OW", "OF", "OD", "UN")  # of pixels; their head has a length of 32 bits
 LUT_SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
 LUT_KEPT = frozenset(map(tag_for_keyword, ("LUTDescriptor", "LUTData", "ModalityLUTType")))
 LUT_ITEMS = 8  # of a sequence; the first one counts
+Part = bytes | memoryview | tuple[int, int]  # bytes of a file, or the offset and length of those of another
 VIEW_POSITION: dict[View, str] = {"PA": "PA", "AP": "AP", "lateral": "LL"}
 
 
 @dataclass(frozen=True, slots=True)
 class CleanObject:
-    """The cleaned bytes, and what was read on the way; see `CleanImage`."""
+    """The cleaned object, and what was read on the way; see `CleanImage`."""
 
-    data: bytes
+    parts: tuple[Part, ...]
     height: int
     width: int
     view: View
     patient: tuple[str, str, str]
 
 
-def clean_dicom(data: bytes, name: str, check: Callable[[int, int], None]) -> CleanObject:
+def clean_dicom(file: BinaryIO, name: str, check: Callable[[int, int], None]) -> CleanObject:
     """Clean a DICOM object.
 
     Parameters
     ----------
-    data : bytes
-        The object as it came.
+    file : BinaryIO
+        The object as it came, seekable.
     name : str
         The client's name for it.
     check : callable
@@ -117,9 +122,9 @@ def clean_dicom(data: bytes, name: str, check: Callable[[int, int], None]) -> Cl
         The object cannot be read. The error quotes no value of the file.
     """
     try:
-        parsed = parse(BytesIO(data), name)
+        parsed = parse(file, name)
         check(int(parsed.dataset.get("Columns") or 0), int(parsed.dataset.get("Rows") or 0))
-        return _cleaned(parsed)
+        return _cleaned(parsed, copied=parsed.file is file)
     except (ImageError, MemoryError):
         raise
     except Damaged as damaged:
@@ -130,7 +135,8 @@ def clean_dicom(data: bytes, name: str, check: Callable[[int, int], None]) -> Cl
         ) from error
 
 
-def _cleaned(parsed: DicomFile) -> CleanObject:
+def _cleaned(parsed: DicomFile, *, copied: bool) -> CleanObject:
+    """The object; with `copied`, pixels that stay as they are are named by their place in the file."""
     dataset = parsed.dataset
     view, patient = view_of(dataset), _patient(dataset)
     unwanted = set(dataset.keys()) - {
@@ -159,12 +165,9 @@ def _cleaned(parsed: DicomFile) -> CleanObject:
     syntax = parsed.syntax
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if syntax == DEFLATED else syntax
-    if parsed.pixels is not None and parsed.pixels.compressed:
-        _decompress(parsed)
-    elif parsed.pixels is not None:
-        dataset.add_new(parsed.pixels.keyword, parsed.pixels.vr, parsed.read(*parsed.pixels.fragments[0]))
-        if parsed.pixels.keyword == "PixelData":
-            _trim(dataset)
+    pixels: tuple[Part, ...] = ()
+    if parsed.pixels is not None:
+        pixels = _decompressed(parsed) if parsed.pixels.compressed else _native(parsed, copied=copied)
     dataset.preamble = b"\0" * 128
     if not dataset.file_meta.TransferSyntaxUID.is_implicit_VR:
         for tag in list(dataset.keys()):
@@ -173,7 +176,7 @@ def _cleaned(parsed: DicomFile) -> CleanObject:
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=False)
     rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-    return CleanObject(buffer.getvalue(), rows, columns, view, patient)
+    return CleanObject((buffer.getvalue(), *pixels), rows, columns, view, patient)
 
 
 def _keep_defined_terms(dataset: Dataset) -> None:
@@ -194,8 +197,8 @@ def _patient(dataset: Dataset) -> tuple[str, str, str]:
     return Patient("", *(text_of(dataset, keyword) for keyword in PATIENT)).hashed()
 
 
-def _decompress(parsed: DicomFile) -> None:
-    """Replace a compressed frame by its samples, in explicit VR little endian."""
+def _decompressed(parsed: DicomFile) -> tuple[Part, ...]:
+    """The pixels of a compressed frame as an element in explicit VR little endian, as `dataset` then is."""
     dataset, frame = parsed.dataset, samples(parsed)
     stored = frame.samples
     if stored.ndim == 3:
@@ -203,12 +206,33 @@ def _decompress(parsed: DicomFile) -> None:
     dataset.BitsAllocated = 8 * stored.itemsize
     if frame.bits < int(dataset.get("BitsStored") or 0):
         dataset.BitsStored, dataset.HighBit = frame.bits, frame.bits - 1
-    data = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
-    dataset.add_new("PixelData", "OB" if stored.itemsize == 1 else "OW", data + b"\0" * (len(data) % 2))
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    levels = np.ascontiguousarray(stored, dtype=stored.dtype.newbyteorder("<"))
+    data = levels.reshape(-1).view(np.uint8).data
+    padding = len(data) % 2
+    head = _element(dataset, "PixelData", "OB" if stored.itemsize == 1 else "OW", len(data) + padding)
+    return head, data, b"\0" * padding
 
 
-def _trim(dataset: Dataset) -> None:
-    """Cut off what stands behind the frame."""
-    length = get_expected_length(dataset)
-    dataset.PixelData = dataset.PixelData[: length + length % 2]
+def _native(parsed: DicomFile, *, copied: bool) -> tuple[Part, ...]:
+    """The pixels that are not compressed as an element, without what stands behind the frame."""
+    dataset, pixels = parsed.dataset, parsed.pixels
+    assert pixels is not None
+    ((offset, length),) = pixels.fragments
+    if pixels.keyword == "PixelData":
+        expected = get_expected_length(dataset)
+        length = min(length, expected + expected % 2)
+    padding = length % 2
+    head = _element(dataset, pixels.keyword, pixels.vr, length + padding)
+    content: Part = (offset, length) if copied else parsed.read(offset, length)
+    return head, content, b"\0" * padding
+
+
+def _element(dataset: Dataset, keyword: str, vr: str, length: int) -> bytes:
+    """The head of an element, in the encoding of the data set (PS3.5 7.1)."""
+    tag, syntax = Tag(keyword), dataset.file_meta.TransferSyntaxUID
+    order = "<" if syntax.is_little_endian else ">"
+    if syntax.is_implicit_VR:
+        return struct.pack(f"{order}HHI", tag.group, tag.element, length)
+    known = vr if vr in LONG_VR else "OW"
+    return struct.pack(f"{order}HH2sHI", tag.group, tag.element, known.encode(), 0, length)
