@@ -124,13 +124,25 @@ def test_a_token_is_asked_for_and_becomes_a_cookie(
     context = browser.new_context()
     reader = Reader(context.new_page(), base)
     reader.watch()
+    early: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if early:
+            route.continue_()
+        else:
+            early.append(route)
+
+    reader.page.route("**/v1/examples", hold)
     reader.come()
     token = reader.page.get_by_role("textbox", name="Token")
     token.fill("wrong")
     token.press("Enter")
     expect(reader.page.locator("dialog [role=alert]")).to_have_text("That token was not accepted.")
-    token.fill("a-token-of-many-letters")
-    token.press("Enter")
+    with reader.page.expect_response(lambda answer: answer.url.endswith("/v1/model") and answer.ok):
+        token.fill("a-token-of-many-letters")
+        token.press("Enter")
+    problem(early[0], 401, "Sign in", "Sent before the sign-in, refused after it.")
+    expect(reader.page.locator(".examples button").first).to_be_visible()
     expect(reader.page.locator("dialog")).to_have_count(0)
     choose(reader, files / "a.png")
     reader.page.wait_for_selector("#draft")

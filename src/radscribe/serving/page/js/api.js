@@ -25,14 +25,17 @@ function problem(status, text, header) {
 const silent = () => new Problem(0, "The service does not answer", "Is it running, and is this machine connected?");
 
 let signingIn = null; // several requests may be refused at once: one question for all
+let signIns = 0; // a request from before the last one may be refused after it
 
 /** Do what needs credentials; where the service wants a token, ask for it and do it again. */
 async function authorised(attempt) {
   for (;;) {
+    const before = signIns;
     try {
       return await attempt();
     } catch (error) {
       if (error.status !== 401 || error.basic) throw error; // the browser asks for a Basic password itself
+      if (before !== signIns) continue;
       signingIn ??= signIn().finally(() => { signingIn = null; });
       if (!await signingIn) throw error;
     }
@@ -47,6 +50,7 @@ async function signIn() {
     if (authorization === undefined) return false;
     try {
       await plain("v1/session", { method: "POST", headers: { Authorization: authorization } });
+      signIns++;
       dispatchEvent(new Event("signed-in"));
       return true;
     } catch (error) {
