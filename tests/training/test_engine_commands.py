@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -245,12 +246,22 @@ def test_two_nodes_of_torchrun_come_to_the_figures_of_one_although_one_is_killed
     assert 3 <= len(rows(out)) < 12
 
     nodes = [start_node(rank, port, line) for port in [free_port()] for rank in (0, 1)]
-    for node in nodes:
-        _, said = node.communicate(timeout=200)
-        assert node.returncode == 0, said.decode()
+    with ThreadPoolExecutor() as pool:
+        ended = list(pool.map(end_of, nodes))
+    assert [code for code, _ in ended] == [0, 0], "\n".join(said for _, said in ended)
     together, alone = rows(out), rows(one)
     assert [row["step"] for row in together] == [row["step"] for row in alone]
     assert float(together[-1]["val_loss"]) == pytest.approx(float(alone[-1]["val_loss"]), rel=0.1)
+
+
+def end_of(node: subprocess.Popen[bytes]) -> tuple[int, str]:
+    """Exit status and messages of a launcher, which is killed if it does not end."""
+    try:
+        _, said = node.communicate(timeout=200)
+    except subprocess.TimeoutExpired:
+        kill_node(node)
+        _, said = node.communicate()
+    return node.returncode, said.decode()
 
 
 def start_node(rank: int, port: int, line: list[str]) -> subprocess.Popen[bytes]:

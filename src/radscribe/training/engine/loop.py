@@ -38,6 +38,7 @@ from radscribe.training.engine.processes import (
     device,
     gathered,
     is_main,
+    leave,
     rank_and_count,
     share_buffers,
     share_gradients,
@@ -162,7 +163,7 @@ def fit(
             run.train_epoch()
             run.close_epoch(run.validate(validation))
     if not is_main():
-        raise SystemExit(0)
+        leave()
     if not run.best_epoch:
         raise RadscribeError(
             f"{config.monitor} was never a number: training diverged", remedy="set a lower learning_rate"
