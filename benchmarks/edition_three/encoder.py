@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from radscribe.evaluation.findings.binary_scores import auroc
+from radscribe.models.efficientnet_lite import EfficientNetLite
 from radscribe.models.encoder import Encoder, EncoderOutput
 from radscribe.training.augment import augment
 
@@ -49,11 +50,9 @@ LOSS_WEIGHTS = {"labels": 1.0, "view": 0.5, "boxes": 4.0, "zones": 0.3, "sides":
 class Net(nn.Module):
     """The encoder, and a head that learns CheXNet's scores and is thrown away after training."""
 
-    def __init__(self, findings: tuple[str, ...], size: int) -> None:
+    def __init__(self, backbone: str, findings: tuple[str, ...], size: int) -> None:
         super().__init__()
-        self.encoder = Encoder(
-            "efficientnet-lite0", size, findings, dropout=0.2, view_head=True, pooling="odds"
-        )
+        self.encoder = Encoder(backbone, size, findings, dropout=0.2, view_head=True, pooling="odds")
         self.teacher = nn.Linear(self.encoder.channels, 14)
 
     def forward(self, images: Tensor) -> tuple[EncoderOutput, Tensor]:
@@ -226,6 +225,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path, help="folder that benchmarks.edition_three.images wrote")
     parser.add_argument("out", type=Path, help="folder of the run")
+    parser.add_argument(
+        "--backbone",
+        default="efficientnet-lite0",
+        help="densenet121 starts from random weights, the others from ImageNet's (%(default)s)",
+    )
     parser.add_argument("--stages", default="192:5,256:1", help="pixels:epochs of each stage (%(default)s)")
     parser.add_argument("--rate", type=float, default=6e-4, help="largest learning rate (%(default)s)")
     parser.add_argument("--samples", type=int, default=8000, help="images per epoch (%(default)s)")
@@ -243,11 +247,12 @@ def main() -> None:
     stages = [tuple(map(int, stage.split(":"))) for stage in options.stages.split(",")]
     sizes = [size for size, epochs in stages for _ in range(epochs)]
     steps = options.samples // BATCH
-    net = Net(tuple(examples.findings), sizes[-1])
+    net = Net(options.backbone, tuple(examples.findings), sizes[-1])
     if options.init:
         net.load_state_dict(soup(options.init))
     else:
-        net.encoder.backbone.load_state_dict(net.encoder.backbone.imagenet_state())  # type: ignore[operator]
+        if isinstance(net.encoder.backbone, EfficientNetLite):
+            net.encoder.backbone.load_state_dict(net.encoder.backbone.imagenet_state())
         share = torch.tensor(np.nanmean(examples.table["labels"][examples.train], 0)).float()
         with torch.no_grad():
             net.encoder.classifier.weight.mul_(0.1)
