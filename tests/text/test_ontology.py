@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from radscribe.text.ontology import contradict, contradictions, statements
@@ -79,3 +81,17 @@ def test_strict_ignores_side_and_wording() -> None:
 def test_sentences_can_be_compared_one_by_one() -> None:
     (first,), (second,) = statements("Mild cardiomegaly."), statements("The heart is normal in size.")
     assert contradict(first, second) == contradict(second, first) == {"Cardiomegaly"}
+
+
+def test_a_sentence_that_was_read_before_is_read_alike_at_another_place() -> None:
+    sentences = ["The LUNGS are clear.", "No acute pleural effusion.", "Left basilar opacity."]
+    alone = {sentence: statements(sentence) for sentence in sentences}
+    text = " ".join(reversed(sentences))
+    expected = [
+        replace(one, start=one.start + text.index(sentence), end=one.end + text.index(sentence))
+        for sentence in reversed(sentences)
+        for one in alone[sentence]
+    ]
+    assert statements(text) == expected
+    assert all(text[one.start : one.end] == one.text for one in expected)
+    assert [one.text.lower() for one in statements(text.lower())] == [one.text.lower() for one in expected]

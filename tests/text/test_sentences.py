@@ -187,3 +187,9 @@ def test_a_comparative_compares_with_an_earlier_study(sentence: str) -> None:
 )
 def test_a_comparative_within_one_image_does_not(sentence: str) -> None:
     assert not compares_with_prior(sentence)
+
+
+def test_the_spans_are_the_callers_own() -> None:
+    text = "No effusion. The heart is large."
+    sentence_spans(text).clear()
+    assert len(sentence_spans(text)) == 2

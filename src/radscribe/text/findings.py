@@ -159,10 +159,8 @@ def read_mentions(
         Phrases that deny findings without naming them.
     """
     lowered = _lower(_with_stops(text))
-    likely = [(finding, phrase) for finding, phrase in table if phrase.key in lowered]
-    denying = [(phrase, findings) for phrase, findings in implied if phrase.key in lowered]
-    if not likely and not denying:
-        return []
+    likely: list[tuple[str, Phrase]] | None = None  # phrases that the text may have; not yet asked for
+    denying: list[tuple[Phrase, tuple[str, ...]]] = []
     usual = table is _TABLE and implied is IMPLIED_ABSENT
     found: list[Mention] = []
     corrected: set[str] = set()  # findings of which an addendum speaks
@@ -173,6 +171,11 @@ def read_mentions(
         sentence = lowered[start:end]
         known = _READ.get(sentence) if usual else None
         if known is None:
+            if likely is None:
+                likely = [(finding, phrase) for finding, phrase in table if phrase.key in lowered]
+                denying = [(phrase, findings) for phrase, findings in implied if phrase.key in lowered]
+                if not likely and not denying:
+                    return []
             hits = list(_in_sentence(sentence, likely, denying))
             known = hits, locations(sentence) if hits else []
             if usual:

@@ -229,7 +229,7 @@ def _statements(text: str) -> tuple[Statement, ...]:
             bisect_left(mentions, start, key=_start_of) : bisect_left(mentions, end, key=_start_of)
         ]
         spans = Counter((mention.start, mention.end) for mention in here if mention.status == "absent")
-        broad = list(_broad(sentence, text, start)) if _MAY_DENY.search(sentence) else []
+        broad = list(_broad(sentence, text, start))
         found += [_without(denial, here) for denial in broad]
         for mention in here:
             # Several findings denied by the same words are a broad denial, and so are words within one.
@@ -254,20 +254,33 @@ def _without(denial: Statement, mentions: list[Mention]) -> Statement:
 
 def _broad(sentence: str, text: str, offset: int) -> Iterator[Statement]:
     """The denials of a lower-cased sentence, at `offset` in the text, that name no finding."""
+    for denial in _broad_in(sentence):
+        start, end = offset + denial.start, offset + denial.end
+        yield replace(denial, text=text[start:end], start=start, end=end)
+
+
+@lru_cache(maxsize=4096)  # captions share their sentences
+def _broad_in(sentence: str) -> tuple[Statement, ...]:
+    """The same, at their places in the sentence."""
+    if not _MAY_DENY.search(sentence):
+        return ()
     places = locations(sentence)
+    found: list[Statement] = []
     for pattern, findings in _BROAD:
         for match in pattern.finditer(sentence):
             place = nearest(sentence, places, *match.span(), denied=True)
-            start, end = offset + match.start(), offset + match.end()
-            yield Statement(
-                text[start:end],
-                start,
-                end,
-                denies=findings,
-                side=place.side if place else None,
-                zones=place.zones if place else (),
-                restricted=_RESTRICTED.search(sentence, max(0, match.start() - 200), match.end()) is not None,
+            restricted = _RESTRICTED.search(sentence, max(0, match.start() - 200), match.end()) is not None
+            found.append(
+                Statement(
+                    match[0],
+                    *match.span(),
+                    denies=findings,
+                    side=place.side if place else None,
+                    zones=place.zones if place else (),
+                    restricted=restricted,
+                )
             )
+    return tuple(found)
 
 
 def _named(mention: Mention, before: str) -> Statement:
@@ -279,9 +292,8 @@ def _named(mention: Mention, before: str) -> Statement:
         return Statement(
             *where, asserts=frozenset() if healed else finding, side=mention.side, zones=mention.zones
         )
-    restricted = bool(_RESTRICTED.search(before)) or (
-        mention.finding not in ACUTE and bool(_ACUTE_WORD.search(before))
-    )
+    restricted, acute = _limits(before)
+    restricted = restricted or (acute and mention.finding not in ACUTE)
     return Statement(
         *where,
         denies=COVERS.get(mention.finding, finding),
@@ -289,3 +301,9 @@ def _named(mention: Mention, before: str) -> Statement:
         zones=mention.zones,
         restricted=restricted,
     )
+
+
+@lru_cache(maxsize=4096)
+def _limits(before: str) -> tuple[bool, bool]:
+    """Whether the words before a denied finding leave room for it, and whether they call it acute."""
+    return bool(_RESTRICTED.search(before)), bool(_ACUTE_WORD.search(before))

@@ -7,6 +7,7 @@ de-identification removed.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from radscribe.text.claims import (
     FRONTAL,
@@ -122,7 +123,11 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     A line break, a bullet or a list number ends a sentence; a wrapped line does not. Pieces without a letter
     are left out.
     """
-    stop = len(text) if end is None else end
+    return list(_spans(text, start, len(text) if end is None else end))
+
+
+@lru_cache(maxsize=1024)  # several readers ask for the sentences of one caption
+def _spans(text: str, start: int, stop: int) -> tuple[tuple[int, int], ...]:
     spans: list[tuple[int, int]] = []
     start, item = _after_number(text, start, 0)
     for match in _BREAK.finditer(text, start, stop):
@@ -139,7 +144,7 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
             _add(spans, text, start, match.end())
             start, item = _after_number(text, match.end(), item)
     _add(spans, text, start, stop)
-    return spans
+    return tuple(spans)
 
 
 def split_sentences(text: str) -> list[str]:
@@ -147,6 +152,7 @@ def split_sentences(text: str) -> list[str]:
     return [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
 
 
+@lru_cache(maxsize=4096)  # captions share their sentences
 def compares_with_prior(sentence: str) -> bool:
     """Return whether the sentence speaks of an earlier study or of change over time."""
     return bool(_PRIOR.search(sentence))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -199,12 +200,16 @@ class ReportTokenizer:
 
     def tokens(self) -> list[str]:
         """Return all tokens, by id."""
+        return list(self._by_id)
+
+    @cached_property
+    def _by_id(self) -> list[str]:
         by_id = sorted(self._tokenizer.get_vocab().items(), key=lambda item: item[1])
         return [self._shown(token) for token, _ in by_id]
 
     def token(self, token_id: int) -> str:
         """Return the token of an id."""
-        return self._shown(str(self._tokenizer.id_to_token(token_id)))
+        return self._by_id[token_id]
 
     def _shown(self, token: str) -> str:
         return as_piece(token) if self.byte_level and token not in (*SPECIALS, *SECTIONS) else token
