@@ -48,6 +48,23 @@ def test_a_batch_is_full_when_there_is_enough_and_never_more() -> None:
     assert len(sizes) < 30
 
 
+def test_what_is_ready_after_a_slow_batch_goes_through_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "PATIENCE", 0.02)
+    sizes: list[int] = []
+
+    def each(item: int) -> int:
+        time.sleep(0.002)
+        return item
+
+    def together(halves: Sequence[int]) -> Sequence[int]:
+        sizes.append(len(halves))
+        time.sleep(0.05)  # more than the patience
+        return halves
+
+    list(two_stages(range(6 * BATCH), each, together, workers=1))
+    assert sum(sizes[1:-1]) / len(sizes[1:-1]) > BATCH / 4
+
+
 def test_a_slow_item_holds_up_nobody_but_its_own_place() -> None:
     go_on = threading.Event()
     searched: list[int] = []

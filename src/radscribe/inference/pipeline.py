@@ -15,7 +15,7 @@ from typing import TypeVar
 BATCH = 32  # items that go through the second stage at once, unless they are large
 AHEAD = 2 * BATCH  # items drawn and not yet in the second stage: while it has a batch, the workers have one
 WAITING = 4 * BATCH  # results that may wait for an earlier item, so that a slow one holds up nobody
-PATIENCE = 0.1  # seconds between batches after which a smaller one will do
+PATIENCE = 0.1  # seconds after a batch until a smaller one will do
 
 Item = TypeVar("Item")
 Half = TypeVar("Half")
@@ -56,7 +56,7 @@ def two_stages(
     ready: list[tuple[int, Half]] = []
     results: dict[int, Result] = {}  # by place
     due = 0  # place of the result that comes next
-    last = time.monotonic()  # when a batch was begun
+    last = time.monotonic()  # when a batch ended
     pool = ThreadPoolExecutor(workers, thread_name_prefix="radscribe")
     try:
         while True:
@@ -81,12 +81,16 @@ def two_stages(
                     pass
                 else:
                     ready.append((places.pop(future), future.result()))
+                while not done.empty():  # this thread alone takes from it
+                    future = done.get()
+                    ready.append((places.pop(future), future.result()))
             late = time.monotonic() > last + PATIENCE
             if len(ready) >= batch or (ready and (late or not places)):
-                last = time.monotonic()
                 taken, ready = ready[:batch], ready[batch:]
                 drafted = together([half for _, half in taken])
                 results |= zip((place for place, _ in taken), drafted, strict=True)
+                # From the end: else a longer search would be followed by one of the first item alone.
+                last = time.monotonic()
                 deliverable = not ordered or due in results
             if deliverable:
                 yield results.pop(due if ordered else next(iter(results)))
