@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from radscribe.phantom.frame import Floats, Frame, Points, spline, step, stream
@@ -154,13 +156,14 @@ def tree(
     start = np.array(root)
     strokes: list[Stroke] = []
     for heading in np.linspace(*headings, trunks) + rng.normal(0, 0.16, trunks):
-        _grow(rng, start + rng.normal(0, (0.008, 0.022), 2), float(heading), radius, reach, 5, strokes)
+        u, v = (start + rng.normal(0, (0.008, 0.022), 2)).tolist()
+        _grow(rng, (u, v), float(heading), radius, reach, 5, strokes)
     return strokes
 
 
 def _grow(
     rng: np.random.Generator,
-    start: Points,
+    start: tuple[float, float],
     heading: float,
     radius: float,
     reach: float,
@@ -168,16 +171,16 @@ def _grow(
     strokes: list[Stroke],
 ) -> None:
     bend = rng.normal(0, 0.30)
-    turns = heading + bend * np.linspace(0, 1, 4)
-    pieces = np.stack([np.cos(turns), np.sin(turns)], axis=1) * (reach / 4)
-    path = np.concatenate([start[None], start + np.cumsum(pieces, axis=0)])
+    turns = [heading + bend * index / 3 for index in range(4)]  # plain numbers: arrays of four are slow
+    path = [start]
+    for turn in turns:
+        u, v = path[-1]
+        path.append((u + math.cos(turn) * (reach / 4), v + math.sin(turn) * (reach / 4)))
     for index in range(4):  # each piece a little thinner: vessels taper
-        strokes.append((path[index : index + 2], radius * (1 - 0.07 * index)))
+        strokes.append((np.array(path[index : index + 2]), radius * (1 - 0.07 * index)))
     if generations == 0:
         return
     thinner, end = radius * 0.75, path[-1]
     for turn in (rng.uniform(0.08, 0.5), -rng.uniform(0.08, 0.5)):
         scale = rng.uniform(0.62, 0.98)
-        _grow(
-            rng, end, float(turns[-1] + turn), thinner * scale**0.5, reach * scale, generations - 1, strokes
-        )
+        _grow(rng, end, turns[-1] + turn, thinner * scale**0.5, reach * scale, generations - 1, strokes)

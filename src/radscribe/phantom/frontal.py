@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-from radscribe.phantom.anatomy import bones, tree
+from radscribe.phantom.anatomy import Stroke, bones, tree
 from radscribe.phantom.chest import SIDES, Chest, Layers
 from radscribe.phantom.frame import Floats, Frame, Points, spline, step, stream, texture
 from radscribe.phantom.patient import Patient, Sign
@@ -180,7 +182,12 @@ def stomach_bubble(patient: Patient, frame: Frame) -> Floats:
 
 def lung_vessels(patient: Patient, frame: Frame) -> Floats:
     """Depth in cm of blood in the vessels of both lungs."""
-    rng = stream(patient.seed, "vessels")
+    return frame.blur(frame.lines(_vessels(patient.seed)), 0.0011) * np.float32(2.5)
+
+
+@lru_cache(1)  # of both studies of a pair
+def _vessels(seed: int) -> list[Stroke]:
+    rng = stream(seed, "vessels")
     right = tree(rng, (-HILUM_U, 0.41), (np.pi * 0.58, np.pi * 1.42), 8, 0.0072, 0.062)
     left = tree(rng, (HILUM_U, 0.39), (-np.pi * 0.42, np.pi * 0.42), 8, 0.0070, 0.060)
-    return frame.blur(frame.lines(right + left), 0.0011) * np.float32(2.5)
+    return right + left
