@@ -57,7 +57,7 @@ def made(out: Path, pairs: int) -> Path:
     """Return the bundle, made as far as it is not there."""
     data, encoder, decoder, bundle = (out / name for name in ("data", "encoder", "decoder", "bundle"))
     if not (data / "manifest.jsonl").is_file():
-        drawn = sets("pairs=true", f"count={pairs}", f"findings={' '.join(FINDINGS)}")
+        drawn = sets("pairs=true", "size=256", f"count={pairs}", f"findings={' '.join(FINDINGS)}")
         run("prepare", "phantom", "--out", data, *drawn)
     if not (encoder / "encoder.pt").is_file():
         settings = sets(f"findings=[{', '.join(FINDINGS)}]", "image_size=128", "epochs=3", "batch_size=16")
@@ -65,7 +65,7 @@ def made(out: Path, pairs: int) -> Path:
     if not (decoder / "decoder.pt").is_file():
         settings = sets(f"encoder={encoder}", "context=[prior]", "decoder=show-and-tell", OPTIONS)
         settings += sets("target=findings", "max_length=90", "batch_size=64", "epochs=12", "patience=0")
-        settings += sets("monitor=val_changes")
+        settings += sets("monitor=val_changes", "swapped_priors=1")
         run("train", "--resume", "--data", data, "--out", decoder, *settings)
     if not (bundle / "bundle.json").is_file():
         run("export", decoder, "--out", bundle)

@@ -27,6 +27,8 @@ CHESTXRAY14: tuple[str, ...] = (
 Change = Literal["appeared", "resolved", "larger", "smaller", "unchanged"]
 """The course of a finding from a prior study to the present one."""
 CHANGES: tuple[Change, ...] = get_args(Change)
+COURSE = "course"
+"""The output of a decoder's first graph: for each finding the probability of no change, then `CHANGES`."""
 
 # What a decoder may read beside the images: why the study was asked for, and an earlier study.
 CONTEXT_PARTS: tuple[str, ...] = ("indication", "prior")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from radscribe.inference.constraints import SectionOrder, Statements, of_a_caption
-from radscribe.inference.constraints.statements import DENIAL, Compared, Shown
+from radscribe.inference.constraints.statements import CHANGE, DENIAL, Compared, Shown
 from radscribe.text.known_sentences import KnownSentences
 from radscribe.text.tokenizer import ReportTokenizer
 
@@ -107,6 +107,29 @@ def test_a_change_must_agree_with_what_both_studies_show() -> None:
         shown = Shown(compared=compared)
         assert (judged.judge((), said, shown) is not None) is allowed
         assert judged.allows(said, shown) is allowed
+
+
+def test_the_course_that_the_decoder_read_decides_what_is_said_and_must_be_told() -> None:
+    new, gone, heart = (
+        "new pleural effusion .",
+        "the right pleural effusion has resolved .",
+        "the heart is normal in size .",
+    )
+    words = ReportTokenizer.train([new, gone, heart], min_frequency=1, kind="word")
+    judged = Statements(words)
+    effusion = frozenset({"Effusion"})
+    # Seen in both studies, so that without the course neither might be said.
+    shown = Shown(compared=Compared(effusion, effusion, course={"Effusion": "resolved", "Mass": None}))
+    told, wrong, other = (tuple(words.encode(text)) for text in (gone, new, heart))
+    assert judged.judge(other, told, shown) == CHANGE
+    assert judged.judge(other, wrong, shown) is None
+    assert judged.judge((), other, shown) == DENIAL
+    assert judged.allows(other, shown)  # a caption may begin so
+    assert not judged.allows_whole(other, shown)
+    assert judged.allows_whole((*other, *told), shown)
+    none = Shown(compared=Compared(course={"Effusion": None}))
+    assert judged.judge((), told, none) is None
+    assert judged.allows_whole(other, none)
 
 
 @pytest.mark.parametrize(

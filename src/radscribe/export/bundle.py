@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from radscribe._version import __version__
 from radscribe.bundle.format import CARD, WEIGHTS, BundleSpec, DecoderSpec, EncoderSpec, sha256, write
 from radscribe.errors import BundleError, UsageError
-from radscribe.labels import VIEW_KINDS
+from radscribe.labels import COURSE, VIEW_KINDS
+from radscribe.models.course import course_of
 from radscribe.models.decoder import Decoder, State, StudyFeatures
 from radscribe.models.encoder import Encoder
 from radscribe.text.context import INDICATION_TOKENS, REPORT_TOKENS
@@ -58,14 +59,16 @@ class _EncoderGraph(nn.Module):
 
 
 class _InitGraph(nn.Module):
-    """Features → the first state."""
+    """Features → the first state, and what became of each finding if the decoder compares two studies."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
 
     def forward(self, *features: Tensor) -> tuple[Tensor, ...]:
-        return self.decoder.init_state(named_features(self.decoder.inputs, features))
+        named = named_features(self.decoder.inputs, features)
+        state, course = self.decoder.init_state(named), course_of(self.decoder)
+        return state if course is None else (*state, course.probabilities(named))
 
 
 class _StepGraph(nn.Module):
@@ -204,7 +207,8 @@ def _export_decoder(decoder: Decoder, encoder: Encoder, out: Path, spec: Decoder
         _made_up_features(spec.inputs, n, cells, findings, channels) for n, cells in ((2, 6), (3, 8), (1, 1))
     )
     names = [f"state_{name}" for name in spec.states]
-    _to_onnx(_InitGraph(decoder), traced, others, out / spec.init_file, list(spec.inputs), names)
+    begun = [*names, *([] if course_of(decoder) is None else [COURSE])]
+    _to_onnx(_InitGraph(decoder), traced, others, out / spec.init_file, list(spec.inputs), begun)
     with torch.no_grad():
         state, *states = (
             _after_a_word(decoder, decoder.init_state(named_features(spec.inputs, x)))

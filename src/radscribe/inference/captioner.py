@@ -16,7 +16,7 @@ from radscribe.errors import UsageError
 from radscribe.inference.caption import Caption
 from radscribe.inference.confidence import refuse_below, require_confidence
 from radscribe.inference.constraints import Claims, Statements, of_a_caption
-from radscribe.inference.constraints.statements import DENIAL, Shown
+from radscribe.inference.constraints.statements import CHANGE, DENIAL, Shown
 from radscribe.inference.context import NO_CONTEXT, ContextReader, StudyContext
 from radscribe.inference.drafting import Drafter
 from radscribe.inference.evidence.image_evidence import Cells, Explain
@@ -25,7 +25,7 @@ from radscribe.inference.options import DEFAULTS, CaptionOptions, suggest_keywor
 from radscribe.inference.pipeline import BATCH, two_stages
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.search import Hypothesis, State, Strategy, score, search, search_sentences
-from radscribe.inference.sessions import Array, DecoderSession, EncoderSession, join_views
+from radscribe.inference.sessions import Array, Begun, DecoderSession, EncoderSession, join_views
 from radscribe.inference.shown import ImagesOfStudies
 from radscribe.inference.studies import studies_of
 from radscribe.runtime.onnx_session import available_cores
@@ -322,8 +322,9 @@ class Captioner:
             features |= self._read_context.features([study.context for study in seen], features)
             # Height and width of the cells of an image, if there are any.
             height, width = next((x.shape[2:] for x in outputs.values() if x.ndim == 4), (0, 0))
-            shown = self._shown_by(features, [study.context for study in seen], width)
-            hypotheses = self._search(features, seen, shown, options)
+            begun = self._decoder.begin(features)
+            shown = self._shown_by(features, [study.context for study in seen], width, begun.course)
+            hypotheses = self._search(begun, seen, shown, options)
             maps = features.get("maps", [None] * len(seen))
             for index, study in enumerate(seen):
                 draft = self._draft.caption(
@@ -337,7 +338,7 @@ class Captioner:
 
     def _search(
         self,
-        features: dict[str, Array],
+        begun: Begun,
         studies: Sequence[Encoded],
         shown: Sequence[Shown],
         options: CaptionOptions,
@@ -350,7 +351,7 @@ class Captioner:
         }
         views = [study.prepared.views for study in studies]
         priors = [study.context.has_prior for study in studies]
-        state, fixed = self._decoder.init_state(features)
+        state, fixed = begun.state, begun.fixed
         found = search(
             self._decoder.step,
             state,
@@ -362,7 +363,7 @@ class Captioner:
             **settings,
         )
         allowed = [
-            [h for h in mine if self._statements.allows(h.tokens, shown[study])]
+            [h for h in mine if self._statements.allows_whole(h.tokens, shown[study])]
             for study, mine in enumerate(found)
         ]
         for place in range(options.n_best):
@@ -380,7 +381,7 @@ class Captioner:
                     self._claims.of([views[i] for i in rest], [priors[i] for i in rest]),
                 ),
                 passed_over=place,
-                most_allowance=DENIAL,
+                most_allowance=DENIAL if begun.course is None else CHANGE,
                 **settings,
             )
             for study, hypothesis in zip(rest, written, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from radscribe.bundle.format import BundleSpec
 from radscribe.imaging.radiograph import View
 from radscribe.inference.search import State, Stepped
-from radscribe.labels import view_code
+from radscribe.labels import COURSE, view_code
 from radscribe.runtime.onnx_session import open_session
 
 Array = npt.NDArray[Any]
@@ -81,6 +81,14 @@ class EncoderSession:
         return {name: np.concatenate(got) for name, *got in zip(outputs, *runs, strict=True)}
 
 
+class Begun(NamedTuple):
+    """What a decoder starts from, of N studies."""
+
+    state: State  # before `<bos>`
+    fixed: State  # what of it stays the same at every word
+    course: Array | None  # [N, F, 6] probabilities of what became of each finding, see `labels.COURSE`
+
+
 class DecoderSession:
     """One word of the caption after the other, for N rows at once."""
 
@@ -96,11 +104,20 @@ class DecoderSession:
         self._position = spec.decoder.states.index("position") if self._appended else 0
         self.attends = any(output.name == "attention" for output in self._step.get_outputs())
         self._outputs += ["attention"] if self.attends else []
+        self._begun = list(self._states)
+        if any(output.name == COURSE for output in self._init.get_outputs()):
+            self._begun.append(COURSE)
 
     def init_state(self, features: dict[str, Array]) -> tuple[State, State]:
         """The state before `<bos>`, and what of it stays the same at every word; features of N studies."""
-        state = self._init.run(self._states, {name: features[name] for name in self._inputs})
-        return tuple(state[: self._moving]), tuple(state[self._moving :])
+        state, fixed, _ = self.begin(features)
+        return state, fixed
+
+    def begin(self, features: dict[str, Array]) -> Begun:
+        """Read the features of N studies."""
+        begun = self._init.run(self._begun, {name: features[name] for name in self._inputs})
+        course = begun.pop() if len(begun) > len(self._states) else None
+        return Begun(tuple(begun[: self._moving]), tuple(begun[self._moving :]), course)
 
     def step(self, token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped:
         """Previous tokens `[N]` → log-probabilities `[N, V]` of the next, the next state, and attention.

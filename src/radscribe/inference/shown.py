@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.bundle.format import BundleSpec
-from radscribe.inference.constraints.statements import NOT_COMPARED, Compared, Shown
+from radscribe.inference.constraints.statements import NO_COURSE, NOT_COMPARED, Compared, Shown
 from radscribe.inference.context import StudyContext
-from radscribe.labels import VIEW_KINDS
+from radscribe.labels import CHANGES, VIEW_KINDS, Change
 from radscribe.text.location import Side
 
 Array = npt.NDArray[Any]
@@ -42,7 +42,11 @@ class ImagesOfStudies:
         self._denial_points = np.array([_denial_point(spec, name) for name in findings])
 
     def __call__(
-        self, features: Mapping[str, Array], contexts: Sequence[StudyContext], columns: int
+        self,
+        features: Mapping[str, Array],
+        contexts: Sequence[StudyContext],
+        columns: int,
+        course: Array | None = None,
     ) -> list[Shown]:
         """Return what the images of N studies show.
 
@@ -54,9 +58,11 @@ class ImagesOfStudies:
             What was read beside the images of each study.
         columns : int
             Cells in a row of the finding maps.
+        course : Array, optional
+            `[N, F, 6]`, what became of each finding, if the decoder compares two studies.
         """
         weaker, weaker_then = (
-            self._weaker_sides(features[f"{when}maps"], features[f"{when}views"], columns)
+            weaker_sides(self._findings, features[f"{when}maps"], features[f"{when}views"], columns)
             if self._has_maps and f"{when}maps" in features
             else [_NO_SIDES] * len(contexts)
             for when in ("", "prior_")
@@ -66,7 +72,9 @@ class ImagesOfStudies:
                 self._at_least(features["probabilities"][row], self._denial_points),
                 weaker[row],
                 self._compared(features, context, row)._replace(
-                    weaker_now=weaker[row], weaker_then=weaker_then[row]
+                    weaker_now=weaker[row],
+                    weaker_then=weaker_then[row],
+                    course=self._course(course[row]) if course is not None else NO_COURSE,
                 ),
             )
             for row, context in enumerate(contexts)
@@ -75,6 +83,14 @@ class ImagesOfStudies:
     def _at_least(self, probabilities: Array, points: float | Array) -> frozenset[str]:
         """The findings whose probability reaches a point."""
         return frozenset(self._findings[place] for place in (probabilities >= points).nonzero()[0])
+
+    def _course(self, probabilities: Array) -> Mapping[str, Change | None]:
+        """The likeliest course of each finding; nothing without images of an earlier study."""
+        if not probabilities.any():
+            return NO_COURSE
+        kinds: tuple[Change | None, ...] = (None, *CHANGES)
+        likeliest = probabilities.argmax(1).tolist()
+        return {name: kinds[kind] for name, kind in zip(self._findings, likeliest, strict=True)}
 
     def _compared(self, features: Mapping[str, Array], context: StudyContext, row: int) -> Compared:
         """The findings at the operating point or above it, in a study and in the earlier one."""
@@ -85,27 +101,51 @@ class ImagesOfStudies:
             then = self._at_least(features["prior_probabilities"][row], self._operating_point)
         return Compared(self._at_least(features["probabilities"][row], self._operating_point), then)
 
-    def _weaker_sides(self, maps: Array, views: Array, columns: int) -> list[frozenset[tuple[str, Side]]]:
-        """The findings with the side on which their maps `[N, L, F]` are weaker, from the frontal images.
 
-        The odds of a half are the sum of its cells' odds, as in `models.content_plan`.
-        """
-        column = np.arange(maps.shape[1]) % columns
-        frontal = views == FRONTAL
-        odds = np.exp(np.clip(maps.astype(np.float64), -30, 30))
-        halves = [
-            np.log(np.einsum("nl,nlf->nf", frontal & half, odds) + 1e-12)
-            for half in (column * 2 < columns - 1, column * 2 > columns - 1)
-        ]
-        return [
-            frozenset(
-                (name, side)
-                for name, difference in zip(self._findings, row, strict=True)
-                for side, deficit in zip(SIDES, (-difference, difference), strict=True)
-                if deficit > SIDE_MARGIN
-            )
-            for row in halves[0] - halves[1]  # the patient's right is on the left of the image
-        ]
+def weaker_sides(
+    findings: Sequence[str], maps: Array, views: Array, columns: int
+) -> list[frozenset[tuple[str, Side]]]:
+    """Return the findings with the side on which their maps are weaker by `SIDE_MARGIN`, for N studies.
+
+    Parameters
+    ----------
+    findings : sequence of str
+        The encoder's findings, F.
+    maps, views, columns
+        As for `right_over_left`.
+    """
+    return [
+        frozenset(
+            (name, side)
+            for name, difference in zip(findings, row, strict=True)
+            for side, deficit in zip(SIDES, (-difference, difference), strict=True)
+            if deficit > SIDE_MARGIN
+        )
+        for row in right_over_left(maps, views, columns)
+    ]
+
+
+def right_over_left(maps: Array, views: Array, columns: int) -> Array:
+    """Return how much stronger each finding's map is on the patient's right than on the left, `[N, F]` nats.
+
+    The odds of a half are the sum of its cells' odds, as in `models.content_plan`, over the frontal images. A
+    study without any has zeros.
+
+    Parameters
+    ----------
+    maps, views : Array
+        `[N, L, F]` and `[N, L]`; see `sessions.join_views`.
+    columns : int
+        Cells in a row of the finding maps.
+    """
+    column = np.arange(maps.shape[1]) % columns
+    frontal = views == FRONTAL
+    odds = np.exp(np.clip(maps.astype(np.float64), -30, 30))
+    right, left = (  # the patient's right is on the left of the image
+        np.log(np.einsum("nl,nlf->nf", frontal & half, odds) + 1e-12)
+        for half in (column * 2 < columns - 1, column * 2 > columns - 1)
+    )
+    return np.asarray(right - left)
 
 
 def _denial_point(spec: BundleSpec, finding: str) -> float:

@@ -79,6 +79,11 @@ class Course(nn.Module):
         logits: Tensor = self.output(self.dropout(nn.functional.gelu(hidden)))
         return logits.view(-1, self.findings, KINDS)
 
+    def probabilities(self, features: StudyFeatures) -> Tensor:
+        """Return probabilities of what became of each finding `[N, F, 6]`; zeros without a prior."""
+        given = (features.get("prior_given") > 0).view(-1, 1, 1)
+        return self.logits(features, self.compare(features)).softmax(2) * given
+
     def compare(self, features: StudyFeatures) -> Tensor:
         """Each finding now, earlier, and the difference `[N, 3 F]`; with maps also its extent `[N, 6 F]`."""
         now, then = (

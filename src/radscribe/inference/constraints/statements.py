@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from itertools import combinations, pairwise, product
+from types import MappingProxyType
 from typing import NamedTuple
 
 from radscribe.labels import Change
@@ -16,8 +17,12 @@ from radscribe.text.ontology import Statement, contradict, statements
 from radscribe.text.tokenizer import ReportTokenizer
 
 DENIAL = 6.0  # nats: a decoder denies findings one by one less often than all at once
+CHANGE = 12.0  # nats: a caption tells every change that the decoder itself has read from the two studies
 SENTENCE_ENDS = frozenset({".", "?", "!"})
 REMEMBERED = 1 << 14  # sentences and captions: many studies share them
+
+
+NO_COURSE: Mapping[str, Change | None] = MappingProxyType({})
 
 
 class Compared(NamedTuple):
@@ -25,22 +30,35 @@ class Compared(NamedTuple):
 
     A caption must not call a finding new that was there before, nor resolved if it is still there. It may if
     the finding is on the other side: `weaker_now` and `weaker_then` have the side on which its map is weaker.
+    If the decoder itself has compared the two studies, its `course` of a finding decides instead.
     """
 
     now: Collection[str] = ()
     then: Collection[str] = ()
     weaker_now: Collection[tuple[str, Side]] = ()
     weaker_then: Collection[tuple[str, Side]] = ()
+    course: Mapping[str, Change | None] = NO_COURSE
 
     def contradicts(self, changed: Collection[tuple[Change, str, Side | None]]) -> bool:
         """Whether one of the changes is untrue."""
         for change, finding, side in changed:
+            if finding in self.course:
+                if change != self.course[finding]:
+                    return True
+                continue
+            if change not in ("appeared", "resolved"):
+                continue
             seen, weaker = (
                 (self.then, self.weaker_then) if change == "appeared" else (self.now, self.weaker_now)
             )
             if finding in seen and (finding, side) not in weaker:
                 return True
         return False
+
+    def untold(self, changed: Collection[tuple[Change, str, Side | None]]) -> set[str]:
+        """The findings with a change that is not among those told."""
+        told = {finding for _, finding, _ in changed}
+        return {finding for finding, change in self.course.items() if change} - told
 
 
 NOT_COMPARED = Compared()
@@ -75,7 +93,7 @@ class _Said(NamedTuple):
     wrong: bool  # whatever the images show
     denies: frozenset[str]  # findings that must not be likely
     placed: frozenset[tuple[str, Side]]  # findings that are asserted on one side only
-    changed: frozenset[tuple[Change, str, Side | None]]  # what is said to have appeared or resolved
+    changed: frozenset[tuple[Change, str, Side | None]]  # what is said to have become of findings
 
     def agrees_with(self, shown: Shown) -> bool:
         """Whether the images show nothing else."""
@@ -131,10 +149,14 @@ class Statements:
         -------
         float or None
             None if it must not be said, else how much less likely than other sentences it may be, in nats:
-            0, or `DENIAL` if it only denies findings.
+            0, `DENIAL` if it only denies findings, or `CHANGE` if it tells a change that is not told yet.
         """
         new, allowance = self._follows(said, sentence)
-        return allowance if new.agrees_with(shown) else None
+        if allowance is None or not new.agrees_with(shown):
+            return None
+        before = self._said(self._text(said))
+        tells = shown.compared.untold(before.changed) - shown.compared.untold(new.changed)
+        return max(allowance, CHANGE if tells else 0.0)
 
     def _weigh(self, said: tuple[int, ...], sentence: tuple[int, ...]) -> tuple[_Said, float | None]:
         """What a sentence says, and what `judge` returns if the images do not contradict it."""
@@ -161,8 +183,13 @@ class Statements:
         return said[last + 1 :]
 
     def allows(self, tokens: tuple[int, ...], shown: Shown = NOTHING_SHOWN) -> bool:
-        """Whether a whole caption may be given."""
+        """Whether a caption may begin like this."""
         return self.allows_text(self._text(tokens), shown)
+
+    def allows_whole(self, tokens: tuple[int, ...], shown: Shown = NOTHING_SHOWN) -> bool:
+        """Whether a caption may be given as it is: it also tells every change of the decoder's course."""
+        told = self._said(self._text(tokens)).changed
+        return self.allows(tokens, shown) and not shown.compared.untold(told)
 
     def allows_text(self, text: str, shown: Shown = NOTHING_SHOWN) -> bool:
         """Whether a whole caption may be given."""
@@ -213,11 +240,7 @@ class Statements:
         placed = frozenset(
             (finding, one.side) for one in here if one.side in ("left", "right") for finding in one.asserts
         )
-        changed = frozenset(
-            (one.change, one.finding, one.side)
-            for one in courses(text)
-            if one.change in ("appeared", "resolved")
-        )
+        changed = frozenset((one.change, one.finding, one.side) for one in courses(text))
         return _Said(text.lower(), here, wrong, denies, placed, changed)
 
     def _speaks_of_unassessed(self, text: str, here: list[Statement]) -> bool:
