@@ -28,6 +28,7 @@ from radscribe.inference.guard import RULES, Endpoint, Guard, GuardedCaption
 from radscribe.inference.guard import sources as sources_module
 from radscribe.inference.guard.sentences import MARKED, Seen, Sentence, SentenceChecker
 from radscribe.inference.guard.sources import SourceError, as_source
+from radscribe.inference.shown import SIDE_MARGIN
 from radscribe.inference.studies import studies_of
 
 HALLUCINATION = (
@@ -259,11 +260,11 @@ def test_of_two_contradicting_sentences_the_less_likely_goes(spec: BundleSpec) -
 
 
 def test_the_wrong_side_is_marked(spec: BundleSpec) -> None:
-    seen = Seen(("PA",), {"Effusion": 0.9, "Cardiomegaly": 0.9}, {"Effusion": 3.0, "Cardiomegaly": 3.0})
+    seen = Seen(("PA",), {"Effusion": 0.2}, {("Effusion", "left")})
     (left,) = SentenceChecker(spec)("There is a left effusion.", seen)
     assert broken([left]) == [{"side"}]
     assert not left.dropped
-    assert "encoder sees Effusion right" in left.reasons[0].text
+    assert "encoder sees Effusion rather on the right" in left.reasons[0].text
     for right in ("There is a right effusion.", "Effusion.", "Bilateral effusions.", "No left effusion."):
         (sentence,) = SentenceChecker(spec)(right, seen)
         assert not {"side"} & {reason.rule for reason in sentence.reasons}
@@ -279,16 +280,18 @@ def test_views_that_are_there_may_be_named(spec: BundleSpec) -> None:
     assert broken(check("No effusion on decubitus view.", Seen(("PA", "lateral")))) == [{"view"}]
 
 
-def test_the_maps_of_an_encoder_tell_the_side(chest: Path) -> None:
-    guard = Guard(said("There is a left effusion."))
+@pytest.mark.parametrize(("stronger", "marked"), [(0.9 * SIDE_MARGIN, False), (1.1 * SIDE_MARGIN, True)])
+def test_the_maps_of_an_encoder_tell_the_side(chest: Path, stronger: float, marked: bool) -> None:
+    """From the margin on at which a caption of our own would be corrected."""
+    guard = Guard(said("There is a left effusion. There is a left mass."), absent_below=0)
     (study,) = studies_of([chest])
     asked = guard._ask(study, False)
     maps = np.zeros_like(asked.outputs["maps"])
-    maps[:, guard.spec.encoder.findings.index("Effusion"), :, :2] = 9.0  # the patient's right
+    width = maps.shape[3]
+    maps[:, guard.spec.encoder.findings.index("Effusion"), :, : width // 2] = stronger  # the patient's right
     asked.outputs["maps"] = maps
-    sides = guard._sides(asked)
-    assert sides["Effusion"] > 5
-    assert sides["Mass"] == pytest.approx(0)
+    caption = guard._caption(asked, False, None)
+    assert [bool(sentence.reasons) for sentence in caption.sentences] == [marked, False]
 
 
 def test_lines_of_the_text_stay_apart(chest: Path) -> None:

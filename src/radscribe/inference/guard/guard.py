@@ -33,14 +33,15 @@ from radscribe.inference.inputs import Source as StudySource
 from radscribe.inference.pipeline import two_stages
 from radscribe.inference.prepare import Prepared, Preparer
 from radscribe.inference.sessions import Array, EncoderSession, join_views
+from radscribe.inference.shown import weaker_sides
 from radscribe.inference.studies import studies_of
-from radscribe.labels import DISCLAIMER, view_code
+from radscribe.labels import DISCLAIMER
 from radscribe.runtime.onnx_session import available_cores
+from radscribe.text.location import Side
 
 EXTERNAL = "written by {name}, which is not part of radscribe; checked by its guard"
 # Features of the confidence that need no token probabilities.
 _OF_TEXT = frozenset({"agreement", "normality"})
-_FRONTAL = view_code("frontal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +240,15 @@ class Guard:
         features = join_views(asked.outputs, [prepared.views])
         names = self.spec.encoder.findings
         probabilities = dict(zip(names, map(float, features["probabilities"][0]), strict=True))
-        seen = Seen(tuple(prepared.views), probabilities, self._sides(asked))
+        height, width = next((x.shape[2:] for x in asked.outputs.values() if x.ndim == 4), (0, 0))
+        weaker: frozenset[tuple[str, Side]] = frozenset()
+        if "maps" in features:
+            (weaker,) = weaker_sides(names, features["maps"], features["views"], width)
+        seen = Seen(tuple(prepared.views), probabilities, weaker)
         sentences = tuple(self._check(asked.answer, seen))
         told: tuple[str, ...] = ()
         maps: tuple[Any, ...] = ()
         if evidence:
-            height, width = next((x.shape[2:] for x in asked.outputs.values() if x.ndim == 4), (0, 0))
             cells = Cells(height, width, features["maps"][0] if "maps" in features else None)
             maps, told = gather(prepared, cells, None, (), names)
         reasons = tuple(
@@ -273,23 +277,6 @@ class Guard:
         else:
             draft = assess(draft, _of_text(self.spec.confidence), _of_text(self.spec.normality))
         return _guarded(refuse_below(draft, min_confidence), asked.answer, sentences)
-
-    def _sides(self, asked: _Asked) -> dict[str, float]:
-        """How much more each finding's map speaks for the patient's right half than for the left, in nats.
-
-        The odds of a half are the mean of its cells' odds, over the frontal images. The patient's right is on
-        the left of the image.
-        """
-        frontal = [i for i, view in enumerate(asked.prepared.views) if view_code(view) == _FRONTAL]
-        if "maps" not in asked.outputs or not frontal:
-            return {}
-        maps = np.asarray(asked.outputs["maps"], np.float64)[frontal]  # [M, F, h, w]
-        half = maps.shape[3] // 2
-        right, left = (
-            np.logaddexp.reduce(part.transpose(1, 0, 2, 3).reshape(maps.shape[1], -1), axis=1)
-            for part in (maps[..., :half], maps[..., maps.shape[3] - half :])
-        )
-        return dict(zip(self.spec.encoder.findings, map(float, right - left), strict=True))
 
 
 def _of_text(fitted: ConfidenceSpec | None) -> ConfidenceSpec | None:

@@ -33,9 +33,6 @@ MARKED: frozenset[Rule] = frozenset({"side", "unassessed"})
 EVEN = 0.5  # probability from which a finding is likely
 ABSENT_BELOW = 0.05  # probability below which a finding may be called clearly absent …
 OF_PREVALENCE = 0.5  # … if it is also less than this share of how often validation studies have it
-SIDE_MARGIN = 2.0  # nats between the halves of a finding's map, from which on its side is clear
-# These have no side, or lie on both.
-_NO_SIDE = frozenset({"Cardiomegaly", "Edema", "Emphysema", "Hernia"})
 _REDACTED = re.compile(r"_{3,}|\[\*\*")
 
 
@@ -117,13 +114,13 @@ class Seen:
         Views of the images.
     probabilities : dict of str to float
         Finding to calibrated probability.
-    sides : dict of str to float
-        Finding to how much more its map speaks for the patient's right half than for the left, in nats.
+    weaker : collection of (str, str)
+        Findings with the side on which their map is clearly weaker; see `shown.weaker_sides`.
     """
 
     views: tuple[str, ...]
     probabilities: Mapping[str, float] = field(default_factory=dict)
-    sides: Mapping[str, float] = field(default_factory=dict)
+    weaker: Collection[tuple[str, Side]] = ()
 
 
 class SentenceChecker:
@@ -229,21 +226,13 @@ class SentenceChecker:
     def _wrong_sides(self, sentence: str, seen: Seen) -> list[Reason]:
         found: dict[str, Reason] = {}
         for mention in find(sentence):
-            stronger = seen.sides.get(mention.finding)
-            p = seen.probabilities.get(mention.finding, 0.0)
-            if (
-                stronger is None
-                or mention.status != "present"
-                or mention.side not in ("left", "right")
-                or mention.finding in _NO_SIDE
-                or p < self._spec.decoder.operating_point
-                or abs(stronger) < SIDE_MARGIN
-            ):
-                continue
-            there: Side = "right" if stronger > 0 else "left"
-            if mention.side != there:
-                why = f"says {mention.side}, and the encoder sees {mention.finding.replace('_', ' ')} {there}"
-                found[mention.finding] = Reason("side", why, mention.finding, p)
+            if mention.status == "present" and (mention.finding, mention.side) in seen.weaker:
+                there = "left" if mention.side == "right" else "right"
+                name = mention.finding.replace("_", " ")
+                why = f"says {mention.side}, and the encoder sees {name} rather on the {there}"
+                found[mention.finding] = Reason(
+                    "side", why, mention.finding, seen.probabilities.get(mention.finding)
+                )
         return list(found.values())
 
     def _repetitions(self, said: list[str], reasons: list[list[Reason]]) -> None:
