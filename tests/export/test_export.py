@@ -11,6 +11,7 @@ import torch
 from radscribe.bundle.format import BundleSpec, DecoderSpec, EncoderSpec
 from radscribe.errors import BundleError
 from radscribe.export import bundle as export
+from radscribe.inference import sessions
 from radscribe.inference.sessions import DecoderSession
 from radscribe.models import DECODERS, Decoder
 from radscribe.models.encoder import Encoder
@@ -56,7 +57,11 @@ def test_a_graph_that_computes_something_else_is_an_error(
 
 
 @torch.no_grad()
-def test_a_language_model_gives_only_new_keys_and_the_session_keeps_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", [1, 2, 16])
+def test_a_language_model_gives_only_new_keys_and_the_session_keeps_them(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "CACHE_BLOCK", block)  # caches grow by as many positions
     encoder = Encoder("efficientnet-lite0", 32, ("Mass", "Nodule"))
     decoder = DECODERS["causal-lm"](9, findings=2, channels=encoder.channels)
     kind = spec_of(decoder)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from radscribe.inference.search import Hypothesis, search_sentences
-from radscribe.inference.search.sentences import BRANCHING, LEAST, LEAST_WORD
+from radscribe.inference.search.sentences import BRANCHING, LEAST, LEAST_WORD, _stacked
 from tests.inference.toy_language import BOS, EOS, WORDED, Bigrams, Floats, V, table
 
 END, LONGEST = 4, 9  # the token that ends a sentence, and tokens of a caption
@@ -94,3 +94,12 @@ def test_a_study_gets_the_same_caption_alone_and_its_log_probabilities_are_the_m
     for study, hypothesis in enumerate(together):
         said = [float(TABLES[study][a, b]) for a, b in pairwise((BOS, *hypothesis.tokens))]
         np.testing.assert_allclose(hypothesis.log_probabilities[:-1], said)
+
+
+def test_caches_of_shorter_captions_are_filled_up() -> None:
+    shorter, longer = np.ones((2, 1, 3)), np.full((2, 4, 3), 2.0)
+    stacked = _stacked([shorter, longer])
+    assert stacked.shape == (2, 2, 4, 3)
+    assert np.array_equal(stacked[0, :, :1], shorter)
+    assert not stacked[0, :, 1:].any()
+    assert np.array_equal(_stacked([np.array(1), np.array(2)]), [1, 2])

@@ -33,6 +33,7 @@ from radscribe.training.encoder_run import WEIGHTS as ENCODER_WEIGHTS
 
 TOLERANCE = 1e-4  # of every output, onnxruntime against torch
 OPSET = 18
+POSITIONS = "positions"  # of a cache of keys or values
 OF_PRIOR = ("prior_grid", "prior_maps", "prior_views")  # cells of the earlier study
 NAMES_FILES = (
     "encoder",
@@ -217,9 +218,16 @@ def _export_decoder(decoder: Decoder, encoder: Encoder, out: Path, spec: Decoder
         attends = decoder.step(torch.tensor([1, 5]), state).attention is not None
     following = [f"next_{name}" for name in names[: len(names) - len(spec.fixed)]]
     outputs = ["log_probabilities", *following, *(["attention"] if attends else [])]
+    # Caches may be as long as the caption so far; one position less than `state` has.
+    caches = [spec.states.index(name) for name in spec.appended]
+    states = [
+        tuple(part[:, :, :-1] if place in caches else part for place, part in enumerate(other))
+        for other in states
+    ]
     compared = [(torch.arange(1, 1 + other[0].shape[0]), *other) for other in states]
     inputs = (torch.tensor([1, 5]), *state)
-    _to_onnx(_StepGraph(decoder), inputs, compared, out / spec.step_file, ["token", *names], outputs)
+    read, step = ["token", *names], _StepGraph(decoder)
+    _to_onnx(step, inputs, compared, out / spec.step_file, read, outputs, [names[i] for i in caches])
 
 
 def _after_a_word(decoder: Decoder, state: State) -> State:
@@ -273,12 +281,14 @@ def _to_onnx(
     path: Path,
     names: list[str],
     outputs: list[str],
+    appended: Sequence[str] = (),
 ) -> None:
     """Export, free in every dimension in which the others differ from `inputs`, and compare on the others."""
-    free = {name: torch.export.Dim(name) for name in ("batch", "cells", "prior_cells")}
+    free = {name: torch.export.Dim(name) for name in ("batch", "cells", "prior_cells", POSITIONS)}
+    of_name = dict.fromkeys(OF_PRIOR, "prior_cells") | dict.fromkeys(appended, POSITIONS)
     shapes: Any = tuple(
         {
-            dimension: free["batch" if not dimension else "prior_cells" if name in OF_PRIOR else "cells"]
+            dimension: free["batch" if not dimension else of_name.get(name, "cells")]
             for dimension in range(x.ndim)
             if x.shape[dimension] != y.shape[dimension]
         }

@@ -16,6 +16,7 @@ from radscribe.labels import COURSE, view_code
 from radscribe.runtime.onnx_session import open_session
 
 Array = npt.NDArray[Any]
+CACHE_BLOCK = 16  # positions by which a cache of keys or values grows
 OUTPUTS = ("probabilities", "pooled", "grid", "maps")  # of encoders, which decoders may read
 
 
@@ -57,6 +58,14 @@ def _padded(rows: Sequence[Array]) -> Array:
     for target, row in zip(padded, rows, strict=True):
         target[: len(row)] = row
     return padded
+
+
+def _longer(cache: Array) -> Array:
+    """A cache `[R, heads, P, K]` with one more block of positions."""
+    rows, heads, length, width = cache.shape
+    grown = np.zeros((rows, heads, length + CACHE_BLOCK, width), cache.dtype)
+    grown[:, :, :length] = cache
+    return grown
 
 
 class EncoderSession:
@@ -102,6 +111,10 @@ class DecoderSession:
         self._outputs = ["log_probabilities", *(f"next_{name}" for name in self._states[: self._moving])]
         self._appended = [spec.decoder.states.index(name) for name in spec.decoder.appended]
         self._position = spec.decoder.states.index("position") if self._appended else 0
+        # Caches grow by blocks, unless the graph is older and fixes their length.
+        lengths = {x.name: x.shape[2] for x in self._step.get_inputs() if len(x.shape) == 4}
+        grows = any(isinstance(lengths[self._states[place]], str) for place in self._appended)
+        self._growing = self._appended if grows else []
         self.attends = any(output.name == "attention" for output in self._step.get_outputs())
         self._outputs += ["attention"] if self.attends else []
         self._begun = list(self._states)
@@ -117,6 +130,8 @@ class DecoderSession:
         """Read the features of N studies."""
         begun = self._init.run(self._begun, {name: features[name] for name in self._inputs})
         course = begun.pop() if len(begun) > len(self._states) else None
+        for place in self._growing:
+            begun[place] = begun[place][:, :, :CACHE_BLOCK].copy()
         return Begun(tuple(begun[: self._moving]), tuple(begun[self._moving :]), course)
 
     def step(self, token: npt.NDArray[np.int64], state: State, fixed: State) -> Stepped:
@@ -129,7 +144,9 @@ class DecoderSession:
         attention = following.pop() if self.attends else None
         if self._appended:
             rows, here = np.arange(len(token)), state[self._position]
+            full = bool(self._growing) and int(here.max()) >= state[self._growing[0]].shape[2]
             for place in self._appended:
-                state[place][rows, ..., here, :] = following[place][..., 0, :]
-                following[place] = state[place]
+                cache = _longer(state[place]) if full else state[place]
+                cache[rows, ..., here, :] = following[place][..., 0, :]
+                following[place] = cache
         return log_probabilities, tuple(following), attention

@@ -283,7 +283,8 @@ class CausalDecoder(Decoder):
     def extend(self, token: Tensor, state: State) -> Step:
         count = 2 * len(self.layers)
         moving, position, prefix, looked = state[:count], state[count], state[count + 1 : -1], state[-1]
-        places = torch.arange(self.positions, device=token.device)
+        # Caches may be shorter than `positions`, as long as they hold the tokens so far.
+        places = torch.arange(moving[0].shape[2], device=token.device)
         before = (places < position.unsqueeze(1)).unsqueeze(1).unsqueeze(2)  # [N, 1, 1, P]
         x = self._embed(token.unsqueeze(1), position.unsqueeze(1))  # [N, 1, D]
         following: list[Tensor] = []

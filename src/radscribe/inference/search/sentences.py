@@ -11,9 +11,10 @@ import math
 from bisect import insort
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from radscribe.inference.constraints import Constraint
 from radscribe.inference.search.strategy import (
@@ -122,8 +123,17 @@ def search_sentences(
                 states.append(sentence.state)
         order = sorted(range(len(following)), key=lambda i: len(following[i].tokens))
         drafts = [following[i] for i in order]
-        state = tuple(np.stack(parts) for parts in zip(*(states[i] for i in order), strict=True))
+        state = tuple(_stacked(parts) for parts in zip(*(states[i] for i in order), strict=True))
     return [done[study] for study in sorted(done)]
+
+
+def _stacked(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Stack the rows of a state; caches of shorter captions get zeros at the end."""
+    longest = tuple(max(lengths) for lengths in zip(*(part.shape for part in parts), strict=True))
+    stacked = np.zeros((len(parts), *longest), parts[0].dtype)
+    for row, part in enumerate(parts):
+        stacked[(row, *(slice(length) for length in part.shape))] = part
+    return stacked
 
 
 class _Sentences:
