@@ -10,7 +10,9 @@ import torch
 from radscribe.bundle.format import DecoderSpec
 from radscribe.errors import UsageError
 from radscribe.export.bundle import _export_decoder
+from radscribe.labels import CHANGES
 from radscribe.models import DECODERS, Decoder, StudyFeatures
+from radscribe.models.course import Course
 from radscribe.models.encoder import Encoder
 from radscribe.runtime.onnx_session import open_session
 from radscribe.text.context import INDICATION_TOKENS, REPORT_TOKENS
@@ -137,3 +139,19 @@ def test_a_decoder_that_reads_no_context_is_told() -> None:
     config = DecoderConfig(decoder="report-bank", context=("indication",))
     with pytest.raises(UsageError, match="decoder report-bank reads no indication"):
         build_decoder(config, V, Shapes(F, C))
+
+
+@pytest.mark.parametrize("maps", [False, True])
+@torch.no_grad()
+def test_the_course_of_exchanged_studies_is_the_opposite(maps: bool) -> None:
+    course = Course(F, C, maps=maps).eval()
+    seen = features()
+    exchanged = features(
+        **{name: seen.get(f"prior_{name}") for name in ("probabilities", "pooled", "maps", "views")},
+        **{f"prior_{name}": seen.get(name) for name in ("probabilities", "pooled", "maps", "views")},
+    )
+    ahead, back = (course.logits(each, course.compare(each)) for each in (seen, exchanged))
+    assert torch.allclose(ahead[..., 1 + CHANGES.index("larger")], back[..., 1 + CHANGES.index("smaller")])
+    assert torch.allclose(ahead[..., 1 + CHANGES.index("appeared")], back[..., 1 + CHANGES.index("resolved")])
+    assert torch.allclose(ahead[..., 0], back[..., 0])
+    assert not torch.allclose(ahead, back)

@@ -11,13 +11,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from radscribe.labels import CHANGES
+from radscribe.labels import CHANGES, Change
 from radscribe.models.decoder import Decoder, StudyFeatures
 
 LEAST_EXTENT = 1e-4
 LEAST_SPREAD = 1e-3
 LOGIT_SCALE = 0.25  # brings finding logits to about -1..1
 KINDS = 1 + len(CHANGES)  # nothing is said of it, or one of the changes
+_BACKWARDS: dict[Change, Change] = {
+    "appeared": "resolved",
+    "resolved": "appeared",
+    "larger": "smaller",
+    "smaller": "larger",
+    "unchanged": "unchanged",
+}
+OPPOSITE = [0, *(1 + CHANGES.index(_BACKWARDS[change]) for change in CHANGES)]
 HIDDEN = 128
 DROPOUT = 0.3
 
@@ -71,10 +79,24 @@ class Course(nn.Module):
         return one_hot.flatten(1).to(compared.dtype)
 
     def logits(self, features: StudyFeatures, compared: Tensor) -> Tensor:
-        """Return logits of what became of each finding, `[N, F, 6]`: nothing said, then `CHANGES`."""
-        hidden = self.of_findings(compared)  # [N, H]
+        """Return logits of what became of each finding, `[N, F, 6]`: nothing said, then `CHANGES`.
+
+        They are the mean of two readings, of which the second has the studies exchanged: what has appeared
+        has resolved then. So the course of two studies is always the opposite of their course backwards.
+        """
+        grown = None
         if self.of_pooled is not None:
             grown = (features.get("pooled") - features.get("prior_pooled")) / self.spread  # [N, C]
+        kinds = self.compared_width // (3 * self.findings)  # 1, or 2 with maps
+        now, then, more = compared.view(-1, kinds, 3, self.findings).unbind(2)  # each [N, kinds, F]
+        backwards = torch.stack([then, now, -more], dim=2).flatten(1)
+        ahead = self._read(compared, grown)
+        back = self._read(backwards, None if grown is None else -grown)
+        return (ahead + back[:, :, OPPOSITE]) / 2
+
+    def _read(self, compared: Tensor, grown: Tensor | None) -> Tensor:
+        hidden = self.of_findings(compared)  # [N, H]
+        if self.of_pooled is not None and grown is not None:
             hidden = hidden + self.of_pooled(self.dropout(grown))
         logits: Tensor = self.output(self.dropout(nn.functional.gelu(hidden)))
         return logits.view(-1, self.findings, KINDS)

@@ -44,7 +44,7 @@ def bundle_of(kind: str, folder: Path, context: tuple[Any, ...] = ()) -> Path:
     lengths = given if kind == "show-attend-tell" else {k: n for k, n in given.items() if k != "places"}
     decoder = DECODERS[kind](len(tokenizer), **lengths, **options, context=context)
     for parameter in decoder.parameters():  # far from even, so that captions and attention differ
-        torch.nn.init.normal_(parameter, std=0.4)
+        torch.nn.init.normal_(parameter, std=0.35)
     for module in (*encoder.modules(), *decoder.modules()):
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             module.momentum = 1.0  # statistics are those of the pictures

@@ -132,7 +132,8 @@ def _stacked(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     longest = tuple(max(lengths) for lengths in zip(*(part.shape for part in parts), strict=True))
     stacked = np.zeros((len(parts), *longest), parts[0].dtype)
     for row, part in enumerate(parts):
-        stacked[(row, *(slice(length) for length in part.shape))] = part
+        filled: tuple[int | slice, ...] = (row, *(slice(length) for length in part.shape))
+        stacked[filled] = part
     return stacked
 
 
