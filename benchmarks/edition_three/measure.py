@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from benchmarks.edition_three.encoder import Array, labels_for_measuring
@@ -20,6 +22,7 @@ from radscribe.evaluation.calibration import reliability
 from radscribe.evaluation.findings.binary_scores import auroc
 from radscribe.labels import CHESTXRAY14
 from radscribe.runtime.numeric import sigmoid
+from radscribe.training.calibration import fit_platt
 from radscribe.training.config import CONFIG, EncoderConfig, load
 
 ROUNDS = 1000
@@ -86,14 +89,36 @@ def ranking(table: Tables, outputs: Tables, findings: list[str], part: str) -> N
         low, high = interval(logits, labels, patients, list(found))
         p = np.asarray(sigmoid(logits))
         mean = np.mean(list(found.values()))
-        errors = [reliability(p[:, f], labels[:, f]).error for f in found]
         print(
             f"{name}: {len(logits)} studies, mean AUROC of {len(found)} findings {mean:.3f} "
-            f"({low:.3f} to {high:.3f}), expected calibration error {np.mean(errors):.3f}"
+            f"({low:.3f} to {high:.3f}), expected calibration error {calibration_error(p, labels, found):.3f}"
         )
+        if part == "test" and name in ("IU", "NIH"):
+            explain_calibration(logits, labels, list(found))
         print("   " + ", ".join(f"{findings[f]} {value:.3f}" for f, value in found.items()))
     iu = (collection == "iu") & (split == part)
     print(f"view: right on {(outputs['view'][iu] == table['view'][iu]).mean():.4f} of {iu.sum()} IU images")
+
+
+def calibration_error(probabilities: Array, labels: Array, findings: Iterable[int]) -> float:
+    """Return the mean expected calibration error of some findings."""
+    return float(np.mean([reliability(probabilities[:, f], labels[:, f]).error for f in findings]))
+
+
+def explain_calibration(logits: Array, labels: Array, findings: list[int]) -> None:
+    """Print the error that probabilities would have if they were right, and if they were fitted here."""
+    p, generator = np.asarray(sigmoid(logits[:, : labels.shape[1]])), np.random.default_rng(0)
+    drawn = [np.where(np.isnan(labels), np.nan, generator.random(p.shape) < p) for _ in range(50)]
+    least = np.mean([calibration_error(p, one, findings) for one in drawn])
+    scale, shift = (
+        tensor.numpy()
+        for tensor in fit_platt(torch.tensor(logits[:, : labels.shape[1]]), torch.tensor(labels))
+    )
+    fitted = np.asarray(sigmoid(logits[:, : labels.shape[1]] * scale + shift))
+    print(
+        f"   expected calibration error if labels were drawn from these probabilities: {least:.3f}; "
+        f"with Platt scaling fitted on this part: {calibration_error(fitted, labels, findings):.3f}"
+    )
 
 
 def fine(cells: Array) -> Array:
