@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radscribe.errors import UsageError
-from radscribe.inference.constraints import NoRepeatedNgram, of_a_caption
+from radscribe.inference.constraints import NoRepeatedNgram, SectionOrder, of_a_caption
 from radscribe.inference.search import (
     Beam,
     DiverseBeam,
@@ -283,3 +283,16 @@ def test_memory_is_used_again_and_the_first_state_stays_the_callers(strategy: St
     assert all(mine[0].tokens == found[0][0].tokens for mine in found)
     assert np.shares_memory(seen[2], seen[4])
     assert 1 + BOS + sum(found[0][0].tokens) in seen[-1][:, 0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows=st.lists(st.lists(st.integers(2, 7), min_size=4, max_size=4), min_size=1, max_size=5))
+def test_a_section_begins_once_after_a_sentence_and_is_not_empty(rows: list[list[int]]) -> None:
+    eos, sections, ends = 3, {4, 5}, {6}
+    scores = np.zeros((len(rows), 8), np.float32)
+    said = np.array(rows, dtype=np.int64)
+    SectionOrder(sections, ends, eos).apply(scores, said, np.zeros(len(rows), np.int64))
+    for row, tokens in zip(scores, rows, strict=True):
+        forbidden = {s for s in sections if tokens[-1] not in ends or s in tokens}
+        forbidden |= {eos} if tokens[-1] in sections else set()
+        assert set(np.flatnonzero(np.isneginf(row)).tolist()) == forbidden

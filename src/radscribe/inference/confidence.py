@@ -112,8 +112,9 @@ def assess(
     return replace(
         caption,
         tokens=tuple(
-            replace(token, doubtful=contradicts(caption.findings[token.finding], token.status))
+            replace(token, doubtful=True)
             if token.finding in caption.findings
+            and contradicts(caption.findings[token.finding], token.status)
             else token
             for token in caption.tokens
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -57,9 +58,13 @@ def pattern(sentence: str) -> str:
 
 def patterns(text: str) -> list[str]:
     """Return the pattern of each sentence of a report or a caption; section tokens are left out."""
+    return [pattern(sentence) for sentence in _sentences(text)]
+
+
+def _sentences(text: str) -> list[str]:
     for token in SECTIONS:
         text = text.replace(token, "")
-    return [pattern(sentence) for sentence in split_sentences(text)]
+    return split_sentences(text)
 
 
 class KnownSentences:
@@ -106,7 +111,7 @@ class KnownSentences:
 
     def holds(self, text: str) -> bool:
         """Whether every sentence of a text is known."""
-        return all(_digest(one) in self._digests for one in patterns(text))
+        return all(_digest_of(one) in self._digests for one in _sentences(text))
 
     def __or__(self, other: KnownSentences) -> KnownSentences:
         return KnownSentences(self._digests | other._digests)
@@ -117,3 +122,8 @@ class KnownSentences:
 
 def _digest(one: str) -> str:
     return blake2b(one.encode(), digest_size=_BYTES).hexdigest()
+
+
+@lru_cache(maxsize=4096)  # captions share their sentences
+def _digest_of(sentence: str) -> str:
+    return _digest(pattern(sentence))

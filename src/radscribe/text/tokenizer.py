@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,14 @@ def as_piece(token: str) -> str:
     if text[:1].isspace() or not (text[:1].isalnum() or text[:1] == "_"):
         return " ".join(text.split())
     return CONTINUES + text
+
+
+@lru_cache(maxsize=4096)  # a search asks for the same beginnings of captions again and again
+def _written(words: str) -> str:
+    """Words with capitals and spacing restored."""
+    text = _TIGHT.sub(r"\1", _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", words)))
+    text = _CAPITALS.sub(lambda match: match[0].upper(), text)
+    return _SENTENCE_START.sub(lambda match: match[1] + match[2].upper(), text)
 
 
 class ReportTokenizer:
@@ -242,7 +250,4 @@ class ReportTokenizer:
         return parts
 
     def _text(self, ids: Sequence[int]) -> str:
-        words = " ".join(map(self.token, ids)).replace(f" {CONTINUES}", "")
-        text = _TIGHT.sub(r"\1", _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", words)))
-        text = _CAPITALS.sub(lambda match: match[0].upper(), text)
-        return _SENTENCE_START.sub(lambda match: match[1] + match[2].upper(), text)
+        return _written(" ".join([self._by_id[i] for i in ids]).replace(f" {CONTINUES}", ""))

@@ -64,21 +64,25 @@ class SectionOrder:
     """
 
     def __init__(self, sections: Iterable[int], ends: Iterable[int], eos: int) -> None:
-        self._sections = sorted(sections)
+        self._sections = np.array(sorted(sections), dtype=np.int64)
         self._eos = eos
         closing = set(ends)
         # By token: a look-up is much faster than a search in a list. The last place is any other token.
         ids = range(2 + max((*self._sections, *closing, eos)))
-        self._is_section = np.array([i in self._sections for i in ids])
+        self._is_section = np.isin(ids, self._sections)
         self._is_end = np.array([i in closing for i in ids])
 
     def apply(self, scores: Scores, tokens: Tokens, studies: Tokens) -> None:
         if not tokens.shape[1]:
             return
         last = np.minimum(tokens[:, -1], len(self._is_end) - 1)
-        inside = ~self._is_end[last]
-        for section in self._sections:
-            scores[inside | (tokens == section).any(axis=1), section] = -np.inf
+        ended = self._is_end[last].nonzero()[0]
+        if len(ended):  # else no section may begin: for most tokens, that is all
+            begun = (tokens[ended, :, None] == self._sections).any(axis=1)  # [E, S]
+            free = scores[ended[:, None], self._sections]
+        scores[:, self._sections] = -np.inf
+        if len(ended):
+            scores[ended[:, None], self._sections] = np.where(begun, -np.inf, free)
         scores[self._is_section[last], self._eos] = -np.inf
 
 
@@ -96,9 +100,13 @@ class NoRepeatedNgram:
         starts = tokens.shape[1] - self._before
         if starts <= 0:
             return
-        # Where in each row its last tokens stood before: what followed them is forbidden now.
+        # Where in each row its last tokens stood before: what followed them is forbidden now. The last one is
+        # compared first, as that leaves few places to look at.
         seen = np.ones((len(tokens), starts), dtype=bool)
-        for place in range(self._before):
-            seen &= tokens[:, place : place + starts] == tokens[:, starts + place, None]
-        for row, start in zip(*seen.nonzero(), strict=True):
-            scores[row, tokens[row, start + self._before]] = -np.inf
+        if self._before:
+            seen = tokens[:, self._before - 1 : -1] == tokens[:, -1:]
+        row, start = seen.nonzero()
+        for place in range(self._before - 2, -1, -1):
+            same = tokens[row, start + place] == tokens[row, starts + place]
+            row, start = row[same], start[same]
+        scores[row, tokens[row, start + self._before]] = -np.inf

@@ -193,8 +193,10 @@ class Statements:
 
     def allows_text(self, text: str, shown: Shown = NOTHING_SHOWN) -> bool:
         """Whether a whole caption may be given."""
+        if not self._is_known(text):
+            return False
         said = self._said(text)
-        return self._is_known(text) and not said.wrong and said.agrees_with(shown)
+        return not said.wrong and said.agrees_with(shown)
 
     def on_shown_sides(self, tokens: tuple[int, ...], shown: Shown) -> tuple[int, ...]:
         """Correct the sides of a caption: decoders repeat frequent sentences whatever side the images show.
