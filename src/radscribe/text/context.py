@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from radscribe.text.rules import collapse_spaces
 from radscribe.text.tokenizer import ReportTokenizer
 
 INDICATION_TOKENS = 48
@@ -18,6 +17,10 @@ def readable(text: str) -> str:
     >>> readable("XXXX-year-old  male with chest XXXX")
     'year-old male with chest'
     """
+    from radscribe.text.rules import (
+        collapse_spaces,
+    )  # many patterns, which captions without context do not need
+
     return collapse_spaces(_REDACTED.sub(" ", text)).strip()
 
 

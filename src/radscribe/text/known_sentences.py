@@ -100,7 +100,7 @@ class KnownSentences:
             If a line is not a digest.
         """
         digests = path.read_text(encoding="ascii", errors="replace").split()
-        if any(re.fullmatch(rf"[0-9a-f]{{{2 * _BYTES}}}", digest) is None for digest in digests):
+        if re.fullmatch(rf"(?:[0-9a-f]{{{2 * _BYTES}}} )*", " ".join([*digests, ""])) is None:
             raise BundleError("is not a list of sentence digests", subject=path, remedy="export it again")
         return cls(digests)
 

@@ -134,10 +134,14 @@ class Phrases:
         """
         tokens = tokenizer.tokens()
         spelled = ["" if token in SPECIALS else spell_token(token) for token in tokens]
-        longest = max(len(text) for text in spelled)
-        columns = np.full((longest, len(tokens)), -1, np.int64)  # of the i-th character of each token
-        for place, text in enumerate(spelled):
-            columns[: len(text), place] = [self._column.get(character, 0) for character in text]
+        # Longer tokens first, so that those that have an i-th character lie together.
+        order = sorted(range(len(tokens)), key=lambda i: -len(spelled[i]))
+        back = np.argsort(order)
+        columns = [  # of the i-th character of each token that has one
+            np.array([self._column.get(spelled[i][place], 0) for i in order if place < len(spelled[i])])
+            for place in range(len(spelled[order[0]]))
+        ]
+        width, next_, bad_ = self._next.shape[1], self._next.ravel(), self._bad.ravel()
         states = np.full(len(self._next), -1, np.int64)  # of each node that is reached between tokens
         states[0] = 0
         new, reached = np.zeros(1, np.int32), 1
@@ -148,8 +152,10 @@ class Phrases:
             node = np.repeat(new[:, None], len(tokens), axis=1)  # [new, V]
             bad = np.zeros(node.shape, np.uint8)
             for column in columns:
-                bad |= self._bad[node, column]
-                node = self._next[node, column]
+                edge = node[:, : len(column)] * width + column
+                bad[:, : len(column)] |= bad_.take(edge)
+                node[:, : len(column)] = next_.take(edge)
+            node, bad = node[:, back], bad[:, back]
             bad |= self._end[node]
             bad[:, tokenizer.eos] = self._stop[new]
             nodes.append(new)
