@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from radscribe.text import sentences as module
 from radscribe.text.sentences import (
     compares_with_prior,
     knows_more_than_a_frontal,
@@ -193,3 +196,12 @@ def test_the_spans_are_the_callers_own() -> None:
     text = "No effusion. The heart is large."
     sentence_spans(text).clear()
     assert len(sentence_spans(text)) == 2
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["no", "Dr", "vs", "A", ".", " ", ",", "-", "/", "e.g"]), max_size=20))
+def test_a_plain_text_is_split_as_any_other(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    with patch.object(module, "_UNUSUAL", re.compile("")):  # every way to end a sentence is looked for
+        expected = module._spans.__wrapped__(text, 0, len(text))
+    assert sentence_spans(text) == list(expected)
