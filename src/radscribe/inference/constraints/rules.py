@@ -100,13 +100,15 @@ class NoRepeatedNgram:
         starts = tokens.shape[1] - self._before
         if starts <= 0:
             return
-        # Where in each row its last tokens stood before: what followed them is forbidden now. The last one is
-        # compared first, as that leaves few places to look at.
+        # Where in each row its last tokens stood before: what followed them is forbidden now. The last two
+        # are compared first, as that leaves hardly any place to look at.
         seen = np.ones((len(tokens), starts), dtype=bool)
-        if self._before:
-            seen = tokens[:, self._before - 1 : -1] == tokens[:, -1:]
+        for place in range(max(0, self._before - 2), self._before):
+            seen &= tokens[:, place : place + starts] == tokens[:, starts + place, None]
         row, start = seen.nonzero()
-        for place in range(self._before - 2, -1, -1):
+        for place in range(self._before - 3, -1, -1):
+            if not len(row):
+                return
             same = tokens[row, start + place] == tokens[row, starts + place]
             row, start = row[same], start[same]
         scores[row, tokens[row, start + self._before]] = -np.inf

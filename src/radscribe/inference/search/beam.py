@@ -44,7 +44,7 @@ def largest(values: Doubles, count: int) -> tuple[Doubles, Integers]:
     rank = np.arange(len(order)) - np.searchsorted(row, row)
     order = order[rank < count]
     places = place[order].reshape(n, count)
-    return np.take_along_axis(values, places, axis=1), places
+    return values[np.arange(n)[:, None], places], places
 
 
 @dataclass(frozen=True, slots=True)
