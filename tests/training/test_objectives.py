@@ -175,6 +175,16 @@ def test_radgraph_is_asked_as_its_signature_says(monkeypatch: pytest.MonkeyPatch
     reward = Reward(config.Reward(0, 0, radgraph_weight=0.5), REPORTS)
     assert reward(REPORTS, [REPORTS[0], *REPORTS[2:], REPORTS[1]]).tolist() == [0.5, 0, 0, 0]
 
+    def offline(**_: object) -> None:
+        raise OSError("no connection to the hub\nmore")
+
+    monkeypatch.setattr(module, "F1RadGraph", offline)
+    with pytest.raises(
+        UsageError, match="radgraph cannot load its model radgraph-xl: no connection"
+    ) as caught:
+        Reward(config.Reward(radgraph_weight=1), REPORTS)
+    assert "\n" not in str(caught.value)
+
 
 def test_the_divergence_holds_the_decoder_near_its_start() -> None:
     """The reward asks for silence; with the penalty the decoder keeps most of its words' probabilities."""

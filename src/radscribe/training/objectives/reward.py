@@ -106,7 +106,7 @@ class RadGraphReward:
     Raises
     ------
     UsageError
-        `radgraph` is not installed.
+        `radgraph` is not installed, or cannot load its model.
     """
 
     def __init__(self) -> None:
@@ -117,7 +117,13 @@ class RadGraphReward:
                 "reward.radgraph_weight needs the package radgraph",
                 remedy="pip install radgraph, or set reward.radgraph_weight=0",
             ) from error
-        self._scorer: Any = scorer(reward_level=RADGRAPH_LEVEL, model_type=RADGRAPH_MODEL)
+        try:
+            self._scorer: Any = scorer(reward_level=RADGRAPH_LEVEL, model_type=RADGRAPH_MODEL)
+        except Exception as error:
+            raise UsageError(
+                f"radgraph cannot load its model {RADGRAPH_MODEL}: {str(error).partition(chr(10))[0]}",
+                remedy="download it as the package's README says, or set reward.radgraph_weight=0",
+            ) from error
 
     def __call__(self, captions: Sequence[str], references: Sequence[str]) -> Floats:
         """The F1 of each caption, `[N]`, 0 to 1."""
