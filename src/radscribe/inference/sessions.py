@@ -16,7 +16,7 @@ from radscribe.labels import COURSE, view_code
 from radscribe.runtime.onnx_session import open_session
 
 Array = npt.NDArray[Any]
-CACHE_BLOCK = 16  # positions by which a cache of keys or values grows
+CACHE_BLOCK = 8  # positions by which a cache of keys or values grows
 OUTPUTS = ("probabilities", "pooled", "grid", "maps")  # of encoders, which decoders may read
 
 

@@ -263,8 +263,11 @@ class CausalDecoder(Decoder):
 
     def init_state(self, features: StudyFeatures) -> State:
         memories, looked = self._prefix(features)
-        prefix = [part for memory in memories for part in memory[:2]]  # each [N, heads, 1 + Q, D / heads]
-        n, heads, _, width = prefix[0].shape
+        # Keys of the prefix lie as a product with queries reads them, `[N, heads, D / heads, 1 + Q]`.
+        prefix = [
+            part for memory in memories for part in (memory.keys.transpose(2, 3).contiguous(), memory.values)
+        ]
+        n, heads, _, width = memories[0].values.shape
         empty = prefix[0].new_zeros(n, heads, self.positions, width)
         # Each is its own tensor: graphs have no two names for one output.
         moving = [torch.zeros_like(empty) for _ in prefix]
@@ -292,8 +295,9 @@ class CausalDecoder(Decoder):
         for index, layer in enumerate(self.layers):
             query, key, value = layer.project(x)  # type: ignore[operator]
             keys, values = moving[2 * index : 2 * index + 2]
+            of_prefix = prefix[2 * index : 2 * index + 2]
             memories = (
-                Memory(*prefix[2 * index : 2 * index + 2]),
+                Memory(of_prefix[0].transpose(2, 3), of_prefix[1]),
                 Memory(keys, values, before),
                 Memory(key, value),
             )
