@@ -127,7 +127,8 @@ def main() -> None:
         held = sum(part.nbytes for part in session.init_state(inputs)[0]) / 1e6
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"state of a hypothesis: {held:.1f} MB; peak memory of this process, with torch: {peak:,.0f} MB"
+            f"state of a hypothesis: {held:.1f} MB at first; "
+            f"peak memory of this process, with torch: {peak:,.0f} MB"
         )
 
 

@@ -134,8 +134,9 @@ def search(
             ended_now = (token[:, None] == closing).any(axis=1) & ~paths.lost
             for row in ended_now.nonzero()[0].tolist():
                 paths.lost[row] = lost(int(paths.study[row]), tuple(paths.tokens[row].tolist()))
-        following = _rows(state, parents, spare)
-        spare, state, mine = (state if mine else (), following, True)
+        if not mine or len(parents) != len(studies) or (parents != np.arange(len(studies))).any():
+            following = _rows(state, parents, spare)
+            spare, state, mine = (state if mine else (), following, True)
         if len(studies) != len(parents) or (studies != paths.study).any():
             fixed = tuple(part.take(parents, axis=0) for part in fixed)  # equal in all rows of a study
     return [strategy.select(hypotheses) for hypotheses in finished]
