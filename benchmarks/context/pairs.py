@@ -61,10 +61,11 @@ def made(out: Path, pairs: int) -> Path:
         run("prepare", "phantom", "--out", data, *drawn)
     if not (encoder / "encoder.pt").is_file():
         settings = sets(f"findings=[{', '.join(FINDINGS)}]", "image_size=128", "epochs=3", "batch_size=16")
+        settings += sets("learning_rate=0.001")
         run("train-encoder", "--resume", "--data", data, "--out", encoder, *settings)
     if not (decoder / "decoder.pt").is_file():
         settings = sets(f"encoder={encoder}", "context=[prior]", "decoder=show-and-tell", OPTIONS)
-        settings += sets("target=findings", "max_length=90", "batch_size=64", "epochs=36", "patience=0")
+        settings += sets("target=findings", "max_length=90", "batch_size=64", "epochs=24", "patience=0")
         settings += sets("monitor=val_changes", "swapped_priors=1")
         run("train", "--resume", "--data", data, "--out", decoder, *settings)
     if not (bundle / "bundle.json").is_file():
