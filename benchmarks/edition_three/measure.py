@@ -95,6 +95,10 @@ def ranking(table: Tables, outputs: Tables, findings: list[str], part: str) -> N
         )
         if part == "test" and name in ("IU", "NIH"):
             explain_calibration(logits, labels, list(found))
+        if name == "IU":
+            normal = findings.index("Normal")
+            reported, seen = np.nanmean(labels[:, normal]), p[:, normal].mean()
+            print(f"   normal by report: {reported:.3f}, by the encoder {seen:.3f}")
         print("   " + ", ".join(f"{findings[f]} {value:.3f}" for f, value in found.items()))
     iu = (collection == "iu") & (split == part)
     print(f"view: right on {(outputs['view'][iu] == table['view'][iu]).mean():.4f} of {iu.sum()} IU images")
