@@ -2,7 +2,7 @@
 
     python -m benchmarks.inference.hallucinations ../shared/data [--reports STUDIES] [--films N]
 
-Starts a server that says the same of every film, runs the command on real films, and counts:
+Starts a server that answers every film with the same text, runs the command on real films, and counts:
 
 - films of NIH ChestX-ray14 of test patients, with a sentence for each finding: those that the film does not
   have are hallucinated;

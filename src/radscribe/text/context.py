@@ -17,9 +17,8 @@ def readable(text: str) -> str:
     >>> readable("XXXX-year-old  male with chest XXXX")
     'year-old male with chest'
     """
-    from radscribe.text.rules import (
-        collapse_spaces,
-    )  # many patterns, which captions without context do not need
+    # It compiles many patterns, which captions without context do not need.
+    from radscribe.text.rules import collapse_spaces
 
     return collapse_spaces(_REDACTED.sub(" ", text)).strip()
 
