@@ -365,6 +365,7 @@ def test_the_last_failure_is_shown(store: Store) -> None:
     assert older is not None
     assert newer is not None
     store.write(outbox.mark_failed, newer, "down").result()
+    time.sleep(0.01)  # SQLite's clock counts milliseconds
     store.write(outbox.mark_failed, older, "answers 500").result()
     assert store.read(outbox.last_error, "a:b") == "answers 500"
 
